@@ -1,0 +1,92 @@
+//! The columnar batch: the unit in which rows pass from the source through the detector to the
+//! sink. Bounded in rows and in bytes, so that memory does not grow with the file.
+
+/// Consecutive rows of the input, column by column; all columns have the same length.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Position in the run of the first row, from 0.
+    pub first_row: u64,
+    /// The file's own transaction ids.
+    pub transaction_ids: Vec<i64>,
+    /// Users' ids; each fits an `i32`.
+    pub user_ids: Vec<i64>,
+    /// Amounts in hundredths.
+    pub amounts_cents: Vec<i64>,
+    /// Microseconds since 1970-01-01T00:00:00.
+    pub timestamps_micros: Vec<i64>,
+    /// The physical line on which each row starts, from 1.
+    pub lines: Vec<u64>,
+    /// The further columns that the detector asked for, in its order.
+    pub attributes: Vec<Attribute>,
+}
+
+/// One further CSV column, as text.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// The column's name as the detector asked for it.
+    pub name: String,
+    /// One value a row.
+    pub values: Vec<String>,
+}
+
+/// One typed row, before it is put into a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// See [`Batch::transaction_ids`].
+    pub transaction_id: i64,
+    /// See [`Batch::user_ids`].
+    pub user_id: i64,
+    /// See [`Batch::amounts_cents`].
+    pub amount_cents: i64,
+    /// See [`Batch::timestamps_micros`].
+    pub timestamp_micros: i64,
+    /// See [`Batch::lines`].
+    pub line: u64,
+}
+
+impl Batch {
+    /// An empty batch with room for `rows` rows and the named attributes.
+    #[must_use]
+    pub fn with_capacity(first_row: u64, rows: usize, attributes: &[String]) -> Batch {
+        Batch {
+            first_row,
+            transaction_ids: Vec::with_capacity(rows),
+            user_ids: Vec::with_capacity(rows),
+            amounts_cents: Vec::with_capacity(rows),
+            timestamps_micros: Vec::with_capacity(rows),
+            lines: Vec::with_capacity(rows),
+            attributes: attributes
+                .iter()
+                .map(|name| Attribute { name: name.clone(), values: Vec::with_capacity(rows) })
+                .collect(),
+        }
+    }
+
+    /// Appends a row; its attributes are appended to [`attributes`](Self::attributes) by the caller.
+    pub fn push(&mut self, row: Row) {
+        self.transaction_ids.push(row.transaction_id);
+        self.user_ids.push(row.user_id);
+        self.amounts_cents.push(row.amount_cents);
+        self.timestamps_micros.push(row.timestamp_micros);
+        self.lines.push(row.line);
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The physical lines of the first and the last row.
+    #[must_use]
+    pub fn line_span(&self) -> (u64, u64) {
+        let first = self.lines.first().copied().unwrap_or_default();
+        (first, self.lines.last().copied().unwrap_or(first))
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line, as clap types and nothing else.
+
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+/// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Show more of what happens; twice for even more
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 committed, 1 internal error, 2 usage, 3 input, 4 plugin, 5 database, \
+     6 outcome unknown, 130 interrupted";
+
+/// What can be asked of the host.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ingest a file: classify its rows and write everything in one transaction
+    Run(RunArgs),
+    /// Create or update the tables; `run` does so by itself
+    Migrate(MigrateArgs),
+    /// Start, stop and look at the embedded server, the database where no other is named
+    #[command(subcommand)]
+    Db(DbCommand),
+}
+
+/// Arguments of `host run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The CSV file; gzip and zstd are recognised
+    pub file: PathBuf,
+
+    /// The detector: a path, or the name of a plugin beside this program
+    #[arg(short, long, value_name = "PLUGIN")]
+    pub plugin: PathBuf,
+
+    /// A setting of the detector; may be repeated
+    #[arg(short, long = "set", value_name = "NAME=VALUE")]
+    pub settings: Vec<String>,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+
+    /// How long a single call into the plugin may take, such as `500ms` or `1m`
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub deadline: SignedDuration,
+
+    /// How much memory the plugin may use, such as `64MiB`
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    pub memory_limit: ByteSize,
+
+    /// Rows handed to the plugin at a time
+    #[arg(long, value_name = "ROWS", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub batch_rows: u32,
+}
+
+/// Which database.
+#[derive(Debug, Args)]
+pub struct DatabaseArgs {
+    /// The server, as `postgres://user@host:port/database` [default: DATABASE_URL, else PGHOST and
+    /// the like, else the embedded server]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+}
+
+/// Arguments of `host migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    /// Change nothing; list what has been applied
+    #[arg(long)]
+    pub status: bool,
+}
+
+/// What can be done with the embedded server.
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Start it and keep it running until `host db stop`
+    Start,
+    /// Stop it
+    Stop,
+    /// Say where it is and whether it runs
+    Status,
+    /// Print its URL, for psql and other programs; it must be running for them
+    Url,
+    /// Print the folder of the PostgreSQL programs that are used
+    Programs,
+    /// Open psql on it, starting it where needed
+    Psql {
+        /// Passed on to psql
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+    /// Wait until nobody uses it, then stop it (started by the host itself)
+    #[command(hide = true)]
+    Guard,
+}
+
+/// How the summary is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// One JSON object on stdout
+    Json,
+}

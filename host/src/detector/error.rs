@@ -1,0 +1,275 @@
+//! What can be wrong with a plugin, from finding it to its last answer.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::contract::SPOKEN;
+use super::verify::Violation;
+use crate::text::printable;
+
+/// What the guest was asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Start up: instantiation runs the guest's start functions.
+    Start,
+    /// `describe`
+    Describe,
+    /// `configure`
+    Configure,
+    /// `classify`, with the batch's rows (from 0) and physical lines.
+    Classify {
+        /// Position of the first row in the run.
+        first_row: u64,
+        /// Number of rows.
+        rows: u64,
+        /// Lines of the first and the last row.
+        lines: (u64, u64),
+    },
+    /// `finish`
+    Finish,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Call::Start => f.write_str("while it was started"),
+            Call::Describe => f.write_str("in `describe`"),
+            Call::Configure => f.write_str("in `configure`"),
+            Call::Classify { first_row, rows, lines: (first_line, last_line) } => write!(
+                f,
+                "in `classify`, on rows {} to {} (lines {first_line} to {last_line})",
+                first_row + 1,
+                first_row + rows,
+            ),
+            Call::Finish => f.write_str("in `finish`"),
+        }
+    }
+}
+
+/// Which of the contract's errors a guest returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuestErrorKind {
+    /// `invalid-input`
+    InvalidInput,
+    /// `internal`
+    Internal,
+}
+
+/// Why a plugin could not be used. `plugin` is its name as it was given.
+#[derive(Debug, Error)]
+pub enum DetectorError {
+    /// No such file where plugins are looked for.
+    #[error("no plugin `{}`; looked in {}", printable(plugin), places(looked_in))]
+    NotFound {
+        /// As given.
+        plugin: String,
+        /// The places, in order.
+        looked_in: Vec<PathBuf>,
+    },
+    /// The file cannot be read.
+    #[error("read the plugin `{}`", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is larger than a plugin may be.
+    #[error("the plugin `{}` has {bytes} bytes; at most {allowed} are allowed", file.display())]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        allowed: u64,
+    },
+    /// The bytes are no binary WebAssembly.
+    #[error("`{}` is not a plugin: it is {found}", file.display())]
+    NotWasm {
+        /// The file.
+        file: PathBuf,
+        /// What it is instead.
+        found: &'static str,
+    },
+    /// WebAssembly, but nothing that could be a component.
+    #[error("`{}` is a core WebAssembly module without a component type", file.display())]
+    CoreModule {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The bytes are broken.
+    #[error("`{}` is not valid WebAssembly", file.display())]
+    Malformed {
+        /// The file.
+        file: PathBuf,
+        /// What the validator says.
+        source: wasmtime::Error,
+    },
+    /// A component of another kind.
+    #[error("`{}` is a WebAssembly component, but not a detector: {missing}", file.display())]
+    NotADetector {
+        /// The file.
+        file: PathBuf,
+        /// What of the contract it does not have.
+        missing: String,
+    },
+    /// A detector for another version of the contract.
+    #[error("`{}` was built for ingest:detector {}; this host speaks {SPOKEN}", file.display(), printable(version))]
+    WrongContract {
+        /// The file.
+        file: PathBuf,
+        /// The version in its imports.
+        version: String,
+    },
+    /// It imports what the host does not offer, or exports with other types.
+    #[error("`{plugin}` does not fit this host")]
+    Link {
+        /// The plugin.
+        plugin: String,
+        /// What does not fit.
+        source: wasmtime::Error,
+    },
+    /// It refused a setting.
+    #[error("`{plugin}` does not take the setting `{}`: {}", printable(setting), printable(message))]
+    Setting {
+        /// The plugin.
+        plugin: String,
+        /// The setting.
+        setting: String,
+        /// What the plugin says.
+        message: String,
+        /// The settings that it has.
+        known: Vec<String>,
+    },
+    /// It returned an error.
+    #[error("`{plugin}` gave up {call}: {}", printable(message))]
+    Guest {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// Which error.
+        kind: GuestErrorKind,
+        /// What the plugin says.
+        message: String,
+    },
+    /// It took too long.
+    #[error("`{plugin}` did not finish within {} s {call}", deadline.as_secs_f64())]
+    Deadline {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// What is allowed.
+        deadline: Duration,
+    },
+    /// It wanted too much memory.
+    #[error("`{plugin}` asked for {} of memory {call}; {} are allowed", mebibytes(*asked_bytes), mebibytes(*allowed_bytes))]
+    Memory {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// What it would have had.
+        asked_bytes: usize,
+        /// What is allowed.
+        allowed_bytes: usize,
+    },
+    /// It crashed.
+    #[error("`{plugin}` crashed {call}: {}", trap.summary)]
+    Trap {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// How.
+        trap: Box<TrapReport>,
+    },
+    /// Its answer breaks the contract.
+    #[error("`{plugin}` broke the contract {call}")]
+    Violation {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// Which rule.
+        source: Violation,
+    },
+    /// The sandbox itself could not be set up.
+    #[error("set up the WebAssembly engine")]
+    Engine {
+        /// Why.
+        source: wasmtime::Error,
+    },
+}
+
+/// What is known of a crash.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TrapReport {
+    /// What happened, in a few words.
+    pub summary: String,
+    /// The guest's panic message, if it left one.
+    pub panic: Option<String>,
+    /// Names of the guest's functions, innermost first, without the language runtime's own.
+    pub backtrace: Vec<String>,
+    /// The last lines that the guest logged.
+    pub log: Vec<String>,
+}
+
+impl DetectorError {
+    /// What else is known, each with a word that says what it is.
+    #[must_use]
+    pub fn details(&self) -> Vec<(&'static str, &str)> {
+        let DetectorError::Trap { trap, .. } = self else { return Vec::new() };
+        let panic = trap.panic.iter().map(|panic| ("panic", panic.as_str()));
+        let frames = trap.backtrace.iter().map(|name| ("called", name.as_str()));
+        let log = trap.log.iter().map(|line| ("logged", line.as_str()));
+        panic.chain(frames).chain(log).collect()
+    }
+
+    /// What the user can do, where there is something.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            DetectorError::NotFound { .. } => {
+                Some("give a path, or put the plugin into one of these folders".into())
+            }
+            DetectorError::CoreModule { .. } => Some(
+                "build it with bindings for this host's WIT (in Rust: the `detector-sdk` crate), which embed the component type".into(),
+            ),
+            DetectorError::NotADetector { .. } => {
+                Some("plugins implement the world `detector` of `ingest:detector`; see the folder wit/".into())
+            }
+            DetectorError::WrongContract { .. } => {
+                Some(format!("rebuild the plugin against ingest:detector {SPOKEN}, or use the host that it was built for"))
+            }
+            DetectorError::Setting { known, .. } if !known.is_empty() => {
+                let known: Vec<_> = known.iter().map(|name| format!("`{}`", printable(name))).collect();
+                Some(format!("its settings are {}; pass them as `--set name=value`", known.join(", ")))
+            }
+            DetectorError::Deadline { .. } => {
+                Some("if the plugin is honest and only slow, allow more with `--deadline`".into())
+            }
+            DetectorError::Memory { .. } => {
+                Some("if the plugin is honest and only large, allow more with `--memory-limit`".into())
+            }
+            DetectorError::Trap { .. } | DetectorError::Violation { .. } => {
+                Some("this is a mistake in the plugin; its author needs the lines above".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn places(looked_in: &[PathBuf]) -> String {
+    let places: Vec<_> = looked_in.iter().map(|place| format!("`{}`", place.display())).collect();
+    places.join(", ")
+}
+
+fn mebibytes(bytes: usize) -> String {
+    format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0))
+}

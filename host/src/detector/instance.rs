@@ -1,0 +1,235 @@
+//! A live detector, and the one gate through which every call into a guest passes: the deadline
+//! is set before it, and whatever stopped it is told as what it is.
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
+
+use super::contract::{Exports, GuestError};
+use super::error::TrapReport;
+use super::guest_log::GuestLog;
+use super::limits::MemoryKeeper;
+use super::load::{Plugin, file_name};
+use super::{Anomaly, Call, DetectorError, Limits, Metadata, engine, verify, wasi};
+use crate::batch::Batch;
+use crate::text::printable;
+
+/// How many functions of a backtrace are shown.
+const SHOWN_FRAMES: usize = 12;
+
+/// What the host keeps for a guest.
+pub struct GuestState {
+    pub(super) log: GuestLog,
+    memory: MemoryKeeper,
+    wasi: WasiCtx,
+    resources: ResourceTable,
+}
+
+impl WasiView for GuestState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.resources }
+    }
+}
+
+/// A plugin's live instance. It has described itself; [`configure`](Self::configure) comes next.
+pub struct Detector {
+    /// What it says about itself, verified.
+    pub metadata: Metadata,
+    guest: Guest,
+}
+
+impl Detector {
+    /// Starts an instance and lets it describe itself.
+    ///
+    /// # Errors
+    /// Where it crashes, takes too much, or describes itself against the rules.
+    pub fn start(plugin: &Plugin) -> Result<Detector, DetectorError> {
+        let mut guest = Guest::start(plugin)?;
+        let metadata = guest.call(Call::Describe, |exports, store| exports.describe(store))?;
+        verify::metadata(&metadata).map_err(|violation| guest.violation(Call::Describe, violation))?;
+        Ok(Detector { metadata, guest })
+    }
+
+    /// Hands over the settings that were given, by name and value.
+    ///
+    /// # Errors
+    /// [`DetectorError::Setting`] where the detector refuses one.
+    pub fn configure(&mut self, settings: &[(String, String)]) -> Result<(), DetectorError> {
+        let answer = self.guest.call(Call::Configure, |exports, store| exports.configure(store, settings))?;
+        answer.map_err(|error| self.guest_error(Call::Configure, error))
+    }
+
+    /// Classifies a batch; the anomalies are verified.
+    ///
+    /// # Errors
+    /// Where the detector crashes, takes too much, gives up, or breaks the contract. The instance
+    /// is of no use afterwards.
+    pub fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, DetectorError> {
+        let call =
+            Call::Classify { first_row: batch.first_row, rows: batch.len() as u64, lines: batch.line_span() };
+        let answer = self.guest.call(call.clone(), |exports, store| exports.classify(store, batch))?;
+        let anomalies = answer.map_err(|error| self.guest_error(call.clone(), error))?;
+        verify::anomalies(&anomalies, batch.len())
+            .map_err(|violation| self.guest.violation(call, violation))?;
+        Ok(anomalies)
+    }
+
+    /// Tells the detector that there are no more rows.
+    ///
+    /// # Errors
+    /// Like [`classify`](Self::classify).
+    pub fn finish(&mut self) -> Result<(), DetectorError> {
+        let answer = self.guest.call(Call::Finish, |exports, store| exports.finish(store))?;
+        answer.map_err(|error| self.guest_error(Call::Finish, error))
+    }
+
+    /// How many lines of the guest's log were dropped because there were too many.
+    #[must_use]
+    pub fn dropped_log_lines(&self) -> u64 {
+        self.guest.store.data().log.dropped_lines()
+    }
+
+    /// The most memory the guest ever had, in bytes.
+    #[must_use]
+    pub fn peak_memory_bytes(&self) -> usize {
+        self.guest.store.data().memory.peak_bytes
+    }
+
+    fn guest_error(&self, call: Call, error: GuestError) -> DetectorError {
+        let plugin = self.guest.plugin.clone();
+        match error {
+            GuestError::InvalidSetting { name, message } => DetectorError::Setting {
+                plugin,
+                setting: name,
+                message,
+                known: self.metadata.settings.iter().map(|known| known.name.clone()).collect(),
+            },
+            GuestError::Other { kind, message } => DetectorError::Guest { plugin, call, kind, message },
+        }
+    }
+}
+
+/// The instance itself: a store and the exports in it.
+struct Guest {
+    plugin: String,
+    limits: Limits,
+    store: Store<GuestState>,
+    exports: Box<dyn Exports>,
+}
+
+impl Guest {
+    fn start(plugin: &Plugin) -> Result<Guest, DetectorError> {
+        let name = file_name(&plugin.file);
+        let log = GuestLog::new(&name);
+        let state = GuestState {
+            memory: MemoryKeeper::new(plugin.limits.memory_bytes),
+            wasi: wasi::context(&log),
+            resources: ResourceTable::new(),
+            log,
+        };
+        let mut store = Store::new(plugin.component.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(plugin.limits.transfer_bytes);
+        store.set_epoch_deadline(engine::deadline_ticks(plugin.limits.deadline));
+        let exports = plugin
+            .component
+            .instantiate(&mut store)
+            .and_then(|instance| plugin.contract.exports(&mut store, &instance))
+            .map_err(|error| stopped(&name, &plugin.limits, &store, Call::Start, error))?;
+        Ok(Guest { plugin: name, limits: plugin.limits.clone(), store, exports })
+    }
+
+    fn call<T>(
+        &mut self,
+        call: Call,
+        act: impl FnOnce(&dyn Exports, &mut Store<GuestState>) -> wasmtime::Result<T>,
+    ) -> Result<T, DetectorError> {
+        self.store.set_epoch_deadline(engine::deadline_ticks(self.limits.deadline));
+        act(&*self.exports, &mut self.store)
+            .map_err(|error| stopped(&self.plugin, &self.limits, &self.store, call, error))
+    }
+
+    fn violation(&self, call: Call, source: verify::Violation) -> DetectorError {
+        DetectorError::Violation { plugin: self.plugin.clone(), call, source }
+    }
+}
+
+/// What stopped a guest, from the engine's error and from what the host noted on the way.
+fn stopped(
+    plugin: &str,
+    limits: &Limits,
+    store: &Store<GuestState>,
+    call: Call,
+    error: wasmtime::Error,
+) -> DetectorError {
+    let plugin = plugin.to_owned();
+    let state = store.data();
+    if let Some(&Trap::Interrupt) = error.downcast_ref() {
+        return DetectorError::Deadline { plugin, call, deadline: limits.deadline };
+    }
+    if let Some(asked_bytes) = state.memory.denied_bytes {
+        return DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes: limits.memory_bytes };
+    }
+    let panic = state.log.panic();
+    let trap = TrapReport {
+        summary: summary(&error, panic.is_some()),
+        panic,
+        backtrace: error.downcast_ref().map(backtrace).unwrap_or_default(),
+        log: state.log.last_lines(),
+    };
+    DetectorError::Trap { plugin, call, trap: Box::new(trap) }
+}
+
+fn summary(error: &wasmtime::Error, panicked: bool) -> String {
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return format!("it called exit({})", exit.0);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::UnreachableCodeReached) if panicked => "it panicked".into(),
+        Some(Trap::UnreachableCodeReached) => "it aborted itself".into(),
+        Some(Trap::StackOverflow) => "its call stack overflowed".into(),
+        Some(trap) => trap.to_string(),
+        None => printable(&error.root_cause().to_string()).into_owned(),
+    }
+}
+
+/// Names of the guest's own functions, innermost first.
+fn backtrace(backtrace: &WasmBacktrace) -> Vec<String> {
+    backtrace
+        .frames()
+        .iter()
+        .filter_map(|frame| frame.func_name())
+        .map(|name| rustc_demangle::demangle(name).to_string())
+        .map(|name| without_hash(&name).to_owned())
+        .filter(|name| !is_runtime(name))
+        .take(SHOWN_FRAMES)
+        .map(|name| printable(&name).into_owned())
+        .collect()
+}
+
+/// Rust's mangled names end in a hash that tells a reader nothing.
+fn without_hash(name: &str) -> &str {
+    match name.rsplit_once("::h") {
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => path,
+        _ => name,
+    }
+}
+
+/// Functions of a language's runtime rather than of the plugin.
+fn is_runtime(name: &str) -> bool {
+    const PREFIXES: [&str; 12] = [
+        "std::",
+        "core::",
+        "alloc::",
+        "<std::",
+        "<core::",
+        "<alloc::",
+        "rust_",
+        "__rust",
+        "_rust",
+        "rust_panic",
+        "panic_",
+        "__rustc",
+    ];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || name == "abort"
+}

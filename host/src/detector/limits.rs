@@ -1,0 +1,137 @@
+//! What a guest may use of the machine, and the keeper of its memory limit.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// What one table entry costs: a reference and its bookkeeping.
+const TABLE_ENTRY_BYTES: usize = 16;
+
+/// The bounds of a plugin instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long one call may take.
+    pub deadline: Duration,
+    /// All linear memories and tables of the plugin together.
+    pub memory_bytes: usize,
+    /// The guest's call stack.
+    pub stack_bytes: usize,
+    /// All lists and strings that one call may pass between guest and host.
+    pub transfer_bytes: usize,
+    /// The plugin's file.
+    pub plugin_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            deadline: Duration::from_secs(10),
+            memory_bytes: 256 * MIB,
+            stack_bytes: MIB,
+            transfer_bytes: 64 * MIB,
+            plugin_bytes: 64 * MIB as u64,
+        }
+    }
+}
+
+const MIB: usize = 1024 * 1024;
+
+/// Keeps count of what the guest has and remembers what it was denied, so that the bare
+/// `unreachable` with which a guest answers a denial can be told as what it is.
+#[derive(Debug)]
+pub struct MemoryKeeper {
+    limit_bytes: usize,
+    used_bytes: usize,
+    /// The largest the guest ever had.
+    pub peak_bytes: usize,
+    /// The growth that is under way, to be taken back should it fail.
+    growing_bytes: usize,
+    /// The total that was asked for when the limit first said no.
+    pub denied_bytes: Option<usize>,
+}
+
+impl MemoryKeeper {
+    /// For a new instance.
+    #[must_use]
+    pub fn new(limit_bytes: usize) -> MemoryKeeper {
+        MemoryKeeper { limit_bytes, used_bytes: 0, peak_bytes: 0, growing_bytes: 0, denied_bytes: None }
+    }
+
+    fn grow(&mut self, by_bytes: usize) -> bool {
+        let wanted_bytes = self.used_bytes.saturating_add(by_bytes);
+        if wanted_bytes > self.limit_bytes {
+            self.denied_bytes.get_or_insert(wanted_bytes);
+            self.growing_bytes = 0;
+            return false;
+        }
+        self.used_bytes = wanted_bytes;
+        self.peak_bytes = self.peak_bytes.max(wanted_bytes);
+        self.growing_bytes = by_bytes;
+        true
+    }
+
+    fn take_back(&mut self) {
+        self.used_bytes -= std::mem::take(&mut self.growing_bytes);
+    }
+}
+
+impl ResourceLimiter for MemoryKeeper {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current)))
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current).saturating_mul(TABLE_ENTRY_BYTES)))
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
+    }
+
+    // A component is several core instances; a Python guest has about twenty.
+    fn instances(&self) -> usize {
+        100
+    }
+
+    fn memories(&self) -> usize {
+        20
+    }
+
+    fn tables(&self) -> usize {
+        100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_counts_not_each_memory_alone() {
+        let mut keeper = MemoryKeeper::new(1000);
+        assert!(keeper.memory_growing(0, 600, None).unwrap());
+        assert!(!keeper.memory_growing(0, 600, None).unwrap());
+        assert_eq!(keeper.denied_bytes, Some(1200));
+        assert!(keeper.memory_growing(600, 1000, None).unwrap());
+        assert!(!keeper.table_growing(0, 1, None).unwrap());
+        assert_eq!((keeper.denied_bytes, keeper.peak_bytes), (Some(1200), 1000));
+    }
+
+    #[test]
+    fn a_growth_that_failed_is_not_counted() {
+        let mut keeper = MemoryKeeper::new(1000);
+        assert!(keeper.memory_growing(0, 900, None).unwrap());
+        keeper.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
+        assert!(keeper.table_growing(0, 1000 / TABLE_ENTRY_BYTES, None).unwrap());
+        // A failure that follows a denial takes nothing back.
+        assert!(!keeper.memory_growing(0, 900, None).unwrap());
+        keeper.memory_grow_failed(wasmtime::Error::msg("denied")).unwrap();
+        assert!(!keeper.memory_growing(0, 900, None).unwrap());
+    }
+}

@@ -1,0 +1,37 @@
+//! The sandboxed detector: from a plugin's name to anomalies that can be trusted to be
+//! well-formed. Knows nothing of CSV or SQL.
+//!
+//! Every plugin is taken to be hostile. The way of a plugin: [`lookup`] finds the file, [`load`]
+//! checks what the bytes are and which version of the contract they speak before anything of
+//! them runs, [`engine`] compiles, [`instance`] is the one gate through which every call passes
+//! (deadline, memory limit, traps explained), [`contract`] has one bindings module a released
+//! contract version, and [`verify`] checks all that comes back.
+
+mod contract;
+mod engine;
+mod error;
+mod guest_log;
+mod instance;
+mod limits;
+mod load;
+mod lookup;
+mod verify;
+mod wasi;
+
+pub use contract::{Metadata, Ordering, SettingDescription, SettingKind};
+pub use error::{Call, DetectorError, GuestErrorKind};
+pub use instance::Detector;
+pub use limits::Limits;
+pub use load::{Plugin, Sandbox, load};
+pub use lookup::lookup;
+
+/// One row that the detector called anomalous, verified.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anomaly {
+    /// Its index in the batch, from 0.
+    pub row: u32,
+    /// How anomalous, on the detector's own scale; finite.
+    pub score: f64,
+    /// Why: one line of printable text.
+    pub reason: String,
+}

@@ -1,0 +1,134 @@
+//! WASI for guests that import it although they need none of it (plain `wasm32-wasip2` builds
+//! do): everything is there and nothing is granted. No files, sockets, environment, arguments or
+//! input; output goes to the guest's log; clocks stand still or count calls; random numbers are
+//! the same in every run.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime::component::Linker;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, async_trait};
+
+use super::guest_log::GuestLog;
+use super::instance::GuestState;
+
+/// Any fixed numbers would do: what matters is that they are always the same.
+const SEED: u8 = 0x2a;
+/// How far the monotonic clock moves each time it is read.
+const CLOCK_STEP_NANOS: u64 = 1_000;
+/// How much a guest may write to its output at a time.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// Makes WASI known to the linker.
+pub fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_sync(linker)
+}
+
+/// A context that grants nothing.
+pub fn context(log: &GuestLog) -> WasiCtx {
+    let output = |level| Output { log: log.clone(), level };
+    WasiCtx::builder()
+        .stdout(output(tracing::Level::INFO))
+        .stderr(output(tracing::Level::WARN))
+        .wall_clock(StoppedClock)
+        .monotonic_clock(CountingClock::default())
+        .secure_random(Deterministic::new(vec![SEED]))
+        .insecure_random(Deterministic::new(vec![SEED]))
+        .insecure_random_seed(u128::from(SEED))
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .allow_blocking_current_thread(true)
+        .build()
+}
+
+/// It is always 1970.
+struct StoppedClock;
+
+impl HostWallClock for StoppedClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Time passes by being asked for, so that a guest that waits for it gets on.
+#[derive(Default)]
+struct CountingClock(AtomicU64);
+
+impl HostMonotonicClock for CountingClock {
+    fn resolution(&self) -> u64 {
+        CLOCK_STEP_NANOS
+    }
+    fn now(&self) -> u64 {
+        self.0.fetch_add(CLOCK_STEP_NANOS, Ordering::Relaxed)
+    }
+}
+
+/// Standard output or error: into the log, at once and without end (a pipe that fills up would
+/// make the guest abort).
+#[derive(Clone)]
+struct Output {
+    log: GuestLog,
+    level: tracing::Level,
+}
+
+impl Output {
+    fn take(&self, bytes: &[u8]) {
+        self.log.message(self.level, &String::from_utf8_lossy(bytes));
+    }
+}
+
+impl IsTerminal for Output {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Output {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Output {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.take(&bytes);
+        Ok(())
+    }
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_BYTES)
+    }
+}
+
+#[async_trait]
+impl Pollable for Output {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Output {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.take(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

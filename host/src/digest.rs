@@ -1,0 +1,73 @@
+//! SHA-256 of the bytes that were really used: a file's while it is read, a plugin's before it
+//! is compiled.
+
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256, shown as 64 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sha256Digest([u8; 32]);
+
+impl Sha256Digest {
+    /// Of bytes that are in memory.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Sha256Digest {
+        Sha256Digest(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Passes bytes through, hashing and counting them.
+pub struct Measured<R> {
+    inner: R,
+    hasher: Sha256,
+    bytes: Arc<AtomicU64>,
+}
+
+impl<R: Read> Measured<R> {
+    /// Measures what is read from `inner`; `bytes` is the counter, which others may watch.
+    pub fn new(inner: R, bytes: Arc<AtomicU64>) -> Measured<R> {
+        Measured { inner, hasher: Sha256::new(), bytes }
+    }
+
+    /// The digest of all that was read, and its length in bytes.
+    pub fn finish(self) -> (Sha256Digest, u64) {
+        (Sha256Digest(self.hasher.finalize().into()), self.bytes.load(Ordering::Relaxed))
+    }
+}
+
+impl<R: Read> Read for Measured<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FIPS 180-2, appendix B.1.
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn what_is_read_is_what_is_hashed() {
+        assert_eq!(Sha256Digest::of(b"abc").to_string(), ABC);
+        let mut measured = Measured::new(&b"abc"[..], Arc::default());
+        let mut one = [0; 1];
+        while measured.read(&mut one).unwrap() > 0 {}
+        let (digest, bytes) = measured.finish();
+        assert_eq!((digest.to_string().as_str(), bytes), (ABC, 3));
+    }
+}

@@ -1,0 +1,19 @@
+//! `host` streams the rows of a transactions CSV through a sandboxed anomaly detector (a
+//! WebAssembly component) and writes all rows and all anomalies to PostgreSQL in one committed
+//! transaction. Read [`pipeline`] first: it is the one place that knows the order of the stages.
+
+pub mod batch;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod detector;
+pub mod diagnostic;
+pub mod digest;
+pub mod error;
+pub mod logging;
+pub mod pipeline;
+pub mod progress;
+pub mod report;
+pub mod sink;
+pub mod source;
+pub mod text;

@@ -1,0 +1,224 @@
+//! The order of the stages. Read this first.
+//!
+//! ```text
+//! source thread      detector thread          this task
+//! CSV → batches  →   WASM → anomalies    →    COPY into one transaction → ledger row → COMMIT
+//! ```
+//!
+//! The stages run side by side, joined by small bounded channels: memory does not grow with the
+//! file, and the slowest stage, the server, is not kept waiting. The last message of a stage says
+//! that it has come to its end; a channel that merely closes means that the stage died, which is
+//! never taken for the end of the file.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::batch::Batch;
+use crate::config::RunConfig;
+use crate::detector::{self, Detector, Sandbox};
+use crate::error::{DatabaseState, Error, Failure};
+use crate::progress::Progress;
+use crate::sink::{self, Classified, Committed, PluginFacts, RunFacts, SinkError, Transaction};
+use crate::source::{self, FileFacts, Source};
+
+/// Batches that may wait between two stages: enough to even out hiccups.
+const WAITING_BATCHES: usize = 4;
+/// How long the server may take to confirm a rollback before we stop waiting for it.
+const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A run that was committed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the server acknowledged.
+    pub committed: Committed,
+    /// File and plugin.
+    pub facts: RunFacts,
+    /// The database, for messages.
+    pub server: String,
+    /// Where the time went.
+    pub times: Times,
+}
+
+/// Where the time of a run went. The stages overlap, so theirs do not add up to the total.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// Loading and starting the plugin.
+    pub load: Duration,
+    /// Connecting, checking the tables, waiting for the lock.
+    pub connect: Duration,
+    /// Reading and parsing.
+    pub read: Duration,
+    /// In the plugin.
+    pub classify: Duration,
+    /// Encoding, sending and waiting for the server.
+    pub write: Duration,
+    /// The COMMIT itself.
+    pub commit: Duration,
+    /// From start to end.
+    pub total: Duration,
+}
+
+/// A stage's messages to the next.
+enum Message<T> {
+    Rows(T),
+    /// The file has been read to its end, and the stages so far took this long.
+    End(FileFacts, Times),
+}
+
+type Stage<T> = Result<Message<T>, Error>;
+
+/// Ingests one file. Ends with an [`Outcome`] only after the server acknowledged COMMIT.
+///
+/// # Errors
+/// A [`Failure`], which says what is in the database. `interrupted` ending is one of them.
+pub async fn run(
+    config: &RunConfig,
+    progress: &Progress,
+    interrupted: impl Future<Output = ()>,
+) -> Result<Outcome, Failure> {
+    let started_at = Timestamp::now();
+    let started = Instant::now();
+    tokio::pin!(interrupted);
+
+    // What can fail cheaply comes first.
+    let input = source::open(&config.file)?;
+    progress.start(input.size_bytes, input.read_bytes.clone());
+    let plugin = detector::load(&Sandbox::new(config.limits.clone())?, &detector::lookup(&config.plugin)?)?;
+    let mut detector = Detector::start(&plugin)?;
+    detector.configure(&config.settings)?;
+    let source = Source::new(input, &detector.metadata.attributes, config.batch_rows)?;
+    let plugin = PluginFacts {
+        name: detector.metadata.name.clone(),
+        version: detector.metadata.version.clone(),
+        sha256: plugin.sha256.to_string(),
+        contract_version: plugin.contract_version,
+        settings: config.settings.clone(),
+    };
+    let load = started.elapsed();
+
+    let mut transaction = tokio::select! {
+        transaction = begin(config) => transaction?,
+        () = &mut interrupted => return Err(Error::Interrupted.into()),
+    };
+    let connect = started.elapsed() - load;
+    let server = transaction.server().to_owned();
+
+    let (batches_out, batches_in) = channel(WAITING_BATCHES);
+    let (classified_out, classified_in) = channel(WAITING_BATCHES);
+    thread::spawn(move || read(source, &batches_out));
+    thread::spawn(move || classify(detector, batches_in, &classified_out));
+    let written = tokio::select! {
+        written = write(&mut transaction, classified_in, progress) => written,
+        () = &mut interrupted => Err(Error::Interrupted),
+    };
+    let (file, times) = match written {
+        Ok(end) => end,
+        Err(error) => return Err(roll_back(transaction, error).await),
+    };
+
+    let facts = RunFacts { file, plugin, started_at };
+    let committed = transaction.commit(&facts, 0).await.map_err(|error| Failure {
+        database: match error {
+            SinkError::OutcomeUnknown { .. } => DatabaseState::Unknown,
+            SinkError::NotCommitted => DatabaseState::RolledBack,
+            _ => DatabaseState::NeverCommitted,
+        },
+        error: error.into(),
+    })?;
+    let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
+    Ok(Outcome { committed, facts, server, times })
+}
+
+/// Connects, sees to the tables, and begins.
+async fn begin(config: &RunConfig) -> Result<Transaction, SinkError> {
+    let mut connection = sink::connect(&config.target).await?;
+    for migration in sink::migrate(&mut connection).await? {
+        tracing::info!("applied migration {}, {}", migration.version, migration.name);
+    }
+    sink::check_schema(&connection).await?;
+    Transaction::begin(connection).await
+}
+
+/// The source's thread.
+fn read(mut source: Source, out: &Sender<Stage<Batch>>) {
+    let mut times = Times::default();
+    loop {
+        let started = Instant::now();
+        let batch = source.next_batch();
+        times.read += started.elapsed();
+        let message = match batch {
+            Ok(Some(batch)) => Ok(Message::Rows(batch)),
+            Ok(None) => break,
+            Err(error) => Err(error.into()),
+        };
+        let failed = message.is_err();
+        // Nobody listens any more: a later stage failed, and tells of it itself.
+        if out.blocking_send(message).is_err() || failed {
+            return;
+        }
+    }
+    let end = source.finish().map(|file| Message::End(file, times)).map_err(Error::from);
+    let _ = out.blocking_send(end);
+}
+
+/// The detector's thread.
+fn classify(mut detector: Detector, mut batches: Receiver<Stage<Batch>>, out: &Sender<Stage<Classified>>) {
+    let mut busy = Duration::ZERO;
+    while let Some(message) = batches.blocking_recv() {
+        let started = Instant::now();
+        let message = match message {
+            Ok(Message::Rows(batch)) => detector
+                .classify(&batch)
+                .map(|anomalies| Message::Rows(Classified { batch, anomalies }))
+                .map_err(Error::from),
+            Ok(Message::End(file, times)) => detector
+                .finish()
+                .map(|()| Message::End(file, Times { classify: busy, ..times }))
+                .map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        busy += started.elapsed();
+        let done = !matches!(message, Ok(Message::Rows(_)));
+        if out.blocking_send(message).is_err() || done {
+            break;
+        }
+    }
+    let dropped = detector.dropped_log_lines();
+    if dropped > 0 {
+        tracing::warn!("{dropped} further lines of the plugin's log were dropped");
+    }
+}
+
+/// Writes what comes until the end of the file.
+async fn write(
+    transaction: &mut Transaction,
+    mut classified: Receiver<Stage<Classified>>,
+    progress: &Progress,
+) -> Result<(FileFacts, Times), Error> {
+    let mut busy = Duration::ZERO;
+    while let Some(message) = classified.recv().await {
+        match message? {
+            Message::Rows(rows) => {
+                let started = Instant::now();
+                transaction.write(&rows).await?;
+                busy += started.elapsed();
+                progress.rows(rows.batch.len() as u64);
+            }
+            Message::End(file, times) => return Ok((file, Times { write: busy, ..times })),
+        }
+    }
+    Err(Error::Internal("a stage of the pipeline ended without saying so"))
+}
+
+/// Rolls back; what is said of the database is what the server confirmed.
+async fn roll_back(transaction: Transaction, error: Error) -> Failure {
+    let confirmed = tokio::time::timeout(ROLLBACK_PATIENCE, transaction.roll_back()).await;
+    let database = match confirmed {
+        Ok(Ok(())) => DatabaseState::RolledBack,
+        Ok(Err(_)) | Err(_) => DatabaseState::NeverCommitted,
+    };
+    Failure { error, database }
+}

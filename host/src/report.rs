@@ -1,0 +1,190 @@
+//! What a command says when it has done its work, on stdout: for people, or as one JSON object.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Serialize;
+
+use crate::cli::Format;
+use crate::pipeline::Outcome;
+use crate::text::printable;
+
+/// Prints to stdout. A reader that has gone away is no error of ours: the run is committed.
+pub fn print(text: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// The summary of a committed run.
+#[must_use]
+pub fn summary(outcome: &Outcome, format: Format) -> String {
+    let summary = Summary::new(outcome);
+    match format {
+        Format::Human => summary.human(),
+        // A struct of numbers and strings always serialises.
+        Format::Json => serde_json::to_string(&summary).unwrap_or_default() + "\n",
+    }
+}
+
+/// What is printed, in the words of the ledger. Field names are part of the interface.
+#[derive(Serialize)]
+struct Summary<'a> {
+    run_id: i64,
+    committed: bool,
+    rows_read: u64,
+    rows_written: u64,
+    rows_rejected: u64,
+    anomalies: u64,
+    first_transaction_id: Option<i64>,
+    last_transaction_id: Option<i64>,
+    file: FilePart<'a>,
+    plugin: PluginPart<'a>,
+    database: &'a str,
+    earlier_run_of_same_file: Option<i64>,
+    seconds: Seconds,
+    rows_per_second: u64,
+    look: String,
+}
+
+#[derive(Serialize)]
+struct FilePart<'a> {
+    name: &'a str,
+    bytes: u64,
+    sha256: String,
+}
+
+#[derive(Serialize)]
+struct PluginPart<'a> {
+    name: &'a str,
+    version: &'a str,
+    sha256: &'a str,
+    contract_version: &'a str,
+    settings: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct Seconds {
+    load: f64,
+    connect: f64,
+    read: f64,
+    classify: f64,
+    write: f64,
+    commit: f64,
+    total: f64,
+}
+
+impl<'a> Summary<'a> {
+    fn new(outcome: &'a Outcome) -> Summary<'a> {
+        let Outcome { committed, facts, server, times } = outcome;
+        let (file, plugin) = (&facts.file, &facts.plugin);
+        let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
+        Summary {
+            run_id: committed.run_id,
+            committed: true,
+            rows_read: file.rows_read,
+            rows_written: committed.rows_written,
+            rows_rejected: file.rows_read - committed.rows_written,
+            anomalies: committed.anomalies,
+            first_transaction_id: committed.transaction_ids.map(|(first, _)| first),
+            last_transaction_id: committed.transaction_ids.map(|(_, last)| last),
+            file: FilePart { name: &file.name, bytes: file.bytes, sha256: file.sha256.to_string() },
+            plugin: PluginPart {
+                name: &plugin.name,
+                version: &plugin.version,
+                sha256: &plugin.sha256,
+                contract_version: &plugin.contract_version,
+                settings: plugin
+                    .settings
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.as_str().into()))
+                    .collect(),
+            },
+            database: server,
+            earlier_run_of_same_file: committed.earlier_run,
+            seconds: Seconds {
+                load: seconds(times.load),
+                connect: seconds(times.connect),
+                read: seconds(times.read),
+                classify: seconds(times.classify),
+                write: seconds(times.write),
+                commit: seconds(times.commit),
+                total: seconds(times.total),
+            },
+            rows_per_second: (committed.rows_written as f64 / times.total.as_secs_f64().max(1e-6)).round()
+                as u64,
+            look: format!(
+                "SELECT * FROM anomalies WHERE run_id = {} ORDER BY score DESC LIMIT 10",
+                committed.run_id
+            ),
+        }
+    }
+
+    fn human(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            text,
+            "committed run {}: {} rows, {} anomalies, {} rejected",
+            self.run_id,
+            grouped(self.rows_written),
+            grouped(self.anomalies),
+            grouped(self.rows_rejected),
+        );
+        let mut line = |label: &str, value: String| {
+            let _ = writeln!(text, "  {label:<9}{value}");
+        };
+        if let (Some(first), Some(last)) = (self.first_transaction_id, self.last_transaction_id) {
+            line("ids", format!("transactions {first} to {last}"));
+        }
+        line(
+            "file",
+            format!(
+                "`{}`, {}, sha256 {}",
+                printable(self.file.name),
+                ByteSize::b(self.file.bytes),
+                &self.file.sha256[..16]
+            ),
+        );
+        line(
+            "plugin",
+            format!("{} {}, sha256 {}", self.plugin.name, self.plugin.version, &self.plugin.sha256[..16]),
+        );
+        line("database", self.database.to_owned());
+        let Seconds { load, connect, read, classify, write, commit, total } = self.seconds;
+        line(
+            "time",
+            format!(
+                "{total:.3} s, {} rows/s (load {load:.3}, connect {connect:.3}; side by side: read {read:.3}, \
+                 classify {classify:.3}, write {write:.3}; commit {commit:.3})",
+                grouped(self.rows_per_second),
+            ),
+        );
+        line("look", format!("{};", self.look));
+        text
+    }
+}
+
+/// With commas: 1,234,567.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_are_grouped() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(super::grouped(number), text);
+        }
+    }
+}

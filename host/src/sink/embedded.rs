@@ -1,0 +1,457 @@
+//! The embedded server: a private PostgreSQL cluster, made with the installed programs, for
+//! those who have no server at hand. It listens on a unix socket in a folder that only its owner
+//! can enter, writes as safely as any server (fsync is on), is started on demand and stopped when
+//! nobody uses it any more.
+//!
+//! Who uses it holds a shared lock on the file `users.lock`. Whoever starts the server also
+//! starts a *guard*, this program in the background, which waits for an exclusive lock on that
+//! file and then stops the server. The operating system frees locks when a process dies, however
+//! it dies, so no server is left behind. `host db start` leaves the file `keep-running`, at which
+//! the guard leaves the server alone.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::unistd::{Uid, User};
+
+use super::error::EmbeddedError;
+use super::libpq::Parameters;
+use super::{ServerTarget, SinkError};
+use crate::digest::Sha256Digest;
+
+/// The same names as in docker-compose.yml, so that queries work in both.
+pub const DATABASE: &str = "ecomm_fraud_db";
+const SUPERUSER: &str = "postgres";
+/// The socket's name; nothing listens on a port of that number unless asked to.
+const PORT: u16 = 5432;
+/// A socket's path must fit into `sockaddr_un`: 108 bytes with the final NUL.
+const MAX_SOCKET_PATH_BYTES: usize = 107;
+/// How long a start may take: recovery after a crash included.
+const START_SECONDS: &str = "60";
+/// Where Debian and its kin keep the programs of each major version.
+const PROGRAMS_FOLDER: &str = "/usr/lib/postgresql";
+
+/// The cluster of one folder.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    folder: PathBuf,
+}
+
+/// The server runs at least as long as this lives.
+pub struct InUse {
+    _users_lock: File,
+}
+
+/// Whether the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There is no cluster yet.
+    Absent,
+    /// The cluster is there, the server is not running.
+    Stopped,
+    /// It stops when nobody uses it.
+    RunningOnDemand,
+    /// It runs until `host db stop`.
+    KeptRunning,
+}
+
+impl Cluster {
+    /// The user's own: in `HOST_DATA_DIR`, or the user's data folder, or, for root, `/var/lib/host`
+    /// (the server drops root's rights and could not reach root's home).
+    #[must_use]
+    pub fn of_user(environment: &dyn Fn(&str) -> Option<String>) -> Cluster {
+        let absolute = |name| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = absolute("HOST_DATA_DIR").unwrap_or_else(|| {
+            if Uid::effective().is_root() {
+                return PathBuf::from("/var/lib/host");
+            }
+            let data =
+                absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+            data.unwrap_or_else(std::env::temp_dir).join("host")
+        });
+        Cluster { folder: folder.join("postgresql") }
+    }
+
+    /// The folder that everything is in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How the server is reached.
+    ///
+    /// # Errors
+    /// Where the socket's folder cannot be made.
+    pub fn target(&self) -> Result<ServerTarget, SinkError> {
+        let parameters = Parameters::parse(&self.url()).and_then(|given| given.complete(&|_| None));
+        let mut target = parameters
+            .map_err(|problem| SinkError::Target { origin: "the embedded server".into(), problem })?;
+        target.description = format!("the embedded server in `{}`", self.folder.display());
+        Ok(target)
+    }
+
+    /// The same as a URL that psql and others take.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let socket = percent_encoding::utf8_percent_encode(
+            &self.socket_folder().to_string_lossy(),
+            percent_encoding::NON_ALPHANUMERIC,
+        )
+        .to_string();
+        format!("postgres://{SUPERUSER}@{socket}/{DATABASE}")
+    }
+
+    /// Whether the server runs.
+    ///
+    /// # Errors
+    /// Where PostgreSQL is not installed.
+    pub fn state(&self) -> Result<State, SinkError> {
+        let look = || {
+            if !self.data().join("PG_VERSION").is_file() {
+                return Ok(State::Absent);
+            }
+            let programs = Programs::find()?;
+            Ok(match (self.is_running(&programs), self.keep_file().exists()) {
+                (false, _) => State::Stopped,
+                (true, false) => State::RunningOnDemand,
+                (true, true) => State::KeptRunning,
+            })
+        };
+        look().map_err(|source| SinkError::Embedded { doing: "look at", source })
+    }
+
+    /// Starts the server if it is not running, creating the cluster the first time; it stays up
+    /// while the result lives.
+    ///
+    /// # Errors
+    /// [`SinkError::Embedded`].
+    pub fn ensure_running(&self) -> Result<InUse, SinkError> {
+        self.start().map_err(|source| SinkError::Embedded { doing: "start", source })
+    }
+
+    /// Starts the server and keeps it running until [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// [`SinkError::Embedded`].
+    pub fn start_and_keep(&self) -> Result<(), SinkError> {
+        let keep = || {
+            let in_use = self.start()?;
+            File::create(self.keep_file()).map_err(at("create", &self.keep_file()))?;
+            drop(in_use);
+            Ok(())
+        };
+        keep().map_err(|source| SinkError::Embedded { doing: "start", source })
+    }
+
+    /// Stops the server. Returns whether it was running.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::InUse`] while a run uses it.
+    pub fn stop(&self) -> Result<bool, SinkError> {
+        let stop = || {
+            if !self.data().is_dir() {
+                return Ok(false);
+            }
+            let programs = Programs::find()?;
+            let _control = self.lock_control()?;
+            remove_if_there(&self.keep_file())?;
+            if !self.is_running(&programs) {
+                return Ok(false);
+            }
+            let users = self.open_lock("users.lock")?;
+            if users.try_lock().is_err() {
+                // The guard stops it when the last run has ended.
+                return Err(EmbeddedError::InUse);
+            }
+            self.stop_now(&programs)?;
+            Ok(true)
+        };
+        stop().map_err(|source| SinkError::Embedded { doing: "stop", source })
+    }
+
+    /// What the guard does: waits until nobody uses the server, then stops it.
+    ///
+    /// # Errors
+    /// [`SinkError::Embedded`].
+    pub fn guard(&self) -> Result<(), SinkError> {
+        let guard = || {
+            let users = self.open_lock("users.lock")?;
+            users.lock().map_err(at("lock", &self.folder))?;
+            let programs = Programs::find()?;
+            if self.keep_file().exists() || !self.is_running(&programs) {
+                return Ok(());
+            }
+            self.stop_now(&programs)
+        };
+        guard().map_err(|source| SinkError::Embedded { doing: "stop", source })
+    }
+
+    /// The folder with psql and the other clients.
+    ///
+    /// # Errors
+    /// Where PostgreSQL is not installed.
+    pub fn programs_folder() -> Result<PathBuf, SinkError> {
+        let found = Programs::find().map_err(|source| SinkError::Embedded { doing: "find", source })?;
+        Ok(found.folder)
+    }
+
+    fn start(&self) -> Result<InUse, EmbeddedError> {
+        let programs = Programs::find()?;
+        make_folder(&self.folder, 0o755)?;
+        let _control = self.lock_control()?;
+        // Waits for a guard that is just stopping the server.
+        let users = self.open_lock("users.lock")?;
+        users.lock_shared().map_err(at("lock", &self.folder))?;
+        if !self.is_running(&programs) {
+            remove_if_there(&self.keep_file())?;
+            self.create(&programs)?;
+            self.start_now(&programs)?;
+            self.start_guard()?;
+        }
+        Ok(InUse { _users_lock: users })
+    }
+
+    /// initdb into a folder of another name first, so that half a cluster is never taken for one.
+    fn create(&self, programs: &Programs) -> Result<(), EmbeddedError> {
+        let data = self.data();
+        if let Ok(version) = fs::read_to_string(data.join("PG_VERSION")) {
+            return programs.check_version(&data, version.trim());
+        }
+        let fresh = self.folder.join("data.new");
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh).map_err(at("remove", &fresh))?;
+        }
+        self.own_folder(&fresh)?;
+        let mut initdb = programs.command("initdb")?;
+        initdb.arg("--pgdata").arg(&fresh).args([
+            "--username",
+            SUPERUSER,
+            "--auth-local",
+            "trust",
+            "--auth-host",
+            "reject",
+            "--encoding",
+            "UTF8",
+            "--no-locale",
+        ]);
+        run("initdb", &mut initdb, None)?;
+        let mut single = programs.command("postgres")?;
+        single.arg("--single").arg("-D").arg(&fresh).arg("postgres");
+        run("postgres", &mut single, Some(&format!("CREATE DATABASE {DATABASE}\n")))?;
+        fs::rename(&fresh, &data).map_err(at("rename", &fresh))
+    }
+
+    fn start_now(&self, programs: &Programs) -> Result<(), EmbeddedError> {
+        let socket_folder = self.socket_folder();
+        self.own_folder(&socket_folder)?;
+        let log = self.data().join("server.log");
+        let options = format!(
+            "-c listen_addresses='' -c unix_socket_directories='{}' -c unix_socket_permissions=0700 -c port={PORT}",
+            socket_folder.display()
+        );
+        let mut pg_ctl = programs.command("pg_ctl")?;
+        pg_ctl.args(["start", "--wait", "--silent", "--timeout", START_SECONDS, "--pgdata"]).arg(self.data());
+        pg_ctl.arg("--log").arg(&log).arg("--options").arg(options);
+        run("pg_ctl", &mut pg_ctl, None).map_err(|error| match error {
+            // pg_ctl only says to look at the log.
+            EmbeddedError::Program { program, .. } => {
+                let text = fs::read_to_string(&log).unwrap_or_default();
+                let last = text.lines().rev().find(|line| line.contains("FATAL") || line.contains("ERROR"));
+                EmbeddedError::Program {
+                    program,
+                    output: last.or(text.lines().last()).unwrap_or_default().to_owned(),
+                }
+            }
+            other => other,
+        })
+    }
+
+    fn stop_now(&self, programs: &Programs) -> Result<(), EmbeddedError> {
+        let mut pg_ctl = programs.command("pg_ctl")?;
+        pg_ctl.args(["stop", "--wait", "--silent", "--mode", "fast", "--pgdata"]).arg(self.data());
+        run("pg_ctl", &mut pg_ctl, None)
+    }
+
+    /// In a process group of its own, so that ^C at the terminal does not reach it.
+    fn start_guard(&self) -> Result<(), EmbeddedError> {
+        let program = std::env::current_exe().map_err(at("find", Path::new("/proc/self/exe")))?;
+        Command::new(&program)
+            .args(["db", "guard"])
+            .env("HOST_DATA_DIR", self.folder.parent().unwrap_or(&self.folder))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .current_dir("/")
+            .process_group(0)
+            .spawn()
+            .map(drop)
+            .map_err(at("start", &program))
+    }
+
+    fn is_running(&self, programs: &Programs) -> bool {
+        let Ok(mut pg_ctl) = programs.command("pg_ctl") else { return false };
+        pg_ctl.args(["status", "--pgdata"]).arg(self.data());
+        run("pg_ctl", &mut pg_ctl, None).is_ok()
+    }
+
+    /// Held while the server is started or stopped, so that only one process does so.
+    fn lock_control(&self) -> Result<File, EmbeddedError> {
+        let control = self.open_lock("control.lock")?;
+        control.lock().map_err(at("lock", &self.folder))?;
+        Ok(control)
+    }
+
+    fn open_lock(&self, name: &str) -> Result<File, EmbeddedError> {
+        let path = self.folder.join(name);
+        File::options().create(true).truncate(false).write(true).open(&path).map_err(at("open", &path))
+    }
+
+    /// A folder that belongs to the user that the server runs as, and that nobody else can enter.
+    fn own_folder(&self, path: &Path) -> Result<(), EmbeddedError> {
+        make_folder(path, 0o700)?;
+        if let Some(user) = server_user()? {
+            std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+                .map_err(at("hand over", path))?;
+        }
+        Ok(())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn keep_file(&self) -> PathBuf {
+        self.folder.join("keep-running")
+    }
+
+    /// In the cluster's folder, or, where that makes too long a path, in the temporary folder.
+    fn socket_folder(&self) -> PathBuf {
+        let beside = self.folder.join("socket");
+        let longest = beside.join(format!(".s.PGSQL.{PORT}.lock"));
+        if longest.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
+            return beside;
+        }
+        let digest = Sha256Digest::of(self.folder.as_os_str().as_encoded_bytes()).to_string();
+        PathBuf::from("/tmp").join(format!("host-{}", &digest[..16]))
+    }
+}
+
+/// PostgreSQL's programs.
+struct Programs {
+    folder: PathBuf,
+}
+
+impl Programs {
+    /// Those of the highest installed version, where the system keeps several (their servers are
+    /// not on the PATH then), else those on the PATH.
+    fn find() -> Result<Programs, EmbeddedError> {
+        let has_server =
+            |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file();
+        let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(PROGRAMS_FOLDER)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let version = entry.file_name().to_str()?.parse().ok()?;
+                Some((version, entry.path().join("bin")))
+            })
+            .filter(|(_, folder)| has_server(folder))
+            .collect();
+        versions.sort();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let on_path = || std::env::split_paths(&path).find(has_server);
+        let folder = versions.pop().map(|(_, folder)| folder).or_else(on_path);
+        folder
+            .map(|folder| Programs { folder })
+            .ok_or(EmbeddedError::NotInstalled { folder: PROGRAMS_FOLDER })
+    }
+
+    /// A program of PostgreSQL's, run as a user that it accepts.
+    fn command(&self, program: &'static str) -> Result<Command, EmbeddedError> {
+        let mut command = Command::new(self.folder.join(program));
+        // Variables of the caller's are for clients, and must not lead the server elsewhere.
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
+        if let Some(user) = server_user()? {
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        Ok(command)
+    }
+
+    fn check_version(&self, data_folder: &Path, data: &str) -> Result<(), EmbeddedError> {
+        let output = Command::new(self.folder.join("postgres"))
+            .arg("--version")
+            .output()
+            .map_err(at("run", &self.folder.join("postgres")))?;
+        // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
+        let text = String::from_utf8_lossy(&output.stdout);
+        let installed =
+            text.split_whitespace().nth(2).and_then(|version| version.split('.').next()).unwrap_or_default();
+        if installed == data {
+            return Ok(());
+        }
+        Err(EmbeddedError::Version {
+            folder: data_folder.to_owned(),
+            data: data.to_owned(),
+            installed: installed.to_owned(),
+        })
+    }
+}
+
+/// PostgreSQL refuses to run as root: then somebody else must do it.
+fn server_user() -> Result<Option<User>, EmbeddedError> {
+    if !Uid::effective().is_root() {
+        return Ok(None);
+    }
+    let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
+    user.map(Some).ok_or(EmbeddedError::NoUser)
+}
+
+/// Runs a program to its end. Its output goes to a file: a pipe would be inherited by the server
+/// that it starts, and never be closed.
+fn run(program: &'static str, command: &mut Command, input: Option<&str>) -> Result<(), EmbeddedError> {
+    let failed = |source| EmbeddedError::File { doing: "run", path: program.into(), source };
+    let mut output = tempfile::tempfile().map_err(failed)?;
+    let mut feed = tempfile::tempfile().map_err(failed)?;
+    io::Write::write_all(&mut feed, input.unwrap_or_default().as_bytes()).map_err(failed)?;
+    io::Seek::rewind(&mut feed).map_err(failed)?;
+    let status = command
+        .stdin(feed)
+        .stdout(output.try_clone().map_err(failed)?)
+        .stderr(output.try_clone().map_err(failed)?)
+        // ^C at the terminal is for us, not for a server that is being started.
+        .process_group(0)
+        .status()
+        .map_err(failed)?;
+    if status.success() {
+        return Ok(());
+    }
+    let mut text = String::new();
+    io::Seek::rewind(&mut output).map_err(failed)?;
+    io::Read::read_to_string(&mut output, &mut text).map_err(failed)?;
+    Err(EmbeddedError::Program { program, output: text })
+}
+
+/// Makes a folder with exactly this mode, whatever the umask, and those above it.
+fn make_folder(path: &Path, mode: u32) -> Result<(), EmbeddedError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(at("create", path))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(at("set the mode of", path))
+}
+
+fn remove_if_there(path: &Path) -> Result<(), EmbeddedError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EmbeddedError + use<> {
+    let path = path.to_owned();
+    move |source| EmbeddedError::File { doing, path, source }
+}

@@ -1,0 +1,460 @@
+//! Connection parameters as libpq takes them: URLs and keyword strings, the `PG…` variables,
+//! service files and password files. tokio-postgres knows only the first two, and of those not
+//! the TLS files. (PostgreSQL documentation, "Database Connection Control Functions".)
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio_postgres::config::{ChannelBinding, Config};
+
+use super::target::ServerTarget;
+use super::tls::{SslMode, Tls};
+use crate::text::printable;
+
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Parameters and the variables that stand in for them.
+const VARIABLES: [(&str, &str); 18] = [
+    ("service", "PGSERVICE"),
+    ("host", "PGHOST"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("port", "PGPORT"),
+    ("dbname", "PGDATABASE"),
+    ("user", "PGUSER"),
+    ("password", "PGPASSWORD"),
+    ("passfile", "PGPASSFILE"),
+    ("options", "PGOPTIONS"),
+    ("application_name", "PGAPPNAME"),
+    ("connect_timeout", "PGCONNECT_TIMEOUT"),
+    ("sslmode", "PGSSLMODE"),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslkey", "PGSSLKEY"),
+    ("channel_binding", "PGCHANNELBINDING"),
+    ("keepalives", ""),
+    ("keepalives_idle", ""),
+];
+
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where servers' sockets are by default, on Debian and as built from source.
+const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+
+/// Whether the environment chooses a server: a user name or a password alone does not.
+pub fn names_a_server(environment: Environment<'_>) -> bool {
+    ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"]
+        .iter()
+        .any(|name| environment(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// Parameters by name.
+#[derive(Debug, Default, PartialEq)]
+pub struct Parameters(BTreeMap<String, String>);
+
+impl Parameters {
+    /// From a URL or a string of `keyword=value` pairs.
+    ///
+    /// # Errors
+    /// What is wrong with it; never quotes a password.
+    pub fn parse(text: &str) -> Result<Parameters, String> {
+        let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
+        let parameters = match rest {
+            Some(rest) => parse_url(rest)?,
+            None if text.contains("://") => return Err("it does not start with `postgres://`".into()),
+            None => parse_keywords(text)?,
+        };
+        match parameters.keys().find(|name| !VARIABLES.iter().any(|(known, _)| known == name)) {
+            Some(unknown) => Err(format!("unknown parameter `{}`", printable(unknown))),
+            None => Ok(Parameters(parameters)),
+        }
+    }
+
+    /// Fills in what was not given: from the service file, from the variables, from the password
+    /// file, from libpq's defaults.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters or a file.
+    pub fn complete(mut self, environment: Environment<'_>) -> Result<ServerTarget, String> {
+        let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
+        if let Some(service) = self.0.remove("service").or_else(|| variable("PGSERVICE")) {
+            for (name, value) in read_service(&service, environment)? {
+                self.0.entry(name).or_insert(value);
+            }
+        }
+        for (name, from) in VARIABLES {
+            if let Some(value) = variable(from) {
+                self.0.entry(name.to_owned()).or_insert(value);
+            }
+        }
+        let user = match self.0.get("user") {
+            Some(user) => user.clone(),
+            None => nix::unistd::User::from_uid(nix::unistd::geteuid())
+                .ok()
+                .flatten()
+                .map(|user| user.name)
+                .ok_or("no user was given, and the system knows no name for the current one")?,
+        };
+        let database = self.0.get("dbname").unwrap_or(&user).clone();
+        let hosts = self.hosts()?;
+
+        let mut config = Config::new();
+        config.user(&user).dbname(&database).connect_timeout(self.connect_timeout()?);
+        config.application_name(self.0.get("application_name").map_or("host", String::as_str));
+        // A server that is gone is noticed within about a minute, not after hours.
+        config.keepalives_idle(Duration::from_secs(30));
+        config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
+        for (host, address, port) in &hosts {
+            config.host(host).port(*port);
+            if let Some(address) = address {
+                config.hostaddr(*address);
+            }
+        }
+        if let Some(options) = self.0.get("options") {
+            config.options(options);
+        }
+        if let Some(binding) = self.0.get("channel_binding") {
+            config.channel_binding(match binding.as_str() {
+                "disable" => ChannelBinding::Disable,
+                "prefer" => ChannelBinding::Prefer,
+                "require" => ChannelBinding::Require,
+                other => return Err(format!("`{}` is no channel_binding", printable(other))),
+            });
+        }
+        let password = match self.0.get("password") {
+            Some(password) => Some(password.clone()),
+            None => hosts
+                .iter()
+                .find_map(|(host, _, port)| self.password_of(host, *port, &database, &user, environment)),
+        };
+        if let Some(password) = password {
+            config.password(password);
+        }
+        let tls = self.tls(environment, hosts.iter().all(|(host, ..)| host.starts_with('/')))?;
+        config.ssl_mode(tls.negotiation());
+        let (host, _, port) = &hosts[0];
+        let description = format!("database `{}` on {}:{port}", printable(&database), printable(host));
+        Ok(ServerTarget { config, tls, description })
+    }
+
+    /// Host, address and port of every server to try; at least one.
+    fn hosts(&self) -> Result<Vec<(String, Option<std::net::IpAddr>, u16)>, String> {
+        let list = |name| {
+            self.0.get(name).map(|text: &String| text.split(',').map(str::to_owned).collect::<Vec<_>>())
+        };
+        let addresses = list("hostaddr").unwrap_or_default();
+        let names = match list("host") {
+            Some(names) => names,
+            None if !addresses.is_empty() => addresses.clone(),
+            None => vec![String::new()],
+        };
+        let ports = list("port").unwrap_or_default();
+        if !addresses.is_empty() && addresses.len() != names.len()
+            || ports.len() > 1 && ports.len() != names.len()
+        {
+            return Err("the lists of hosts, addresses and ports differ in length".into());
+        }
+        let port = |i: usize| match ports.get(i).or(ports.first()).map(String::as_str) {
+            None | Some("") => Ok(5432),
+            Some(text) => text.parse().map_err(|_| format!("`{}` is no port", printable(text))),
+        };
+        names
+            .into_iter()
+            .enumerate()
+            .map(|(i, name)| {
+                let port = port(i)?;
+                let address = match addresses.get(i).map(String::as_str) {
+                    None | Some("") => None,
+                    Some(text) => {
+                        Some(text.parse().map_err(|_| format!("`{}` is no address", printable(text)))?)
+                    }
+                };
+                let name = if name.is_empty() { default_host(port) } else { name };
+                Ok((name, address, port))
+            })
+            .collect()
+    }
+
+    fn connect_timeout(&self) -> Result<Duration, String> {
+        match self.0.get("connect_timeout").map(|text| (text, text.parse::<u64>())) {
+            None | Some((_, Ok(0))) => Ok(DEFAULT_CONNECT_TIMEOUT),
+            Some((_, Ok(seconds))) => Ok(Duration::from_secs(seconds)),
+            Some((text, Err(_))) => Err(format!("`{}` is no number of seconds", printable(text))),
+        }
+    }
+
+    fn tls(&self, environment: Environment<'_>, local: bool) -> Result<Tls, String> {
+        let home = home(environment).map(|home| home.join(".postgresql"));
+        let file = |name: &str, default: &str| {
+            let given = self.0.get(name).map(PathBuf::from);
+            given.or_else(|| home.as_ref().map(|home| home.join(default)).filter(|path| path.is_file()))
+        };
+        let mode = self.0.get("sslmode").map_or(Ok(SslMode::Prefer), |text| {
+            SslMode::parse(text).ok_or_else(|| format!("`{}` is no sslmode", printable(text)))
+        })?;
+        Ok(Tls {
+            // libpq does not encrypt unix sockets, whatever the mode.
+            mode: if local { SslMode::Disable } else { mode },
+            root_certificates: file("sslrootcert", "root.crt"),
+            certificate: file("sslcert", "postgresql.crt"),
+            key: file("sslkey", "postgresql.key"),
+        })
+    }
+
+    /// The first line of the password file that fits.
+    fn password_of(
+        &self,
+        host: &str,
+        port: u16,
+        database: &str,
+        user: &str,
+        environment: Environment<'_>,
+    ) -> Option<String> {
+        let file = match self.0.get("passfile") {
+            Some(file) => PathBuf::from(file),
+            None => home(environment)?.join(".pgpass"),
+        };
+        let metadata = fs::metadata(&file).ok()?;
+        if metadata.mode() & 0o077 != 0 {
+            tracing::warn!("`{}` is ignored: others can read it; chmod it to 0600", file.display());
+            return None;
+        }
+        let host = if host.starts_with('/') { "localhost" } else { host };
+        let wanted = [host, &port.to_string(), database, user];
+        fs::read_to_string(file).ok()?.lines().find_map(|line| {
+            let fields = pgpass_fields(line);
+            let (password, keys) = fields.split_last()?;
+            let fits =
+                keys.len() == 4 && keys.iter().zip(wanted).all(|(key, wanted)| key == "*" || key == wanted);
+            fits.then(|| password.clone())
+        })
+    }
+}
+
+/// A local server's socket where there is one, as libpq does it, else localhost.
+fn default_host(port: u16) -> String {
+    let socket =
+        SOCKET_FOLDERS.iter().find(|folder| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists());
+    socket.copied().unwrap_or("localhost").to_owned()
+}
+
+fn home(environment: Environment<'_>) -> Option<PathBuf> {
+    environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+}
+
+/// `[user[:password]@][host[:port],…][/database][?name=value&…]`
+fn parse_url(rest: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut found = BTreeMap::new();
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let (mut names, mut ports) = (Vec::new(), Vec::new());
+    for host in hosts.split(',') {
+        let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, port)) => (address, port.strip_prefix(':').unwrap_or(port)),
+            None => host.rsplit_once(':').unwrap_or((host, "")),
+        };
+        names.push(decode(name)?);
+        ports.push(port);
+    }
+    let pairs = [
+        ("user", decode(user)?),
+        ("password", decode(password)?),
+        ("dbname", decode(database)?),
+        ("host", names.join(",")),
+    ];
+    found.extend(
+        pairs
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    if ports.iter().any(|port| !port.is_empty()) {
+        found.insert("port".into(), ports.join(","));
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').ok_or("a parameter after `?` has no `=`")?;
+        found.insert(decode(name)?, decode(value)?);
+    }
+    Ok(found)
+}
+
+fn decode(text: &str) -> Result<String, String> {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    decoded.map(String::from).map_err(|_| "a %-escape in it is not UTF-8".into())
+}
+
+/// `name = value` pairs; values with blanks stand in single quotes, `\` escapes.
+fn parse_keywords(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut found = BTreeMap::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (name, after) = rest.split_once('=').ok_or("it is neither a URL nor `keyword=value` pairs")?;
+        let after = after.trim_start();
+        let (quoted, body) = after.strip_prefix('\'').map_or((false, after), |body| (true, body));
+        let mut value = String::new();
+        let mut characters = body.char_indices();
+        let mut end = None;
+        while let Some((i, character)) = characters.next() {
+            match character {
+                '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+                '\'' if quoted => {
+                    end = Some(i + 1);
+                    break;
+                }
+                _ if !quoted && character.is_whitespace() => {
+                    end = Some(i);
+                    break;
+                }
+                _ => value.push(character),
+            }
+        }
+        if quoted && end.is_none() {
+            return Err("a quote in it is not closed".into());
+        }
+        found.insert(name.trim().to_owned(), value);
+        rest = body[end.unwrap_or(body.len())..].trim_start();
+    }
+    Ok(found)
+}
+
+/// The section `[service]` of the user's or the system's service file.
+fn read_service(service: &str, environment: Environment<'_>) -> Result<Vec<(String, String)>, String> {
+    let user_file = environment("PGSERVICEFILE")
+        .map(PathBuf::from)
+        .or_else(|| home(environment).map(|home| home.join(".pg_service.conf")));
+    let system_file = environment("PGSYSCONFDIR")
+        .map_or("/etc/postgresql-common".into(), PathBuf::from)
+        .join("pg_service.conf");
+    for file in user_file.into_iter().chain([system_file]) {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let mut lines = text.lines().map(str::trim).skip_while(|line| *line != format!("[{service}]"));
+        if lines.next().is_some() {
+            return Ok(lines
+                .take_while(|line| !line.starts_with('['))
+                .filter(|line| !line.starts_with('#'))
+                .filter_map(|line| line.split_once('='))
+                .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+                .collect());
+        }
+    }
+    Err(format!("there is no service `{}` in the service files", printable(service)))
+}
+
+/// The fields of a line of a password file; `\` escapes `:` and itself.
+fn pgpass_fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut characters = line.chars();
+    if line.starts_with('#') {
+        return fields;
+    }
+    while let Some(character) = characters.next() {
+        // There is always a last field.
+        let last = fields.len() - 1;
+        match character {
+            '\\' => fields[last].extend(characters.next()),
+            // Colons in the password need no escape.
+            ':' if last < 4 => fields.push(String::new()),
+            _ => fields[last].push(character),
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(pairs: &[(&str, &str)]) -> Parameters {
+        Parameters(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
+    }
+
+    #[test]
+    fn urls_and_keywords_mean_the_same() {
+        let cases: &[(&str, &[(&str, &str)])] = &[
+            ("postgres://", &[]),
+            ("postgresql://localhost/db", &[("host", "localhost"), ("dbname", "db")]),
+            (
+                "postgres://me:p%40ss:w@h:5433/my%20db?sslmode=verify-full&sslrootcert=/ca.crt",
+                &[
+                    ("user", "me"),
+                    ("password", "p@ss:w"),
+                    ("host", "h"),
+                    ("port", "5433"),
+                    ("dbname", "my db"),
+                    ("sslmode", "verify-full"),
+                    ("sslrootcert", "/ca.crt"),
+                ],
+            ),
+            ("postgres://h1:1,h2/db", &[("host", "h1,h2"), ("port", "1,"), ("dbname", "db")]),
+            ("postgres://[::1]:5433/", &[("host", "::1"), ("port", "5433")]),
+            ("postgres://%2Ftmp%2Fx/db", &[("host", "/tmp/x"), ("dbname", "db")]),
+            ("postgres:///db?host=/tmp/x", &[("host", "/tmp/x"), ("dbname", "db")]),
+            (
+                r"host=h  dbname = 'my \'db\'' password=a\ b",
+                &[("host", "h"), ("dbname", "my 'db'"), ("password", "a b")],
+            ),
+            ("", &[]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Parameters::parse(text), Ok(parameters(expected)), "{text}");
+        }
+        for wrong in [
+            "mysql://x",
+            "just words",
+            "host='x",
+            "postgres://h?nonsense=1",
+            "postgres://h?x",
+            "postgres://%ff",
+        ] {
+            assert!(Parameters::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_comes_from_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let passfile = folder.path().join("pgpass");
+        fs::write(&passfile, "# comment\nh:5432:*:other:no\nh:*:*:me:co:lon\\\\ed\n").unwrap();
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(&passfile, permissions).unwrap();
+        let servicefile = folder.path().join("service");
+        fs::write(&servicefile, "[other]\nhost=x\n[mine]\nhost = h\nuser=me\n# c\n[third]\nport=9\n")
+            .unwrap();
+        let environment = |name: &str| match name {
+            "PGSERVICE" => Some("mine".to_owned()),
+            "PGSERVICEFILE" => Some(servicefile.display().to_string()),
+            "PGPASSFILE" => Some(passfile.display().to_string()),
+            "PGUSER" => Some("not me: the service wins".to_owned()),
+            "PGPORT" => Some("6000".to_owned()),
+            "PGSSLMODE" => Some("disable".to_owned()),
+            _ => None,
+        };
+        assert!(names_a_server(&environment));
+        let server = Parameters::default().complete(&environment).unwrap();
+        assert_eq!(server.description, "database `me` on h:6000");
+        assert_eq!(server.config.get_password(), Some(&b"co:lon\\ed"[..]));
+        assert_eq!(server.tls.mode, SslMode::Disable);
+        let given = Parameters::parse("postgres://you@g:1/db").unwrap();
+        let server = given.complete(&|name: &str| environment(name).filter(|_| name != "PGSERVICE")).unwrap();
+        assert_eq!(server.description, "database `db` on g:1");
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let nothing = |_: &str| None;
+        for (text, message) in [
+            ("port=x", "`x` is no port"),
+            ("sslmode=maybe", "`maybe` is no sslmode"),
+            ("connect_timeout=soon", "`soon` is no number of seconds"),
+            ("host=a,b port=1,2,3", "the lists of hosts, addresses and ports differ in length"),
+            ("hostaddr=localhost", "`localhost` is no address"),
+            ("service=none", "there is no service `none` in the service files"),
+        ] {
+            let problem = Parameters::parse(text).unwrap().complete(&nothing).err();
+            assert_eq!(problem.as_deref(), Some(message), "{text}");
+        }
+    }
+}

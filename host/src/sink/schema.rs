@@ -1,0 +1,78 @@
+//! Do the tables fit? They may have been made by hand. Binary COPY would store nonsense in a
+//! column of another type, so every column that is written is looked at before every run.
+
+use tokio_postgres::Row;
+
+use super::{Connection, SinkError};
+
+/// Columns that the host writes, with the types that it can encode, as `format_type` names them.
+const COLUMNS: [(&str, &str, &[&str]); 14] = [
+    ("transactions", "transaction_id", &["integer"]),
+    ("transactions", "user_id", &["integer"]),
+    ("transactions", "amount", &["numeric(10,2)", "numeric"]),
+    ("transactions", "transaction_timestamp", &["timestamp without time zone"]),
+    ("transactions", "is_anomalous", &["integer"]),
+    ("transactions", "source_id", &["bigint"]),
+    ("anomalies", "transaction_id", &["integer"]),
+    ("anomalies", "user_id", &["integer"]),
+    ("anomalies", "amount", &["numeric(10,2)", "numeric"]),
+    ("anomalies", "transaction_timestamp", &["timestamp without time zone"]),
+    ("anomalies", "score", &["double precision"]),
+    ("anomalies", "reason", &["text"]),
+    ("anomalies", "run_id", &["bigint"]),
+    // Not written: the server counts it.
+    ("anomalies", "anomaly_id", &[]),
+];
+
+/// All columns of the two tables: table, column, type, whether a value must be given.
+const QUERY: &str = "
+    SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
+           a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.oid IN (to_regclass('transactions'), to_regclass('anomalies'))
+      AND a.attnum > 0 AND NOT a.attisdropped";
+
+/// Checks that the tables can take what the host writes.
+///
+/// # Errors
+/// [`SinkError::TableDoesNotFit`] with the first column that does not.
+pub async fn check(connection: &Connection) -> Result<(), SinkError> {
+    let rows = connection
+        .client
+        .query(QUERY, &[])
+        .await
+        .map_err(SinkError::statement("look at the tables' columns"))?;
+    for table in ["transactions", "anomalies"] {
+        if !rows.iter().any(|row| row.get::<_, &str>(0) == table) {
+            let problem = "it is not there, although the migrations have been applied".into();
+            return Err(SinkError::TableDoesNotFit { table, problem });
+        }
+    }
+    for &(table, column, types) in &COLUMNS {
+        let found = rows.iter().find(|row| is(row, table, column)).map(|row| row.get::<_, &str>(2));
+        let problem = match found {
+            Some(found) if types.is_empty() || types.contains(&found) => continue,
+            Some(found) => format!("its column `{column}` is `{found}`; it must be `{}`", types[0]),
+            None if types.is_empty() => continue,
+            None => format!("it has no column `{column}` of type `{}`", types[0]),
+        };
+        return Err(SinkError::TableDoesNotFit { table, problem });
+    }
+    let unknown = rows.iter().find(|row| {
+        row.get::<_, bool>(3) && !COLUMNS.iter().any(|&(table, column, _)| is(row, table, column))
+    });
+    match unknown {
+        None => Ok(()),
+        Some(row) => Err(SinkError::TableDoesNotFit {
+            table: if row.get::<_, &str>(0) == "transactions" { "transactions" } else { "anomalies" },
+            problem: format!(
+                "its column `{}` needs a value, which the host does not have; give it a default",
+                row.get::<_, &str>(1)
+            ),
+        }),
+    }
+}
+
+fn is(row: &Row, table: &str, column: &str) -> bool {
+    row.get::<_, &str>(0) == table && row.get::<_, &str>(1) == column
+}

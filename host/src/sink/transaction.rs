@@ -1,0 +1,288 @@
+//! The run's one transaction. Rows and anomalies are streamed in by COPY; the ledger row and
+//! COMMIT end it. Dropping it at any point before leaves nothing behind.
+//!
+//! COPY of transactions goes on for as long as the anomalies collected meanwhile are few; then
+//! they are written by a COPY of their own (an anomaly refers to its transaction, which must
+//! therefore come first) and the next segment begins. So memory stays bounded, and a run costs
+//! few round trips.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::SinkExt as _;
+use tokio_postgres::{CopyInSink, SimpleQueryMessage, Statement};
+
+use super::copy::{ANOMALY_COLUMNS, CopyBuffer, TRANSACTION_COLUMNS, TransactionRow};
+use super::error::ServerError;
+use super::ledger::{self, Counts};
+use super::{Classified, Connection, RunFacts, SinkError};
+
+/// Size of a message to the server.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// A segment ends when its anomalies come to this size.
+const SEGMENT_ANOMALY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Everything before the first row, in one round trip. The lock keeps others from inserting
+/// transactions until we have committed, so that the ids after the highest one are ours; readers
+/// are not kept from anything.
+const BEGIN: &str = "
+    BEGIN;
+    LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE;
+    SELECT coalesce(max(transaction_id), 0), pg_current_xact_id()::text,
+           nextval(pg_get_serial_sequence('ingest_runs', 'run_id'))
+    FROM transactions";
+
+/// An open transaction.
+pub struct Transaction {
+    connection: Connection,
+    /// This run's number in the ledger.
+    pub run_id: i64,
+    xact_id: String,
+    first_id: i64,
+    next_id: i64,
+    copy_transactions: Statement,
+    copy_anomalies: Statement,
+    stream: Option<Pin<Box<CopyInSink<Bytes>>>>,
+    transactions: CopyBuffer,
+    anomalies: CopyBuffer,
+    anomalies_written: u64,
+}
+
+/// What the server acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The number of the run in the ledger.
+    pub run_id: i64,
+    /// Rows of `transactions`.
+    pub rows_written: u64,
+    /// Rows of `anomalies`.
+    pub anomalies: u64,
+    /// The first and the last id that was allotted; none without rows.
+    pub transaction_ids: Option<(i64, i64)>,
+    /// The latest earlier run of a file with the same content.
+    pub earlier_run: Option<i64>,
+    /// How long the server took for the COMMIT itself.
+    pub commit_time: Duration,
+}
+
+impl Transaction {
+    /// Begins, and waits for runs that are under way to end.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn begin(connection: Connection) -> Result<Transaction, SinkError> {
+        let client = &connection.client;
+        let answer = client
+            .simple_query(BEGIN)
+            .await
+            .map_err(SinkError::statement("begin the transaction and lock `transactions`"))?;
+        let row = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let number = |i| row.and_then(|row| row.get(i)).and_then(|text: &str| text.parse::<i64>().ok());
+        let (last_id, run_id) = (number(0).unwrap_or_default(), number(2).unwrap_or_default());
+        let xact_id = row.and_then(|row| row.get(1)).unwrap_or_default().to_owned();
+        let copy = |columns| format!("COPY {columns} FROM STDIN (FORMAT binary)");
+        let (copy_transactions, copy_anomalies) = tokio::try_join!(
+            async {
+                client
+                    .prepare(&copy(TRANSACTION_COLUMNS))
+                    .await
+                    .map_err(SinkError::statement("prepare to write the transactions"))
+            },
+            async {
+                client
+                    .prepare(&copy(ANOMALY_COLUMNS))
+                    .await
+                    .map_err(SinkError::statement("prepare to write the anomalies"))
+            },
+        )?;
+        // A table that was filled from below zero goes on at one.
+        let first_id = last_id.max(0) + 1;
+        Ok(Transaction {
+            connection,
+            run_id,
+            xact_id,
+            first_id,
+            next_id: first_id,
+            copy_transactions,
+            copy_anomalies,
+            stream: None,
+            transactions: CopyBuffer::default(),
+            anomalies: CopyBuffer::default(),
+            anomalies_written: 0,
+        })
+    }
+
+    /// The database, for messages.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.connection.server
+    }
+
+    /// Encodes a batch and sends what is ready.
+    ///
+    /// # Errors
+    /// Where the server refuses a row or the ids run out.
+    pub async fn write(&mut self, classified: &Classified) -> Result<(), SinkError> {
+        self.encode(classified)?;
+        if self.transactions.len() >= CHUNK_BYTES {
+            self.send_transactions().await?;
+        }
+        if self.anomalies.len() >= SEGMENT_ANOMALY_BYTES {
+            self.end_segment().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the last segment, checks that nothing was lost, writes the ledger row and commits.
+    ///
+    /// # Errors
+    /// [`SinkError::OutcomeUnknown`] where the connection was lost during COMMIT; after any other
+    /// error nothing was written.
+    pub async fn commit(mut self, facts: &RunFacts, rows_rejected: u64) -> Result<Committed, SinkError> {
+        self.end_segment().await?;
+        let counts = Counts {
+            // Ids are allotted one a row.
+            rows_written: self.next_id.abs_diff(self.first_id),
+            rows_rejected,
+            anomalies: self.anomalies_written,
+            transaction_ids: (self.next_id > self.first_id).then_some((self.first_id, self.next_id - 1)),
+        };
+        if facts.file.rows_read != counts.rows_written + rows_rejected {
+            return Err(SinkError::RowsLost {
+                read: facts.file.rows_read,
+                written: counts.rows_written,
+                rejected: rows_rejected,
+            });
+        }
+        let earlier_run = ledger::record(&self.connection.client, self.run_id, facts, &counts).await?;
+        let started = Instant::now();
+        self.commit_and_confirm().await?;
+        let commit_time = started.elapsed();
+        let run_id = self.run_id;
+        self.connection.close().await;
+        let Counts { rows_written, anomalies, transaction_ids, .. } = counts;
+        Ok(Committed { run_id, rows_written, anomalies, transaction_ids, earlier_run, commit_time })
+    }
+
+    /// Rolls back and waits for the server to say so.
+    ///
+    /// # Errors
+    /// Where the connection is lost; then the server rolls back on its own.
+    pub async fn roll_back(mut self) -> Result<(), SinkError> {
+        // Dropping an unfinished COPY ends it with an error at the server.
+        self.stream = None;
+        self.connection.client.batch_execute("ROLLBACK").await.map_err(SinkError::statement("roll back"))?;
+        self.connection.close().await;
+        Ok(())
+    }
+
+    fn encode(&mut self, classified: &Classified) -> Result<(), SinkError> {
+        let Classified { batch, anomalies } = classified;
+        let rows = batch.len() as i64;
+        let last_id = self.next_id + rows - 1;
+        if last_id > i64::from(i32::MAX) {
+            return Err(SinkError::IdsExhausted { last_id: i32::MAX.into() });
+        }
+        let mut found = anomalies.iter().peekable();
+        for i in 0..batch.len() {
+            let row = TransactionRow {
+                // The whole batch was checked to fit above; the source checked the user ids.
+                transaction_id: (self.next_id + i as i64) as i32,
+                user_id: batch.user_ids[i] as i32,
+                amount_cents: batch.amounts_cents[i],
+                timestamp_micros: batch.timestamps_micros[i],
+            };
+            let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
+            if self.stream.is_none() && self.transactions.len() == 0 {
+                self.transactions.start();
+            }
+            self.transactions.put_transaction(row, anomaly.is_some(), batch.transaction_ids[i]);
+            if let Some(anomaly) = anomaly {
+                if self.anomalies.len() == 0 {
+                    self.anomalies.start();
+                }
+                self.anomalies.put_anomaly(row, anomaly.score, &anomaly.reason, self.run_id);
+            }
+        }
+        self.next_id += rows;
+        Ok(())
+    }
+
+    async fn send_transactions(&mut self) -> Result<(), SinkError> {
+        const DOING: &str = "write the transactions";
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            None => {
+                let stream = self.connection.client.copy_in(&self.copy_transactions).await;
+                self.stream.insert(Box::pin(stream.map_err(SinkError::statement(DOING))?))
+            }
+        };
+        stream.send(self.transactions.take()).await.map_err(SinkError::statement(DOING))
+    }
+
+    /// Writes all that is buffered, transactions first.
+    async fn end_segment(&mut self) -> Result<(), SinkError> {
+        if self.stream.is_none() && self.transactions.len() == 0 {
+            return Ok(());
+        }
+        self.transactions.end();
+        self.send_transactions().await?;
+        if let Some(mut stream) = self.stream.take() {
+            let stored = stream.as_mut().finish().await;
+            let stored = stored.map_err(SinkError::statement("write the transactions"))?;
+            expect("transactions", self.transactions.rows(), stored)?;
+        }
+        if self.anomalies.len() > 0 {
+            const DOING: &str = "write the anomalies";
+            self.anomalies.end();
+            let stream = self.connection.client.copy_in(&self.copy_anomalies).await;
+            let mut stream = Box::pin(stream.map_err(SinkError::statement(DOING))?);
+            stream.send(self.anomalies.take()).await.map_err(SinkError::statement(DOING))?;
+            let stored = stream.as_mut().finish().await.map_err(SinkError::statement(DOING))?;
+            expect("anomalies", self.anomalies.rows(), stored)?;
+            self.anomalies_written += stored;
+        }
+        Ok(())
+    }
+
+    /// COMMIT of a transaction that the server has given up is answered without an error: it
+    /// rolls back. So the server is asked, in the same round trip, what became of it.
+    async fn commit_and_confirm(&self) -> Result<(), SinkError> {
+        let ask = format!("SELECT pg_xact_status('{}'::xid8)", self.xact_id);
+        let client = &self.connection.client;
+        let (answer, refusal) = match client.simple_query(&format!("COMMIT; {ask}")).await {
+            Ok(answer) => (answer, None),
+            // The COMMIT may have been refused, or the question after it: ask once more.
+            Err(error) => match client.simple_query(&ask).await {
+                Ok(answer) => (answer, Some(error)),
+                Err(_) => return Err(self.outcome_unknown(error)),
+            },
+        };
+        let status = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        match (status, refusal) {
+            (Some("committed"), _) => Ok(()),
+            (Some("aborted"), Some(error)) => Err(SinkError::statement("commit")(error)),
+            (Some("aborted"), None) => Err(SinkError::NotCommitted),
+            (_, Some(error)) => Err(self.outcome_unknown(error)),
+            (_, None) => Err(SinkError::NotCommitted),
+        }
+    }
+
+    fn outcome_unknown(&self, error: tokio_postgres::Error) -> SinkError {
+        SinkError::OutcomeUnknown {
+            query: format!("SELECT run_id FROM ingest_runs WHERE run_id = {}", self.run_id),
+            source: ServerError(error),
+        }
+    }
+}
+
+fn expect(table: &'static str, sent: u64, stored: u64) -> Result<(), SinkError> {
+    if sent == stored { Ok(()) } else { Err(SinkError::CountMismatch { table, sent, stored }) }
+}

@@ -1,0 +1,15 @@
+//! What wit-bindgen makes of the contract. Nothing but this crate's own modules and
+//! [`export_detector!`](crate::export_detector) names anything in here.
+#![allow(unsafe_code, reason = "generated code that crosses the component boundary")]
+#![allow(clippy::all, reason = "generated")]
+#![allow(missing_docs, reason = "generated; what is public of it is documented in the WIT")]
+
+wit_bindgen::generate!({
+    path: "../../wit/detector-0.1",
+    world: "detector",
+    pub_export_macro: true,
+    export_macro_name: "export_bindings",
+    default_bindings_module: "detector_sdk::bindings",
+    runtime_path: "::detector_sdk::runtime::wit_bindgen_rt",
+    additional_derives: [PartialEq],
+});

@@ -1,0 +1,41 @@
+//! Development tasks. `cargo xtask demo` shows the product, `cargo xtask test` runs everything
+//! that must pass; both install what is missing where they can, and say what to install otherwise.
+
+mod demo;
+mod plugins;
+mod sample_data;
+mod setup;
+mod shell;
+mod test;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Development tasks of this project
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Task {
+    /// Build everything, ingest the sample file into the embedded server, show the counts
+    Demo,
+    /// Formatting, lints, plugins, all tests, documentation
+    Test {
+        /// Passed on to nextest, for instance a test's name
+        arguments: Vec<String>,
+    },
+    /// Build the plugins and put them beside the host, where it finds them by name
+    Plugins,
+    /// Write data/consumed_transactions.csv again
+    SampleData,
+}
+
+fn main() -> Result<()> {
+    match Task::parse() {
+        Task::Demo => demo::run(),
+        Task::Test { arguments } => test::run(&arguments),
+        Task::Plugins => {
+            setup::wasm_target()?;
+            plugins::build()
+        }
+        Task::SampleData => sample_data::write(),
+    }
+}
