@@ -76,7 +76,7 @@ fn db(command: &DbCommand) -> Result<(), Error> {
             report::print(if was_running { "stopped\n" } else { "it was not running\n" });
         }
         DbCommand::Status => {
-            let state = match cluster.state()? {
+            let state = match cluster.state() {
                 State::Absent => "not created yet",
                 State::Stopped => "stopped",
                 State::RunningOnDemand => "running, until nobody uses it",

@@ -9,7 +9,7 @@ use crate::setup::WASM_TARGET;
 use crate::shell::{cargo, run, target};
 
 /// Crates of `plugins/` that are plugins.
-const PLUGINS: [&str; 2] = ["threshold", "zscore"];
+const PLUGINS: [&str; 3] = ["hostile", "threshold", "zscore"];
 /// Folders of the target folder that the host is built into.
 const PROFILES: [&str; 2] = ["debug", "release"];
 

@@ -3,7 +3,7 @@
 //! the report of a crash. A flood is dropped and counted.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
 
@@ -15,6 +15,8 @@ const MAX_LINE_CHARS: usize = 2_000;
 const MAX_LINES: u64 = 1_000;
 /// How many lines the report of a crash shows.
 const KEPT_LINES: usize = 10;
+/// What Rust's panic messages start with, on a line of their own: `panicked at src/lib.rs:10:5:`
+const PANIC: &str = "panicked at ";
 
 /// A guest's log. Clones share it.
 #[derive(Clone, Default)]
@@ -26,6 +28,10 @@ struct State {
     lines: u64,
     last: VecDeque<String>,
     panic: Option<String>,
+    /// Whether the lines that come belong to the panic's message.
+    in_panic: bool,
+    /// The beginning of a line of standard output or error.
+    unfinished: Vec<u8>,
 }
 
 impl GuestLog {
@@ -37,52 +43,74 @@ impl GuestLog {
 
     /// Logs a message, line by line.
     pub fn message(&self, level: Level, message: &str) {
-        // A poisoned lock means that another thread panicked; its text is still text.
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        state.in_panic = false;
         for line in message.lines() {
             state.line(level, line);
         }
     }
 
-    /// The last lines, the oldest first.
+    /// Logs what a guest writes to a stream, in pieces that may end anywhere.
+    pub fn write(&self, level: Level, bytes: &[u8]) {
+        let mut state = self.state();
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            // A line without end is cut at some point, like any other.
+            let room = (MAX_LINE_CHARS * 4).saturating_sub(state.unfinished.len());
+            state.unfinished.extend(piece.iter().take(room));
+            if piece.ends_with(b"\n") {
+                let line = std::mem::take(&mut state.unfinished);
+                state.line(level, &String::from_utf8_lossy(&line));
+            }
+        }
+    }
+
+    /// The last lines, the oldest first, without a panic's message.
     #[must_use]
     pub fn last_lines(&self) -> Vec<String> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.last.iter().cloned().collect()
+        self.state().last.iter().cloned().collect()
     }
 
     /// The message of the last panic, if there was one.
     #[must_use]
     pub fn panic(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).panic.clone()
+        self.state().panic.clone()
     }
 
     /// How many lines were dropped.
     #[must_use]
     pub fn dropped_lines(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).lines.saturating_sub(MAX_LINES)
+        self.state().lines.saturating_sub(MAX_LINES)
+    }
+
+    /// A poisoned lock means that another thread panicked; its text is still text.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
     fn line(&mut self, level: Level, line: &str) {
-        let line = printable_up_to(line.trim_end(), MAX_LINE_CHARS);
-        // Rust's panics come as "panicked at src/lib.rs:10:5:" and the message on the next lines.
-        if let Some(at) = line.find("panicked at ") {
+        let line = printable_up_to(line.trim_end(), MAX_LINE_CHARS).into_owned();
+        self.lines += 1;
+        if let Some(at) = line.find(PANIC) {
             self.panic = Some(line[at..].to_owned());
-        } else if let Some(panic) = &mut self.panic
-            && panic.ends_with(':')
+            self.in_panic = true;
+        } else if line.starts_with("note: run with `RUST_BACKTRACE") {
+            self.in_panic = false;
+        } else if self.in_panic
+            && let Some(panic) = &mut self.panic
+            && panic.len() < MAX_LINE_CHARS
         {
             panic.push(' ');
             panic.push_str(&line);
+        } else if self.lines <= MAX_LINES {
+            self.emit(level, &line);
+            self.last.push_back(line);
+        } else {
+            self.last.push_back(line);
         }
-        self.last.push_back(line.clone().into_owned());
         if self.last.len() > KEPT_LINES {
             self.last.pop_front();
-        }
-        self.lines += 1;
-        if self.lines <= MAX_LINES {
-            self.emit(level, &line);
         }
     }
 
@@ -105,11 +133,34 @@ mod tests {
     #[test]
     fn a_panic_is_recognised_with_its_message() {
         let log = GuestLog::new("p");
-        log.message(
-            Level::ERROR,
-            "thread 'main' panicked at src/lib.rs:3:5:\nindex out of bounds\nnote: more",
-        );
-        assert_eq!(log.panic().as_deref(), Some("panicked at src/lib.rs:3:5: index out of bounds"));
+        log.message(Level::WARN, "before");
+        log.message(Level::ERROR, "panicked at src/lib.rs:3:5:\nindex out of bounds\nby one");
+        log.message(Level::WARN, "after");
+        assert_eq!(log.panic().as_deref(), Some("panicked at src/lib.rs:3:5: index out of bounds by one"));
+        assert_eq!(log.last_lines(), ["before", "after"]);
+    }
+
+    #[test]
+    fn a_panic_is_recognised_in_the_pieces_that_come_by_stderr() {
+        let log = GuestLog::new("p");
+        for piece in [
+            "\nthread '<unnamed>' pan",
+            "icked at src/lib.rs:3:5:\nno",
+            "t good\n",
+            "note: run with `RUST_BACKTRACE=1`\n",
+            "x",
+        ] {
+            log.write(Level::WARN, piece.as_bytes());
+        }
+        assert_eq!(log.panic().as_deref(), Some("panicked at src/lib.rs:3:5: not good"));
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_memory_without_end() {
+        let log = GuestLog::new("p");
+        (0..1_000).for_each(|_| log.write(Level::INFO, &[b'x'; 10_000]));
+        log.write(Level::INFO, b"\n");
+        assert_eq!(log.last_lines()[0].chars().count(), MAX_LINE_CHARS + 1);
     }
 
     #[test]

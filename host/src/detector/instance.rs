@@ -193,26 +193,30 @@ fn summary(error: &wasmtime::Error, panicked: bool) -> String {
     }
 }
 
-/// Names of the guest's own functions, innermost first.
+/// Names of the guest's own functions, innermost first; a recursion is counted, not listed.
 fn backtrace(backtrace: &WasmBacktrace) -> Vec<String> {
-    backtrace
+    let names = backtrace
         .frames()
         .iter()
         .filter_map(|frame| frame.func_name())
-        .map(|name| rustc_demangle::demangle(name).to_string())
-        .map(|name| without_hash(&name).to_owned())
-        .filter(|name| !is_runtime(name))
-        .take(SHOWN_FRAMES)
-        .map(|name| printable(&name).into_owned())
-        .collect()
-}
-
-/// Rust's mangled names end in a hash that tells a reader nothing.
-fn without_hash(name: &str) -> &str {
-    match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => path,
-        _ => name,
+        // The alternate form leaves out the hashes that tell a reader nothing.
+        .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
+        .filter(|name| !is_runtime(name));
+    let mut counted: Vec<(String, usize)> = Vec::new();
+    for name in names {
+        match counted.last_mut() {
+            Some((last, times)) if *last == name => *times += 1,
+            _ => counted.push((name, 1)),
+        }
     }
+    counted
+        .iter()
+        .take(SHOWN_FRAMES)
+        .map(|(name, times)| match times {
+            1 => printable(name).into_owned(),
+            _ => format!("{} ({times} times)", printable(name)),
+        })
+        .collect()
 }
 
 /// Functions of a language's runtime rather than of the plugin.

@@ -83,7 +83,7 @@ struct Output {
 
 impl Output {
     fn take(&self, bytes: &[u8]) {
-        self.log.message(self.level, &String::from_utf8_lossy(bytes));
+        self.log.write(self.level, bytes);
     }
 }
 

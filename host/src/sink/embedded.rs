@@ -12,9 +12,12 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::unistd::{Uid, User};
 
@@ -30,6 +33,8 @@ const SUPERUSER: &str = "postgres";
 const PORT: u16 = 5432;
 /// A socket's path must fit into `sockaddr_un`: 108 bytes with the final NUL.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
+/// How long the remains of a server that was killed may be in the way of a new one.
+const LEFTOVERS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a start may take: recovery after a crash included.
 const START_SECONDS: &str = "60";
 /// Where Debian and its kin keep the programs of each major version.
@@ -106,22 +111,16 @@ impl Cluster {
     }
 
     /// Whether the server runs.
-    ///
-    /// # Errors
-    /// Where PostgreSQL is not installed.
-    pub fn state(&self) -> Result<State, SinkError> {
-        let look = || {
-            if !self.data().join("PG_VERSION").is_file() {
-                return Ok(State::Absent);
-            }
-            let programs = Programs::find()?;
-            Ok(match (self.is_running(&programs), self.keep_file().exists()) {
-                (false, _) => State::Stopped,
-                (true, false) => State::RunningOnDemand,
-                (true, true) => State::KeptRunning,
-            })
-        };
-        look().map_err(|source| SinkError::Embedded { doing: "look at", source })
+    #[must_use]
+    pub fn state(&self) -> State {
+        if !self.data().join("PG_VERSION").is_file() {
+            return State::Absent;
+        }
+        match (self.is_running(), self.keep_file().exists()) {
+            (false, _) => State::Stopped,
+            (true, false) => State::RunningOnDemand,
+            (true, true) => State::KeptRunning,
+        }
     }
 
     /// Starts the server if it is not running, creating the cluster the first time; it stays up
@@ -159,7 +158,7 @@ impl Cluster {
             let programs = Programs::find()?;
             let _control = self.lock_control()?;
             remove_if_there(&self.keep_file())?;
-            if !self.is_running(&programs) {
+            if !self.is_running() {
                 return Ok(false);
             }
             let users = self.open_lock("users.lock")?;
@@ -182,7 +181,7 @@ impl Cluster {
             let users = self.open_lock("users.lock")?;
             users.lock().map_err(at("lock", &self.folder))?;
             let programs = Programs::find()?;
-            if self.keep_file().exists() || !self.is_running(&programs) {
+            if self.keep_file().exists() || !self.is_running() {
                 return Ok(());
             }
             self.stop_now(&programs)
@@ -206,7 +205,7 @@ impl Cluster {
         // Waits for a guard that is just stopping the server.
         let users = self.open_lock("users.lock")?;
         users.lock_shared().map_err(at("lock", &self.folder))?;
-        if !self.is_running(&programs) {
+        if !self.is_running() {
             remove_if_there(&self.keep_file())?;
             self.create(&programs)?;
             self.start_now(&programs)?;
@@ -256,18 +255,21 @@ impl Cluster {
         let mut pg_ctl = programs.command("pg_ctl")?;
         pg_ctl.args(["start", "--wait", "--silent", "--timeout", START_SECONDS, "--pgdata"]).arg(self.data());
         pg_ctl.arg("--log").arg(&log).arg("--options").arg(options);
-        run("pg_ctl", &mut pg_ctl, None).map_err(|error| match error {
-            // pg_ctl only says to look at the log.
-            EmbeddedError::Program { program, .. } => {
-                let text = fs::read_to_string(&log).unwrap_or_default();
-                let last = text.lines().rev().find(|line| line.contains("FATAL") || line.contains("ERROR"));
-                EmbeddedError::Program {
-                    program,
-                    output: last.or(text.lines().last()).unwrap_or_default().to_owned(),
+        // What is left of a server that was killed takes a moment to go, and is in the way until then.
+        let give_up = Instant::now() + LEFTOVERS_PATIENCE;
+        let had_predecessor = self.data().join("postmaster.pid").exists();
+        loop {
+            match run("pg_ctl", &mut pg_ctl, None) {
+                Err(EmbeddedError::Program { .. }) if had_predecessor && Instant::now() < give_up => {
+                    thread::sleep(Duration::from_millis(100));
                 }
+                // pg_ctl itself only says to look at the log.
+                Err(EmbeddedError::Program { program, .. }) => {
+                    return Err(EmbeddedError::Program { program, output: last_complaint(&log) });
+                }
+                other => return other,
             }
-            other => other,
-        })
+        }
     }
 
     fn stop_now(&self, programs: &Programs) -> Result<(), EmbeddedError> {
@@ -292,10 +294,10 @@ impl Cluster {
             .map_err(at("start", &program))
     }
 
-    fn is_running(&self, programs: &Programs) -> bool {
-        let Ok(mut pg_ctl) = programs.command("pg_ctl") else { return false };
-        pg_ctl.args(["status", "--pgdata"]).arg(self.data());
-        run("pg_ctl", &mut pg_ctl, None).is_ok()
+    /// Whether somebody answers. A process number in a file would not tell: after a crash it may
+    /// be that of a process which is just going, or of another one.
+    fn is_running(&self) -> bool {
+        UnixStream::connect(self.socket_folder().join(format!(".s.PGSQL.{PORT}"))).is_ok()
     }
 
     /// Held while the server is started or stopped, so that only one process does so.
@@ -433,6 +435,13 @@ fn run(program: &'static str, command: &mut Command, input: Option<&str>) -> Res
     io::Seek::rewind(&mut output).map_err(failed)?;
     io::Read::read_to_string(&mut output, &mut text).map_err(failed)?;
     Err(EmbeddedError::Program { program, output: text })
+}
+
+/// The last error in a server's log, or else its last line.
+fn last_complaint(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let complaint = text.lines().rev().find(|line| line.contains("FATAL") || line.contains("ERROR"));
+    complaint.or(text.lines().last()).unwrap_or_default().to_owned()
 }
 
 /// Makes a folder with exactly this mode, whatever the umask, and those above it.

@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_taken_is_refused_by_name() {
-        let cases: &[(&[(&str, &str)], &str, &str)] = &[
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+        let cases: &[Case<'_>] = &[
             (
                 &[("limt", "1")],
                 "limt",

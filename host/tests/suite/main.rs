@@ -1,0 +1,12 @@
+//! The built program against a real PostgreSQL and real plugins, as its users run it.
+//!
+//! `cargo xtask test` builds the plugins, starts a throwaway server and runs this.
+
+mod append;
+mod embedded;
+mod errors;
+mod exact;
+mod migrations;
+mod plugins;
+mod run;
+mod support;

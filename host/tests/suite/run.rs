@@ -1,0 +1,182 @@
+//! `host run`: what it prints, what the ledger says, how it treats others.
+
+use std::process::Stdio;
+
+use crate::support::{Database, Files, finish, host, host_run, sample, succeed, summary};
+
+#[test]
+fn the_json_summary_is_what_the_database_holds() {
+    let database = Database::new();
+    let summary = summary(host_run(&database, "threshold.wasm", &sample()).args(["--set", "limit=1000"]));
+    assert_eq!(summary["committed"], true);
+    assert_eq!((&summary["rows_read"], &summary["rows_written"]), (&1_800.into(), &1_800.into()));
+    assert_eq!(summary["rows_rejected"], 0);
+    assert_eq!(
+        (&summary["first_transaction_id"], &summary["last_transaction_id"]),
+        (&1.into(), &1_800.into())
+    );
+    assert_eq!(summary["plugin"]["settings"]["limit"], "1000");
+    assert_eq!(summary["earlier_run_of_same_file"], serde_json::Value::Null);
+    let anomalies = database.number("SELECT count(*) FROM transactions WHERE amount > 1000");
+    assert!(anomalies > 0);
+    assert_eq!(summary["anomalies"], anomalies);
+
+    let ledger = database.rows(
+        "SELECT run_id, file_bytes, file_sha256, plugin_name, plugin_version, plugin_sha256, contract_version,
+            settings, host_version, started_at <= committed_at FROM ingest_runs",
+    );
+    let text = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    let expected = [
+        text(&summary["run_id"]),
+        text(&summary["file"]["bytes"]),
+        text(&summary["file"]["sha256"]),
+        "threshold".into(),
+        env!("CARGO_PKG_VERSION").into(),
+        text(&summary["plugin"]["sha256"]),
+        "0.1.0".into(),
+        r#"{"limit": "1000"}"#.into(),
+        env!("CARGO_PKG_VERSION").into(),
+        "t".into(),
+    ];
+    assert_eq!(ledger, [expected]);
+    let sha256sum = succeed(std::process::Command::new("sha256sum").arg(sample()));
+    assert!(sha256sum.starts_with(summary["file"]["sha256"].as_str().unwrap()));
+}
+
+#[test]
+fn the_summary_for_people() {
+    let database = Database::new();
+    let printed = succeed(&mut host_run(&database, "threshold.wasm", &sample()));
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"sha256 [0-9a-f]{16}", "sha256 [digest]");
+    settings.add_filter(r"\d+\.\d{3}", "[s]");
+    settings.add_filter(r"s, [\d,]+ rows/s", "s, [n] rows/s");
+    settings.add_filter(r"`/.*/data/", "`[root]/data/");
+    settings.add_filter(r"database `test_\w+` on .*", "database `[test]` on [server]");
+    settings.bind(|| insta::assert_snapshot!(printed));
+}
+
+#[test]
+fn a_file_that_was_ingested_before_is_mentioned() {
+    let database = Database::new();
+    let files = Files::new();
+    let file = files.csv(&["1,7,1.00,2024-01-01 00:00:00"]);
+    let first = finish(&mut host_run(&database, "threshold", &file));
+    assert_eq!(first.stderr, "");
+    let second = finish(&mut host_run(&database, "threshold", &file));
+    assert_eq!(
+        second.stderr,
+        "note: a file with the same content was ingested before, by run 1; its rows are in the table twice now\n"
+    );
+    assert_eq!(database.counts(), (2, 0, 2));
+}
+
+#[test]
+fn a_file_without_rows_is_a_run_without_rows() {
+    let database = Database::new();
+    let files = Files::new();
+    let summary = summary(&mut host_run(&database, "zscore", &files.csv(&[])));
+    assert_eq!(
+        (&summary["rows_written"], &summary["first_transaction_id"]),
+        (&0.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(database.counts(), (0, 0, 1));
+}
+
+/// The anomalies of a segment come to more than the sink buffers, several times.
+#[test]
+fn many_anomalies_make_many_segments() {
+    let database = Database::new();
+    let files = Files::new();
+    let lines: Vec<String> =
+        (0..200_000).map(|i| format!("{i},7,{}.00,2024-01-01 00:00:00", 501 + i)).collect();
+    let file = files.csv(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let summary = summary(&mut host_run(&database, "threshold", &file));
+    assert_eq!(summary["anomalies"], 200_000);
+    assert_eq!(database.counts(), (200_000, 200_000, 1));
+    let unequal =
+        "SELECT count(*) FROM transactions t LEFT JOIN anomalies a USING (transaction_id, user_id, amount)
+        WHERE a.anomaly_id IS NULL OR t.source_id <> t.transaction_id - 1";
+    assert_eq!(database.number(unequal), 0);
+}
+
+#[test]
+fn the_detectors_answer_does_not_depend_on_the_batch_size() {
+    let database = Database::new();
+    let anomalies = |batch_rows: &str| {
+        let summary = summary(host_run(&database, "zscore", &sample()).args(["--batch-rows", batch_rows]));
+        let first = summary["first_transaction_id"].as_i64().unwrap();
+        database.rows(&format!(
+            "SELECT transaction_id - {first}, score, reason FROM anomalies WHERE run_id = {} ORDER BY 1",
+            summary["run_id"]
+        ))
+    };
+    let whole = anomalies("65536");
+    assert!(!whole.is_empty());
+    for batch_rows in ["1", "7", "1000"] {
+        assert_eq!(anomalies(batch_rows), whole, "batches of {batch_rows}");
+    }
+}
+
+#[test]
+fn a_reader_of_stdout_that_goes_away_does_not_matter() {
+    let database = Database::new();
+    let mut child = host_run(&database, "threshold", &sample()).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(database.counts(), (1_800, 38, 1));
+}
+
+#[test]
+fn readers_see_nothing_of_a_run_before_its_commit() {
+    let database = Database::new();
+    succeed(host().args(["migrate", "--database-url", &database.url()]));
+    let files = Files::new();
+    let pipe = files.path().join("pipe");
+    succeed(std::process::Command::new("mkfifo").arg(&pipe));
+    let child = host_run(&database, "threshold", &pipe).stdout(Stdio::null()).spawn().unwrap();
+    let mut file = std::fs::File::options().write(true).open(&pipe).unwrap();
+    let mut write = |text: String| std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    write("transaction_id,user_id,amount,timestamp\n".into());
+    write((0..30_000).map(|i| format!("{i},7,900.00,2024-01-01 00:00:00\n")).collect());
+    // The run has begun and the server has rows of it as soon as somebody holds the lock and has
+    // used ids; wait for that, not for a time.
+    let lock = "SELECT count(*) FROM pg_locks WHERE relation = 'transactions'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
+    let progress = "SELECT coalesce(sum(tuples_processed), 0)::bigint FROM pg_stat_progress_copy WHERE datname = current_database()";
+    while database.number(lock) == 0 || database.number(progress) == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(database.counts(), (0, 0, 0));
+    drop(file);
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_eq!(database.counts(), (30_000, 30_000, 1));
+}
+
+#[test]
+fn an_interrupted_run_leaves_nothing() {
+    let database = Database::new();
+    succeed(host().args(["migrate", "--database-url", &database.url()]));
+    let files = Files::new();
+    let pipe = files.path().join("pipe");
+    succeed(std::process::Command::new("mkfifo").arg(&pipe));
+    let child = host_run(&database, "threshold", &pipe).stderr(Stdio::piped()).spawn().unwrap();
+    let mut file = std::fs::File::options().write(true).open(&pipe).unwrap();
+    std::io::Write::write_all(
+        &mut file,
+        b"transaction_id,user_id,amount,timestamp\n1,7,900.00,2024-01-01 00:00:00\n",
+    )
+    .unwrap();
+    let lock = "SELECT count(*) FROM pg_locks WHERE relation = 'transactions'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
+    while database.number(lock) == 0 {
+        std::thread::yield_now();
+    }
+    succeed(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: interrupted\nnote: nothing was written; the transaction was rolled back\n"
+    );
+    assert_eq!(database.counts(), (0, 0, 0));
+    succeed(&mut host_run(&database, "threshold", &sample()));
+}

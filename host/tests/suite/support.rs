@@ -1,0 +1,192 @@
+//! What the tests stand on: a database of their own, the program, files.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+use tokio_postgres::{Client, NoTls};
+
+/// A database of this test's own, on the server that `cargo xtask test` starts.
+pub struct Database {
+    name: String,
+    server: String,
+}
+
+impl Database {
+    pub fn new() -> Database {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{count}", std::process::id());
+        let database = Database { name, server: server_url() };
+        execute(&database.server, &format!("CREATE DATABASE {}", database.name));
+        database
+    }
+
+    /// The test server's URL with this database's name.
+    pub fn url(&self) -> String {
+        let (server, _) = self.server.rsplit_once('/').expect("the server's URL names a database");
+        format!("{server}/{}", self.name)
+    }
+
+    pub fn execute(&self, sql: &str) {
+        execute(&self.url(), sql);
+    }
+
+    /// The first column of the first row, over a connection of its own.
+    pub fn number(&self, sql: &str) -> i64 {
+        self.text(sql).parse().expect("the query gives a whole number")
+    }
+
+    /// The same as text.
+    pub fn text(&self, sql: &str) -> String {
+        let rows = self.rows(sql);
+        rows.first().unwrap_or_else(|| panic!("no rows: {sql}"))[0].clone()
+    }
+
+    /// All rows as text; NULL is `null`.
+    pub fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        rows(&self.url(), sql)
+    }
+
+    /// Rows of both tables and of the ledger; none of a table that is not there.
+    pub fn counts(&self) -> (i64, i64, i64) {
+        let count = |table: &str| {
+            let exists = self.text(&format!("SELECT to_regclass('{table}') IS NOT NULL")) == "t";
+            if exists { self.number(&format!("SELECT count(*) FROM {table}")) } else { 0 }
+        };
+        (count("transactions"), count("anomalies"), count("ingest_runs"))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        execute(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// The server's superuser URL.
+pub fn server_url() -> String {
+    std::env::var("HOST_TEST_DATABASE_URL").expect(
+        "run the tests with `cargo xtask test`: it builds the plugins and starts a PostgreSQL for them",
+    )
+}
+
+pub fn execute(url: &str, sql: &str) {
+    with_client(url, async |client| {
+        client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+    });
+}
+
+fn rows(url: &str, sql: &str) -> Vec<Vec<String>> {
+    with_client(url, async |client| {
+        let messages = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let mut rows = Vec::new();
+        for message in messages {
+            if let tokio_postgres::SimpleQueryMessage::Row(row) = message {
+                rows.push((0..row.len()).map(|i| row.get(i).unwrap_or("null").to_owned()).collect());
+            }
+        }
+        rows
+    })
+}
+
+/// Runs `act` on a new connection, which is closed afterwards.
+pub fn with_client<T>(url: &str, act: impl AsyncFnOnce(&Client) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) =
+            tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+        let task = tokio::spawn(connection);
+        let result = act(&client).await;
+        drop(client);
+        task.await.unwrap().unwrap();
+        result
+    })
+}
+
+/// The program, with an environment in which nothing names a database, and a cache of compiled
+/// plugins that all tests share.
+pub fn host() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("PG") || text.starts_with("HOST_") || text == "DATABASE_URL" {
+            command.env_remove(name);
+        }
+    }
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command
+}
+
+/// `host run` with this plugin and file on this database; add further arguments before running.
+pub fn host_run(database: &Database, plugin: &str, file: &Path) -> Command {
+    let mut command = host();
+    command.args(["run", "--database-url", &database.url(), "--plugin", plugin]).arg(file);
+    command
+}
+
+/// What a program printed and how it ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a program to its end.
+pub fn finish(command: &mut Command) -> Finished {
+    let Output { status, stdout, stderr } = command.output().expect("the program starts");
+    Finished {
+        code: status.code().expect("the program ends by itself"),
+        stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
+        stderr: String::from_utf8(stderr).expect("stderr is UTF-8"),
+    }
+}
+
+/// Runs a program that must succeed; returns what it printed on stdout.
+pub fn succeed(command: &mut Command) -> String {
+    let finished = finish(command);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    finished.stdout
+}
+
+/// The JSON summary of a run that must succeed.
+pub fn summary(command: &mut Command) -> serde_json::Value {
+    serde_json::from_str(&succeed(command.args(["--format", "json"]))).expect("the summary is JSON")
+}
+
+/// The project's sample file.
+pub fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/consumed_transactions.csv")
+}
+
+/// A folder of this test's own, with files in it.
+pub struct Files(TempDir);
+
+impl Files {
+    pub fn new() -> Files {
+        Files(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A CSV file with the usual header and these lines.
+    pub fn csv(&self, lines: &[&str]) -> PathBuf {
+        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        self.write("file.csv", format!("transaction_id,user_id,amount,timestamp\n{lines}"))
+    }
+
+    /// Takes this folder's random name out of a text.
+    pub fn anonymous(&self, text: &str) -> String {
+        text.replace(self.path().to_str().expect("temporary paths are UTF-8"), "/files")
+    }
+}

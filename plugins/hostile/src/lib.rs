@@ -1,0 +1,112 @@
+//! A guest that misbehaves as its setting `mode` says, for the tests of the sandbox. What Rust
+//! cannot express (forged pointers, start functions) the tests build themselves.
+
+use detector_sdk::{
+    Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings, export_detector, log,
+};
+
+/// The guest.
+pub struct Hostile {
+    mode: String,
+    /// Batches seen so far.
+    batches: u64,
+    leaked: Vec<Vec<u8>>,
+}
+
+impl Detector for Hostile {
+    fn describe() -> Metadata {
+        Metadata::new("hostile", env!("CARGO_PKG_VERSION"), "Misbehaves as asked.", Ordering::File).setting(
+            "mode",
+            SettingKind::Text,
+            "none",
+            "What to do wrong.",
+        )
+    }
+
+    fn configure(settings: &Settings) -> Result<Self, Error> {
+        let mode = settings.text("mode").unwrap_or_default().to_owned();
+        match mode.as_str() {
+            "loop-in-configure" => spin(),
+            "panic-in-configure" => panic!("configured to fail"),
+            _ => {}
+        }
+        Ok(Hostile { mode, batches: 0, leaked: Vec::new() })
+    }
+
+    fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
+        self.batches += 1;
+        let row = |row, score, reason: &str| Anomaly { row, score, reason: reason.into() };
+        let last = batch.len() as u32 - 1;
+        Ok(match self.mode.as_str() {
+            "loop" => spin(),
+            "panic" => misbehave_deeply(batch.len()),
+            "panic-in-second-batch" if self.batches == 2 => panic!("late"),
+            "abort" => std::process::abort(),
+            "exit" => std::process::exit(0),
+            "invalid-input" => return Err(Error::InvalidInput("the rows are \x1b[31mnot sorted".into())),
+            "internal" => return Err(Error::Internal("the model is broken".into())),
+            "recursion" => vec![row(recurse(u32::from(batch.is_empty())), 1.0, "")],
+            "memory-bomb" => {
+                let mut hoard: Vec<Vec<u8>> = Vec::new();
+                loop {
+                    hoard.push(vec![1; 1 << 20]);
+                    if hoard.len() > 1 << 20 {
+                        return Ok(Vec::new());
+                    }
+                }
+            }
+            "leak" => {
+                self.leaked.push(vec![1; 1 << 20]);
+                Vec::new()
+            }
+            "many-anomalies" => (0..=last + 1).map(|i| row(i, 1.0, "")).collect(),
+            "giant-list" => vec![row(0, 1.0, ""); 10_000_000],
+            "giant-string" => vec![row(0, 1.0, &"x".repeat(100 << 20))],
+            "long-reason" => vec![row(0, 1.0, &"x".repeat(1 << 20))],
+            "out-of-range" => vec![row(last + 1, 1.0, "")],
+            "unsorted" => vec![row(1, 1.0, ""), row(0, 1.0, "")],
+            "duplicate" => vec![row(0, 1.0, ""), row(0, 1.0, "")],
+            "nan" => vec![row(0, f64::NAN, "")],
+            "infinite" => vec![row(0, f64::INFINITY, "")],
+            "nul" => vec![row(0, 1.0, "a\0b")],
+            "escapes" => vec![row(0, 1.0, "\x1b[2J\x1b]0;owned\x07")],
+            "log-flood" => {
+                (0..100_000).for_each(|i| log::warn(&format!("{i} \x1b[31m{}", "spam ".repeat(100))));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        })
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        match self.mode.as_str() {
+            "loop-in-finish" => spin(),
+            "panic-in-finish" => panic!("at the very end"),
+            "error-in-finish" => Err(Error::Internal("at the very end".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// For ever; the optimiser must not find out.
+fn spin<T>() -> T {
+    let mut i = 0_u64;
+    loop {
+        i = std::hint::black_box(i.wrapping_add(1));
+    }
+}
+
+/// A function of its own, to be seen in backtraces.
+#[inline(never)]
+fn misbehave_deeply(rows: usize) -> Vec<Anomaly> {
+    panic!("{rows} rows are more than I can take\nhonestly")
+}
+
+#[inline(never)]
+fn recurse(depth: u32) -> u32 {
+    let buffer = std::hint::black_box([depth; 64]);
+    // Not a tail call: the result is used afterwards.
+    recurse(std::hint::black_box(depth + 1)).wrapping_add(buffer[depth as usize % 64])
+}
+
+export_detector!(Hostile);
