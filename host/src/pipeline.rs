@@ -118,13 +118,16 @@ pub async fn run(
         Ok(end) => end,
         Err(error) => return Err(roll_back(transaction, error).await),
     };
-
     let facts = RunFacts { file, plugin, started_at };
-    let committed = transaction.commit(&facts, 0).await.map_err(|error| Failure {
+    let recorded = match transaction.complete(&facts, 0).await {
+        Ok(recorded) => recorded,
+        Err(error) => return Err(roll_back(transaction, error.into()).await),
+    };
+    // From here on it is the server's word that counts; ^C comes too late.
+    let committed = transaction.commit(recorded).await.map_err(|error| Failure {
         database: match error {
             SinkError::OutcomeUnknown { .. } => DatabaseState::Unknown,
-            SinkError::NotCommitted => DatabaseState::RolledBack,
-            _ => DatabaseState::NeverCommitted,
+            _ => DatabaseState::RolledBack,
         },
         error: error.into(),
     })?;
@@ -138,8 +141,8 @@ async fn begin(config: &RunConfig) -> Result<Transaction, SinkError> {
     for migration in sink::migrate(&mut connection).await? {
         tracing::info!("applied migration {}, {}", migration.version, migration.name);
     }
-    sink::check_schema(&connection).await?;
-    Transaction::begin(connection).await
+    let id_type = sink::check_schema(&connection).await?;
+    Transaction::begin(connection, id_type).await
 }
 
 /// The source's thread.

@@ -150,7 +150,7 @@ impl<'a> Summary<'a> {
             "plugin",
             format!("{} {}, sha256 {}", self.plugin.name, self.plugin.version, &self.plugin.sha256[..16]),
         );
-        line("database", self.database.to_owned());
+        line("into", self.database.to_owned());
         let Seconds { load, connect, read, classify, write, commit, total } = self.seconds;
         line(
             "time",

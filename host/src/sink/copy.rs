@@ -4,15 +4,17 @@
 
 use bytes::{BufMut as _, BytesMut};
 
+use super::schema::IdType;
+
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
 const NUMERIC_POSITIVE: u16 = 0x0000;
 const NUMERIC_NEGATIVE: u16 = 0x4000;
 
 /// A growing piece of a COPY stream.
-#[derive(Default)]
 pub struct CopyBuffer {
     bytes: BytesMut,
+    id_type: IdType,
     /// Tuples encoded so far.
     rows: u64,
 }
@@ -20,13 +22,18 @@ pub struct CopyBuffer {
 /// The values that both tables have.
 #[derive(Clone, Copy)]
 pub struct TransactionRow {
-    pub transaction_id: i32,
+    pub transaction_id: i64,
     pub user_id: i32,
     pub amount_cents: i64,
     pub timestamp_micros: i64,
 }
 
 impl CopyBuffer {
+    /// An empty one for tables whose `transaction_id` is of this type.
+    pub fn new(id_type: IdType) -> CopyBuffer {
+        CopyBuffer { bytes: BytesMut::new(), id_type, rows: 0 }
+    }
+
     /// Bytes encoded and not yet taken.
     pub fn len(&self) -> usize {
         self.bytes.len()
@@ -77,7 +84,11 @@ impl CopyBuffer {
         self.rows += 1;
         self.bytes.reserve(96);
         self.bytes.put_i16(fields);
-        self.put_i32(row.transaction_id);
+        match self.id_type {
+            // The transaction has checked that its block of ids fits.
+            IdType::Int => self.put_i32(row.transaction_id as i32),
+            IdType::BigInt => self.put_i64(row.transaction_id),
+        }
         self.put_i32(row.user_id);
         self.put_cents(row.amount_cents);
         self.put_i64(row.timestamp_micros - EPOCH_MICROS);
@@ -127,7 +138,7 @@ mod tests {
     use super::*;
 
     fn numeric(cents: i64) -> Vec<u16> {
-        let mut buffer = CopyBuffer::default();
+        let mut buffer = CopyBuffer::new(IdType::Int);
         buffer.put_cents(cents);
         buffer.bytes[4..].chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
     }

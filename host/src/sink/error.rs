@@ -206,7 +206,7 @@ impl fmt::Display for ServerError {
             write!(f, "; {}", printable(hint))?;
         }
         if let Some(context) = said.where_() {
-            write!(f, "; {}", printable(context))?;
+            write!(f, "; {}", printable(&context.replace('\n', "; ")))?;
         }
         write!(f, " [SQLSTATE {}]", said.code().code())
     }
@@ -249,7 +249,7 @@ impl SinkError {
             SinkError::TableDoesNotFit { .. } => Some(
                 "alter the table, or choose a database or schema without one of that name; the host creates its own".into(),
             ),
-            SinkError::IdsExhausted { .. } => Some("widen the column: ALTER TABLE transactions ALTER transaction_id TYPE BIGINT, and the same in `anomalies`".into()),
+            SinkError::IdsExhausted { .. } => Some("widen the columns: ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
             SinkError::OutcomeUnknown { query, .. } => Some(format!("ask the database: `{query}` returns one row exactly if the run was committed")),
             SinkError::Embedded { source: EmbeddedError::NotInstalled { .. }, .. } => Some(

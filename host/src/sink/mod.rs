@@ -22,9 +22,9 @@ pub use connect::{Connection, connect};
 pub use error::{EmbeddedError, SinkError};
 pub use ledger::{PluginFacts, RunFacts};
 pub use migrations::{Applied, Migration, migrate, status};
-pub use schema::check as check_schema;
+pub use schema::{IdType, check as check_schema};
 pub use target::{ServerTarget, Target};
-pub use transaction::{Committed, Transaction};
+pub use transaction::{Committed, Recorded, Transaction};
 
 use crate::batch::Batch;
 use crate::detector::Anomaly;

@@ -7,13 +7,13 @@ use super::{Connection, SinkError};
 
 /// Columns that the host writes, with the types that it can encode, as `format_type` names them.
 const COLUMNS: [(&str, &str, &[&str]); 14] = [
-    ("transactions", "transaction_id", &["integer"]),
+    ("transactions", "transaction_id", &["integer", "bigint"]),
     ("transactions", "user_id", &["integer"]),
     ("transactions", "amount", &["numeric(10,2)", "numeric"]),
     ("transactions", "transaction_timestamp", &["timestamp without time zone"]),
     ("transactions", "is_anomalous", &["integer"]),
     ("transactions", "source_id", &["bigint"]),
-    ("anomalies", "transaction_id", &["integer"]),
+    ("anomalies", "transaction_id", &["integer", "bigint"]),
     ("anomalies", "user_id", &["integer"]),
     ("anomalies", "amount", &["numeric(10,2)", "numeric"]),
     ("anomalies", "transaction_timestamp", &["timestamp without time zone"]),
@@ -32,11 +32,31 @@ const QUERY: &str = "
     WHERE c.oid IN (to_regclass('transactions'), to_regclass('anomalies'))
       AND a.attnum > 0 AND NOT a.attisdropped";
 
+/// The type of `transaction_id`, in both tables: operators with many rows widen it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdType {
+    /// `INT`, as the host creates it.
+    Int,
+    /// `BIGINT`
+    BigInt,
+}
+
+impl IdType {
+    /// The highest id.
+    #[must_use]
+    pub fn max(self) -> i64 {
+        match self {
+            IdType::Int => i32::MAX.into(),
+            IdType::BigInt => i64::MAX,
+        }
+    }
+}
+
 /// Checks that the tables can take what the host writes.
 ///
 /// # Errors
 /// [`SinkError::TableDoesNotFit`] with the first column that does not.
-pub async fn check(connection: &Connection) -> Result<(), SinkError> {
+pub async fn check(connection: &Connection) -> Result<IdType, SinkError> {
     let rows = connection
         .client
         .query(QUERY, &[])
@@ -62,13 +82,27 @@ pub async fn check(connection: &Connection) -> Result<(), SinkError> {
         row.get::<_, bool>(3) && !COLUMNS.iter().any(|&(table, column, _)| is(row, table, column))
     });
     match unknown {
-        None => Ok(()),
+        None => id_type(&rows),
         Some(row) => Err(SinkError::TableDoesNotFit {
             table: if row.get::<_, &str>(0) == "transactions" { "transactions" } else { "anomalies" },
             problem: format!(
                 "its column `{}` needs a value, which the host does not have; give it a default",
                 row.get::<_, &str>(1)
             ),
+        }),
+    }
+}
+
+fn id_type(rows: &[Row]) -> Result<IdType, SinkError> {
+    let is_wide =
+        |table| rows.iter().any(|row| is(row, table, "transaction_id") && row.get::<_, &str>(2) == "bigint");
+    match (is_wide("transactions"), is_wide("anomalies")) {
+        (false, false) => Ok(IdType::Int),
+        (true, true) => Ok(IdType::BigInt),
+        (wide, _) => Err(SinkError::TableDoesNotFit {
+            table: if wide { "anomalies" } else { "transactions" },
+            problem: "its column `transaction_id` is `integer`, that of the other table `bigint`; widen both"
+                .into(),
         }),
     }
 }

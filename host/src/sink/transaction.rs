@@ -16,6 +16,7 @@ use tokio_postgres::{CopyInSink, SimpleQueryMessage, Statement};
 use super::copy::{ANOMALY_COLUMNS, CopyBuffer, TRANSACTION_COLUMNS, TransactionRow};
 use super::error::ServerError;
 use super::ledger::{self, Counts};
+use super::schema::IdType;
 use super::{Classified, Connection, RunFacts, SinkError};
 
 /// Size of a message to the server.
@@ -47,6 +48,7 @@ pub struct Transaction {
     transactions: CopyBuffer,
     anomalies: CopyBuffer,
     anomalies_written: u64,
+    id_type: IdType,
 }
 
 /// What the server acknowledged.
@@ -66,12 +68,18 @@ pub struct Committed {
     pub commit_time: Duration,
 }
 
+/// What the ledger says of a run that is about to be committed.
+pub struct Recorded {
+    counts: Counts,
+    earlier_run: Option<i64>,
+}
+
 impl Transaction {
     /// Begins, and waits for runs that are under way to end.
     ///
     /// # Errors
     /// Where the server refuses.
-    pub async fn begin(connection: Connection) -> Result<Transaction, SinkError> {
+    pub async fn begin(connection: Connection, id_type: IdType) -> Result<Transaction, SinkError> {
         let client = &connection.client;
         let answer = client
             .simple_query(BEGIN)
@@ -110,9 +118,10 @@ impl Transaction {
             copy_transactions,
             copy_anomalies,
             stream: None,
-            transactions: CopyBuffer::default(),
-            anomalies: CopyBuffer::default(),
+            transactions: CopyBuffer::new(id_type),
+            anomalies: CopyBuffer::new(id_type),
             anomalies_written: 0,
+            id_type,
         })
     }
 
@@ -137,12 +146,13 @@ impl Transaction {
         Ok(())
     }
 
-    /// Ends the last segment, checks that nothing was lost, writes the ledger row and commits.
+    /// Ends the last segment, checks that nothing was lost, and writes the ledger row. What
+    /// remains is [`commit`](Self::commit).
     ///
     /// # Errors
-    /// [`SinkError::OutcomeUnknown`] where the connection was lost during COMMIT; after any other
-    /// error nothing was written.
-    pub async fn commit(mut self, facts: &RunFacts, rows_rejected: u64) -> Result<Committed, SinkError> {
+    /// Where the server refuses something, or counts differ. The transaction is still to be
+    /// rolled back.
+    pub async fn complete(&mut self, facts: &RunFacts, rows_rejected: u64) -> Result<Recorded, SinkError> {
         self.end_segment().await?;
         let counts = Counts {
             // Ids are allotted one a row.
@@ -159,12 +169,22 @@ impl Transaction {
             });
         }
         let earlier_run = ledger::record(&self.connection.client, self.run_id, facts, &counts).await?;
+        Ok(Recorded { counts, earlier_run })
+    }
+
+    /// Commits, and returns only when the server has said that it did.
+    ///
+    /// # Errors
+    /// [`SinkError::OutcomeUnknown`] where the server could not be asked what became of it; after
+    /// any other error the server has confirmed that nothing was written.
+    pub async fn commit(self, recorded: Recorded) -> Result<Committed, SinkError> {
         let started = Instant::now();
         self.commit_and_confirm().await?;
         let commit_time = started.elapsed();
         let run_id = self.run_id;
         self.connection.close().await;
-        let Counts { rows_written, anomalies, transaction_ids, .. } = counts;
+        let Recorded { counts: Counts { rows_written, anomalies, transaction_ids, .. }, earlier_run } =
+            recorded;
         Ok(Committed { run_id, rows_written, anomalies, transaction_ids, earlier_run, commit_time })
     }
 
@@ -184,14 +204,14 @@ impl Transaction {
         let Classified { batch, anomalies } = classified;
         let rows = batch.len() as i64;
         let last_id = self.next_id + rows - 1;
-        if last_id > i64::from(i32::MAX) {
-            return Err(SinkError::IdsExhausted { last_id: i32::MAX.into() });
+        if last_id > self.id_type.max() {
+            return Err(SinkError::IdsExhausted { last_id: self.id_type.max() });
         }
         let mut found = anomalies.iter().peekable();
         for i in 0..batch.len() {
             let row = TransactionRow {
-                // The whole batch was checked to fit above; the source checked the user ids.
-                transaction_id: (self.next_id + i as i64) as i32,
+                transaction_id: self.next_id + i as i64,
+                // The source has checked that it fits.
                 user_id: batch.user_ids[i] as i32,
                 amount_cents: batch.amounts_cents[i],
                 timestamp_micros: batch.timestamps_micros[i],

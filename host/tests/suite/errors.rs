@@ -204,6 +204,14 @@ fn ids_that_run_out_are_told() {
     database.execute(&format!("UPDATE transactions SET transaction_id = {last} - 1"));
     assert_eq!(finish(&mut host_run(&database, "threshold", &sample())).code, 0);
     assert_eq!(database.number("SELECT max(transaction_id) FROM transactions"), i64::from(i32::MAX));
+
+    // What the help says helps.
+    let refused = finish(&mut host_run(&database, "threshold", &sample()));
+    let help = refused.stderr.split_once("help: widen the columns: ").expect("there is help").1;
+    database.execute(help);
+    assert_eq!(finish(&mut host_run(&database, "threshold", &sample())).code, 0);
+    assert_eq!(database.counts(), (3_601, 76, 2));
+    assert_eq!(database.number("SELECT max(transaction_id) FROM anomalies") - i64::from(i32::MAX), 1_752);
 }
 
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! The built program against a real PostgreSQL and real plugins, as its users run it.
 //!
 //! `cargo xtask test` builds the plugins, starts a throwaway server and runs this.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, that is how to fail")]
 
 mod append;
 mod embedded;

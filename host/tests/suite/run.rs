@@ -52,7 +52,7 @@ fn the_summary_for_people() {
     settings.add_filter(r"\d+\.\d{3}", "[s]");
     settings.add_filter(r"s, [\d,]+ rows/s", "s, [n] rows/s");
     settings.add_filter(r"`/.*/data/", "`[root]/data/");
-    settings.add_filter(r"database `test_\w+` on .*", "database `[test]` on [server]");
+    settings.add_filter(r"`test_\w+` on .*", "`[test]` on [server]");
     settings.bind(|| insta::assert_snapshot!(printed));
 }
 
