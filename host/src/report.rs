@@ -44,6 +44,8 @@ struct Summary<'a> {
     earlier_run_of_same_file: Option<i64>,
     seconds: Seconds,
     rows_per_second: u64,
+    /// Of this process; not known on every system.
+    peak_memory_bytes: Option<u64>,
     look: String,
 }
 
@@ -113,6 +115,7 @@ impl<'a> Summary<'a> {
             },
             rows_per_second: (committed.rows_written as f64 / times.total.as_secs_f64().max(1e-6)).round()
                 as u64,
+            peak_memory_bytes: peak_memory_bytes(),
             look: format!(
                 "SELECT * FROM anomalies WHERE run_id = {} ORDER BY score DESC LIMIT 10",
                 committed.run_id
@@ -160,9 +163,20 @@ impl<'a> Summary<'a> {
                 grouped(self.rows_per_second),
             ),
         );
+        if let Some(bytes) = self.peak_memory_bytes {
+            line("memory", format!("{} at most", ByteSize::b(bytes)));
+        }
         line("look", format!("{};", self.look));
         text
     }
+}
+
+/// The most memory this process ever had (Linux's proc(5), `VmHWM`).
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 /// With commas: 1,234,567.

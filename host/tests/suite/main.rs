@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, that is how to fail")]
 
 mod append;
+mod compose;
 mod embedded;
 mod errors;
 mod exact;

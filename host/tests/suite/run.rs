@@ -51,6 +51,7 @@ fn the_summary_for_people() {
     settings.add_filter(r"sha256 [0-9a-f]{16}", "sha256 [digest]");
     settings.add_filter(r"\d+\.\d{3}", "[s]");
     settings.add_filter(r"s, [\d,]+ rows/s", "s, [n] rows/s");
+    settings.add_filter(r"[\d.]+ MiB at most", "[n] MiB at most");
     settings.add_filter(r"`/.*/data/", "`[root]/data/");
     settings.add_filter(r"`test_\w+` on .*", "`[test]` on [server]");
     settings.bind(|| insta::assert_snapshot!(printed));
@@ -98,6 +99,23 @@ fn many_anomalies_make_many_segments() {
         "SELECT count(*) FROM transactions t LEFT JOIN anomalies a USING (transaction_id, user_id, amount)
         WHERE a.anomaly_id IS NULL OR t.source_id <> t.transaction_id - 1";
     assert_eq!(database.number(unequal), 0);
+}
+
+/// Twenty times the rows, the same memory.
+#[test]
+fn memory_does_not_grow_with_the_file() {
+    let database = Database::new();
+    let files = Files::new();
+    let peak = |rows: u32| {
+        let mut file = String::from("transaction_id,user_id,amount,timestamp\n");
+        (0..rows)
+            .for_each(|i| file.push_str(&format!("{i},{},{}.50,2024-01-01 00:00:00\n", i % 1000, i % 510)));
+        let summary = summary(&mut host_run(&database, "threshold", &files.write("f.csv", file)));
+        assert_eq!(summary["rows_written"], rows);
+        summary["peak_memory_bytes"].as_u64().unwrap()
+    };
+    let (small, large) = (peak(50_000), peak(1_000_000));
+    assert!(large < small + (8 << 20), "{small} bytes for 50,000 rows, {large} for 1,000,000");
 }
 
 #[test]
