@@ -1,5 +1,7 @@
 //! Reaching the server.
 
+use std::error::Error;
+
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -64,17 +66,35 @@ impl Connection {
     }
 }
 
-/// Telling "nobody there" from "you may not".
+/// Telling "nobody there" from "not whom you want" and "you may not".
 fn refused(server: String, error: tokio_postgres::Error) -> SinkError {
-    let login = [
+    const LOGIN: [SqlState; 4] = [
         SqlState::INVALID_PASSWORD,
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         SqlState::INVALID_CATALOG_NAME,
         SqlState::INSUFFICIENT_PRIVILEGE,
     ];
-    let is_login = error.code().is_some_and(|code| login.contains(code))
-        // A password is asked for and none was given: tokio-postgres says so itself.
-        || error.code().is_none() && error.to_string().contains("authentication");
+    let is_login = match error.code() {
+        Some(code) => LOGIN.contains(code),
+        // The server asks for a password and none was given.
+        None => error.source().is_some_and(|cause| cause.to_string() == "password missing"),
+    };
+    let is_certificate = is_tls(&error);
     let source = ServerError(error);
-    if is_login { SinkError::Login { server, source } } else { SinkError::Connect { server, source } }
+    if is_login {
+        SinkError::Login { server, source }
+    } else if is_certificate {
+        SinkError::Certificate { server, source }
+    } else {
+        SinkError::Connect { server, source }
+    }
+}
+
+/// Whether TLS is what failed: rustls says so, wrapped in an I/O error, which has no other way to
+/// name its cause.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || inner.is_some_and(|inner| inner.is::<rustls::Error>())
+        || error.source().is_some_and(is_tls)
 }

@@ -35,6 +35,14 @@ pub enum SinkError {
         /// Why not.
         source: ServerError,
     },
+    /// It is not who it should be.
+    #[error("trust the certificate of {server}")]
+    Certificate {
+        /// The server.
+        server: String,
+        /// Why not.
+        source: ServerError,
+    },
     /// It took too long to answer.
     #[error("connect to {server}: no answer within {seconds} s")]
     ConnectTimeout {
@@ -241,6 +249,10 @@ impl SinkError {
             SinkError::Connect { .. } | SinkError::ConnectTimeout { .. } => Some(
                 "is the server running and reachable? It is chosen by --database-url, DATABASE_URL or PGHOST and the like; with none of them, the embedded server is used".into(),
             ),
+            SinkError::Certificate { .. } => Some(
+                "sslrootcert must name the authority that signed it; sslmode=verify-ca accepts any name in it, and sslmode=require without sslrootcert any certificate".into(),
+            ),
+            SinkError::Tls { .. } => Some("see sslmode, sslrootcert, sslcert and sslkey of the URL, or PGSSLMODE and the like".into()),
             SinkError::Login { .. } => Some(
                 "check user, password and database name; a password can be given in the URL, PGPASSWORD or ~/.pgpass".into(),
             ),

@@ -12,3 +12,4 @@ mod migrations;
 mod plugins;
 mod run;
 mod support;
+mod tls;
