@@ -1,7 +1,7 @@
 # Builds the host and the plugins, and keeps only those.
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
-RUN rustup target add wasm32-unknown-unknown
+RUN rustup target add wasm32-unknown-unknown wasm32-wasip2
 COPY . .
 RUN cargo build --release --locked --package host \
     && cargo xtask plugins

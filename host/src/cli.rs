@@ -6,6 +6,8 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+use crate::digest::Sha256Digest;
+
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
@@ -56,17 +58,76 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub sandbox: SandboxArgs,
+
+    /// Rows handed to the plugin at a time
+    #[arg(long, value_name = "ROWS", default_value_t = 8_192, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub batch_rows: u32,
+}
+
+/// What is imposed on the plugin.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sandbox")]
+pub struct SandboxArgs {
     /// How long a single call into the plugin may take, such as `500ms` or `1m`
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub deadline: SignedDuration,
 
-    /// How much memory the plugin may use, such as `64MiB`
+    /// How long all calls of the run may take together [default: no limit]
+    #[arg(long, value_name = "TIME")]
+    pub run_deadline: Option<SignedDuration>,
+
+    /// How long compiling the plugin may take
+    #[arg(long, value_name = "TIME", default_value = "2m")]
+    pub compile_deadline: SignedDuration,
+
+    /// How many instructions, roughly, the plugin may execute in the run [default: no limit]
+    #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub fuel: Option<u64>,
+
+    /// How much memory the plugin may use, such as `64MiB`: all its memories and tables together
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub memory_limit: ByteSize,
 
-    /// Rows handed to the plugin at a time
-    #[arg(long, value_name = "ROWS", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub batch_rows: u32,
+    /// How deep the plugin's calls may go
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = stack_size)]
+    pub stack_limit: ByteSize,
+
+    /// How much data a single call may pass, all lists and strings together
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
+    pub transfer_limit: ByteSize,
+
+    /// How many rows of a batch may be anomalous [default: all]
+    #[arg(long, value_name = "ROWS")]
+    pub batch_anomalies: Option<usize>,
+
+    /// How many lines the plugin may log; the rest is counted and dropped
+    #[arg(long, value_name = "LINES", default_value_t = 1_000)]
+    pub log_lines: u64,
+
+    /// Take no plugin that imports anything but the contract, not even WASI
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Take no plugin but the one whose file has this SHA-256
+    #[arg(long, value_name = "HEX")]
+    pub plugin_sha256: Option<Sha256Digest>,
+
+    /// Make even the bits of a NaN the same on every machine; costs time
+    #[arg(long)]
+    pub deterministic: bool,
+}
+
+/// The engine keeps a guest's stack on the thread's own.
+fn stack_size(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    if (ByteSize::kib(64)..=ByteSize::mib(1)).contains(&size) {
+        Ok(size)
+    } else {
+        Err("it must be between 64KiB and 1MiB".into())
+    }
 }
 
 /// Which database.

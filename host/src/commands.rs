@@ -8,7 +8,7 @@ use crate::cli::{Cli, Command, DbCommand, MigrateArgs, RunArgs};
 use crate::config::{self, RunConfig, environment};
 use crate::error::{DatabaseState, Error, Failure, exit};
 use crate::progress::Progress;
-use crate::sink::embedded::{Cluster, State};
+use crate::sink::embedded::{Cluster, State, Stopped};
 use crate::sink::{self, EmbeddedError, SinkError};
 use crate::{diagnostic, pipeline, report};
 
@@ -71,10 +71,11 @@ fn db(command: &DbCommand) -> Result<(), Error> {
             cluster.start_and_keep()?;
             report::print(&format!("{}\n", cluster.url()));
         }
-        DbCommand::Stop => {
-            let was_running = cluster.stop()?;
-            report::print(if was_running { "stopped\n" } else { "it was not running\n" });
-        }
+        DbCommand::Stop => report::print(match cluster.stop()? {
+            Stopped::Now => "stopped\n",
+            Stopped::WhenUnused => "a run uses it; it stops when that has ended\n",
+            Stopped::WasNotRunning => "it was not running\n",
+        }),
         DbCommand::Status => {
             let state = match cluster.state() {
                 State::Absent => "not created yet",

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
+use jiff::SignedDuration;
 use thiserror::Error;
 
-use crate::cli::{DatabaseArgs, Format, RunArgs};
-use crate::detector::Limits;
+use crate::cli::{DatabaseArgs, Format, RunArgs, SandboxArgs};
+use crate::detector::{Demands, Limits};
 use crate::sink::{SinkError, Target};
 use crate::text::printable;
 
@@ -19,12 +21,12 @@ pub enum ConfigError {
     /// The same setting twice.
     #[error("the setting `{}` is given twice", printable(.0))]
     SettingTwice(String),
-    /// A deadline that no call can keep.
-    #[error("`--deadline` must be longer than nothing")]
-    Deadline,
-    /// A memory limit that no machine has.
-    #[error("`--memory-limit` is beyond what this machine can address")]
-    MemoryLimit,
+    /// A time that nothing can be done in.
+    #[error("`{0}` must be longer than nothing")]
+    Time(&'static str),
+    /// A size that no machine has.
+    #[error("`{0}` is beyond what this machine can address")]
+    Size(&'static str),
 }
 
 impl ConfigError {
@@ -48,6 +50,8 @@ pub struct RunConfig {
     pub settings: Vec<(String, String)>,
     /// Bounds of the sandbox.
     pub limits: Limits,
+    /// What the plugin must be.
+    pub demands: Demands,
     /// Rows of a batch.
     pub batch_rows: usize,
     /// Where to write.
@@ -72,22 +76,39 @@ impl RunConfig {
             }
             settings.push((name.to_owned(), value.to_owned()));
         }
-        let deadline = Duration::try_from(arguments.deadline).unwrap_or_default();
-        if deadline.is_zero() {
-            return Err(ConfigError::Deadline.into());
-        }
-        let memory_bytes =
-            usize::try_from(arguments.memory_limit.as_u64()).map_err(|_| ConfigError::MemoryLimit)?;
         Ok(RunConfig {
             target: target(&arguments.database)?,
             file: arguments.file,
             plugin: arguments.plugin,
             settings,
-            limits: Limits { deadline, memory_bytes, ..Limits::default() },
+            limits: limits(&arguments.sandbox)?,
+            demands: Demands { strict: arguments.sandbox.strict, sha256: arguments.sandbox.plugin_sha256 },
             batch_rows: arguments.batch_rows as usize,
             format: arguments.format,
         })
     }
+}
+
+/// What is imposed on the plugin.
+fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
+    let time = |flag, time: SignedDuration| {
+        Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or(ConfigError::Time(flag))
+    };
+    let size = |flag, size: ByteSize| usize::try_from(size.as_u64()).map_err(|_| ConfigError::Size(flag));
+    let defaults = Limits::default();
+    Ok(Limits {
+        call_deadline: time("--deadline", arguments.deadline)?,
+        run_deadline: arguments.run_deadline.map(|given| time("--run-deadline", given)).transpose()?,
+        compile_deadline: time("--compile-deadline", arguments.compile_deadline)?,
+        fuel: arguments.fuel,
+        memory_bytes: size("--memory-limit", arguments.memory_limit)?,
+        stack_bytes: size("--stack-limit", arguments.stack_limit)?,
+        transfer_bytes: size("--transfer-limit", arguments.transfer_limit)?,
+        batch_anomalies: arguments.batch_anomalies.unwrap_or(defaults.batch_anomalies),
+        log_lines: arguments.log_lines,
+        plugin_bytes: defaults.plugin_bytes,
+        deterministic_nan: arguments.deterministic,
+    })
 }
 
 /// The database that the arguments and the environment choose.

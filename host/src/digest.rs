@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,6 +18,28 @@ impl Sha256Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Sha256Digest {
         Sha256Digest(Sha256::digest(bytes).into())
+    }
+
+    /// The digest itself.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl FromStr for Sha256Digest {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Sha256Digest, Self::Err> {
+        const EXPECTED: &str = "a SHA-256 is 64 hexadecimal digits";
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(EXPECTED);
+        }
+        let mut digest = [0; 32];
+        for (i, byte) in digest.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| EXPECTED)?;
+        }
+        Ok(Sha256Digest(digest))
     }
 }
 
@@ -64,6 +87,10 @@ mod tests {
     #[test]
     fn what_is_read_is_what_is_hashed() {
         assert_eq!(Sha256Digest::of(b"abc").to_string(), ABC);
+        assert_eq!(ABC.to_uppercase().parse(), Ok(Sha256Digest::of(b"abc")));
+        for wrong in ["", "ba", &ABC[1..], &ABC.replace('b', "g"), &ABC.replace("ba", "ä")] {
+            assert!(wrong.parse::<Sha256Digest>().is_err(), "{wrong}");
+        }
         let mut measured = Measured::new(&b"abc"[..], Arc::default());
         let mut one = [0; 1];
         while measured.read(&mut one).unwrap() > 0 {}

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::batch::Batch;
 use crate::config::RunConfig;
-use crate::detector::{self, Detector, Sandbox};
+use crate::detector::{self, Cache, Detector, Sandbox};
 use crate::error::{DatabaseState, Error, Failure};
 use crate::progress::Progress;
 use crate::sink::{self, Classified, Committed, PluginFacts, RunFacts, SinkError, Transaction};
@@ -86,7 +86,8 @@ pub async fn run(
     // What can fail cheaply comes first.
     let input = source::open(&config.file)?;
     progress.start(input.size_bytes, input.read_bytes.clone());
-    let plugin = detector::load(&Sandbox::new(config.limits.clone())?, &detector::lookup(&config.plugin)?)?;
+    let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
+    let plugin = detector::load(&sandbox, &detector::lookup(&config.plugin)?)?;
     let mut detector = Detector::start(&plugin)?;
     detector.configure(&config.settings)?;
     let source = Source::new(input, &detector.metadata.attributes, config.batch_rows)?;

@@ -63,6 +63,16 @@ pub fn printable_bytes(bytes: &[u8]) -> String {
     printable(&text).into_owned()
 }
 
+/// Foreign names for a message: in backticks, printable, and at most `shown` of them.
+#[must_use]
+pub fn listed(names: &[String], shown: usize) -> String {
+    let mut list: Vec<_> = names.iter().take(shown).map(|name| format!("`{}`", printable(name))).collect();
+    if names.len() > shown {
+        list.push(format!("{} more", names.len() - shown));
+    }
+    list.join(", ")
+}
+
 /// The candidate that is nearest to `given` by spelling, if any is near: at most a third of the
 /// letters differ.
 #[must_use]

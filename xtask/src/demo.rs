@@ -9,7 +9,7 @@ use crate::{plugins, setup};
 
 /// Builds, ingests, counts.
 pub fn run() -> Result<()> {
-    setup::wasm_target()?;
+    setup::wasm_targets()?;
     plugins::build()?;
     shell::run(cargo().args(["build", "--release", "--package", "host"]))?;
     let program = target()?.join("release/host");

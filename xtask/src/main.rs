@@ -33,7 +33,7 @@ fn main() -> Result<()> {
         Task::Demo => demo::run(),
         Task::Test { arguments } => test::run(&arguments),
         Task::Plugins => {
-            setup::wasm_target()?;
+            setup::wasm_targets()?;
             plugins::build()
         }
         Task::SampleData => sample_data::write(),

@@ -7,20 +7,23 @@ use anyhow::{Result, bail};
 
 use crate::shell::{cargo, output, run, say, works};
 
-/// What plugins are compiled to.
+/// What plugins are compiled to: no imports but the contract's.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// The same with WASI, as many toolchains do it.
+pub const WASI_TARGET: &str = "wasm32-wasip2";
 
-/// The standard library for plugins, by rustup.
-pub fn wasm_target() -> Result<()> {
+/// The standard libraries for plugins, by rustup.
+pub fn wasm_targets() -> Result<()> {
     let sysroot =
         output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(crate::shell::root()))?;
-    if Path::new(sysroot.trim()).join("lib/rustlib").join(WASM_TARGET).is_dir() {
-        return Ok(());
-    }
-    let mut add = Command::new("rustup");
-    add.args(["target", "add", WASM_TARGET]).current_dir(crate::shell::root());
-    if run(&mut add).is_err() {
-        bail!("install the Rust target: rustup target add {WASM_TARGET}");
+    let libraries = Path::new(sysroot.trim()).join("lib/rustlib");
+    let missing = [WASM_TARGET, WASI_TARGET].into_iter().filter(|name| !libraries.join(name).is_dir());
+    for name in missing {
+        let mut add = Command::new("rustup");
+        add.args(["target", "add", name]).current_dir(crate::shell::root());
+        if run(&mut add).is_err() {
+            bail!("install the Rust target: rustup target add {name}");
+        }
     }
     Ok(())
 }

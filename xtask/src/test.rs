@@ -10,7 +10,7 @@ use crate::{plugins, setup};
 
 /// Runs it all; `arguments` are for nextest.
 pub fn run(arguments: &[String]) -> Result<()> {
-    setup::wasm_target()?;
+    setup::wasm_targets()?;
     setup::nextest()?;
     shell::run(cargo().args(["fmt", "--all", "--check"]))?;
     plugins::build()?;

@@ -8,7 +8,11 @@ use thiserror::Error;
 
 use super::contract::SPOKEN;
 use super::verify::Violation;
-use crate::text::printable;
+use crate::digest::Sha256Digest;
+use crate::text::{listed, printable};
+
+/// How many of a plugin's imports a message names.
+pub(super) const SHOWN_IMPORTS: usize = 5;
 
 /// What the guest was asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,15 +161,71 @@ pub enum DetectorError {
         /// What the plugin says.
         message: String,
     },
-    /// It took too long.
+    /// A call took too long.
     #[error("`{plugin}` did not finish within {} s {call}", deadline.as_secs_f64())]
     Deadline {
         /// The plugin.
         plugin: String,
         /// In which call.
         call: Call,
+        /// What is allowed for one call.
+        deadline: Duration,
+    },
+    /// All calls together took too long.
+    #[error("`{plugin}` used up the {} s of its run {call}", deadline.as_secs_f64())]
+    RunDeadline {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// What is allowed for all calls of a run.
+        deadline: Duration,
+    },
+    /// It could not be compiled in time.
+    #[error("`{plugin}` could not be compiled within {} s", deadline.as_secs_f64())]
+    CompileDeadline {
+        /// The plugin.
+        plugin: String,
         /// What is allowed.
         deadline: Duration,
+    },
+    /// It executed too many instructions.
+    #[error("`{plugin}` used up its {fuel} units of fuel {call}")]
+    Fuel {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// What is allowed for a run.
+        fuel: u64,
+    },
+    /// It passed too much data.
+    #[error("`{plugin}` passed more than {} of lists and strings {call}", mebibytes(*allowed_bytes))]
+    Transfer {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// What is allowed for one call.
+        allowed_bytes: usize,
+    },
+    /// Its bytes are not those that were asked for.
+    #[error("the plugin `{}` has the sha256 {found}, not {expected}", file.display())]
+    OtherBytes {
+        /// The file.
+        file: PathBuf,
+        /// What was asked for.
+        expected: Sha256Digest,
+        /// What it is.
+        found: Sha256Digest,
+    },
+    /// It imports more than a strict host grants.
+    #[error("`{}` imports more than `ingest:detector`: {}", file.display(), listed(imports, SHOWN_IMPORTS))]
+    NotStrict {
+        /// The file.
+        file: PathBuf,
+        /// The other imports.
+        imports: Vec<String>,
     },
     /// It wanted too much memory.
     #[error("`{plugin}` asked for {} of memory {call}; {} are allowed", mebibytes(*asked_bytes), mebibytes(*allowed_bytes))]
@@ -188,6 +248,16 @@ pub enum DetectorError {
         call: Call,
         /// How.
         trap: Box<TrapReport>,
+    },
+    /// What it passes is no value of the contract's types.
+    #[error("`{plugin}` passed something malformed {call}")]
+    Malformation {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// What is wrong with it.
+        source: wasmtime::Error,
     },
     /// Its answer breaks the contract.
     #[error("`{plugin}` broke the contract {call}")]
@@ -248,16 +318,33 @@ impl DetectorError {
                 Some(format!("rebuild the plugin against ingest:detector {SPOKEN}, or use the host that it was built for"))
             }
             DetectorError::Setting { known, .. } if !known.is_empty() => {
-                let known: Vec<_> = known.iter().map(|name| format!("`{}`", printable(name))).collect();
-                Some(format!("its settings are {}; pass them as `--set name=value`", known.join(", ")))
+                Some(format!("its settings are {}; pass them as `--set name=value`", listed(known, known.len())))
             }
             DetectorError::Deadline { .. } => {
                 Some("if the plugin is honest and only slow, allow more with `--deadline`".into())
             }
+            DetectorError::RunDeadline { .. } => {
+                Some("if the plugin is honest and only slow, allow more with `--run-deadline`".into())
+            }
+            DetectorError::CompileDeadline { .. } => {
+                Some("if the plugin is honest and only large, allow more with `--compile-deadline`".into())
+            }
+            DetectorError::Fuel { .. } => Some("if the plugin is honest, allow more with `--fuel`".into()),
+            DetectorError::Transfer { .. } => {
+                Some("if the plugin is honest, allow more with `--transfer-limit`".into())
+            }
             DetectorError::Memory { .. } => {
                 Some("if the plugin is honest and only large, allow more with `--memory-limit`".into())
             }
-            DetectorError::Trap { .. } | DetectorError::Violation { .. } => {
+            DetectorError::OtherBytes { .. } => {
+                Some("this is another plugin, or another version of it; see `--plugin-sha256`".into())
+            }
+            DetectorError::NotStrict { .. } => Some(
+                "build it without WASI (in Rust: for wasm32-unknown-unknown), or leave out `--strict`: what it imports is there, but grants nothing".into(),
+            ),
+            DetectorError::Trap { .. }
+            | DetectorError::Violation { .. }
+            | DetectorError::Malformation { .. } => {
                 Some("this is a mistake in the plugin; its author needs the lines above".into())
             }
             _ => None,

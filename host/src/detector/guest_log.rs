@@ -11,8 +11,6 @@ use crate::text::printable_up_to;
 
 /// A line is cut after this many characters.
 const MAX_LINE_CHARS: usize = 2_000;
-/// After this many lines of a plugin instance the rest is dropped.
-const MAX_LINES: u64 = 1_000;
 /// How many lines the report of a crash shows.
 const KEPT_LINES: usize = 10;
 /// What Rust's panic messages start with, on a line of their own: `panicked at src/lib.rs:10:5:`
@@ -25,6 +23,7 @@ pub struct GuestLog(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     plugin: String,
+    max_lines: u64,
     lines: u64,
     last: VecDeque<String>,
     panic: Option<String>,
@@ -35,10 +34,10 @@ struct State {
 }
 
 impl GuestLog {
-    /// For a plugin of this name.
+    /// For a plugin of this name; after `max_lines` lines the rest is dropped.
     #[must_use]
-    pub fn new(plugin: &str) -> GuestLog {
-        GuestLog(Arc::new(Mutex::new(State { plugin: plugin.to_owned(), ..State::default() })))
+    pub fn new(plugin: &str, max_lines: u64) -> GuestLog {
+        GuestLog(Arc::new(Mutex::new(State { plugin: plugin.to_owned(), max_lines, ..State::default() })))
     }
 
     /// Logs a message, line by line.
@@ -79,7 +78,8 @@ impl GuestLog {
     /// How many lines were dropped.
     #[must_use]
     pub fn dropped_lines(&self) -> u64 {
-        self.state().lines.saturating_sub(MAX_LINES)
+        let state = self.state();
+        state.lines.saturating_sub(state.max_lines)
     }
 
     /// A poisoned lock means that another thread panicked; its text is still text.
@@ -103,7 +103,7 @@ impl State {
         {
             panic.push(' ');
             panic.push_str(&line);
-        } else if self.lines <= MAX_LINES {
+        } else if self.lines <= self.max_lines {
             self.emit(level, &line);
             self.last.push_back(line);
         } else {
@@ -130,9 +130,11 @@ impl State {
 mod tests {
     use super::*;
 
+    const MAX_LINES: u64 = 1_000;
+
     #[test]
     fn a_panic_is_recognised_with_its_message() {
-        let log = GuestLog::new("p");
+        let log = GuestLog::new("p", MAX_LINES);
         log.message(Level::WARN, "before");
         log.message(Level::ERROR, "panicked at src/lib.rs:3:5:\nindex out of bounds\nby one");
         log.message(Level::WARN, "after");
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_recognised_in_the_pieces_that_come_by_stderr() {
-        let log = GuestLog::new("p");
+        let log = GuestLog::new("p", MAX_LINES);
         for piece in [
             "\nthread '<unnamed>' pan",
             "icked at src/lib.rs:3:5:\nno",
@@ -157,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_takes_no_memory_without_end() {
-        let log = GuestLog::new("p");
+        let log = GuestLog::new("p", MAX_LINES);
         (0..1_000).for_each(|_| log.write(Level::INFO, &[b'x'; 10_000]));
         log.write(Level::INFO, b"\n");
         assert_eq!(log.last_lines()[0].chars().count(), MAX_LINE_CHARS + 1);
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_and_the_last_lines_stay() {
-        let log = GuestLog::new("p");
+        let log = GuestLog::new("p", MAX_LINES);
         for i in 0..MAX_LINES + 50 {
             log.message(Level::INFO, &format!("line {i}\x1b[2J"));
         }

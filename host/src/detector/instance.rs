@@ -1,6 +1,8 @@
 //! A live detector, and the one gate through which every call into a guest passes: the deadline
 //! is set before it, and whatever stopped it is told as what it is.
 
+use std::time::{Duration, Instant};
+
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, Trap, WasmBacktrace};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
@@ -21,8 +23,9 @@ const SHOWN_FRAMES: usize = 12;
 pub struct GuestState {
     pub(super) log: GuestLog,
     memory: MemoryKeeper,
-    wasi: WasiCtx,
-    resources: ResourceTable,
+    pub(super) wasi: WasiCtx,
+    pub(super) clock: wasi::Clock,
+    pub(super) resources: ResourceTable,
 }
 
 impl WasiView for GuestState {
@@ -69,7 +72,7 @@ impl Detector {
             Call::Classify { first_row: batch.first_row, rows: batch.len() as u64, lines: batch.line_span() };
         let answer = self.guest.call(call.clone(), |exports, store| exports.classify(store, batch))?;
         let anomalies = answer.map_err(|error| self.guest_error(call.clone(), error))?;
-        verify::anomalies(&anomalies, batch.len())
+        verify::anomalies(&anomalies, batch.len(), self.guest.limits.batch_anomalies)
             .map_err(|violation| self.guest.violation(call, violation))?;
         Ok(anomalies)
     }
@@ -95,6 +98,13 @@ impl Detector {
         self.guest.store.data().memory.peak_bytes
     }
 
+    /// How much fuel the guest has used, where it has a limit.
+    #[must_use]
+    pub fn used_fuel(&self) -> Option<u64> {
+        let left = self.guest.store.get_fuel().ok()?;
+        Some(self.guest.limits.fuel?.saturating_sub(left))
+    }
+
     fn guest_error(&self, call: Call, error: GuestError) -> DetectorError {
         let plugin = self.guest.plugin.clone();
         match error {
@@ -115,28 +125,41 @@ struct Guest {
     limits: Limits,
     store: Store<GuestState>,
     exports: Box<dyn Exports>,
+    /// How long all calls so far took.
+    spent: Duration,
 }
 
 impl Guest {
     fn start(plugin: &Plugin) -> Result<Guest, DetectorError> {
         let name = file_name(&plugin.file);
-        let log = GuestLog::new(&name);
+        let limits = plugin.limits.clone();
+        let log = GuestLog::new(&name, limits.log_lines);
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(wasi::MAX_RESOURCES);
         let state = GuestState {
-            memory: MemoryKeeper::new(plugin.limits.memory_bytes),
+            memory: MemoryKeeper::new(limits.memory_bytes),
             wasi: wasi::context(&log),
-            resources: ResourceTable::new(),
+            clock: wasi::Clock::default(),
+            resources,
             log,
         };
         let mut store = Store::new(plugin.component.engine(), state);
         store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(plugin.limits.transfer_bytes);
-        store.set_epoch_deadline(engine::deadline_ticks(plugin.limits.deadline));
+        store.set_hostcall_fuel(limits.transfer_bytes);
+        let stopped = |store: &Store<GuestState>, error| {
+            stopped(&name, &limits, store, Call::Start, Deadline::of(&limits, Duration::ZERO), error)
+        };
+        if let Some(fuel) = limits.fuel {
+            store.set_fuel(fuel).map_err(|error| stopped(&store, error))?;
+        }
+        let started = Instant::now();
+        store.set_epoch_deadline(Deadline::of(&limits, Duration::ZERO).ticks());
         let exports = plugin
             .component
             .instantiate(&mut store)
             .and_then(|instance| plugin.contract.exports(&mut store, &instance))
-            .map_err(|error| stopped(&name, &plugin.limits, &store, Call::Start, error))?;
-        Ok(Guest { plugin: name, limits: plugin.limits.clone(), store, exports })
+            .map_err(|error| stopped(&store, error))?;
+        Ok(Guest { plugin: name, limits, store, exports, spent: started.elapsed() })
     }
 
     fn call<T>(
@@ -144,13 +167,40 @@ impl Guest {
         call: Call,
         act: impl FnOnce(&dyn Exports, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, DetectorError> {
-        self.store.set_epoch_deadline(engine::deadline_ticks(self.limits.deadline));
-        act(&*self.exports, &mut self.store)
-            .map_err(|error| stopped(&self.plugin, &self.limits, &self.store, call, error))
+        let deadline = Deadline::of(&self.limits, self.spent);
+        self.store.set_epoch_deadline(deadline.ticks());
+        self.store.data_mut().memory.begin_call();
+        let started = Instant::now();
+        let answer = act(&*self.exports, &mut self.store);
+        self.spent += started.elapsed();
+        answer.map_err(|error| stopped(&self.plugin, &self.limits, &self.store, call, deadline, error))
     }
 
     fn violation(&self, call: Call, source: verify::Violation) -> DetectorError {
         DetectorError::Violation { plugin: self.plugin.clone(), call, source }
+    }
+}
+
+/// Which deadline comes first, that of the call or that of the run.
+#[derive(Clone, Copy)]
+enum Deadline {
+    Call(Duration),
+    /// All that is allowed, and what is left of it.
+    Run(Duration, Duration),
+}
+
+impl Deadline {
+    fn of(limits: &Limits, spent: Duration) -> Deadline {
+        match limits.run_deadline.map(|allowed| (allowed, allowed.saturating_sub(spent))) {
+            Some((allowed, left)) if left < limits.call_deadline => Deadline::Run(allowed, left),
+            _ => Deadline::Call(limits.call_deadline),
+        }
+    }
+
+    fn ticks(self) -> u64 {
+        match self {
+            Deadline::Call(left) | Deadline::Run(_, left) => engine::deadline_ticks(left),
+        }
     }
 }
 
@@ -160,15 +210,31 @@ fn stopped(
     limits: &Limits,
     store: &Store<GuestState>,
     call: Call,
+    deadline: Deadline,
     error: wasmtime::Error,
 ) -> DetectorError {
     let plugin = plugin.to_owned();
     let state = store.data();
-    if let Some(&Trap::Interrupt) = error.downcast_ref() {
-        return DetectorError::Deadline { plugin, call, deadline: limits.deadline };
+    match (error.downcast_ref::<Trap>(), limits.fuel, deadline) {
+        (Some(Trap::Interrupt), _, Deadline::Call(deadline)) => {
+            return DetectorError::Deadline { plugin, call, deadline };
+        }
+        (Some(Trap::Interrupt), _, Deadline::Run(deadline, _)) => {
+            return DetectorError::RunDeadline { plugin, call, deadline };
+        }
+        (Some(Trap::OutOfFuel), Some(fuel), _) => return DetectorError::Fuel { plugin, call, fuel },
+        _ => {}
     }
     if let Some(asked_bytes) = state.memory.denied_bytes {
         return DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes: limits.memory_bytes };
+    }
+    // There is no type for this one.
+    if error.root_cause().to_string().starts_with("too much data is being copied") {
+        return DetectorError::Transfer { plugin, call, allowed_bytes: limits.transfer_bytes };
+    }
+    let is_crash = error.is::<Trap>() || error.is::<I32Exit>() || error.is::<WasmBacktrace>();
+    if !is_crash {
+        return DetectorError::Malformation { plugin, call, source: error };
     }
     let panic = state.log.panic();
     let trap = TrapReport {

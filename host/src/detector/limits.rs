@@ -7,29 +7,47 @@ use wasmtime::ResourceLimiter;
 /// What one table entry costs: a reference and its bookkeeping.
 const TABLE_ENTRY_BYTES: usize = 16;
 
-/// The bounds of a plugin instance.
+/// What is imposed on a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How long one call may take.
-    pub deadline: Duration,
+    pub call_deadline: Duration,
+    /// How long all calls of a run may take together.
+    pub run_deadline: Option<Duration>,
+    /// How long compiling may take.
+    pub compile_deadline: Duration,
+    /// Instructions of a run, roughly; none are counted where there is no limit.
+    pub fuel: Option<u64>,
     /// All linear memories and tables of the plugin together.
     pub memory_bytes: usize,
     /// The guest's call stack.
     pub stack_bytes: usize,
     /// All lists and strings that one call may pass between guest and host.
     pub transfer_bytes: usize,
+    /// Anomalies of one batch.
+    pub batch_anomalies: usize,
+    /// Lines in the log.
+    pub log_lines: u64,
     /// The plugin's file.
     pub plugin_bytes: u64,
+    /// Whether even the bits of a NaN must be the same on every machine, which costs time.
+    pub deterministic_nan: bool,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            deadline: Duration::from_secs(10),
+            call_deadline: Duration::from_secs(10),
+            run_deadline: None,
+            compile_deadline: Duration::from_secs(120),
+            fuel: None,
             memory_bytes: 256 * MIB,
             stack_bytes: MIB,
             transfer_bytes: 64 * MIB,
+            batch_anomalies: usize::MAX,
+            log_lines: 1_000,
             plugin_bytes: 64 * MIB as u64,
+            deterministic_nan: false,
         }
     }
 }
@@ -68,6 +86,11 @@ impl MemoryKeeper {
         self.peak_bytes = self.peak_bytes.max(wanted_bytes);
         self.growing_bytes = by_bytes;
         true
+    }
+
+    /// Forgets a denial: the guest has coped with it.
+    pub fn begin_call(&mut self) {
+        self.denied_bytes = None;
     }
 
     fn take_back(&mut self) {

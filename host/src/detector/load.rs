@@ -5,31 +5,46 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
+use super::cache::Cache;
 use super::contract::{ContractVersion, EXPORTS, PACKAGE};
+use super::error::SHOWN_IMPORTS;
 use super::instance::GuestState;
 use super::{DetectorError, Limits, engine, wasi};
 use crate::digest::Sha256Digest;
+use crate::text::listed;
 
-/// The engine and the limits that all plugins of a process share.
+/// The engine, the limits and the demands that all plugins of a process share.
 pub struct Sandbox {
     engine: Engine,
+    cache: Cache,
     pub(super) limits: Limits,
+    demands: Demands,
+}
+
+/// What a plugin must be, beyond being one.
+#[derive(Clone, Debug, Default)]
+pub struct Demands {
+    /// It must import nothing but the contract.
+    pub strict: bool,
+    /// Its file must have this digest.
+    pub sha256: Option<Sha256Digest>,
 }
 
 impl Sandbox {
-    /// A sandbox with these limits, which keeps compiled plugins in the user's cache folder.
+    /// A sandbox with these limits and demands, which keeps compiled plugins in `cache`.
     ///
     /// # Errors
     /// [`DetectorError::Engine`] where the machine cannot run WebAssembly.
-    pub fn new(limits: Limits) -> Result<Sandbox, DetectorError> {
-        let engine = engine::new(&limits, engine::default_cache_folder().as_deref())
-            .map_err(|source| DetectorError::Engine { source })?;
-        Ok(Sandbox { engine, limits })
+    pub fn new(limits: Limits, demands: Demands, cache: Cache) -> Result<Sandbox, DetectorError> {
+        let engine = engine::new(&limits).map_err(|source| DetectorError::Engine { source })?;
+        Ok(Sandbox { engine, cache, limits, demands })
     }
 }
 
@@ -53,14 +68,23 @@ pub struct Plugin {
 pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
     let bytes = read(file, sandbox.limits.plugin_bytes)?;
     let sha256 = Sha256Digest::of(&bytes);
+    match sandbox.demands.sha256 {
+        Some(expected) if expected != sha256 => {
+            return Err(DetectorError::OtherBytes { file: file.to_owned(), expected, found: sha256 });
+        }
+        _ => {}
+    }
     let component = match kind_of(file, &bytes)? {
         Encoding::Component => bytes,
         Encoding::Module => componentize(file, &bytes)?,
     };
-    let (contract_version, contract) = contract_of(file, &component)?;
+    let names = names_of(file, &component)?;
+    let (contract_version, contract) = contract_of(file, &names)?;
+    if sandbox.demands.strict {
+        check_strictly(file, &names)?;
+    }
 
-    let malformed = |source| DetectorError::Malformed { file: file.to_owned(), source };
-    let component = Component::from_binary(&sandbox.engine, &component).map_err(malformed)?;
+    let component = compile(sandbox, file, sha256, component)?;
     let does_not_fit = |source| DetectorError::Link { plugin: file_name(file), source };
     let mut linker = Linker::new(&sandbox.engine);
     contract.link(&mut linker).map_err(does_not_fit)?;
@@ -76,6 +100,33 @@ pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
         component,
         limits: sandbox.limits.clone(),
     })
+}
+
+/// Compiles on a thread of its own: a compiler cannot be interrupted, but need not be waited for.
+fn compile(
+    sandbox: &Sandbox,
+    file: &Path,
+    sha256: Sha256Digest,
+    component: Vec<u8>,
+) -> Result<Component, DetectorError> {
+    let (engine, cache) = (sandbox.engine.clone(), sandbox.cache.clone());
+    let (send, receive) = channel();
+    thread::spawn(move || {
+        let compile = || Component::from_binary(&engine, &component);
+        // Nobody is there any more where it took too long.
+        let _ = send.send(cache.get_or_compile(&engine, sha256, compile));
+    });
+    let deadline = sandbox.limits.compile_deadline;
+    let malformed = |source| DetectorError::Malformed { file: file.to_owned(), source };
+    match receive.recv_timeout(deadline) {
+        Ok(compiled) => compiled.map_err(malformed),
+        Err(RecvTimeoutError::Timeout) => {
+            Err(DetectorError::CompileDeadline { plugin: file_name(file), deadline })
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(malformed(wasmtime::Error::msg("the compiler gave up on it")))
+        }
+    }
 }
 
 /// The last part of a path, for messages.
@@ -127,56 +178,80 @@ fn componentize(file: &Path, module: &[u8]) -> Result<Vec<u8>, DetectorError> {
     if !has_type {
         return Err(DetectorError::CoreModule { file: file.to_owned() });
     }
-    wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(module)
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| malformed(wasmtime::Error::from_anyhow(error)))
+    // The encoder is made for what compilers write, and may panic at what others do.
+    let encode = || wit_component::ComponentEncoder::default().validate(true).module(module)?.encode();
+    match std::panic::catch_unwind(encode) {
+        Ok(encoded) => encoded.map_err(|error| malformed(wasmtime::Error::from_anyhow(error))),
+        Err(_) => Err(malformed(wasmtime::Error::msg("it cannot be made into a component"))),
+    }
+}
+
+/// Names of a component's own imports and exports.
+struct Names {
+    imports: Vec<String>,
+    exports: Vec<String>,
 }
 
 /// The contract version, from the names of the component's own imports and exports.
-fn contract_of(file: &Path, component: &[u8]) -> Result<(String, ContractVersion), DetectorError> {
-    let (imports, exports) = names_of(component).map_err(|error| DetectorError::Malformed {
-        file: file.to_owned(),
-        source: wasmtime::Error::new(error),
-    })?;
-    let version = imports.iter().chain(&exports).find_map(|name| {
-        let (_, version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
-        Some(version.to_owned())
-    });
+fn contract_of(file: &Path, names: &Names) -> Result<(String, ContractVersion), DetectorError> {
+    let versions: Vec<&str> = names
+        .imports
+        .iter()
+        .chain(&names.exports)
+        .filter_map(|name| Some(name.strip_prefix(PACKAGE)?.split_once('@')?.1))
+        .collect();
     let not_a_detector = |missing| DetectorError::NotADetector { file: file.to_owned(), missing };
-    let Some(version) = version else {
-        return Err(not_a_detector(format!("nothing in it refers to `{PACKAGE}…`")));
+    let Some(&version) = versions.first() else {
+        return Err(not_a_detector(match names.imports.as_slice() {
+            [] => format!("it imports nothing, not even `{PACKAGE}…`"),
+            imports => format!("it imports {}, but not `{PACKAGE}…`", listed(imports, SHOWN_IMPORTS)),
+        }));
     };
-    let Some(contract) = ContractVersion::of_plugin(&version) else {
+    let unknown = versions.iter().find(|version| ContractVersion::of_plugin(version).is_none());
+    let Some(contract) = ContractVersion::of_plugin(version).filter(|_| unknown.is_none()) else {
+        let version = (*unknown.unwrap_or(&version)).to_owned();
         return Err(DetectorError::WrongContract { file: file.to_owned(), version });
     };
-    match EXPORTS.iter().find(|name| !exports.iter().any(|export| export == *name)) {
-        None => Ok((version, contract)),
+    match EXPORTS.iter().find(|name| !names.exports.iter().any(|export| export == *name)) {
+        None => Ok((version.to_owned(), contract)),
         Some(missing) => Err(not_a_detector(format!("it does not export `{missing}`"))),
     }
 }
 
+fn check_strictly(file: &Path, names: &Names) -> Result<(), DetectorError> {
+    let others = names.imports.iter().filter(|name| !name.starts_with(PACKAGE));
+    let imports: Vec<String> = others.cloned().collect();
+    if imports.is_empty() { Ok(()) } else { Err(DetectorError::NotStrict { file: file.to_owned(), imports }) }
+}
+
 /// Names of the outermost component's imports and exports.
-fn names_of(component: &[u8]) -> Result<(Vec<String>, Vec<String>), wasmparser::BinaryReaderError> {
-    let (mut imports, mut exports) = (Vec::new(), Vec::new());
-    let mut depth = 0;
-    for payload in Parser::new(0).parse_all(component) {
-        match payload? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    imports.push(import?.name.name.to_owned());
+fn names_of(file: &Path, component: &[u8]) -> Result<Names, DetectorError> {
+    let mut names = Names { imports: Vec::new(), exports: Vec::new() };
+    let mut collect = || -> Result<(), wasmparser::BinaryReaderError> {
+        let mut depth = 0;
+        for payload in Parser::new(0).parse_all(component) {
+            match payload? {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth -= 1,
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    for import in section {
+                        names.imports.push(import?.name.name.to_owned());
+                    }
                 }
-            }
-            Payload::ComponentExportSection(section) if depth == 0 => {
-                for export in section {
-                    exports.push(export?.name.name.to_owned());
+                Payload::ComponentExportSection(section) if depth == 0 => {
+                    for export in section {
+                        names.exports.push(export?.name.name.to_owned());
+                    }
                 }
+                _ => {}
             }
-            _ => {}
+        }
+        Ok(())
+    };
+    match collect() {
+        Ok(()) => Ok(names),
+        Err(error) => {
+            Err(DetectorError::Malformed { file: file.to_owned(), source: wasmtime::Error::new(error) })
         }
     }
-    Ok((imports, exports))
 }

@@ -7,6 +7,7 @@
 //! (deadline, memory limit, traps explained), [`contract`] has one bindings module a released
 //! contract version, and [`verify`] checks all that comes back.
 
+mod cache;
 mod contract;
 mod engine;
 mod error;
@@ -15,14 +16,15 @@ mod instance;
 mod limits;
 mod load;
 mod lookup;
-mod verify;
+pub mod verify;
 mod wasi;
 
+pub use cache::Cache;
 pub use contract::{Metadata, Ordering, SettingDescription, SettingKind};
 pub use error::{Call, DetectorError, GuestErrorKind};
 pub use instance::Detector;
 pub use limits::Limits;
-pub use load::{Plugin, Sandbox, load};
+pub use load::{Demands, Plugin, Sandbox, load};
 pub use lookup::lookup;
 
 /// One row that the detector called anomalous, verified.

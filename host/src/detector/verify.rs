@@ -17,13 +17,13 @@ const MAX_ATTRIBUTES: usize = 100;
 /// A rule of the contract that a guest broke.
 #[derive(Debug, Error, PartialEq)]
 pub enum Violation {
-    /// More anomalies than rows.
-    #[error("it returned {found} anomalies for {rows} rows")]
+    /// More anomalies than rows, or than are allowed.
+    #[error("it returned {found} anomalies; at most {allowed} are allowed")]
     TooMany {
         /// Anomalies returned.
         found: usize,
-        /// Rows of the batch.
-        rows: usize,
+        /// The rows of the batch, or the limit if that is lower.
+        allowed: usize,
     },
     /// An index beyond the batch.
     #[error("it flagged row {row} of a batch that has {rows} (counted from 0)")]
@@ -73,13 +73,14 @@ pub enum Violation {
     },
 }
 
-/// Checks the anomalies of a batch of `rows` rows.
+/// Checks the anomalies of a batch of `rows` rows, of which at most `limit` may be anomalous.
 ///
 /// # Errors
 /// The first rule that is broken.
-pub fn anomalies(found: &[Anomaly], rows: usize) -> Result<(), Violation> {
-    if found.len() > rows {
-        return Err(Violation::TooMany { found: found.len(), rows });
+pub fn anomalies(found: &[Anomaly], rows: usize, limit: usize) -> Result<(), Violation> {
+    let allowed = rows.min(limit);
+    if found.len() > allowed {
+        return Err(Violation::TooMany { found: found.len(), allowed });
     }
     let mut previous = None;
     for &Anomaly { row, score, ref reason } in found {
@@ -208,8 +209,9 @@ mod tests {
     fn good_answers_pass() {
         let longest = "x".repeat(MAX_REASON_BYTES);
         let found = [anomaly(0, -1.5, ""), anomaly(1, 0.0, "ünïcode 🦀"), anomaly(9, f64::MAX, &longest)];
-        assert_eq!(anomalies(&found, 10), Ok(()));
-        assert_eq!(anomalies(&[], 0), Ok(()));
+        assert_eq!(anomalies(&found, 10, 3), Ok(()));
+        assert_eq!(anomalies(&found, 10, 2), Err(Violation::TooMany { found: 3, allowed: 2 }));
+        assert_eq!(anomalies(&[], 0, 0), Ok(()));
     }
 
     #[test]
@@ -217,7 +219,7 @@ mod tests {
         let long = "x".repeat(MAX_REASON_BYTES + 1);
         let unprintable = |character| Violation::UnprintableReason { row: 0, character };
         let cases: Vec<(Vec<Anomaly>, Violation)> = vec![
-            (vec![anomaly(0, 0.0, ""); 3], Violation::TooMany { found: 3, rows: 2 }),
+            (vec![anomaly(0, 0.0, ""); 3], Violation::TooMany { found: 3, allowed: 2 }),
             (vec![anomaly(2, 0.0, "")], Violation::OutOfRange { row: 2, rows: 2 }),
             (vec![anomaly(u32::MAX, 0.0, "")], Violation::OutOfRange { row: u32::MAX, rows: 2 }),
             (vec![anomaly(1, 0.0, ""), anomaly(0, 0.0, "")], Violation::Order { row: 0, previous: 1 }),
@@ -230,9 +232,9 @@ mod tests {
             (vec![anomaly(0, 0.0, "\u{202e}")], unprintable('\u{202e}')),
         ];
         for (found, violation) in cases {
-            assert_eq!(anomalies(&found, 2), Err(violation));
+            assert_eq!(anomalies(&found, 2, usize::MAX), Err(violation));
         }
-        assert!(matches!(anomalies(&[anomaly(0, f64::NAN, "")], 2), Err(Violation::Score { row: 0, .. })));
+        assert!(matches!(anomalies(&[anomaly(0, f64::NAN, "")], 2, 2), Err(Violation::Score { row: 0, .. })));
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! WASI for guests that import it although they need none of it (plain `wasm32-wasip2` builds
 //! do): everything is there and nothing is granted. No files, sockets, environment, arguments or
-//! input; output goes to the guest's log; clocks stand still or count calls; random numbers are
-//! the same in every run.
+//! input; output goes to the guest's log; the clocks stand still or count; random numbers are the
+//! same in every run.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
-use wasmtime::component::Linker;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
-use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, async_trait};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult, subscribe};
+use wasmtime_wasi::{Deterministic, HostWallClock, WasiCtx, async_trait};
 
 use super::guest_log::GuestLog;
 use super::instance::GuestState;
@@ -24,10 +24,23 @@ const SEED: u8 = 0x2a;
 const CLOCK_STEP_NANOS: u64 = 1_000;
 /// How much a guest may write to its output at a time.
 const WRITE_BYTES: usize = 64 * 1024;
+/// How many random bytes a guest may ask for at a time.
+const MAX_RANDOM_BYTES: u64 = 1024 * 1024;
+/// How many handles (streams, pollables, errors) a guest may hold.
+pub const MAX_RESOURCES: usize = 1_000;
 
-/// Makes WASI known to the linker.
+/// Makes WASI known to the linker: what ordinary Rust, Go, C, Python and JavaScript guests
+/// import. There is no `wasi:http`.
 pub fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_sync(linker)
+    // The stock interfaces, and then one of them replaced.
+    wasmtime_wasi::p2::add_to_linker_sync(linker)?;
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<GuestState, VirtualTime>(linker, |state| VirtualTimeView {
+        clock: &mut state.clock,
+        resources: &mut state.resources,
+    })?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// A context that grants nothing.
@@ -37,10 +50,10 @@ pub fn context(log: &GuestLog) -> WasiCtx {
         .stdout(output(tracing::Level::INFO))
         .stderr(output(tracing::Level::WARN))
         .wall_clock(StoppedClock)
-        .monotonic_clock(CountingClock::default())
         .secure_random(Deterministic::new(vec![SEED]))
         .insecure_random(Deterministic::new(vec![SEED]))
         .insecure_random_seed(u128::from(SEED))
+        .max_random_size(MAX_RANDOM_BYTES)
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
@@ -60,17 +73,51 @@ impl HostWallClock for StoppedClock {
     }
 }
 
-/// Time passes by being asked for, so that a guest that waits for it gets on.
+/// The monotonic clock: time passes by being asked for and by being slept. Nobody really sleeps,
+/// which no deadline could interrupt.
 #[derive(Default)]
-struct CountingClock(AtomicU64);
+pub struct Clock {
+    nanos: u64,
+}
 
-impl HostMonotonicClock for CountingClock {
-    fn resolution(&self) -> u64 {
-        CLOCK_STEP_NANOS
+struct VirtualTime;
+
+impl HasData for VirtualTime {
+    type Data<'a> = VirtualTimeView<'a>;
+}
+
+struct VirtualTimeView<'a> {
+    clock: &'a mut Clock,
+    resources: &'a mut ResourceTable,
+}
+
+impl monotonic_clock::Host for VirtualTimeView<'_> {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        self.clock.nanos = self.clock.nanos.saturating_add(CLOCK_STEP_NANOS);
+        Ok(self.clock.nanos)
     }
-    fn now(&self) -> u64 {
-        self.0.fetch_add(CLOCK_STEP_NANOS, Ordering::Relaxed)
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        Ok(CLOCK_STEP_NANOS)
     }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.clock.nanos = self.clock.nanos.max(when);
+        let elapsed = self.resources.push(Elapsed)?;
+        subscribe(self.resources, elapsed)
+    }
+
+    fn subscribe_duration(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.subscribe_instant(self.clock.nanos.saturating_add(nanos))
+    }
+}
+
+/// A time that has come.
+struct Elapsed;
+
+#[async_trait]
+impl Pollable for Elapsed {
+    async fn ready(&mut self) {}
 }
 
 /// Standard output or error: into the log, at once and without end (a pipe that fills up would

@@ -33,6 +33,8 @@ const SUPERUSER: &str = "postgres";
 const PORT: u16 = 5432;
 /// A socket's path must fit into `sockaddr_un`: 108 bytes with the final NUL.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
+/// How long a guard may take to find out whether it is needed.
+const GUARD_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the remains of a server that was killed may be in the way of a new one.
 const LEFTOVERS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a start may take: recovery after a crash included.
@@ -62,6 +64,17 @@ pub enum State {
     RunningOnDemand,
     /// It runs until `host db stop`.
     KeptRunning,
+}
+
+/// What [`Cluster::stop`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It has stopped.
+    Now,
+    /// A run uses it; it stops after that.
+    WhenUnused,
+    /// There was nothing to stop.
+    WasNotRunning,
 }
 
 impl Cluster {
@@ -146,28 +159,33 @@ impl Cluster {
         keep().map_err(|source| SinkError::Embedded { doing: "start", source })
     }
 
-    /// Stops the server. Returns whether it was running.
+    /// Stops the server, at once or when the last run that uses it has ended.
     ///
     /// # Errors
-    /// [`EmbeddedError::InUse`] while a run uses it.
-    pub fn stop(&self) -> Result<bool, SinkError> {
+    /// [`SinkError::Embedded`].
+    pub fn stop(&self) -> Result<Stopped, SinkError> {
         let stop = || {
             if !self.data().is_dir() {
-                return Ok(false);
+                return Ok(Stopped::WasNotRunning);
             }
             let programs = Programs::find()?;
             let _control = self.lock_control()?;
             remove_if_there(&self.keep_file())?;
-            if !self.is_running() {
-                return Ok(false);
-            }
+            let was_running = self.is_running();
             let users = self.open_lock("users.lock")?;
-            if users.try_lock().is_err() {
-                // The guard stops it when the last run has ended.
-                return Err(EmbeddedError::InUse);
+            // A guard holds the lock for the moment in which it looks whether it is needed.
+            let give_up = Instant::now() + GUARD_PATIENCE;
+            while users.try_lock().is_err() {
+                if Instant::now() > give_up {
+                    self.start_guard()?;
+                    return Ok(Stopped::WhenUnused);
+                }
+                thread::sleep(Duration::from_millis(10));
             }
-            self.stop_now(&programs)?;
-            Ok(true)
+            if self.is_running() {
+                self.stop_now(&programs)?;
+            }
+            Ok(if was_running { Stopped::Now } else { Stopped::WasNotRunning })
         };
         stop().map_err(|source| SinkError::Embedded { doing: "stop", source })
     }

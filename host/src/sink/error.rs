@@ -177,9 +177,6 @@ pub enum EmbeddedError {
         /// Major version of the programs.
         installed: String,
     },
-    /// Somebody is still using it.
-    #[error("a run is still using it")]
-    InUse,
     /// There is no user to run it as.
     #[error("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`")]
     NoUser,
@@ -267,7 +264,6 @@ impl SinkError {
             SinkError::Embedded { source: EmbeddedError::NotInstalled { .. }, .. } => Some(
                 "install PostgreSQL (on Debian or Ubuntu: apt-get install postgresql), or name a server with --database-url".into(),
             ),
-            SinkError::Embedded { source: EmbeddedError::InUse, .. } => Some("wait until it has ended, then try again".into()),
             _ => None,
         }
     }

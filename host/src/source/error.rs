@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::value::{Kind, Problem};
-use crate::text::{nearest, printable, printable_bytes};
+use crate::text::{listed, nearest, printable, printable_bytes};
+
+/// How many of a file's columns a message names.
+const SHOWN_COLUMNS: usize = 20;
 
 /// Why a file could not be turned into rows. `file` is the name as it was given.
 #[derive(Debug, Error)]
@@ -49,7 +52,7 @@ pub enum SourceError {
         found: &'static str,
     },
     /// A column is not there.
-    #[error("`{}` has no column `{column}`; its header has {}", file.display(), listed(found))]
+    #[error("`{}` has no column `{column}`; its header has {}", file.display(), listed(found, SHOWN_COLUMNS))]
     MissingColumn {
         /// The file.
         file: PathBuf,
@@ -144,14 +147,4 @@ impl SourceError {
             _ => None,
         }
     }
-}
-
-/// Column names for a message: bounded and printable.
-fn listed(columns: &[String]) -> String {
-    const SHOWN: usize = 20;
-    let mut shown: Vec<_> = columns.iter().take(SHOWN).map(|name| format!("`{}`", printable(name))).collect();
-    if columns.len() > SHOWN {
-        shown.push(format!("{} more", columns.len() - SHOWN));
-    }
-    shown.join(", ")
 }

@@ -72,6 +72,36 @@ fn a_server_that_was_started_stays_until_it_is_stopped() {
 }
 
 #[test]
+fn a_server_that_is_in_use_is_stopped_afterwards() {
+    let folder = data_folder();
+    succeed(&mut host_in(&folder, &["db", "start"]));
+    let pipe = folder.path().join("pipe");
+    succeed(Command::new("mkfifo").arg(&pipe));
+    let child = host_in(&folder, &["run", "--plugin", "threshold", pipe.to_str().unwrap()])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut file = std::fs::File::options().write(true).open(&pipe).unwrap();
+    std::io::Write::write_all(
+        &mut file,
+        b"transaction_id,user_id,amount,timestamp\n1,7,1.00,2024-01-01 00:00:00\n",
+    )
+    .unwrap();
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'host'";
+    while succeed(&mut host_in(&folder, &["db", "psql", "-XAtc", sessions])) != "1\n" {
+        std::thread::yield_now();
+    }
+    assert_eq!(
+        succeed(&mut host_in(&folder, &["db", "stop"])),
+        "a run uses it; it stops when that has ended\n"
+    );
+    drop(file);
+    assert!(child.wait_with_output().unwrap().status.success());
+    wait_until_stopped(&folder);
+    assert_eq!(count(&folder, "transactions"), "1");
+}
+
+#[test]
 fn a_server_that_was_killed_is_started_again() {
     let folder = data_folder();
     succeed(&mut host_in(&folder, &["db", "start"]));

@@ -1,6 +1,11 @@
 //! A guest that misbehaves as its setting `mode` says, for the tests of the sandbox. What Rust
 //! cannot express (forged pointers, start functions) the tests build themselves.
 
+#![allow(clippy::print_stdout, reason = "to be caught doing it")]
+
+use std::hash::BuildHasher as _;
+use std::time::{Duration, Instant, SystemTime};
+
 use detector_sdk::{
     Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings, export_detector, log,
 };
@@ -74,6 +79,35 @@ impl Detector for Hostile {
                 (0..100_000).for_each(|i| log::warn(&format!("{i} \x1b[31m{}", "spam ".repeat(100))));
                 Vec::new()
             }
+            // These need WASI, which is in the build for wasm32-wasip2.
+            "open-file" => vec![row(0, 1.0, &told(std::fs::read_to_string("/etc/passwd")))],
+            "write-file" => vec![row(0, 1.0, &told(std::fs::write("owned", "owned")))],
+            "list-folder" => vec![row(0, 1.0, &told(std::fs::read_dir("/").map(Iterator::count)))],
+            "connect" => vec![row(0, 1.0, &told(std::net::TcpStream::connect("127.0.0.1:5432")))],
+            "listen" => vec![row(0, 1.0, &told(std::net::TcpListener::bind("127.0.0.1:0")))],
+            "resolve" => {
+                let addresses = std::net::ToSocketAddrs::to_socket_addrs("localhost:80");
+                vec![row(0, 1.0, &told(addresses.map(Iterator::count)))]
+            }
+            "environment" => {
+                let (variables, arguments) = (std::env::vars().count(), std::env::args().count());
+                vec![row(0, 1.0, &format!("{variables} variables, {arguments} arguments"))]
+            }
+            "read-stdin" => vec![row(0, 1.0, &told(std::io::read_to_string(std::io::stdin())))],
+            "sleep" => {
+                std::thread::sleep(Duration::from_secs(3_600));
+                Vec::new()
+            }
+            "busy-clock" => {
+                let started = Instant::now();
+                while started.elapsed() < Duration::from_secs(3_600) {}
+                Vec::new()
+            }
+            "entropy" => vec![row(0, 1.0, &entropy())],
+            "print-flood" => {
+                (0..100_000).for_each(|i| println!("{i} \x1b[31m{}", "spam ".repeat(100)));
+                Vec::new()
+            }
             _ => Vec::new(),
         })
     }
@@ -86,6 +120,22 @@ impl Detector for Hostile {
             _ => Ok(()),
         }
     }
+}
+
+/// What came of something that must not work.
+fn told<T: std::fmt::Debug>(result: std::io::Result<T>) -> String {
+    match result {
+        Ok(value) => format!("got {value:?}"),
+        Err(error) => format!("refused: {:?}", error.kind()),
+    }
+}
+
+/// Everything that differs from run to run where it is not held still.
+fn entropy() -> String {
+    let started = Instant::now();
+    let hashes: Vec<u64> = (0..3_u64).map(|i| std::hash::RandomState::new().hash_one(i)).collect();
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    format!("{hashes:?} {:?} {wall:?}", started.elapsed())
 }
 
 /// For ever; the optimiser must not find out.
