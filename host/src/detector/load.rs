@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
@@ -224,7 +224,7 @@ fn check_strictly(file: &Path, names: &Names) -> Result<(), DetectorError> {
     if imports.is_empty() { Ok(()) } else { Err(DetectorError::NotStrict { file: file.to_owned(), imports }) }
 }
 
-/// Names of the outermost component's imports and exports.
+/// Names of the outermost component's imports (but types) and exports.
 fn names_of(file: &Path, component: &[u8]) -> Result<Names, DetectorError> {
     let mut names = Names { imports: Vec::new(), exports: Vec::new() };
     let mut collect = || -> Result<(), wasmparser::BinaryReaderError> {
@@ -235,7 +235,11 @@ fn names_of(file: &Path, component: &[u8]) -> Result<Names, DetectorError> {
                 Payload::End(_) => depth -= 1,
                 Payload::ComponentImportSection(section) if depth == 0 => {
                     for import in section {
-                        names.imports.push(import?.name.name.to_owned());
+                        let import = import?;
+                        // Types are imported under plain names; they give no access to anything.
+                        if !matches!(import.ty, ComponentTypeRef::Type(_)) {
+                            names.imports.push(import.name.name.to_owned());
+                        }
                     }
                 }
                 Payload::ComponentExportSection(section) if depth == 0 => {

@@ -61,12 +61,14 @@ impl Detector for Hostile {
                 }
             }
             "leak" => {
-                self.leaked.push(vec![1; 1 << 20]);
+                // Three batches are more than 32 MiB.
+                self.leaked.push(vec![1; 12 << 20]);
                 Vec::new()
             }
             "many-anomalies" => (0..=last + 1).map(|i| row(i, 1.0, "")).collect(),
             "giant-list" => vec![row(0, 1.0, ""); 10_000_000],
             "giant-string" => vec![row(0, 1.0, &"x".repeat(100 << 20))],
+            "large-string" => vec![row(0, 1.0, &"x".repeat(6 << 20))],
             "long-reason" => vec![row(0, 1.0, &"x".repeat(1 << 20))],
             "out-of-range" => vec![row(last + 1, 1.0, "")],
             "unsorted" => vec![row(1, 1.0, ""), row(0, 1.0, "")],

@@ -1,0 +1,331 @@
+//! Every attack on the sandbox: what stops it, what the operator sees, and that nothing of the
+//! run is in the database. ARCHITECTURE.md has the same as a table.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use host::batch::{Batch, Row};
+use host::detector::{Cache, Call, Demands, Detector, DetectorError, Limits, Sandbox, load};
+use host::text::is_unprintable;
+
+use crate::forged;
+use crate::support::{Database, Files, finish, host_run, summary};
+
+const MIB: usize = 1 << 20;
+/// Of every batch that a guest is given here.
+const ROWS: usize = 100;
+const BATCHES: u64 = 3;
+
+/// Plenty for an honest guest, and soon used up by the others.
+fn tight() -> Limits {
+    Limits {
+        call_deadline: Duration::from_millis(100),
+        memory_bytes: 32 * MIB,
+        transfer_bytes: 4 * MIB,
+        ..Limits::default()
+    }
+}
+
+/// The flags of [`tight`].
+const TIGHT: [&str; 6] = ["--deadline", "100ms", "--memory-limit", "32MiB", "--transfer-limit", "4MiB"];
+
+/// A run of a plugin by the library.
+fn run(plugin: &Path, mode: Option<&str>, limits: &Limits) -> Result<Detector, DetectorError> {
+    let sandbox = Sandbox::new(limits.clone(), Demands::default(), Cache::of_user())?;
+    let mut detector = Detector::start(&load(&sandbox, plugin)?)?;
+    let settings: Vec<_> = mode.iter().map(|mode| ("mode".to_owned(), (*mode).to_owned())).collect();
+    detector.configure(&settings)?;
+    for i in 0..BATCHES {
+        detector.classify(&batch(i * ROWS as u64))?;
+    }
+    detector.finish()?;
+    Ok(detector)
+}
+
+fn batch(first_row: u64) -> Batch {
+    let mut batch = Batch { first_row, ..Batch::default() };
+    for line in first_row + 2..first_row + 2 + ROWS as u64 {
+        batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 100, timestamp_micros: 0, line });
+    }
+    batch
+}
+
+fn plugin(name: &str) -> PathBuf {
+    let file = Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("plugins").join(name);
+    assert!(file.is_file(), "run `cargo xtask plugins` first: there is no {}", file.display());
+    file
+}
+
+/// The variant's name.
+fn kind(error: &DetectorError) -> String {
+    let debug = format!("{error:?}");
+    debug.split([' ', '{', '(']).next().unwrap().to_owned()
+}
+
+/// By the library: the error's type. By the command line: exit code 4, no row, no ledger row, and
+/// no byte that a terminal would obey.
+fn attack(database: &Database, csv: &Path, plugin: &Path, mode: Option<&str>, expected: &str) {
+    let name = mode.unwrap_or_else(|| plugin.file_name().unwrap().to_str().unwrap());
+    match run(plugin, mode, &tight()) {
+        Ok(_) => panic!("{name} came through"),
+        Err(error) => assert_eq!(kind(&error), expected, "{name}: {error:?}"),
+    }
+    let mut command = host_run(database, plugin.to_str().unwrap(), csv);
+    command.args(TIGHT).args(["--batch-rows", &ROWS.to_string()]);
+    command.args(mode.map(|mode| format!("--set=mode={mode}")));
+    let finished = finish(&mut command);
+    assert_eq!((finished.code, finished.stdout.as_str()), (4, ""), "{name}: {}", finished.stderr);
+    assert_eq!(database.counts(), (0, 0, 0), "{name}");
+    let obeyed = finished.stderr.chars().find(|&character| character != '\n' && is_unprintable(character));
+    assert_eq!(obeyed, None, "{name}: {}", finished.stderr);
+    assert!(finished.stderr.len() < 8_000, "{name}: {} bytes of message", finished.stderr.len());
+}
+
+fn csv(files: &Files) -> PathBuf {
+    let lines = vec!["1,7,1.00,2024-01-01 00:00:00"; ROWS * BATCHES as usize];
+    files.csv(&lines)
+}
+
+#[test]
+fn misbehaviour_that_rust_can_express() {
+    let (database, files) = (Database::new(), Files::new());
+    let csv = csv(&files);
+    let cases = [
+        ("loop", "Deadline"),
+        ("loop-in-configure", "Deadline"),
+        ("loop-in-finish", "Deadline"),
+        ("panic", "Trap"),
+        ("panic-in-configure", "Trap"),
+        ("panic-in-second-batch", "Trap"),
+        ("panic-in-finish", "Trap"),
+        ("abort", "Trap"),
+        ("exit", "Trap"),
+        ("recursion", "Trap"),
+        ("internal", "Guest"),
+        ("invalid-input", "Guest"),
+        ("error-in-finish", "Guest"),
+        ("memory-bomb", "Memory"),
+        ("leak", "Memory"),
+        ("giant-list", "Memory"),
+        ("giant-string", "Memory"),
+        ("large-string", "Transfer"),
+        ("many-anomalies", "Violation"),
+        ("long-reason", "Violation"),
+        ("out-of-range", "Violation"),
+        ("unsorted", "Violation"),
+        ("duplicate", "Violation"),
+        ("nan", "Violation"),
+        ("infinite", "Violation"),
+        ("nul", "Violation"),
+        ("escapes", "Violation"),
+    ];
+    for (mode, expected) in cases {
+        attack(&database, &csv, &plugin("hostile.wasm"), Some(mode), expected);
+    }
+}
+
+#[test]
+fn misbehaviour_with_wasi() {
+    let (database, files) = (Database::new(), Files::new());
+    let csv = csv(&files);
+    for (mode, expected) in
+        [("exit", "Trap"), ("abort", "Trap"), ("panic", "Trap"), ("busy-clock", "Deadline")]
+    {
+        attack(&database, &csv, &plugin("hostile-wasi.wasm"), Some(mode), expected);
+    }
+}
+
+/// Modules that no compiler would write.
+#[test]
+fn misbehaviour_that_must_be_forged() {
+    let (database, files) = (Database::new(), Files::new());
+    let csv = csv(&files);
+    for (name, module, expected) in forged::attacks() {
+        let file = files.write(&format!("{name}.wasm"), module);
+        attack(&database, &csv, &file, None, expected);
+    }
+}
+
+/// The forger's own honesty: without an attack, the module is a plugin.
+#[test]
+fn a_forged_plugin_without_an_attack_is_a_plugin() {
+    let files = Files::new();
+    let file = files.write("honest.wasm", forged::honest());
+    let detector = run(&file, None, &tight()).unwrap();
+    assert_eq!(detector.metadata.name, "forged");
+}
+
+#[test]
+fn a_plugin_for_a_later_patch_of_the_contract_runs() {
+    let files = Files::new();
+    let file = files.write("later.wasm", forged::later_patch());
+    run(&file, None, &tight()).unwrap();
+}
+
+/// What a guest asks of the system is refused or empty, and the run goes on.
+#[test]
+fn nothing_of_the_system_is_to_be_had() {
+    let (database, files) = (Database::new(), Files::new());
+    let csv = csv(&files);
+    let cases = [
+        ("open-file", "refused: NotFound"),
+        ("write-file", "refused: NotFound"),
+        ("list-folder", "refused: NotFound"),
+        ("connect", "refused: PermissionDenied"),
+        ("listen", "refused: PermissionDenied"),
+        ("resolve", "refused: Uncategorized"),
+        ("environment", "0 variables, 0 arguments"),
+        ("read-stdin", r#"got """#),
+    ];
+    for (mode, reason) in cases {
+        let mut run = host_run(&database, "hostile-wasi", &csv);
+        let run_id = summary(run.args(["--set", &format!("mode={mode}")]))["run_id"].to_string();
+        let reasons =
+            database.rows(&format!("SELECT DISTINCT reason FROM anomalies WHERE run_id = {run_id}"));
+        assert_eq!(reasons, [[reason]], "{mode}");
+    }
+    // An hour's sleep takes no time.
+    summary(host_run(&database, "hostile-wasi", &csv).args(["--set", "mode=sleep", "--deadline", "1s"]));
+}
+
+/// Clocks and random numbers are the same every time.
+#[test]
+fn a_run_is_deterministic() {
+    let (database, files) = (Database::new(), Files::new());
+    let csv = csv(&files);
+    let reasons = || {
+        let mut run = host_run(&database, "hostile-wasi", &csv);
+        let run_id = summary(run.args(["--set", "mode=entropy", "--batch-rows", "50"]))["run_id"].to_string();
+        database.rows(&format!(
+            "SELECT score, reason FROM anomalies WHERE run_id = {run_id} ORDER BY transaction_id"
+        ))
+    };
+    let first = reasons();
+    assert_eq!(first.len(), 6);
+    assert_ne!(first[0], first[1], "the random numbers go on from batch to batch");
+    assert_eq!(reasons(), first);
+}
+
+#[test]
+fn the_limits_of_a_whole_run() {
+    let limits = Limits { run_deadline: Some(Duration::from_millis(50)), ..tight() };
+    let error = run(&plugin("hostile.wasm"), Some("loop"), &limits).err().unwrap();
+    assert_eq!(kind(&error), "RunDeadline");
+
+    let fuel = |mode, fuel| {
+        run(&plugin("hostile.wasm"), Some(mode), &Limits { fuel: Some(fuel), ..Limits::default() })
+    };
+    let error = fuel("loop", 1_000_000).err().unwrap();
+    assert!(
+        matches!(error, DetectorError::Fuel { call: Call::Classify { .. }, fuel: 1_000_000, .. }),
+        "{error:?}"
+    );
+    // The same work takes the same fuel, and exactly that is enough.
+    let used = fuel("none", 1_000_000).unwrap().used_fuel().unwrap();
+    assert_eq!(fuel("none", 10_000_000).unwrap().used_fuel(), Some(used));
+    assert!(fuel("none", used).is_ok());
+    assert!(matches!(fuel("none", used / 2), Err(DetectorError::Fuel { .. })));
+    assert_eq!(run(&plugin("hostile.wasm"), None, &tight()).unwrap().used_fuel(), None);
+
+    let limits = Limits { batch_anomalies: 0, ..tight() };
+    let error = run(&plugin("hostile-wasi.wasm"), Some("entropy"), &limits).err().unwrap();
+    assert_eq!(kind(&error), "Violation");
+}
+
+#[test]
+fn a_flood_in_the_log_is_cut_and_counted() {
+    let (database, files) = (Database::new(), Files::new());
+    for (plugin, mode) in [("hostile", "log-flood"), ("hostile-wasi", "print-flood")] {
+        let mut run = host_run(&database, plugin, &files.csv(&["1,7,1.00,2024-01-01 00:00:00"]));
+        let finished = finish(run.args(["--set", &format!("mode={mode}"), "--log-lines", "5", "-v"]));
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        assert_eq!(finished.stderr.matches("spam").count(), 5 * 100, "{mode}");
+        assert!(
+            finished.stderr.contains("99995 further lines of the plugin's log were dropped"),
+            "{}",
+            finished.stderr
+        );
+        assert!(!finished.stderr.contains('\x1b'), "{mode}");
+    }
+}
+
+/// A guest that has crashed stays down, and takes nothing else with it.
+#[test]
+fn after_a_crash_the_instance_is_dead_and_others_live() {
+    let sandbox = Sandbox::new(tight(), Demands::default(), Cache::of_user()).unwrap();
+    let plugin = load(&sandbox, &plugin("hostile.wasm")).unwrap();
+    let start = |mode: &str| {
+        let mut detector = Detector::start(&plugin).unwrap();
+        detector.configure(&[("mode".into(), mode.into())]).unwrap();
+        detector
+    };
+    let (mut crashing, mut other) = (start("panic"), start("none"));
+    assert!(crashing.classify(&batch(0)).is_err());
+    assert!(matches!(crashing.classify(&batch(100)), Err(DetectorError::Trap { .. })));
+    assert!(matches!(crashing.finish(), Err(DetectorError::Trap { .. })));
+    assert_eq!(other.classify(&batch(0)).unwrap(), []);
+}
+
+#[test]
+fn strict_takes_no_wasi_and_a_pin_takes_no_other_bytes() {
+    let files = Files::new();
+    let load_with = |name: &str, demands: Demands| {
+        let sandbox =
+            Sandbox::new(Limits::default(), demands, Cache::in_folder(&files.path().join("cache")))?;
+        load(&sandbox, &plugin(name))
+    };
+    let strict = || Demands { strict: true, sha256: None };
+    assert!(load_with("threshold.wasm", strict()).is_ok());
+    assert!(load_with("threshold-wasi.wasm", Demands::default()).is_ok());
+    match load_with("threshold-wasi.wasm", strict()) {
+        Err(DetectorError::NotStrict { imports, .. }) => {
+            assert!(imports.iter().all(|import| import.starts_with("wasi:")), "{imports:?}");
+        }
+        other => panic!("{:?}", other.err()),
+    }
+
+    let digest = |name: &str| host::digest::Sha256Digest::of(&std::fs::read(plugin(name)).unwrap());
+    let pin = |name: &str| Demands { strict: false, sha256: Some(digest(name)) };
+    assert_eq!(load_with("threshold.wasm", pin("threshold.wasm")).unwrap().sha256, digest("threshold.wasm"));
+    // Also where the cache has both.
+    let other = load_with("zscore.wasm", pin("threshold.wasm"));
+    assert!(matches!(other, Err(DetectorError::OtherBytes { found, .. }) if found == digest("zscore.wasm")));
+}
+
+/// Ten hosts that compile the same plugin into the same new cache at the same moment.
+#[test]
+fn hosts_share_a_cache() {
+    let (database, files) = (Database::new(), Files::new());
+    let csv = csv(&files);
+    let children: Vec<_> = (0..10)
+        .map(|_| {
+            let mut run = host_run(&database, "threshold", &csv);
+            run.env("XDG_CACHE_HOME", files.path()).stdout(std::process::Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
+    let kept: Vec<_> = std::fs::read_dir(files.path().join("host/compiled")).unwrap().collect();
+    assert_eq!(kept.len(), 1, "one compiled plugin, and no half-written file");
+}
+
+#[test]
+fn limits_that_make_no_sense_are_usage_errors() {
+    let (database, files) = (Database::new(), Files::new());
+    let csv = csv(&files);
+    for arguments in [
+        ["--deadline", "0s"],
+        ["--deadline", "soon"],
+        ["--run-deadline", "-1s"],
+        ["--memory-limit", "much"],
+        ["--stack-limit", "1GiB"],
+        ["--fuel", "0"],
+        ["--plugin-sha256", "abc"],
+        ["--batch-rows", "0"],
+        ["--batch-rows", "65537"],
+    ] {
+        let finished = finish(host_run(&database, "threshold", &csv).args(arguments));
+        assert_eq!(finished.code, 2, "{arguments:?}: {}", finished.stderr);
+    }
+}
