@@ -58,13 +58,13 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub sandbox: SandboxArgs,
-
     /// Rows handed to the plugin at a time
     #[arg(long, value_name = "ROWS", default_value_t = 8_192, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub batch_rows: u32,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub sandbox: SandboxArgs,
 }
 
 /// What is imposed on the plugin.

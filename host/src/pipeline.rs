@@ -40,6 +40,19 @@ pub struct Outcome {
     pub server: String,
     /// Where the time went.
     pub times: Times,
+    /// What the guest used.
+    pub guest: GuestUse,
+}
+
+/// What the guest used of its limits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GuestUse {
+    /// Its memories and tables at their largest.
+    pub memory_bytes: usize,
+    /// Fuel, where it has a limit.
+    pub fuel: Option<u64>,
+    /// Lines of its log that were dropped because there were too many.
+    pub dropped_log_lines: u64,
 }
 
 /// Where the time of a run went. The stages overlap, so theirs do not add up to the total.
@@ -64,8 +77,15 @@ pub struct Times {
 /// A stage's messages to the next.
 enum Message<T> {
     Rows(T),
-    /// The file has been read to its end, and the stages so far took this long.
-    End(FileFacts, Times),
+    /// The file has been read to its end.
+    End(End),
+}
+
+/// What the stages so far know at the end of the file.
+struct End {
+    file: FileFacts,
+    times: Times,
+    guest: GuestUse,
 }
 
 type Stage<T> = Result<Message<T>, Error>;
@@ -115,7 +135,7 @@ pub async fn run(
         written = write(&mut transaction, classified_in, progress) => written,
         () = &mut interrupted => Err(Error::Interrupted),
     };
-    let (file, times) = match written {
+    let End { file, times, guest } = match written {
         Ok(end) => end,
         Err(error) => return Err(roll_back(transaction, error).await),
     };
@@ -133,7 +153,7 @@ pub async fn run(
         error: error.into(),
     })?;
     let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
-    Ok(Outcome { committed, facts, server, times })
+    Ok(Outcome { committed, facts, server, times, guest })
 }
 
 /// Connects, sees to the tables, and begins.
@@ -164,7 +184,8 @@ fn read(mut source: Source, out: &Sender<Stage<Batch>>) {
             return;
         }
     }
-    let end = source.finish().map(|file| Message::End(file, times)).map_err(Error::from);
+    let end = source.finish().map(|file| Message::End(End { file, times, guest: GuestUse::default() }));
+    let end = end.map_err(Error::from);
     let _ = out.blocking_send(end);
 }
 
@@ -178,9 +199,12 @@ fn classify(mut detector: Detector, mut batches: Receiver<Stage<Batch>>, out: &S
                 .classify(&batch)
                 .map(|anomalies| Message::Rows(Classified { batch, anomalies }))
                 .map_err(Error::from),
-            Ok(Message::End(file, times)) => detector
+            Ok(Message::End(end)) => detector
                 .finish()
-                .map(|()| Message::End(file, Times { classify: busy, ..times }))
+                .map(|()| {
+                    let times = Times { classify: busy, ..end.times };
+                    Message::End(End { times, guest: guest_use(&detector), ..end })
+                })
                 .map_err(Error::from),
             Err(error) => Err(error),
         };
@@ -190,9 +214,13 @@ fn classify(mut detector: Detector, mut batches: Receiver<Stage<Batch>>, out: &S
             break;
         }
     }
-    let dropped = detector.dropped_log_lines();
-    if dropped > 0 {
-        tracing::warn!("{dropped} further lines of the plugin's log were dropped");
+}
+
+fn guest_use(detector: &Detector) -> GuestUse {
+    GuestUse {
+        memory_bytes: detector.peak_memory_bytes(),
+        fuel: detector.used_fuel(),
+        dropped_log_lines: detector.dropped_log_lines(),
     }
 }
 
@@ -201,7 +229,7 @@ async fn write(
     transaction: &mut Transaction,
     mut classified: Receiver<Stage<Classified>>,
     progress: &Progress,
-) -> Result<(FileFacts, Times), Error> {
+) -> Result<End, Error> {
     let mut busy = Duration::ZERO;
     while let Some(message) = classified.recv().await {
         match message? {
@@ -211,7 +239,7 @@ async fn write(
                 busy += started.elapsed();
                 progress.rows(rows.batch.len() as u64);
             }
-            Message::End(file, times) => return Ok((file, Times { write: busy, ..times })),
+            Message::End(end) => return Ok(End { times: Times { write: busy, ..end.times }, ..end }),
         }
     }
     Err(Error::Internal("a stage of the pipeline ended without saying so"))

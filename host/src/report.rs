@@ -46,6 +46,10 @@ struct Summary<'a> {
     rows_per_second: u64,
     /// Of this process; not known on every system.
     peak_memory_bytes: Option<u64>,
+    plugin_memory_bytes: usize,
+    /// None where there was no limit.
+    plugin_fuel: Option<u64>,
+    plugin_log_lines_dropped: u64,
     look: String,
 }
 
@@ -78,7 +82,7 @@ struct Seconds {
 
 impl<'a> Summary<'a> {
     fn new(outcome: &'a Outcome) -> Summary<'a> {
-        let Outcome { committed, facts, server, times } = outcome;
+        let Outcome { committed, facts, server, times, guest } = outcome;
         let (file, plugin) = (&facts.file, &facts.plugin);
         let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
         Summary {
@@ -116,6 +120,9 @@ impl<'a> Summary<'a> {
             rows_per_second: (committed.rows_written as f64 / times.total.as_secs_f64().max(1e-6)).round()
                 as u64,
             peak_memory_bytes: peak_memory_bytes(),
+            plugin_memory_bytes: guest.memory_bytes,
+            plugin_fuel: guest.fuel,
+            plugin_log_lines_dropped: guest.dropped_log_lines,
             look: format!(
                 "SELECT * FROM anomalies WHERE run_id = {} ORDER BY score DESC LIMIT 10",
                 committed.run_id
@@ -164,7 +171,17 @@ impl<'a> Summary<'a> {
             ),
         );
         if let Some(bytes) = self.peak_memory_bytes {
-            line("memory", format!("{} at most", ByteSize::b(bytes)));
+            let plugin = ByteSize::b(self.plugin_memory_bytes as u64);
+            line("memory", format!("{} at most, of which the plugin {plugin}", ByteSize::b(bytes)));
+        }
+        if let Some(fuel) = self.plugin_fuel {
+            line("fuel", format!("{} units", grouped(fuel)));
+        }
+        if self.plugin_log_lines_dropped > 0 {
+            line(
+                "log",
+                format!("{} lines of the plugin's log were dropped", grouped(self.plugin_log_lines_dropped)),
+            );
         }
         line("look", format!("{};", self.look));
         text

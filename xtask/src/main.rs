@@ -1,6 +1,7 @@
 //! Development tasks. `cargo xtask demo` shows the product, `cargo xtask test` runs everything
 //! that must pass; both install what is missing where they can, and say what to install otherwise.
 
+mod bench;
 mod demo;
 mod plugins;
 mod sample_data;
@@ -24,6 +25,11 @@ enum Task {
     },
     /// Build the plugins and put them beside the host, where it finds them by name
     Plugins,
+    /// Measure; prints ratios from one run
+    Bench {
+        /// Which benchmarks of host/benches; all of them where none is named
+        names: Vec<String>,
+    },
     /// Write data/consumed_transactions.csv again
     SampleData,
 }
@@ -36,6 +42,7 @@ fn main() -> Result<()> {
             setup::wasm_targets()?;
             plugins::build()
         }
+        Task::Bench { names } => bench::run(&names),
         Task::SampleData => sample_data::write(),
     }
 }

@@ -28,6 +28,12 @@ const DIGEST_BYTES: usize = 32;
 pub struct Cache(Option<PathBuf>);
 
 impl Cache {
+    /// Nothing is kept.
+    #[must_use]
+    pub fn none() -> Cache {
+        Cache(None)
+    }
+
     /// The user's own: in `XDG_CACHE_HOME`, else `~/.cache`.
     #[must_use]
     pub fn of_user() -> Cache {

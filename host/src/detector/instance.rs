@@ -237,11 +237,15 @@ fn stopped(
         return DetectorError::Malformation { plugin, call, source: error };
     }
     let panic = state.log.panic();
+    let mut log = state.log.last_lines();
+    if state.log.dropped_lines() > 0 {
+        log.push(format!("({} lines were too many for the host's log)", state.log.dropped_lines()));
+    }
     let trap = TrapReport {
         summary: summary(&error, panic.is_some()),
         panic,
         backtrace: error.downcast_ref().map(backtrace).unwrap_or_default(),
-        log: state.log.last_lines(),
+        log,
     };
     DetectorError::Trap { plugin, call, trap: Box::new(trap) }
 }

@@ -21,6 +21,7 @@ mod wasi;
 
 pub use cache::Cache;
 pub use contract::{Metadata, Ordering, SettingDescription, SettingKind};
+pub use engine::NO_DEADLINE;
 pub use error::{Call, DetectorError, GuestErrorKind};
 pub use instance::Detector;
 pub use limits::Limits;

@@ -190,7 +190,29 @@ fn plugin(parts: &Parts<'_>, wit: &str) -> Vec<u8> {
             (func (export "finish") (result i32) (i32.const 256))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc}))"#
     );
-    let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    embed(module, wit)
+}
+
+/// A module that has what a plugin must export, for a generator to imitate.
+pub fn exports() -> Vec<u8> {
+    const EXPORTS: &str = r#"(module
+        (memory (export "memory") 1)
+        (func (export "describe") (result i32) unreachable)
+        (func (export "configure") (param i32 i32) (result i32) unreachable)
+        (func (export "classify") (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
+        (func (export "finish") (result i32) unreachable)
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable))"#;
+    wat::parse_str(EXPORTS).unwrap()
+}
+
+/// A module with such exports as a plugin.
+pub fn with_contract(module: Vec<u8>) -> Vec<u8> {
+    embed(module, WIT)
+}
+
+/// Attaches the component type, as wit-bindgen does.
+fn embed(mut module: Vec<u8>, wit: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("detector.wit", wit).unwrap();
     let world = resolve.select_world(&[package], Some("detector")).unwrap();

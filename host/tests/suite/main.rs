@@ -9,6 +9,7 @@ mod embedded;
 mod errors;
 mod exact;
 mod forged;
+mod generated;
 mod migrations;
 mod plugins;
 mod run;

@@ -241,12 +241,39 @@ fn a_flood_in_the_log_is_cut_and_counted() {
         assert_eq!(finished.code, 0, "{}", finished.stderr);
         assert_eq!(finished.stderr.matches("spam").count(), 5 * 100, "{mode}");
         assert!(
-            finished.stderr.contains("99995 further lines of the plugin's log were dropped"),
+            finished.stdout.contains("99,995 lines of the plugin's log were dropped"),
             "{}",
-            finished.stderr
+            finished.stdout
         );
         assert!(!finished.stderr.contains('\x1b'), "{mode}");
     }
+}
+
+#[test]
+fn what_the_guest_used_is_in_the_summary() {
+    let (database, files) = (Database::new(), Files::new());
+    let csv = csv(&files);
+    let without_limit = summary(&mut host_run(&database, "threshold", &csv));
+    assert_eq!(without_limit["plugin_fuel"], serde_json::Value::Null);
+    let with_limit = || {
+        summary(host_run(&database, "threshold", &csv).args(["--fuel", "100000000"]))["plugin_fuel"].clone()
+    };
+    let fuel = with_limit();
+    assert!(fuel.as_u64().is_some_and(|used| used > 1_000), "{fuel}");
+    assert_eq!(with_limit(), fuel);
+    let memory = without_limit["plugin_memory_bytes"].as_u64().unwrap();
+    assert!((1 << 20..8 << 20).contains(&memory), "{memory}");
+}
+
+/// A file far larger than any plugin is refused without being read whole.
+#[test]
+fn a_plugin_file_of_200_mb_is_refused() {
+    let (database, files) = (Database::new(), Files::new());
+    let file = files.path().join("large.wasm");
+    std::fs::File::create(&file).unwrap().set_len(200_000_000).unwrap();
+    let finished = finish(&mut host_run(&database, file.to_str().unwrap(), &csv(&files)));
+    assert_eq!(finished.code, 4);
+    insta::assert_snapshot!(files.anonymous(&finished.stderr));
 }
 
 /// A guest that has crashed stays down, and takes nothing else with it.

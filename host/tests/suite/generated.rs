@@ -1,0 +1,113 @@
+//! Plugins that a generator made up: whatever they do, it stays in the sandbox. (The fuzz targets
+//! in fuzz/ do the same for hours.)
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arbitrary::Unstructured;
+use host::batch::{Batch, Row};
+use host::detector::{Cache, Demands, Detector, DetectorError, Limits, Sandbox, load};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::forged;
+use crate::support::Files;
+
+fn runner() -> TestRunner {
+    TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() })
+}
+
+fn sandbox() -> Sandbox {
+    let limits = Limits {
+        call_deadline: Duration::from_millis(500),
+        memory_bytes: 16 << 20,
+        transfer_bytes: 1 << 20,
+        fuel: Some(100_000),
+        ..Limits::default()
+    };
+    Sandbox::new(limits, Demands::default(), Cache::none()).unwrap()
+}
+
+/// A whole run; says how far it came.
+fn run(sandbox: &Sandbox, files: &Files, bytes: &[u8]) -> Result<(), DetectorError> {
+    let mut batch = Batch::default();
+    batch.push(Row { transaction_id: 1, user_id: 1, amount_cents: 1, timestamp_micros: 0, line: 2 });
+    let mut detector = Detector::start(&load(sandbox, &files.write("p.wasm", bytes))?)?;
+    detector.configure(&[])?;
+    let anomalies = detector.classify(&batch)?;
+    assert!(anomalies.iter().all(|anomaly| anomaly.row == 0 && anomaly.score.is_finite()));
+    detector.finish()
+}
+
+/// Modules with the contract's functions and memory, whose bodies are random.
+#[test]
+fn random_code_with_the_contracts_exports() {
+    let (sandbox, files) = (sandbox(), Files::new());
+    let outcomes = RefCell::new(BTreeMap::<String, u32>::new());
+    runner()
+        .run(&proptest::collection::vec(any::<u8>(), 256..4096), |seed| {
+            let config = wasm_smith::Config {
+                exports: Some(forged::exports()),
+                max_memories: 1,
+                max_imports: 0,
+                // What this host's engine is built without.
+                gc_enabled: false,
+                reference_types_enabled: false,
+                custom_descriptors_enabled: false,
+                shared_everything_threads_enabled: false,
+                exceptions_enabled: false,
+                threads_enabled: false,
+                memory64_enabled: false,
+                ..wasm_smith::Config::default()
+            };
+            let module = wasm_smith::Module::new(config, &mut Unstructured::new(&seed));
+            let Ok(module) = module else { return Ok(()) };
+            let outcome = match run(&sandbox, &files, &forged::with_contract(module.to_bytes())) {
+                Ok(()) => "ran to its end".to_owned(),
+                Err(error) => format!("{error:?}").split([' ', '{']).next().unwrap_or_default().to_owned(),
+            };
+            *outcomes.borrow_mut().entry(outcome).or_default() += 1;
+            Ok(())
+        })
+        .unwrap();
+    // Otherwise all were refused before anything of them ran, and this shows nothing.
+    let outcomes = outcomes.into_inner();
+    let ran: u32 = ["Trap", "Malformation", "Violation", "Fuel", "Memory"]
+        .iter()
+        .filter_map(|kind| outcomes.get(*kind))
+        .sum();
+    assert!(ran >= 30, "{outcomes:?}");
+}
+
+/// Real plugins with a few bytes changed, anywhere.
+#[test]
+fn damaged_plugins() {
+    let (sandbox, files) = (sandbox(), Files::new());
+    let honest = forged::honest();
+    let changes = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6);
+    runner()
+        .run(&changes, |changes| {
+            let mut bytes = honest.clone();
+            for (index, byte) in changes {
+                *index.get_mut(&mut bytes) = byte;
+            }
+            // Whatever comes of it: it comes back.
+            let _ = run(&sandbox, &files, &bytes);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Bytes that only start like WebAssembly.
+#[test]
+fn random_bytes_after_the_magic_number() {
+    let (sandbox, files) = (sandbox(), Files::new());
+    let heads = prop_oneof![Just(&b"\0asm\x01\0\0\0"[..]), Just(&b"\0asm\x0d\0\x01\0"[..])];
+    runner()
+        .run(&(heads, proptest::collection::vec(any::<u8>(), 0..512)), |(head, rest)| {
+            prop_assert!(run(&sandbox, &files, &[head, &rest].concat()).is_err());
+            Ok(())
+        })
+        .unwrap();
+}
