@@ -1,5 +1,5 @@
 //! Every attack on the sandbox: what stops it, what the operator sees, and that nothing of the
-//! run is in the database. ARCHITECTURE.md has the same as a table.
+//! run is in the database. SANDBOX.md has the same as a table.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
