@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 use crate::digest::Sha256Digest;
+use crate::source::timestamp::TimestampForm;
+use crate::source::{Encoding, RejectLimit};
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
@@ -27,8 +30,12 @@ const EXIT_CODES: &str = "Exit codes: 0 committed, 1 internal error, 2 usage, 3 
 /// What can be asked of the host.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Ingest a file: classify its rows and write everything in one transaction
+    /// Ingest files: classify their rows and write everything in one transaction
     Run(RunArgs),
+    /// Do all that `run` does but the writing, and say what it would do; needs no database
+    Check(CheckArgs),
+    /// List what a run rejected
+    Rejects(RejectsArgs),
     /// Create or update the tables; `run` does so by itself
     Migrate(MigrateArgs),
     /// Start, stop and look at the embedded server, the database where no other is named
@@ -39,8 +46,53 @@ pub enum Command {
 /// Arguments of `host run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The CSV file; gzip and zstd are recognised
-    pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub ingest: IngestArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    /// Where to write rejected rows, besides the database: a CSV that can be mended and run again
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `host check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub ingest: IngestArgs,
+}
+
+/// Arguments of `host rejects`.
+#[derive(Debug, Args)]
+pub struct RejectsArgs {
+    /// The run's number
+    pub run: i64,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    /// How they are printed: for people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What is read, and what judges it.
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// CSV files, folders of them, patterns such as `'data/*.csv'`, or `-` for standard input; gzip
+    /// and zstd are recognised
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
 
     /// The detector: a path, or the name of a plugin beside this program
     #[arg(short, long, value_name = "PLUGIN")]
@@ -50,21 +102,86 @@ pub struct RunArgs {
     #[arg(short, long = "set", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,
 
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-
-    /// How the summary is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-
     /// Rows handed to the plugin at a time
     #[arg(long, value_name = "ROWS", default_value_t = 8_192, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub batch_rows: u32,
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub input: InputArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub sandbox: SandboxArgs,
+}
+
+/// How files are to be read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct InputArgs {
+    /// How many records may be no rows: a count, or a percentage such as `0.5%`; they are kept in
+    /// `rejected_rows`
+    #[arg(long, value_name = "N|P%", default_value = "0")]
+    pub max_rejects: RejectLimit,
+
+    /// A column that has another name in the file, such as `amount=TX_AMOUNT`, or, with
+    /// `--no-header`, its position, such as `amount=3`
+    #[arg(long = "column", value_name = "COLUMN=NAME")]
+    pub columns: Vec<String>,
+
+    /// The first record is a row, not a header; every column's position must be given
+    #[arg(long)]
+    pub no_header: bool,
+
+    /// Between fields: a character, or `tab`
+    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
+    pub delimiter: u8,
+
+    /// What text the file is: `utf-8`, `utf-16`, `utf-16be`, `latin1`, `windows-1252` …
+    #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
+    pub encoding: Encoding,
+
+    /// Amounts have a decimal comma: `12,50`
+    #[arg(long)]
+    pub decimal_comma: bool,
+
+    /// How timestamps are written: a strptime pattern such as `%d/%m/%Y %H:%M`, or
+    /// `epoch-seconds`, `epoch-millis` or `epoch-micros` [default: ISO 8601]
+    #[arg(long, value_name = "PATTERN", value_parser = timestamp_form)]
+    pub timestamp_format: Option<TimestampForm>,
+
+    /// Timestamps with an offset (and counts of seconds) are converted to the local time of this
+    /// zone, such as `UTC` or `Europe/Berlin` [default: an offset is an error]
+    #[arg(long, value_name = "ZONE", value_parser = time_zone)]
+    pub timezone: Option<TimeZone>,
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        [b'"' | b'\n' | b'\r'] => Err("quotes and line breaks have another meaning".into()),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("give a single ASCII character, or `tab`".into()),
+    }
+}
+
+fn encoding(name: &str) -> Result<Encoding, String> {
+    Encoding::by_name(name).ok_or_else(|| "no such encoding is known".into())
+}
+
+fn timestamp_form(text: &str) -> Result<TimestampForm, String> {
+    match text {
+        "iso" => Ok(TimestampForm::Iso),
+        "epoch-seconds" => Ok(TimestampForm::Epoch { unit_micros: 1_000_000 }),
+        "epoch-millis" => Ok(TimestampForm::Epoch { unit_micros: 1_000 }),
+        "epoch-micros" => Ok(TimestampForm::Epoch { unit_micros: 1 }),
+        _ if text.contains('%') => Ok(TimestampForm::Pattern(text.to_owned())),
+        _ => Err("give a pattern with `%`, or epoch-seconds, epoch-millis or epoch-micros".into()),
+    }
+}
+
+fn time_zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|error| error.to_string())
 }
 
 /// What is imposed on the plugin.

@@ -4,12 +4,13 @@ use std::process;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{Cli, Command, DbCommand, MigrateArgs, RunArgs};
-use crate::config::{self, RunConfig, environment};
+use crate::cli::{CheckArgs, Cli, Command, DbCommand, MigrateArgs, RejectsArgs, RunArgs};
+use crate::config::{self, ConfigError, IngestConfig, RunConfig, environment};
 use crate::error::{DatabaseState, Error, Failure, exit};
 use crate::progress::Progress;
 use crate::sink::embedded::{Cluster, State, Stopped};
 use crate::sink::{self, EmbeddedError, SinkError};
+use crate::source::{InputRules, RejectLimit};
 use crate::{diagnostic, pipeline, report};
 
 /// Does what was asked for; returns the exit code.
@@ -20,6 +21,8 @@ pub async fn execute(cli: Cli) -> Result<u8, Failure> {
     let no_rows = |error: Error| Failure { error, database: DatabaseState::NotConcerned };
     match cli.command {
         Command::Run(arguments) => run(arguments).await?,
+        Command::Check(arguments) => return check(arguments).await.map_err(no_rows),
+        Command::Rejects(arguments) => rejects(&arguments).await.map_err(no_rows)?,
         Command::Migrate(arguments) => migrate(&arguments).await.map_err(no_rows)?,
         Command::Db(DbCommand::Psql { arguments }) => return psql(&arguments).map_err(no_rows),
         Command::Db(command) => db(&command).map_err(no_rows)?,
@@ -39,6 +42,36 @@ async fn run(arguments: RunArgs) -> Result<(), Failure> {
         ));
     }
     report::print(&report::summary(&outcome, config.format));
+    Ok(())
+}
+
+/// Returns the exit code that a run would have.
+async fn check(arguments: CheckArgs) -> Result<u8, Error> {
+    let config = IngestConfig::new(arguments.ingest)?;
+    let limit = config.rules.max_rejects;
+    // All of them are listed, whatever the limit.
+    let config = IngestConfig {
+        rules: InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..config.rules },
+        ..config
+    };
+    let progress = Progress::default();
+    let list = |rejected: &[_]| rejected.iter().for_each(|row| report::print(&report::rejected(row)));
+    let checked = pipeline::check(&config, &progress, list, interrupted()).await;
+    progress.finish();
+    let checked = checked?;
+    let records = checked.files.iter().map(|file| file.rows_read).sum();
+    let is_refused = checked.tally.exceeds(limit, records, true);
+    report::print(&report::checked(&checked, limit, is_refused));
+    Ok(if is_refused { exit::INPUT } else { exit::COMMITTED })
+}
+
+async fn rejects(arguments: &RejectsArgs) -> Result<(), Error> {
+    let mut connection = sink::connect(&config::target(&arguments.database)?).await?;
+    sink::migrate(&mut connection).await?;
+    let found = sink::rejects(&connection, arguments.run).await?;
+    connection.close().await;
+    let found = found.ok_or(ConfigError::NoRun(arguments.run))?;
+    report::print(&report::rejects(&found, arguments.format));
     Ok(())
 }
 

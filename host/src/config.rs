@@ -7,9 +7,11 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 use thiserror::Error;
 
-use crate::cli::{DatabaseArgs, Format, RunArgs, SandboxArgs};
+use crate::cli::{DatabaseArgs, Format, IngestArgs, InputArgs, RunArgs, SandboxArgs};
 use crate::detector::{Demands, Limits};
 use crate::sink::{SinkError, Target};
+use crate::source::timestamp::TimestampRules;
+use crate::source::{ColumnMap, InputRules};
 use crate::text::printable;
 
 /// What was asked for makes no sense.
@@ -21,6 +23,15 @@ pub enum ConfigError {
     /// The same setting twice.
     #[error("the setting `{}` is given twice", printable(.0))]
     SettingTwice(String),
+    /// `--column` that maps nothing, or maps twice.
+    #[error("`--column {}` is not COLUMN=NAME with another column each time", printable(.0))]
+    Column(String),
+    /// A run that is not in the ledger.
+    #[error("there is no run {0} in this database")]
+    NoRun(i64),
+    /// `--no-header` without positions.
+    #[error("without a header, the position of every column must be given")]
+    NoHeader,
     /// A time that nothing can be done in.
     #[error("`{0}` must be longer than nothing")]
     Time(&'static str),
@@ -35,29 +46,70 @@ impl ConfigError {
     pub fn help(&self) -> Option<String> {
         match self {
             ConfigError::Setting(_) => Some("settings look like `--set limit=500`".into()),
+            ConfigError::Column(_) => {
+                Some("the columns are transaction_id, user_id, amount and timestamp; for instance `--column amount=TX_AMOUNT`".into())
+            }
+            ConfigError::NoHeader => Some(
+                "for instance `--column transaction_id=1 --column user_id=2 --column amount=3 --column timestamp=4`".into(),
+            ),
             _ => None,
         }
     }
 }
 
-/// One run, as it was asked for.
-pub struct RunConfig {
-    /// The CSV file.
-    pub file: PathBuf,
+/// What is read and what judges it, as it was asked for.
+pub struct IngestConfig {
+    /// Files, folders and patterns, as they were given.
+    pub files: Vec<PathBuf>,
     /// The plugin as it was given: a path or a name.
     pub plugin: PathBuf,
     /// Settings of the detector, in the order given.
     pub settings: Vec<(String, String)>,
+    /// How the files are to be read.
+    pub rules: InputRules,
     /// Bounds of the sandbox.
     pub limits: Limits,
     /// What the plugin must be.
     pub demands: Demands,
-    /// Rows of a batch.
-    pub batch_rows: usize,
+}
+
+/// One run, as it was asked for.
+pub struct RunConfig {
+    /// What is read and what judges it.
+    pub ingest: IngestConfig,
     /// Where to write.
     pub target: Target,
+    /// Where to write rejected rows, besides the database.
+    pub rejects_file: Option<PathBuf>,
     /// How to print the summary.
     pub format: Format,
+}
+
+impl IngestConfig {
+    /// Validates what was given.
+    ///
+    /// # Errors
+    /// [`ConfigError`]
+    pub fn new(arguments: IngestArgs) -> Result<IngestConfig, ConfigError> {
+        let mut settings: Vec<(String, String)> = Vec::new();
+        for setting in arguments.settings {
+            let Some((name, value)) = setting.split_once('=') else {
+                return Err(ConfigError::Setting(setting));
+            };
+            if settings.iter().any(|(other, _)| other == name) {
+                return Err(ConfigError::SettingTwice(name.to_owned()));
+            }
+            settings.push((name.to_owned(), value.to_owned()));
+        }
+        Ok(IngestConfig {
+            files: arguments.files,
+            plugin: arguments.plugin,
+            settings,
+            rules: rules(arguments.input, arguments.batch_rows as usize)?,
+            limits: limits(&arguments.sandbox)?,
+            demands: Demands { strict: arguments.sandbox.strict, sha256: arguments.sandbox.plugin_sha256 },
+        })
+    }
 }
 
 impl RunConfig {
@@ -66,27 +118,45 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError`] or [`SinkError::Target`].
     pub fn new(arguments: RunArgs) -> Result<RunConfig, crate::error::Error> {
-        let mut settings: Vec<(String, String)> = Vec::new();
-        for setting in arguments.settings {
-            let Some((name, value)) = setting.split_once('=') else {
-                return Err(ConfigError::Setting(setting).into());
-            };
-            if settings.iter().any(|(other, _)| other == name) {
-                return Err(ConfigError::SettingTwice(name.to_owned()).into());
-            }
-            settings.push((name.to_owned(), value.to_owned()));
-        }
         Ok(RunConfig {
+            ingest: IngestConfig::new(arguments.ingest)?,
             target: target(&arguments.database)?,
-            file: arguments.file,
-            plugin: arguments.plugin,
-            settings,
-            limits: limits(&arguments.sandbox)?,
-            demands: Demands { strict: arguments.sandbox.strict, sha256: arguments.sandbox.plugin_sha256 },
-            batch_rows: arguments.batch_rows as usize,
+            rejects_file: arguments.rejects,
             format: arguments.format,
         })
     }
+}
+
+/// How the files are to be read.
+fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigError> {
+    let mut columns = ColumnMap::default();
+    for mapping in arguments.columns {
+        let parsed =
+            mapping.split_once('=').and_then(|(field, name)| Some((field.trim().parse().ok()?, name)));
+        match parsed {
+            Some((field, name)) if !columns.0.iter().any(|(other, _)| *other == field) => {
+                columns.0.push((field, name.to_owned()));
+            }
+            _ => return Err(ConfigError::Column(mapping)),
+        }
+    }
+    if arguments.no_header && !columns.is_all_positions() {
+        return Err(ConfigError::NoHeader);
+    }
+    let decimal_point = if arguments.decimal_comma { b',' } else { b'.' };
+    Ok(InputRules {
+        delimiter: arguments.delimiter,
+        encoding: arguments.encoding,
+        has_header: !arguments.no_header,
+        columns,
+        decimal_point,
+        timestamps: TimestampRules {
+            form: arguments.timestamp_format.unwrap_or_default(),
+            zone: arguments.timezone,
+        },
+        max_rejects: arguments.max_rejects,
+        batch_rows,
+    })
 }
 
 /// What is imposed on the plugin.

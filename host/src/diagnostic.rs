@@ -54,8 +54,9 @@ pub fn render(failure: &Failure) -> String {
     text
 }
 
-fn details(error: &Error) -> Vec<(&'static str, &str)> {
+fn details(error: &Error) -> Vec<(String, &str)> {
     match error {
+        Error::Source(error) => error.details(),
         Error::Detector(error) => error.details(),
         _ => Vec::new(),
     }

@@ -53,18 +53,19 @@ impl fmt::Display for Sha256Digest {
 pub struct Measured<R> {
     inner: R,
     hasher: Sha256,
-    bytes: Arc<AtomicU64>,
+    read_bytes: u64,
+    counter: Arc<AtomicU64>,
 }
 
 impl<R: Read> Measured<R> {
-    /// Measures what is read from `inner`; `bytes` is the counter, which others may watch.
-    pub fn new(inner: R, bytes: Arc<AtomicU64>) -> Measured<R> {
-        Measured { inner, hasher: Sha256::new(), bytes }
+    /// Measures what is read from `inner`, and adds it to `counter`, which others may watch.
+    pub fn new(inner: R, counter: Arc<AtomicU64>) -> Measured<R> {
+        Measured { inner, hasher: Sha256::new(), read_bytes: 0, counter }
     }
 
-    /// The digest of all that was read, and its length in bytes.
-    pub fn finish(self) -> (Sha256Digest, u64) {
-        (Sha256Digest(self.hasher.finalize().into()), self.bytes.load(Ordering::Relaxed))
+    /// The digest of all that was read so far, and its length in bytes.
+    pub fn digest(&self) -> (Sha256Digest, u64) {
+        (Sha256Digest(self.hasher.clone().finalize().into()), self.read_bytes)
     }
 }
 
@@ -72,7 +73,8 @@ impl<R: Read> Read for Measured<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.hasher.update(&buffer[..count]);
-        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
+        self.read_bytes += count as u64;
+        self.counter.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }
@@ -94,7 +96,7 @@ mod tests {
         let mut measured = Measured::new(&b"abc"[..], Arc::default());
         let mut one = [0; 1];
         while measured.read(&mut one).unwrap() > 0 {}
-        let (digest, bytes) = measured.finish();
+        let (digest, bytes) = measured.digest();
         assert_eq!((digest.to_string().as_str(), bytes), (ABC, 3));
     }
 }

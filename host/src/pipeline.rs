@@ -10,19 +10,21 @@
 //! that it has come to its end; a channel that merely closes means that the stage died, which is
 //! never taken for the end of the file.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::batch::Batch;
-use crate::config::RunConfig;
+use crate::config::{IngestConfig, RunConfig};
 use crate::detector::{self, Cache, Detector, Sandbox};
 use crate::error::{DatabaseState, Error, Failure};
 use crate::progress::Progress;
-use crate::sink::{self, Classified, Committed, PluginFacts, RunFacts, SinkError, Transaction};
-use crate::source::{self, FileFacts, Source};
+use crate::sink::{self, Classified, Committed, PluginFacts, RunFacts, SinkError, Target, Transaction};
+use crate::source::rejects_file::RejectsFile;
+use crate::source::{self, FileFacts, Parsed, RejectedRow, Source, Tally};
 
 /// Batches that may wait between two stages: enough to even out hiccups.
 const WAITING_BATCHES: usize = 4;
@@ -42,6 +44,23 @@ pub struct Outcome {
     pub times: Times,
     /// What the guest used.
     pub guest: GuestUse,
+    /// What was rejected.
+    pub tally: Tally,
+}
+
+/// What a run would do, found out without a database.
+#[derive(Debug)]
+pub struct Checked {
+    /// The files.
+    pub files: Vec<FileFacts>,
+    /// The plugin.
+    pub plugin: PluginFacts,
+    /// Rows that a run would write.
+    pub rows: u64,
+    /// Those of them that are anomalous.
+    pub anomalies: u64,
+    /// What was rejected.
+    pub tally: Tally,
 }
 
 /// What the guest used of its limits.
@@ -77,20 +96,21 @@ pub struct Times {
 /// A stage's messages to the next.
 enum Message<T> {
     Rows(T),
-    /// The file has been read to its end.
-    End(End),
+    /// All files have been read to their end.
+    End(Box<End>),
 }
 
 /// What the stages so far know at the end of the file.
 struct End {
-    file: FileFacts,
+    files: Vec<FileFacts>,
+    tally: Tally,
     times: Times,
     guest: GuestUse,
 }
 
 type Stage<T> = Result<Message<T>, Error>;
 
-/// Ingests one file. Ends with an [`Outcome`] only after the server acknowledged COMMIT.
+/// Ingests files. Ends with an [`Outcome`] only after the server acknowledged COMMIT.
 ///
 /// # Errors
 /// A [`Failure`], which says what is in the database. `interrupted` ending is one of them.
@@ -103,44 +123,36 @@ pub async fn run(
     let started = Instant::now();
     tokio::pin!(interrupted);
 
-    // What can fail cheaply comes first.
-    let input = source::open(&config.file)?;
-    progress.start(input.size_bytes, input.read_bytes.clone());
-    let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
-    let plugin = detector::load(&sandbox, &detector::lookup(&config.plugin)?)?;
-    let mut detector = Detector::start(&plugin)?;
-    detector.configure(&config.settings)?;
-    let source = Source::new(input, &detector.metadata.attributes, config.batch_rows)?;
-    let plugin = PluginFacts {
-        name: detector.metadata.name.clone(),
-        version: detector.metadata.version.clone(),
-        sha256: plugin.sha256.to_string(),
-        contract_version: plugin.contract_version,
-        settings: config.settings.clone(),
+    let Prepared { source, detector, plugin } = prepare(&config.ingest, progress)?;
+    let mut rejects_file = match &config.rejects_file {
+        Some(path) => Some(RejectsFile::create(path, config.ingest.rules.delimiter)?),
+        None => None,
     };
     let load = started.elapsed();
 
     let mut transaction = tokio::select! {
-        transaction = begin(config) => transaction?,
+        transaction = begin(&config.target) => transaction?,
         () = &mut interrupted => return Err(Error::Interrupted.into()),
     };
     let connect = started.elapsed() - load;
     let server = transaction.server().to_owned();
 
-    let (batches_out, batches_in) = channel(WAITING_BATCHES);
-    let (classified_out, classified_in) = channel(WAITING_BATCHES);
-    thread::spawn(move || read(source, &batches_out));
-    thread::spawn(move || classify(detector, batches_in, &classified_out));
+    let classified = start_stages(source, detector);
     let written = tokio::select! {
-        written = write(&mut transaction, classified_in, progress) => written,
+        written = write(&mut transaction, classified, rejects_file.as_mut(), progress) => written,
         () = &mut interrupted => Err(Error::Interrupted),
     };
-    let End { file, times, guest } = match written {
+    // Where the run fails, the file keeps what came before that.
+    let written = written.and_then(|end| {
+        rejects_file.map_or(Ok(()), RejectsFile::finish)?;
+        Ok(end)
+    });
+    let End { files, tally, times, guest } = match written {
         Ok(end) => end,
         Err(error) => return Err(roll_back(transaction, error).await),
     };
-    let facts = RunFacts { file, plugin, started_at };
-    let recorded = match transaction.complete(&facts, 0).await {
+    let facts = RunFacts { files, plugin, started_at };
+    let recorded = match transaction.complete(&facts).await {
         Ok(recorded) => recorded,
         Err(error) => return Err(roll_back(transaction, error.into()).await),
     };
@@ -153,12 +165,83 @@ pub async fn run(
         error: error.into(),
     })?;
     let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
-    Ok(Outcome { committed, facts, server, times, guest })
+    Ok(Outcome { committed, facts, server, times, guest, tally })
+}
+
+/// Does everything that a run does but the writing. `rejected` is called with every record that
+/// is no row.
+///
+/// # Errors
+/// Those of [`run`] that are not the database's.
+pub async fn check(
+    config: &IngestConfig,
+    progress: &Progress,
+    mut rejected: impl FnMut(&[RejectedRow]),
+    interrupted: impl Future<Output = ()>,
+) -> Result<Checked, Error> {
+    tokio::pin!(interrupted);
+    let Prepared { source, detector, plugin } = prepare(config, progress)?;
+    let mut classified = start_stages(source, detector);
+    let (mut rows, mut anomalies) = (0, 0);
+    loop {
+        let message = tokio::select! {
+            message = classified.recv() => message,
+            () = &mut interrupted => return Err(Error::Interrupted),
+        };
+        match message.ok_or(STAGE_DIED)?? {
+            Message::Rows(part) => {
+                rejected(&part.rejected);
+                rows += part.batch.len() as u64;
+                anomalies += part.anomalies.len() as u64;
+                progress.rows(part.batch.len() as u64);
+            }
+            Message::End(end) => {
+                let End { files, tally, .. } = *end;
+                return Ok(Checked { files, plugin, rows, anomalies, tally });
+            }
+        }
+    }
+}
+
+/// Source and detector, ready to run.
+struct Prepared {
+    source: Source,
+    detector: Detector,
+    plugin: PluginFacts,
+}
+
+/// Finds the files, loads the plugin, reads the first header: what can fail cheaply comes first.
+fn prepare(config: &IngestConfig, progress: &Progress) -> Result<Prepared, Error> {
+    let files = source::expand(&config.files)?;
+    let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
+    let plugin = detector::load(&sandbox, &detector::lookup(&config.plugin)?)?;
+    let mut detector = Detector::start(&plugin)?;
+    detector.configure(&config.settings)?;
+    let read_bytes = Arc::new(AtomicU64::new(0));
+    progress.start(files.size_bytes, read_bytes.clone());
+    let source = Source::open(files, config.rules.clone(), &detector.metadata.attributes, read_bytes)?;
+    let plugin = PluginFacts {
+        name: detector.metadata.name.clone(),
+        version: detector.metadata.version.clone(),
+        sha256: plugin.sha256.to_string(),
+        contract_version: plugin.contract_version,
+        settings: config.settings.clone(),
+    };
+    Ok(Prepared { source, detector, plugin })
+}
+
+/// Starts the threads of the source and the detector; what they make comes out here.
+fn start_stages(source: Source, detector: Detector) -> Receiver<Stage<Classified>> {
+    let (batches_out, batches_in) = channel(WAITING_BATCHES);
+    let (classified_out, classified_in) = channel(WAITING_BATCHES);
+    thread::spawn(move || read(source, &batches_out));
+    thread::spawn(move || classify(detector, batches_in, &classified_out));
+    classified_in
 }
 
 /// Connects, sees to the tables, and begins.
-async fn begin(config: &RunConfig) -> Result<Transaction, SinkError> {
-    let mut connection = sink::connect(&config.target).await?;
+async fn begin(target: &Target) -> Result<Transaction, SinkError> {
+    let mut connection = sink::connect(target).await?;
     for migration in sink::migrate(&mut connection).await? {
         tracing::info!("applied migration {}, {}", migration.version, migration.name);
     }
@@ -167,14 +250,14 @@ async fn begin(config: &RunConfig) -> Result<Transaction, SinkError> {
 }
 
 /// The source's thread.
-fn read(mut source: Source, out: &Sender<Stage<Batch>>) {
+fn read(mut source: Source, out: &Sender<Stage<Parsed>>) {
     let mut times = Times::default();
     loop {
         let started = Instant::now();
-        let batch = source.next_batch();
+        let parsed = source.next_part();
         times.read += started.elapsed();
-        let message = match batch {
-            Ok(Some(batch)) => Ok(Message::Rows(batch)),
+        let message = match parsed {
+            Ok(Some(parsed)) => Ok(Message::Rows(parsed)),
             Ok(None) => break,
             Err(error) => Err(error.into()),
         };
@@ -184,36 +267,40 @@ fn read(mut source: Source, out: &Sender<Stage<Batch>>) {
             return;
         }
     }
-    let end = source.finish().map(|file| Message::End(End { file, times, guest: GuestUse::default() }));
-    let end = end.map_err(Error::from);
-    let _ = out.blocking_send(end);
+    let (files, tally) = source.finish();
+    let _ = out.blocking_send(Ok(Message::End(Box::new(End {
+        files,
+        tally,
+        times,
+        guest: GuestUse::default(),
+    }))));
 }
 
 /// The detector's thread.
-fn classify(mut detector: Detector, mut batches: Receiver<Stage<Batch>>, out: &Sender<Stage<Classified>>) {
+fn classify(mut detector: Detector, mut parsed: Receiver<Stage<Parsed>>, out: &Sender<Stage<Classified>>) {
     let mut busy = Duration::ZERO;
-    while let Some(message) = batches.blocking_recv() {
+    while let Some(message) = parsed.blocking_recv() {
         let started = Instant::now();
         let message = match message {
-            Ok(Message::Rows(batch)) => detector
-                .classify(&batch)
-                .map(|anomalies| Message::Rows(Classified { batch, anomalies }))
-                .map_err(Error::from),
-            Ok(Message::End(end)) => detector
-                .finish()
-                .map(|()| {
-                    let times = Times { classify: busy, ..end.times };
-                    Message::End(End { times, guest: guest_use(&detector), ..end })
-                })
-                .map_err(Error::from),
+            Ok(Message::Rows(parsed)) => classify_part(&mut detector, parsed).map(Message::Rows),
+            Ok(Message::End(end)) => detector.finish().map_err(Error::from).map(|()| {
+                let times = Times { classify: busy, ..end.times };
+                Message::End(Box::new(End { times, guest: guest_use(&detector), ..*end }))
+            }),
             Err(error) => Err(error),
         };
         busy += started.elapsed();
         let done = !matches!(message, Ok(Message::Rows(_)));
         if out.blocking_send(message).is_err() || done {
-            break;
+            return;
         }
     }
+}
+
+/// A detector is never called with a batch without rows.
+fn classify_part(detector: &mut Detector, Parsed { batch, rejected }: Parsed) -> Result<Classified, Error> {
+    let anomalies = if batch.is_empty() { Vec::new() } else { detector.classify(&batch)? };
+    Ok(Classified { batch, rejected, anomalies })
 }
 
 fn guest_use(detector: &Detector) -> GuestUse {
@@ -228,22 +315,28 @@ fn guest_use(detector: &Detector) -> GuestUse {
 async fn write(
     transaction: &mut Transaction,
     mut classified: Receiver<Stage<Classified>>,
+    mut rejects_file: Option<&mut RejectsFile>,
     progress: &Progress,
 ) -> Result<End, Error> {
     let mut busy = Duration::ZERO;
     while let Some(message) = classified.recv().await {
         match message? {
             Message::Rows(rows) => {
+                if let Some(file) = &mut rejects_file {
+                    file.write(&rows.rejected)?;
+                }
                 let started = Instant::now();
                 transaction.write(&rows).await?;
                 busy += started.elapsed();
                 progress.rows(rows.batch.len() as u64);
             }
-            Message::End(end) => return Ok(End { times: Times { write: busy, ..end.times }, ..end }),
+            Message::End(end) => return Ok(End { times: Times { write: busy, ..end.times }, ..*end }),
         }
     }
-    Err(Error::Internal("a stage of the pipeline ended without saying so"))
+    Err(STAGE_DIED)
 }
+
+const STAGE_DIED: Error = Error::Internal("a stage of the pipeline ended without saying so");
 
 /// Rolls back; what is said of the database is what the server confirmed.
 async fn roll_back(transaction: Transaction, error: Error) -> Failure {

@@ -1,5 +1,6 @@
 //! What a command says when it has done its work, on stdout: for people, or as one JSON object.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -8,7 +9,9 @@ use bytesize::ByteSize;
 use serde::Serialize;
 
 use crate::cli::Format;
-use crate::pipeline::Outcome;
+use crate::pipeline::{Checked, Outcome};
+use crate::sink::RejectRecord;
+use crate::source::{FileFacts, RejectLimit, RejectedRow};
 use crate::text::printable;
 
 /// Prints to stdout. A reader that has gone away is no error of ours: the run is committed.
@@ -27,6 +30,55 @@ pub fn summary(outcome: &Outcome, format: Format) -> String {
     }
 }
 
+/// A rejected record, as one line.
+#[must_use]
+pub fn rejected(row: &RejectedRow) -> String {
+    format!("{}:{}: {}: {}\n", printable(&row.file), row.line, row.reason(), row.message())
+}
+
+/// What a run would do.
+#[must_use]
+pub fn checked(checked: &Checked, limit: RejectLimit, is_refused: bool) -> String {
+    let Checked { files, plugin, rows, anomalies, tally } = checked;
+    let mut text = String::new();
+    // Writing into a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{}: {} rows, {} anomalies, {} rejected, in {} by {} {}",
+        if is_refused { "a run would be refused" } else { "a run would be committed" },
+        grouped(*rows),
+        grouped(*anomalies),
+        grouped(tally.count),
+        match files.as_slice() {
+            [file] => format!("`{}`", printable(&file.name)),
+            files => format!("{} files", files.len()),
+        },
+        plugin.name,
+        plugin.version,
+    );
+    for (reason, count) in &tally.by_reason {
+        let _ = writeln!(text, "  {count} times {reason}");
+    }
+    if is_refused {
+        let _ = writeln!(text, "  at most {limit} may be rejected; see --max-rejects");
+    }
+    text
+}
+
+/// The rejected records of a run.
+#[must_use]
+pub fn rejects(records: &[RejectRecord], format: Format) -> String {
+    let line = |record: &RejectRecord| match format {
+        Format::Human => {
+            let RejectRecord { file, line, reason, message, raw, .. } = record;
+            format!("{}:{line}: {reason}: {message}\n    {raw}\n", printable(file))
+        }
+        // A struct of numbers and strings always serialises.
+        Format::Json => serde_json::to_string(record).unwrap_or_default() + "\n",
+    };
+    records.iter().map(line).collect()
+}
+
 /// What is printed, in the words of the ledger. Field names are part of the interface.
 #[derive(Serialize)]
 struct Summary<'a> {
@@ -35,10 +87,13 @@ struct Summary<'a> {
     rows_read: u64,
     rows_written: u64,
     rows_rejected: u64,
+    rejected_by_reason: &'a BTreeMap<String, u64>,
     anomalies: u64,
     first_transaction_id: Option<i64>,
     last_transaction_id: Option<i64>,
-    file: FilePart<'a>,
+    /// All files as one, as the ledger has it.
+    file: FilePart,
+    files: Vec<FilePart>,
     plugin: PluginPart<'a>,
     database: &'a str,
     earlier_run_of_same_file: Option<i64>,
@@ -54,10 +109,24 @@ struct Summary<'a> {
 }
 
 #[derive(Serialize)]
-struct FilePart<'a> {
-    name: &'a str,
+struct FilePart {
+    name: String,
     bytes: u64,
     sha256: String,
+    rows_read: u64,
+    rows_rejected: u64,
+}
+
+impl FilePart {
+    fn new(file: &FileFacts) -> FilePart {
+        FilePart {
+            name: file.name.clone(),
+            bytes: file.bytes,
+            sha256: file.sha256.to_string(),
+            rows_read: file.rows_read,
+            rows_rejected: file.rows_rejected,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -82,19 +151,21 @@ struct Seconds {
 
 impl<'a> Summary<'a> {
     fn new(outcome: &'a Outcome) -> Summary<'a> {
-        let Outcome { committed, facts, server, times, guest } = outcome;
-        let (file, plugin) = (&facts.file, &facts.plugin);
+        let Outcome { committed, facts, server, times, guest, tally } = outcome;
+        let (file, plugin) = (facts.file(), &facts.plugin);
         let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
         Summary {
             run_id: committed.run_id,
             committed: true,
             rows_read: file.rows_read,
             rows_written: committed.rows_written,
-            rows_rejected: file.rows_read - committed.rows_written,
+            rows_rejected: committed.rows_rejected,
+            rejected_by_reason: &tally.by_reason,
             anomalies: committed.anomalies,
             first_transaction_id: committed.transaction_ids.map(|(first, _)| first),
             last_transaction_id: committed.transaction_ids.map(|(_, last)| last),
-            file: FilePart { name: &file.name, bytes: file.bytes, sha256: file.sha256.to_string() },
+            files: facts.files.iter().map(FilePart::new).collect(),
+            file: FilePart::new(&file),
             plugin: PluginPart {
                 name: &plugin.name,
                 version: &plugin.version,
@@ -151,7 +222,7 @@ impl<'a> Summary<'a> {
             "file",
             format!(
                 "`{}`, {}, sha256 {}",
-                printable(self.file.name),
+                printable(&self.file.name),
                 ByteSize::b(self.file.bytes),
                 &self.file.sha256[..16]
             ),
@@ -160,6 +231,11 @@ impl<'a> Summary<'a> {
             "plugin",
             format!("{} {}, sha256 {}", self.plugin.name, self.plugin.version, &self.plugin.sha256[..16]),
         );
+        if self.rows_rejected > 0 {
+            let reasons: Vec<_> =
+                self.rejected_by_reason.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            line("rejected", format!("{}; see: host rejects {}", reasons.join(", "), self.run_id));
+        }
         line("into", self.database.to_owned());
         let Seconds { load, connect, read, classify, write, commit, total } = self.seconds;
         line(

@@ -293,12 +293,13 @@ pub struct TrapReport {
 impl DetectorError {
     /// What else is known, each with a word that says what it is.
     #[must_use]
-    pub fn details(&self) -> Vec<(&'static str, &str)> {
+    pub fn details(&self) -> Vec<(String, &str)> {
         let DetectorError::Trap { trap, .. } = self else { return Vec::new() };
         let panic = trap.panic.iter().map(|panic| ("panic", panic.as_str()));
         let frames = trap.backtrace.iter().map(|name| ("called", name.as_str()));
         let log = trap.log.iter().map(|line| ("logged", line.as_str()));
-        panic.chain(frames).chain(log).collect()
+        let all = panic.chain(frames).chain(log);
+        all.map(|(label, text)| (label.to_owned(), text)).collect()
     }
 
     /// What the user can do, where there is something.

@@ -5,6 +5,7 @@
 use bytes::{BufMut as _, BytesMut};
 
 use super::schema::IdType;
+use crate::source::RejectedRow;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
@@ -74,10 +75,25 @@ impl CopyBuffer {
         self.put_common(7, row);
         self.bytes.put_i32(8);
         self.bytes.put_f64(score);
-        // Reasons are verified to be far shorter than a field may be.
-        self.bytes.put_i32(reason.len() as i32);
-        self.bytes.put_slice(reason.as_bytes());
+        self.put_bytes(reason.as_bytes());
         self.put_i64(run_id);
+    }
+
+    /// A tuple of [`REJECT_COLUMNS`].
+    pub fn put_rejected(&mut self, run_id: i64, row: &RejectedRow) {
+        self.rows += 1;
+        self.bytes.put_i16(8);
+        self.put_i64(run_id);
+        self.put_text(&row.file);
+        self.put_i64(row.line as i64);
+        self.put_i64(row.byte_offset as i64);
+        match &row.column {
+            Some(column) => self.put_text(column),
+            None => self.bytes.put_i32(-1),
+        }
+        self.put_text(&row.reason());
+        self.put_text(&row.message());
+        self.put_bytes(&row.raw);
     }
 
     fn put_common(&mut self, fields: i16, row: TransactionRow) {
@@ -92,6 +108,20 @@ impl CopyBuffer {
         self.put_i32(row.user_id);
         self.put_cents(row.amount_cents);
         self.put_i64(row.timestamp_micros - EPOCH_MICROS);
+    }
+
+    /// The server takes no NUL in a text.
+    fn put_text(&mut self, text: &str) {
+        match text.contains('\0') {
+            false => self.put_bytes(text.as_bytes()),
+            true => self.put_bytes(text.replace('\0', "\u{fffd}").as_bytes()),
+        }
+    }
+
+    /// Records, and so all in them, are bounded far below what a field may have.
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        self.bytes.put_i32(bytes.len() as i32);
+        self.bytes.put_slice(bytes);
     }
 
     fn put_i32(&mut self, value: i32) {
@@ -132,6 +162,10 @@ pub const TRANSACTION_COLUMNS: &str =
 /// What [`CopyBuffer::put_anomaly`] encodes.
 pub const ANOMALY_COLUMNS: &str =
     "anomalies (transaction_id, user_id, amount, transaction_timestamp, score, reason, run_id)";
+
+/// What [`CopyBuffer::put_rejected`] encodes.
+pub const REJECT_COLUMNS: &str =
+    "rejected_rows (run_id, file, line, byte_offset, column_name, reason, message, raw)";
 
 #[cfg(test)]
 mod tests {

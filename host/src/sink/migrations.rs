@@ -17,9 +17,10 @@ pub struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { version: 1, name: "tables", sql: include_str!("../../../migrations/0001_tables.sql") },
     Migration { version: 2, name: "ledger", sql: include_str!("../../../migrations/0002_ledger.sql") },
+    Migration { version: 3, name: "rejects", sql: include_str!("../../../migrations/0003_rejects.sql") },
 ];
 
 /// Any number will do as long as no other program uses it: the letters "ingest" and a zero.

@@ -20,7 +20,7 @@ mod transaction;
 
 pub use connect::{Connection, connect};
 pub use error::{EmbeddedError, SinkError};
-pub use ledger::{PluginFacts, RunFacts};
+pub use ledger::{PluginFacts, RejectRecord, RunFacts, rejects};
 pub use migrations::{Applied, Migration, migrate, status};
 pub use schema::{IdType, check as check_schema};
 pub use target::{ServerTarget, Target};
@@ -28,12 +28,15 @@ pub use transaction::{Committed, Recorded, Transaction};
 
 use crate::batch::Batch;
 use crate::detector::Anomaly;
+use crate::source::RejectedRow;
 
-/// A batch and what the detector said of it.
+/// A batch, what the detector said of it, and the records between its rows that are none.
 #[derive(Debug)]
 pub struct Classified {
-    /// The rows.
+    /// The rows; may be empty.
     pub batch: Batch,
+    /// Records that could not be typed.
+    pub rejected: Vec<RejectedRow>,
     /// The anomalies among them, verified: strictly increasing, in range, printable.
     pub anomalies: Vec<Anomaly>,
 }

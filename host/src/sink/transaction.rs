@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
-use tokio_postgres::{CopyInSink, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, CopyInSink, SimpleQueryMessage, Statement, ToStatement};
 
-use super::copy::{ANOMALY_COLUMNS, CopyBuffer, TRANSACTION_COLUMNS, TransactionRow};
+use super::copy::{ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, TRANSACTION_COLUMNS, TransactionRow};
 use super::error::ServerError;
 use super::ledger::{self, Counts};
 use super::schema::IdType;
@@ -21,8 +21,8 @@ use super::{Classified, Connection, RunFacts, SinkError};
 
 /// Size of a message to the server.
 const CHUNK_BYTES: usize = 256 * 1024;
-/// A segment ends when its anomalies come to this size.
-const SEGMENT_ANOMALY_BYTES: usize = 4 * 1024 * 1024;
+/// A segment ends when its anomalies and rejected rows come to this size.
+const SEGMENT_SIDE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Everything before the first row, in one round trip. The lock keeps others from inserting
 /// transactions until we have committed, so that the ids after the highest one are ours; readers
@@ -47,7 +47,9 @@ pub struct Transaction {
     stream: Option<Pin<Box<CopyInSink<Bytes>>>>,
     transactions: CopyBuffer,
     anomalies: CopyBuffer,
+    rejected: CopyBuffer,
     anomalies_written: u64,
+    rejected_written: u64,
     id_type: IdType,
 }
 
@@ -58,6 +60,8 @@ pub struct Committed {
     pub run_id: i64,
     /// Rows of `transactions`.
     pub rows_written: u64,
+    /// Rows of `rejected_rows`.
+    pub rows_rejected: u64,
     /// Rows of `anomalies`.
     pub anomalies: u64,
     /// The first and the last id that was allotted; none without rows.
@@ -120,7 +124,9 @@ impl Transaction {
             stream: None,
             transactions: CopyBuffer::new(id_type),
             anomalies: CopyBuffer::new(id_type),
+            rejected: CopyBuffer::new(id_type),
             anomalies_written: 0,
+            rejected_written: 0,
             id_type,
         })
     }
@@ -140,7 +146,7 @@ impl Transaction {
         if self.transactions.len() >= CHUNK_BYTES {
             self.send_transactions().await?;
         }
-        if self.anomalies.len() >= SEGMENT_ANOMALY_BYTES {
+        if self.anomalies.len() + self.rejected.len() >= SEGMENT_SIDE_BYTES {
             self.end_segment().await?;
         }
         Ok(())
@@ -152,21 +158,19 @@ impl Transaction {
     /// # Errors
     /// Where the server refuses something, or counts differ. The transaction is still to be
     /// rolled back.
-    pub async fn complete(&mut self, facts: &RunFacts, rows_rejected: u64) -> Result<Recorded, SinkError> {
+    pub async fn complete(&mut self, facts: &RunFacts) -> Result<Recorded, SinkError> {
         self.end_segment().await?;
         let counts = Counts {
             // Ids are allotted one a row.
             rows_written: self.next_id.abs_diff(self.first_id),
-            rows_rejected,
+            rows_rejected: self.rejected_written,
             anomalies: self.anomalies_written,
             transaction_ids: (self.next_id > self.first_id).then_some((self.first_id, self.next_id - 1)),
         };
-        if facts.file.rows_read != counts.rows_written + rows_rejected {
-            return Err(SinkError::RowsLost {
-                read: facts.file.rows_read,
-                written: counts.rows_written,
-                rejected: rows_rejected,
-            });
+        let read = facts.file().rows_read;
+        if read != counts.rows_written + counts.rows_rejected {
+            let (written, rejected) = (counts.rows_written, counts.rows_rejected);
+            return Err(SinkError::RowsLost { read, written, rejected });
         }
         let earlier_run = ledger::record(&self.connection.client, self.run_id, facts, &counts).await?;
         Ok(Recorded { counts, earlier_run })
@@ -183,9 +187,17 @@ impl Transaction {
         let commit_time = started.elapsed();
         let run_id = self.run_id;
         self.connection.close().await;
-        let Recorded { counts: Counts { rows_written, anomalies, transaction_ids, .. }, earlier_run } =
-            recorded;
-        Ok(Committed { run_id, rows_written, anomalies, transaction_ids, earlier_run, commit_time })
+        let Recorded { counts, earlier_run } = recorded;
+        let Counts { rows_written, rows_rejected, anomalies, transaction_ids } = counts;
+        Ok(Committed {
+            run_id,
+            rows_written,
+            rows_rejected,
+            anomalies,
+            transaction_ids,
+            earlier_run,
+            commit_time,
+        })
     }
 
     /// Rolls back and waits for the server to say so.
@@ -201,7 +213,7 @@ impl Transaction {
     }
 
     fn encode(&mut self, classified: &Classified) -> Result<(), SinkError> {
-        let Classified { batch, anomalies } = classified;
+        let Classified { batch, rejected, anomalies } = classified;
         let rows = batch.len() as i64;
         let last_id = self.next_id + rows - 1;
         if last_id > self.id_type.max() {
@@ -229,42 +241,53 @@ impl Transaction {
             }
         }
         self.next_id += rows;
+        for row in rejected {
+            if self.rejected.len() == 0 {
+                self.rejected.start();
+            }
+            self.rejected.put_rejected(self.run_id, row);
+        }
         Ok(())
     }
 
     async fn send_transactions(&mut self) -> Result<(), SinkError> {
-        const DOING: &str = "write the transactions";
         let stream = match &mut self.stream {
             Some(stream) => stream,
             None => {
                 let stream = self.connection.client.copy_in(&self.copy_transactions).await;
-                self.stream.insert(Box::pin(stream.map_err(SinkError::statement(DOING))?))
+                self.stream.insert(Box::pin(stream.map_err(SinkError::statement(WRITE_TRANSACTIONS))?))
             }
         };
-        stream.send(self.transactions.take()).await.map_err(SinkError::statement(DOING))
+        stream.send(self.transactions.take()).await.map_err(SinkError::statement(WRITE_TRANSACTIONS))
     }
 
     /// Writes all that is buffered, transactions first.
     async fn end_segment(&mut self) -> Result<(), SinkError> {
-        if self.stream.is_none() && self.transactions.len() == 0 {
-            return Ok(());
+        if self.stream.is_some() || self.transactions.len() > 0 {
+            self.transactions.end();
+            self.send_transactions().await?;
         }
-        self.transactions.end();
-        self.send_transactions().await?;
         if let Some(mut stream) = self.stream.take() {
-            let stored = stream.as_mut().finish().await;
-            let stored = stored.map_err(SinkError::statement("write the transactions"))?;
+            let stored = stream.as_mut().finish().await.map_err(SinkError::statement(WRITE_TRANSACTIONS))?;
             expect("transactions", self.transactions.rows(), stored)?;
         }
+        let client = &self.connection.client;
         if self.anomalies.len() > 0 {
-            const DOING: &str = "write the anomalies";
             self.anomalies.end();
-            let stream = self.connection.client.copy_in(&self.copy_anomalies).await;
-            let mut stream = Box::pin(stream.map_err(SinkError::statement(DOING))?);
-            stream.send(self.anomalies.take()).await.map_err(SinkError::statement(DOING))?;
-            let stored = stream.as_mut().finish().await.map_err(SinkError::statement(DOING))?;
+            let stored = copy_at_once(client, &self.copy_anomalies, &mut self.anomalies)
+                .await
+                .map_err(SinkError::statement("write the anomalies"))?;
             expect("anomalies", self.anomalies.rows(), stored)?;
             self.anomalies_written += stored;
+        }
+        if self.rejected.len() > 0 {
+            self.rejected.end();
+            let copy = format!("COPY {REJECT_COLUMNS} FROM STDIN (FORMAT binary)");
+            let stored = copy_at_once(client, &copy, &mut self.rejected)
+                .await
+                .map_err(SinkError::statement("write the rejected rows"))?;
+            expect("rejected_rows", self.rejected.rows(), stored)?;
+            self.rejected_written += stored;
         }
         Ok(())
     }
@@ -301,6 +324,22 @@ impl Transaction {
             source: ServerError(error),
         }
     }
+}
+
+const WRITE_TRANSACTIONS: &str = "write the transactions";
+
+/// A COPY of what is buffered; returns how many rows the server stored.
+async fn copy_at_once<T>(
+    client: &Client,
+    copy: &T,
+    buffer: &mut CopyBuffer,
+) -> Result<u64, tokio_postgres::Error>
+where
+    T: ?Sized + ToStatement,
+{
+    let mut stream = Box::pin(client.copy_in(copy).await?);
+    stream.send(buffer.take()).await?;
+    stream.as_mut().finish().await
 }
 
 fn expect(table: &'static str, sent: u64, stored: u64) -> Result<(), SinkError> {

@@ -1,22 +1,70 @@
-//! The header line: which field of a record is which column. Columns are found by name, in any
-//! order and case, with blanks around a name ignored; columns that nobody asked for are ignored.
+//! Which field of a record is which column: by the header's names, in any order and case, with
+//! blanks around a name ignored, or by position where there is no header. Columns that nobody
+//! asked for are ignored.
 
-use std::path::Path;
-
-use csv::ByteRecord;
+use std::str::FromStr;
 
 use super::SourceError;
 
-/// Names under which each of the four columns is known; the first is its own.
-const TRANSACTION_ID: &[&str] = &["transaction_id"];
-const USER_ID: &[&str] = &["user_id"];
-const AMOUNT: &[&str] = &["amount"];
-const TIMESTAMP: &[&str] = &["timestamp", "transaction_timestamp"];
+/// A column that every file must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The file's own transaction id.
+    TransactionId,
+    /// A user's id.
+    UserId,
+    /// An amount.
+    Amount,
+    /// A date and time.
+    Timestamp,
+}
+
+const FIELDS: [Field; 4] = [Field::TransactionId, Field::UserId, Field::Amount, Field::Timestamp];
+
+impl Field {
+    /// Names under which it is known; the first is its own.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Field::TransactionId => &["transaction_id"],
+            Field::UserId => &["user_id"],
+            Field::Amount => &["amount"],
+            Field::Timestamp => &["timestamp", "transaction_timestamp"],
+        }
+    }
+}
+
+impl FromStr for Field {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Field, ()> {
+        FIELDS.into_iter().find(|field| field.names().contains(&name)).ok_or(())
+    }
+}
+
+/// Columns that have other names in the file, or, without a header, their positions from 1.
+#[derive(Clone, Debug, Default)]
+pub struct ColumnMap(pub Vec<(Field, String)>);
+
+impl ColumnMap {
+    fn get(&self, field: Field) -> Option<&str> {
+        self.0.iter().find(|(mapped, _)| *mapped == field).map(|(_, name)| name.as_str())
+    }
+
+    /// Whether every field has a position, as is needed without a header.
+    #[must_use]
+    pub fn is_all_positions(&self) -> bool {
+        FIELDS.into_iter().all(|field| self.position(field).is_some())
+    }
+
+    fn position(&self, field: Field) -> Option<usize> {
+        self.get(field)?.parse::<usize>().ok()?.checked_sub(1)
+    }
+}
 
 /// Where each column's field is in a record, from 0.
 #[derive(Debug)]
-pub struct Columns {
-    /// All names as they stand in the file.
+pub(super) struct Columns {
+    /// All names as they stand in the file; without a header, `column 1` and so on.
     pub names: Vec<String>,
     pub transaction_id: usize,
     pub user_id: usize,
@@ -27,44 +75,82 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Finds the columns in the header record.
-    pub fn find(file: &Path, header: &ByteRecord, attributes: &[String]) -> Result<Columns, SourceError> {
-        let names: Vec<String> =
-            header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-        let of = |wanted: &[&str], for_detector| position(file, &names, wanted, for_detector);
+    /// Finds the columns by the header's names.
+    pub fn by_name(
+        file: &str,
+        names: Vec<String>,
+        map: &ColumnMap,
+        attributes: &[String],
+    ) -> Result<Columns, SourceError> {
+        let of = |field: Field| match map.get(field) {
+            Some(name) => position(file, &names, &[name], false),
+            None => position(file, &names, field.names(), false),
+        };
         Ok(Columns {
-            transaction_id: of(TRANSACTION_ID, false)?,
-            user_id: of(USER_ID, false)?,
-            amount: of(AMOUNT, false)?,
-            timestamp: of(TIMESTAMP, false)?,
-            attributes: attributes.iter().map(|name| of(&[name.as_str()], true)).collect::<Result<_, _>>()?,
+            transaction_id: of(Field::TransactionId)?,
+            user_id: of(Field::UserId)?,
+            amount: of(Field::Amount)?,
+            timestamp: of(Field::Timestamp)?,
+            attributes: attributes
+                .iter()
+                .map(|name| position(file, &names, &[name], true))
+                .collect::<Result<_, _>>()?,
+            names,
+        })
+    }
+
+    /// Takes the columns at the positions given, in records of `fields` fields.
+    pub fn by_position(
+        file: &str,
+        fields: usize,
+        map: &ColumnMap,
+        attributes: &[String],
+    ) -> Result<Columns, SourceError> {
+        let names: Vec<String> = (1..=fields).map(|position| format!("column {position}")).collect();
+        let missing = |column: String, for_detector| SourceError::MissingColumn {
+            file: file.to_owned(),
+            column,
+            found: names.clone(),
+            for_detector,
+        };
+        let of = |field: Field| match map.position(field) {
+            Some(position) if position < fields => Ok(position),
+            other => {
+                Err(missing(other.map_or(field.names()[0].into(), |at| format!("column {}", at + 1)), false))
+            }
+        };
+        if let Some(attribute) = attributes.first() {
+            return Err(missing(attribute.clone(), true));
+        }
+        Ok(Columns {
+            transaction_id: of(Field::TransactionId)?,
+            user_id: of(Field::UserId)?,
+            amount: of(Field::Amount)?,
+            timestamp: of(Field::Timestamp)?,
+            attributes: Vec::new(),
             names,
         })
     }
 }
 
-fn position(
-    file: &Path,
-    names: &[String],
-    wanted: &[&str],
-    for_detector: bool,
-) -> Result<usize, SourceError> {
+fn position(file: &str, names: &[String], wanted: &[&str], for_detector: bool) -> Result<usize, SourceError> {
     let mut places = names
         .iter()
         .enumerate()
-        .filter(|(_, name)| wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
+        .filter(|(_, name)| wanted.iter().any(|wanted| name.to_lowercase() == wanted.trim().to_lowercase()))
         .map(|(place, _)| place);
+    let column = || wanted[0].to_owned();
     match (places.next(), places.next()) {
         (Some(place), None) => Ok(place),
         (Some(first), Some(second)) => Err(SourceError::DuplicateColumn {
             file: file.to_owned(),
-            column: wanted[0].to_owned(),
+            column: column(),
             first: first + 1,
             second: second + 1,
         }),
         (None, _) => Err(SourceError::MissingColumn {
             file: file.to_owned(),
-            column: wanted[0].to_owned(),
+            column: column(),
             found: names.to_vec(),
             for_detector,
         }),

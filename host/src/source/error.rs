@@ -1,16 +1,17 @@
-//! What can be wrong with a file, and what to do about it.
+//! What can be wrong with files, and what to do about it.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::value::{Kind, Problem};
-use crate::text::{listed, nearest, printable, printable_bytes};
+use super::reject::{RejectLimit, RejectedRow, RowProblem, Tally};
+use super::value::Problem;
+use crate::text::{listed, nearest, printable};
 
 /// How many of a file's columns a message names.
 const SHOWN_COLUMNS: usize = 20;
 
-/// Why a file could not be turned into rows. `file` is the name as it was given.
+/// Why files could not be turned into rows. `file` is the name as it was given.
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// It cannot be opened.
@@ -21,13 +22,11 @@ pub enum SourceError {
         /// Why not.
         source: std::io::Error,
     },
-    /// It is a folder, a device or the like.
-    #[error("`{}` is {what}, not a file", file.display())]
-    NotAFile {
+    /// A folder or a pattern without files.
+    #[error("there are no CSV files in `{}`", given.display())]
+    NoFiles {
         /// What was given.
-        file: PathBuf,
-        /// What it is.
-        what: &'static str,
+        given: PathBuf,
     },
     /// Reading failed on the way.
     #[error("read the file `{}`", file.display())]
@@ -38,12 +37,12 @@ pub enum SourceError {
         source: std::io::Error,
     },
     /// It has no bytes, or blank lines only.
-    #[error("`{}` is empty: there is not even a header line", file.display())]
+    #[error("`{}` is empty: there is not even a header line", printable(file))]
     Empty {
         /// The file.
-        file: PathBuf,
+        file: String,
     },
-    /// It is something else than CSV in UTF-8.
+    /// It is something else than CSV text.
     #[error("`{}` is not CSV text: it looks like {found}", file.display())]
     NotCsv {
         /// The file.
@@ -52,10 +51,15 @@ pub enum SourceError {
         found: &'static str,
     },
     /// A column is not there.
-    #[error("`{}` has no column `{column}`; its header has {}", file.display(), listed(found, SHOWN_COLUMNS))]
+    #[error(
+        "`{}` has no column `{}`; its header has {}",
+        printable(file),
+        printable(column),
+        listed(found, SHOWN_COLUMNS)
+    )]
     MissingColumn {
         /// The file.
-        file: PathBuf,
+        file: String,
         /// The column that is needed.
         column: String,
         /// The columns that are there.
@@ -64,10 +68,14 @@ pub enum SourceError {
         for_detector: bool,
     },
     /// Two columns would serve.
-    #[error("`{}` has the column `{column}` more than once: columns {first} and {second}", file.display())]
+    #[error(
+        "`{}` has the column `{}` more than once: columns {first} and {second}",
+        printable(file),
+        printable(column)
+    )]
     DuplicateColumn {
         /// The file.
-        file: PathBuf,
+        file: String,
         /// The column.
         column: String,
         /// Position of the one, from 1.
@@ -75,47 +83,44 @@ pub enum SourceError {
         /// Position of the other, from 1.
         second: usize,
     },
-    /// A record with too few or too many fields.
-    #[error("wrong number of fields in `{}` at line {line}: {found} where the header has {expected}", file.display())]
-    FieldCount {
+    /// A quote that swallows the rest of the file.
+    #[error("the quote that opens in `{}` at line {line} is never closed", printable(file))]
+    UnclosedQuote {
         /// The file.
-        file: PathBuf,
-        /// The physical line on which the record starts.
+        file: String,
+        /// The physical line of the quote.
         line: u64,
-        /// Fields of the header.
-        expected: usize,
-        /// Fields of the record.
-        found: usize,
     },
-    /// A cell that is no exact value.
-    #[error("invalid {} in `{}` at line {line}, column `{}`: `{}`", kind.noun(), file.display(), printable(column), printable_bytes(value))]
-    Value {
+    /// A record beyond all measure.
+    #[error("the record in `{}` at line {line} is longer than {max_bytes} bytes", printable(file))]
+    RecordTooLong {
         /// The file.
-        file: PathBuf,
-        /// The physical line on which the record starts.
+        file: String,
+        /// The physical line on which it starts.
         line: u64,
-        /// The column's name in the file.
-        column: String,
-        /// The cell's bytes.
-        value: Vec<u8>,
-        /// What the cell should be.
-        kind: Kind,
-        /// What is wrong.
-        source: ValueProblem,
+        /// What is allowed.
+        max_bytes: usize,
     },
-    /// A cell of a column that the detector asked for is no text.
-    #[error("invalid text in `{}` at line {line}, column `{}`: `{}`", file.display(), printable(column), printable_bytes(value))]
-    Attribute {
+    /// A record that is no row, where none may be rejected.
+    #[error("{0}")]
+    Row(Box<RejectedRow>, #[source] Option<ValueProblem>),
+    /// More records that are no rows than may be rejected.
+    #[error("{} of {records} records were rejected; at most {limit} may be", tally.count)]
+    TooManyRejects {
+        /// The limit.
+        limit: RejectLimit,
+        /// Records read so far.
+        records: u64,
+        /// What was rejected.
+        tally: Box<Tally>,
+    },
+    /// The file for rejected rows cannot be written.
+    #[error("write the rejected rows to `{}`", file.display())]
+    RejectsFile {
         /// The file.
         file: PathBuf,
-        /// The physical line on which the record starts.
-        line: u64,
-        /// The column's name.
-        column: String,
-        /// The cell's bytes.
-        value: Vec<u8>,
-        /// What is wrong.
-        source: ValueProblem,
+        /// Why not.
+        source: std::io::Error,
     },
 }
 
@@ -125,6 +130,24 @@ pub enum SourceError {
 pub struct ValueProblem(pub Problem);
 
 impl SourceError {
+    /// The first rejected row as the error that it is where none may be.
+    pub(super) fn row(rejected: RejectedRow) -> SourceError {
+        let problem = match &rejected.problem {
+            RowProblem::FieldCount { .. } => None,
+            RowProblem::Value { problem, .. } => Some(ValueProblem(*problem)),
+        };
+        SourceError::Row(Box::new(rejected), problem)
+    }
+
+    /// What else is known, each with a word that says what it is.
+    #[must_use]
+    pub fn details(&self) -> Vec<(String, &str)> {
+        let SourceError::TooManyRejects { tally, .. } = self else { return Vec::new() };
+        let reasons =
+            tally.by_reason.iter().map(|(reason, count)| (format!("{count} times"), reason.as_str()));
+        reasons.chain(tally.first.iter().map(|first| ("for instance".to_owned(), first.as_str()))).collect()
+    }
+
     /// What the user can do, where there is something.
     #[must_use]
     pub fn help(&self) -> Option<String> {
@@ -132,19 +155,33 @@ impl SourceError {
             SourceError::MissingColumn { column, found, for_detector, .. } => {
                 let near = nearest(column, found.iter().map(String::as_str));
                 Some(match (near, for_detector) {
-                    (Some(near), _) => format!("is it the column `{}`? Then rename it to `{column}`", printable(near)),
+                    (Some(near), false) => format!("is it `{0}`? Then pass `--column {column}={0}`", printable(near)),
+                    (Some(near), true) => format!("is it the column `{}`? Then rename it to `{column}`", printable(near)),
                     (None, true) => format!("the detector asks for `{column}`; add it to the file or choose another detector"),
-                    (None, false) => "the header must name transaction_id, user_id, amount and timestamp, in any order".into(),
+                    (None, false) => format!("if it has another name, pass `--column {column}=NAME`"),
                 })
             }
             SourceError::DuplicateColumn { .. } => Some("remove or rename one of them".into()),
-            SourceError::NotCsv { found, .. } => Some(format!("convert the {found} to CSV in UTF-8 first")),
-            SourceError::Value { kind, .. } => Some(kind.expected().into()),
-            SourceError::FieldCount { .. } => {
-                Some("a field that contains a comma or a line break must be quoted, and every quote closed".into())
+            SourceError::NotCsv { found: "UTF-16 text", .. } => Some("pass `--encoding utf-16`".into()),
+            SourceError::NotCsv { .. } => Some("convert it to CSV first".into()),
+            SourceError::UnclosedQuote { .. } => {
+                Some("close the quote; a quote inside a quoted field is written twice".into())
+            }
+            SourceError::RecordTooLong { .. } => Some("is it CSV, and is `--delimiter` right?".into()),
+            SourceError::Row(rejected, _) => Some(match &rejected.problem {
+                RowProblem::Value { kind, .. } if kind.expected().is_empty() => GO_ON.into(),
+                RowProblem::Value { kind, .. } => format!("{}; {GO_ON}", kind.expected()),
+                RowProblem::FieldCount { .. } => {
+                    format!("a field that contains the delimiter or a line break must be quoted; {GO_ON}")
+                }
+            }),
+            SourceError::TooManyRejects { .. } => {
+                Some("`host check` with the same arguments lists them all without writing anything".into())
             }
             SourceError::Empty { .. } => Some("the first line must be `transaction_id,user_id,amount,timestamp`, followed by one line a transaction".into()),
             _ => None,
         }
     }
 }
+
+const GO_ON: &str = "to go on past bad rows, pass `--max-rejects 10`";

@@ -1,15 +1,62 @@
-//! From a file's bytes to batches of typed rows. Knows nothing of plugins or databases.
+//! From files' bytes to batches of typed rows. Knows nothing of plugins or databases.
 //!
-//! [`open`](open::open) finds out what the bytes are and undoes compression, [`columns`] finds
-//! the columns by the header's names, [`value`] turns one cell into one exact value, and
-//! [`Source`] puts it together.
+//! [`open`](open::open) finds out what the bytes are and undoes compression and encoding,
+//! [`records`] splits them into fields, [`columns`] finds the columns, [`value`] and
+//! [`timestamp`] turn one cell into one exact value, [`reject`] keeps what could not be typed, and
+//! [`Source`] puts it together, file after file.
 
 mod columns;
+mod encoding;
 mod error;
 mod open;
 mod reader;
+mod records;
+mod reject;
+pub mod rejects_file;
+pub mod timestamp;
 pub mod value;
 
+pub use columns::{ColumnMap, Field};
+pub use encoding::Encoding;
 pub use error::SourceError;
-pub use open::{Input, open};
-pub use reader::{FileFacts, Source};
+pub use open::{FileList, expand};
+pub use reader::{FileFacts, Parsed, Source};
+pub use reject::{RejectLimit, RejectedRow, RowProblem, Tally};
+
+use timestamp::TimestampRules;
+
+/// How files are to be read.
+#[derive(Clone, Debug)]
+pub struct InputRules {
+    /// Between fields.
+    pub delimiter: u8,
+    /// What text the bytes are.
+    pub encoding: Encoding,
+    /// Whether the first record names the columns.
+    pub has_header: bool,
+    /// Which columns have other names.
+    pub columns: ColumnMap,
+    /// The decimal point of amounts.
+    pub decimal_point: u8,
+    /// How timestamps are written.
+    pub timestamps: TimestampRules,
+    /// How many records may be rejected.
+    pub max_rejects: RejectLimit,
+    /// Rows of a batch.
+    pub batch_rows: usize,
+}
+
+impl Default for InputRules {
+    fn default() -> InputRules {
+        InputRules {
+            delimiter: b',',
+            encoding: Encoding::Utf8,
+            has_header: true,
+            columns: ColumnMap::default(),
+            decimal_point: b'.',
+            timestamps: TimestampRules::default(),
+            max_rejects: RejectLimit::default(),
+            batch_rows: 8_192,
+        }
+    }
+}

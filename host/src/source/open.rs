@@ -1,78 +1,129 @@
-//! Opening a file: what is it, and how are its CSV bytes got at? Compressed files are recognised
-//! by their first bytes, never by their names.
+//! Opening files: which ones, what are they, and how are their CSV bytes got at? Compressed files
+//! are recognised by their first bytes, never by their names.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::SourceError;
+use super::{Encoding, SourceError};
 use crate::digest::{Measured, Sha256Digest};
 
 /// Bytes that tell formats apart.
 const HEAD_BYTES: usize = 4;
-/// How much is read from the operating system at a time.
-pub(super) const READ_BUFFER_BYTES: usize = 256 * 1024;
+const READ_BUFFER_BYTES: usize = 256 * 1024;
+/// In place of a file's name.
+const STDIN: &str = "-";
+/// Files of a folder that are taken.
+const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
 
-/// A file that is open and ready to be parsed.
-pub struct Input {
-    pub(super) file: PathBuf,
-    pub(super) bytes: Decoded,
-    /// The file's size in bytes, if it has one (a pipe has none).
+/// The files of a run, in order.
+#[derive(Clone, Debug)]
+pub struct FileList {
+    /// Their names.
+    pub files: Vec<PathBuf>,
+    /// Their size together, where all have one (a pipe has none).
     pub size_bytes: Option<u64>,
-    /// How many of them have been read so far.
-    pub read_bytes: Arc<AtomicU64>,
 }
 
-/// The raw bytes, from the start (the bytes looked at to tell the format come first again).
-type Raw = Measured<io::Chain<Cursor<Vec<u8>>, File>>;
-
-/// CSV bytes, whatever the file holds.
-pub(super) enum Decoded {
-    Plain(Raw),
-    Gzip(Box<flate2::read::MultiGzDecoder<Raw>>),
-    Zstd(Box<zstd::Decoder<'static, io::BufReader<Raw>>>),
-}
-
-/// Opens `file` and looks at its first bytes.
+/// Makes files of what was given: a file is itself, a folder is the CSV files in it, a pattern
+/// with `*` is what it matches, `-` is standard input. Sorted by name within each.
 ///
 /// # Errors
-/// Where there is no such file, it is no regular file, or it holds something that is certainly
-/// no CSV.
-pub fn open(file: &Path) -> Result<Input, SourceError> {
-    let fail = |source| SourceError::Open { file: file.to_owned(), source };
-    let mut handle = File::open(file).map_err(fail)?;
-    let metadata = handle.metadata().map_err(fail)?;
-    if metadata.is_dir() {
-        return Err(SourceError::NotAFile { file: file.to_owned(), what: "a folder" });
+/// Where there is nothing of that name.
+pub fn expand(given: &[PathBuf]) -> Result<FileList, SourceError> {
+    let mut files = Vec::new();
+    for path in given {
+        let text = path.to_string_lossy();
+        if path.is_dir() {
+            let found = in_folder(path)?;
+            if found.is_empty() {
+                return Err(SourceError::NoFiles { given: path.clone() });
+            }
+            files.extend(found);
+        } else if text.contains(['*', '?', '[']) && !path.exists() {
+            let matches = glob::glob(&text).map_err(|_| SourceError::NoFiles { given: path.clone() })?;
+            let found: Vec<PathBuf> = matches.flatten().filter(|path| path.is_file()).collect();
+            if found.is_empty() {
+                return Err(SourceError::NoFiles { given: path.clone() });
+            }
+            files.extend(found);
+        } else {
+            files.push(path.clone());
+        }
     }
-    let size_bytes = metadata.is_file().then_some(metadata.len());
+    let mut size_bytes = Some(0);
+    for file in &files {
+        let size = if is_stdin(file) {
+            None
+        } else {
+            let metadata =
+                std::fs::metadata(file).map_err(|source| SourceError::Open { file: file.clone(), source })?;
+            metadata.is_file().then_some(metadata.len())
+        };
+        size_bytes = size_bytes.zip(size).map(|(sum, size)| sum + size);
+    }
+    Ok(FileList { files, size_bytes })
+}
 
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let fail = |source| SourceError::Open { file: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        let name = path.to_string_lossy().to_lowercase();
+        if path.is_file() && ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file.as_os_str() == STDIN
+}
+
+/// A file's CSV text, and the digest of its bytes.
+pub(super) struct Input {
+    text: Box<dyn Read + Send>,
+    raw: SharedRaw,
+}
+
+/// Opens a file and looks at its first bytes. `read_bytes` counts what is read of it.
+pub(super) fn open(
+    file: &Path,
+    encoding: Encoding,
+    read_bytes: Arc<AtomicU64>,
+) -> Result<Input, SourceError> {
+    let fail = |source| SourceError::Open { file: file.to_owned(), source };
+    let mut handle: Box<dyn Read + Send> =
+        if is_stdin(file) { Box::new(io::stdin()) } else { Box::new(File::open(file).map_err(fail)?) };
     let mut head = Vec::with_capacity(HEAD_BYTES);
     (&mut handle)
         .take(HEAD_BYTES as u64)
         .read_to_end(&mut head)
         .map_err(|source| SourceError::Read { file: file.to_owned(), source })?;
     let format = Format::of(&head);
-    let read_bytes = Arc::new(AtomicU64::new(0));
-    let raw = Measured::new(Cursor::new(head).chain(handle), read_bytes.clone());
-    let bytes = match format {
-        Format::Text => Decoded::Plain(raw),
-        Format::Gzip => Decoded::Gzip(Box::new(flate2::read::MultiGzDecoder::new(raw))),
-        Format::Zstd => {
-            let raw = io::BufReader::with_capacity(READ_BUFFER_BYTES, raw);
-            Decoded::Zstd(Box::new(zstd::Decoder::with_buffer(raw).map_err(fail)?))
+    let raw =
+        SharedRaw(Arc::new(Mutex::new(Measured::new(Box::new(Cursor::new(head).chain(handle)), read_bytes))));
+    let buffered = || io::BufReader::with_capacity(READ_BUFFER_BYTES, raw.clone());
+    let text = match (format, encoding) {
+        (Format::Gzip, _) => encoding.decode(flate2::bufread::MultiGzDecoder::new(buffered())),
+        (Format::Zstd, _) => encoding.decode(zstd::Decoder::with_buffer(buffered()).map_err(fail)?),
+        (Format::Utf16, Encoding::Utf8) => {
+            return Err(SourceError::NotCsv { file: file.to_owned(), found: "UTF-16 text" });
         }
-        Format::Other(found) => {
-            return Err(SourceError::NotCsv { file: file.to_owned(), found });
-        }
+        (Format::Text | Format::Utf16, _) => encoding.decode(raw.clone()),
+        (Format::Other(found), _) => return Err(SourceError::NotCsv { file: file.to_owned(), found }),
     };
-    Ok(Input { file: file.to_owned(), bytes, size_bytes, read_bytes })
+    Ok(Input { text, raw })
 }
 
 enum Format {
     Text,
+    Utf16,
     Gzip,
     Zstd,
     Other(&'static str),
@@ -83,41 +134,40 @@ impl Format {
         match head {
             [0x1f, 0x8b, ..] => Format::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd] => Format::Zstd,
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Format::Other("UTF-16 text"),
-            [b'P', b'K', 3, 4] => Format::Other("zip archive or spreadsheet"),
-            [b'P', b'A', b'R', b'1'] => Format::Other("Parquet file"),
-            [0, b'a', b's', b'm'] => Format::Other("WebAssembly module"),
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Format::Utf16,
+            [b'P', b'K', 3, 4] => Format::Other("a zip archive or spreadsheet"),
+            [b'P', b'A', b'R', b'1'] => Format::Other("a Parquet file"),
+            [b'%', b'P', b'D', b'F'] => Format::Other("a PDF"),
+            [0, b'a', b's', b'm'] => Format::Other("a WebAssembly module"),
             _ => Format::Text,
         }
     }
 }
 
-impl Read for Decoded {
+impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Decoded::Plain(raw) => raw.read(buffer),
-            Decoded::Gzip(decoder) => decoder.read(buffer),
-            Decoded::Zstd(decoder) => decoder.read(buffer),
-        }
+        self.text.read(buffer)
     }
 }
 
-impl Decoded {
+impl Input {
     /// The digest and the size of the file's own bytes, compressed or not.
     ///
     /// # Errors
     /// Where what follows the last decoded byte cannot be read.
-    pub(super) fn finish(self) -> io::Result<(Sha256Digest, u64)> {
-        let mut raw = match self {
-            Decoded::Plain(raw) => raw,
-            Decoded::Gzip(decoder) => decoder.into_inner(),
-            Decoded::Zstd(decoder) => {
-                let mut buffered = decoder.finish();
-                io::copy(&mut buffered, &mut io::sink())?;
-                buffered.into_inner()
-            }
-        };
-        io::copy(&mut raw, &mut io::sink())?;
-        Ok(raw.finish())
+    pub(super) fn finish(mut self) -> io::Result<(Sha256Digest, u64)> {
+        io::copy(&mut self.raw, &mut io::sink())?;
+        Ok(self.raw.0.lock().unwrap_or_else(PoisonError::into_inner).digest())
+    }
+}
+
+/// The file's own bytes: read through however many decoders, measured in one place. Only one
+/// thread ever has it, so the lock is free.
+#[derive(Clone)]
+struct SharedRaw(Arc<Mutex<Measured<Box<dyn Read + Send>>>>);
+
+impl Read for SharedRaw {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(buffer)
     }
 }

@@ -1,30 +1,43 @@
-//! The source itself: records in, batches of typed rows out.
+//! The source itself: files in, batches of typed rows out, and with them the records that are no
+//! rows.
 
 use std::path::PathBuf;
-
-use csv::ByteRecord;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::columns::Columns;
-use super::error::ValueProblem;
-use super::open::{Decoded, Input};
+use super::open::{FileList, Input, open};
+use super::records::{Record, Records, RecordsError};
+use super::reject::{RejectedRow, RowProblem, Tally};
 use super::value::{self, Kind, Problem};
-use super::{SourceError, open};
+use super::{InputRules, SourceError};
 use crate::batch::{Batch, Row};
 use crate::digest::Sha256Digest;
 
 /// A batch ends early where the texts in it come to this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 4 * 1024 * 1024;
+/// A record that is longer than this is no record.
+const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// A file whose header has been read, from which batches are taken one by one.
+/// Files from which batches are taken one by one.
 pub struct Source {
-    file: PathBuf,
-    records: csv::Reader<Decoded>,
-    /// Reused for every record.
-    record: ByteRecord,
-    columns: Columns,
+    waiting: std::vec::IntoIter<PathBuf>,
+    current: Option<OpenFile>,
+    rules: InputRules,
     attributes: Vec<String>,
-    batch_rows: usize,
-    rows_read: u64,
+    read_bytes: Arc<AtomicU64>,
+    rows: u64,
+    finished: Vec<FileFacts>,
+    tally: Tally,
+}
+
+/// The rows and the rejected records of a stretch of a file.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// May be empty, where all records were rejected.
+    pub batch: Batch,
+    /// In file order.
+    pub rejected: Vec<RejectedRow>,
 }
 
 /// What is known of a file after its last byte.
@@ -38,135 +51,233 @@ pub struct FileFacts {
     pub sha256: Sha256Digest,
     /// Records after the header.
     pub rows_read: u64,
+    /// Those of them that are no rows.
+    pub rows_rejected: u64,
 }
 
 impl Source {
-    /// Reads the header of an open file. `attributes` names the further columns to carry along,
-    /// `batch_rows` bounds a batch.
+    /// Opens the first file and reads its header. `attributes` names the further columns to carry
+    /// along; `read_bytes` counts what is read of all files.
     ///
     /// # Errors
-    /// Where there is no header, or one without the columns.
-    pub fn new(input: Input, attributes: &[String], batch_rows: usize) -> Result<Source, SourceError> {
-        let Input { file, bytes, .. } = input;
-        let mut records = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .buffer_capacity(open::READ_BUFFER_BYTES)
-            .from_reader(bytes);
-        let mut record = ByteRecord::new();
-        if !read_record(&file, &mut records, &mut record)? {
-            return Err(SourceError::Empty { file });
-        }
-        let columns = Columns::find(&file, &record, attributes)?;
-        Ok(Source {
-            file,
-            records,
-            record,
-            columns,
+    /// Where the file cannot be read or has no header with the columns.
+    pub fn open(
+        list: FileList,
+        rules: InputRules,
+        attributes: &[String],
+        read_bytes: Arc<AtomicU64>,
+    ) -> Result<Source, SourceError> {
+        let mut source = Source {
+            waiting: list.files.into_iter(),
+            current: None,
+            rules,
             attributes: attributes.to_vec(),
-            batch_rows,
-            rows_read: 0,
-        })
+            read_bytes,
+            rows: 0,
+            finished: Vec::new(),
+            tally: Tally::default(),
+        };
+        source.open_next()?;
+        Ok(source)
     }
 
-    /// The next batch; none after the last row. A batch is never empty.
+    /// The next rows; none after the last file.
     ///
     /// # Errors
-    /// At the first record that is no row.
-    pub fn next_batch(&mut self) -> Result<Option<Batch>, SourceError> {
-        let mut batch = Batch::with_capacity(self.rows_read, self.batch_rows, &self.attributes);
-        let mut text_bytes = 0;
-        while batch.len() < self.batch_rows && text_bytes < MAX_BATCH_TEXT_BYTES {
-            if !read_record(&self.file, &mut self.records, &mut self.record)? {
-                break;
+    /// Where a file cannot be read on, or more records are rejected than may be.
+    pub fn next_part(&mut self) -> Result<Option<Parsed>, SourceError> {
+        while let Some(file) = &mut self.current {
+            let batch = Batch::with_capacity(self.rows, self.rules.batch_rows, &self.attributes);
+            let mut parsed = Parsed { batch, rejected: Vec::new() };
+            let at_end = file.fill(&mut parsed, &self.rules)?;
+            let so_far = file.records_read + self.finished.iter().map(|facts| facts.rows_read).sum::<u64>();
+            self.rows += parsed.batch.len() as u64;
+            for rejected in &parsed.rejected {
+                self.tally.add(rejected);
             }
-            let row = self.row()?;
-            for (attribute, &field) in batch.attributes.iter_mut().zip(&self.columns.attributes) {
-                let text = self.attribute(field, row.line)?;
-                text_bytes += text.len();
-                attribute.values.push(text.to_owned());
+            self.check_rejects(&parsed, so_far, at_end && self.waiting.as_slice().is_empty())?;
+            if at_end && let Some(file) = self.current.take() {
+                self.finished.push(file.finish()?);
+                self.open_next()?;
             }
-            batch.push(row);
-            self.rows_read += 1;
+            if !parsed.batch.is_empty() || !parsed.rejected.is_empty() {
+                return Ok(Some(parsed));
+            }
         }
-        Ok((!batch.is_empty()).then_some(batch))
+        Ok(None)
     }
 
-    /// Reads what is left of the file and says what it was.
-    ///
-    /// # Errors
-    /// Where it cannot be read to its end.
-    pub fn finish(self) -> Result<FileFacts, SourceError> {
+    /// What the files were, and what was rejected of them.
+    #[must_use]
+    pub fn finish(self) -> (Vec<FileFacts>, Tally) {
+        (self.finished, self.tally)
+    }
+
+    fn open_next(&mut self) -> Result<(), SourceError> {
+        self.current = match self.waiting.next() {
+            None => None,
+            Some(file) => Some(OpenFile::open(file, &self.rules, &self.attributes, self.read_bytes.clone())?),
+        };
+        Ok(())
+    }
+
+    fn check_rejects(&self, parsed: &Parsed, records: u64, at_end: bool) -> Result<(), SourceError> {
+        let limit = self.rules.max_rejects;
+        if !self.tally.exceeds(limit, records, at_end) {
+            return Ok(());
+        }
+        match parsed.rejected.first() {
+            // A single bad row that may not be is told in full.
+            Some(first) if limit == super::RejectLimit::Count(0) => Err(SourceError::row(first.clone())),
+            _ => Err(SourceError::TooManyRejects { limit, records, tally: Box::new(self.tally.clone()) }),
+        }
+    }
+}
+
+/// A file whose header has been read.
+struct OpenFile {
+    path: PathBuf,
+    name: Arc<str>,
+    header: Option<Arc<[u8]>>,
+    records: Records<Input>,
+    columns: Columns,
+    records_read: u64,
+    rejected: u64,
+}
+
+impl OpenFile {
+    fn open(
+        path: PathBuf,
+        rules: &InputRules,
+        attributes: &[String],
+        read_bytes: Arc<AtomicU64>,
+    ) -> Result<OpenFile, SourceError> {
+        let name: Arc<str> = path.display().to_string().into();
+        let input = open(&path, rules.encoding, read_bytes)?;
+        let mut records = Records::new(input, rules.delimiter, MAX_RECORD_BYTES);
+        let fail = |error| source_error(&path, &name, error);
+        let (header, columns) = if rules.has_header {
+            let Some(record) = records.next().map_err(fail)? else {
+                return Err(SourceError::Empty { file: name.to_string() });
+            };
+            let names = record.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+            let columns = Columns::by_name(&name, names, &rules.columns, attributes)?;
+            (Some(record.raw.into()), columns)
+        } else {
+            let Some(record) = records.next().map_err(fail)? else {
+                return Err(SourceError::Empty { file: name.to_string() });
+            };
+            let columns = Columns::by_position(&name, record.len(), &rules.columns, attributes)?;
+            // It is a row like any other.
+            records.again();
+            (None, columns)
+        };
+        Ok(OpenFile { path, name, header, records, columns, records_read: 0, rejected: 0 })
+    }
+
+    /// Adds records until the batch is full; true at the end of the file.
+    fn fill(&mut self, parsed: &mut Parsed, rules: &InputRules) -> Result<bool, SourceError> {
+        let OpenFile { path, name, header, records, columns, records_read, rejected } = self;
+        let mut text_bytes = 0;
+        let stop_at_first = rules.max_rejects == super::RejectLimit::Count(0);
+        while parsed.batch.len() < rules.batch_rows && text_bytes < MAX_BATCH_TEXT_BYTES {
+            let record = match records.next() {
+                Ok(Some(record)) => record,
+                Ok(None) => return Ok(true),
+                Err(error) => return Err(source_error(path, name, error)),
+            };
+            *records_read += 1;
+            match type_record(&record, columns, rules) {
+                Ok(row) => {
+                    for (attribute, &field) in parsed.batch.attributes.iter_mut().zip(&columns.attributes) {
+                        // `type_record` has checked that it is text.
+                        let text = String::from_utf8_lossy(record.field(field)).into_owned();
+                        text_bytes += text.len();
+                        attribute.values.push(text);
+                    }
+                    parsed.batch.push(row);
+                }
+                Err((column, problem)) => {
+                    *rejected += 1;
+                    text_bytes += record.raw.len() + REJECTED_ROW_BYTES;
+                    parsed.rejected.push(RejectedRow {
+                        file: name.clone(),
+                        header: header.clone(),
+                        line: record.line,
+                        byte_offset: record.offset,
+                        column: column.map(|column| columns.names[column].clone()),
+                        problem,
+                        raw: record.raw.to_vec(),
+                    });
+                    if stop_at_first {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn finish(self) -> Result<FileFacts, SourceError> {
         let (sha256, bytes) = self
             .records
             .into_inner()
             .finish()
-            .map_err(|source| SourceError::Read { file: self.file.clone(), source })?;
-        let name = self.file.display().to_string();
-        Ok(FileFacts { name, bytes, sha256, rows_read: self.rows_read })
-    }
-
-    /// The current record as a row.
-    fn row(&self) -> Result<Row, SourceError> {
-        let line = self.record.position().map_or(0, csv::Position::line);
-        if self.record.len() != self.columns.names.len() {
-            return Err(SourceError::FieldCount {
-                file: self.file.clone(),
-                line,
-                expected: self.columns.names.len(),
-                found: self.record.len(),
-            });
-        }
-        let Columns { transaction_id, user_id, amount, timestamp, .. } = self.columns;
-        Ok(Row {
-            transaction_id: self.value(transaction_id, line, Kind::TransactionId, value::transaction_id)?,
-            user_id: self.value(user_id, line, Kind::UserId, value::user_id)?,
-            amount_cents: self.value(amount, line, Kind::Amount, value::amount_cents)?,
-            timestamp_micros: self.value(timestamp, line, Kind::Timestamp, value::timestamp_micros)?,
-            line,
-        })
-    }
-
-    fn value(
-        &self,
-        field: usize,
-        line: u64,
-        kind: Kind,
-        parse: impl Fn(&[u8]) -> Result<i64, Problem>,
-    ) -> Result<i64, SourceError> {
-        parse(&self.record[field]).map_err(|problem| SourceError::Value {
-            file: self.file.clone(),
-            line,
-            column: self.columns.names[field].clone(),
-            value: self.record[field].to_vec(),
-            kind,
-            source: ValueProblem(problem),
-        })
-    }
-
-    fn attribute(&self, field: usize, line: u64) -> Result<&str, SourceError> {
-        str::from_utf8(&self.record[field]).map_err(|_| SourceError::Attribute {
-            file: self.file.clone(),
-            line,
-            column: self.columns.names[field].clone(),
-            value: self.record[field].to_vec(),
-            source: ValueProblem(Problem::InvalidUtf8),
+            .map_err(|source| SourceError::Read { file: self.path, source })?;
+        Ok(FileFacts {
+            name: self.name.to_string(),
+            bytes,
+            sha256,
+            rows_read: self.records_read,
+            rows_rejected: self.rejected,
         })
     }
 }
 
-/// Reads the next record; false at the end of the file.
-fn read_record(
-    file: &std::path::Path,
-    records: &mut csv::Reader<Decoded>,
-    record: &mut ByteRecord,
-) -> Result<bool, SourceError> {
-    records.read_byte_record(record).map_err(|error| SourceError::Read {
-        file: file.to_owned(),
-        // Byte records of flexible length leave I/O as the only thing that can go wrong.
-        source: match error.into_kind() {
-            csv::ErrorKind::Io(source) => source,
-            other => std::io::Error::other(format!("{other:?}")),
-        },
+/// What a rejected row costs beside its bytes, roughly.
+const REJECTED_ROW_BYTES: usize = 200;
+
+/// A record as a row, or the column and the problem that make it none.
+fn type_record(
+    record: &Record<'_>,
+    columns: &Columns,
+    rules: &InputRules,
+) -> Result<Row, (Option<usize>, RowProblem)> {
+    if record.len() != columns.names.len() {
+        let (expected, found) = (columns.names.len(), record.len());
+        return Err((None, RowProblem::FieldCount { expected, found }));
+    }
+    let wrong = |field: usize, kind: Kind, problem: Problem| {
+        (Some(field), RowProblem::Value { kind, value: record.field(field).to_vec(), problem })
+    };
+    let Columns { transaction_id, user_id, amount, timestamp, .. } = *columns;
+    for &field in &columns.attributes {
+        if str::from_utf8(record.field(field)).is_err() {
+            return Err(wrong(field, Kind::Text, Problem::InvalidUtf8));
+        }
+    }
+    Ok(Row {
+        transaction_id: value::transaction_id(record.field(transaction_id))
+            .map_err(|problem| wrong(transaction_id, Kind::TransactionId, problem))?,
+        user_id: value::user_id(record.field(user_id))
+            .map_err(|problem| wrong(user_id, Kind::UserId, problem))?,
+        amount_cents: value::amount_cents(record.field(amount), rules.decimal_point)
+            .map_err(|problem| wrong(amount, Kind::Amount, problem))?,
+        timestamp_micros: rules
+            .timestamps
+            .micros(record.field(timestamp))
+            .map_err(|problem| wrong(timestamp, Kind::Timestamp, problem))?,
+        line: record.line,
     })
+}
+
+fn source_error(path: &std::path::Path, name: &str, error: RecordsError) -> SourceError {
+    let file = name.to_owned();
+    match error {
+        RecordsError::Io(source) => SourceError::Read { file: path.to_owned(), source },
+        RecordsError::UnclosedQuote { line } => SourceError::UnclosedQuote { file, line },
+        RecordsError::TooLong { line } => {
+            SourceError::RecordTooLong { file, line, max_bytes: MAX_RECORD_BYTES }
+        }
+    }
 }

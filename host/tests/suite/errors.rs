@@ -46,9 +46,11 @@ fn files() {
         "file_absent",
         failure(&database, &files, 3, &mut host_run(&database, "threshold.wasm", &absent))
     );
+    std::fs::create_dir(files.path().join("folder")).unwrap();
+    let empty = files.path().join("folder");
     insta::assert_snapshot!(
-        "file_folder",
-        failure(&database, &files, 3, &mut host_run(&database, "threshold.wasm", files.path()))
+        "file_folder_without_files",
+        failure(&database, &files, 3, &mut host_run(&database, "threshold.wasm", &empty))
     );
 }
 

@@ -10,6 +10,7 @@ mod errors;
 mod exact;
 mod forged;
 mod generated;
+mod input;
 mod migrations;
 mod plugins;
 mod run;

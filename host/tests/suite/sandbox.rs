@@ -265,6 +265,14 @@ fn what_the_guest_used_is_in_the_summary() {
     assert!((1 << 20..8 << 20).contains(&memory), "{memory}");
 }
 
+#[test]
+fn a_compiler_that_takes_too_long_is_not_waited_for() {
+    let limits = Limits { compile_deadline: Duration::from_nanos(1), ..Limits::default() };
+    let sandbox = Sandbox::new(limits, Demands::default(), Cache::none()).unwrap();
+    let error = load(&sandbox, &plugin("hostile.wasm")).err().unwrap();
+    assert!(matches!(error, DetectorError::CompileDeadline { .. }), "{error:?}");
+}
+
 /// A file far larger than any plugin is refused without being read whole.
 #[test]
 fn a_plugin_file_of_200_mb_is_refused() {

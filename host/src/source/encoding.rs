@@ -1,0 +1,139 @@
+//! Text in other encodings than UTF-8, turned into it on the way. A byte sequence that is no text
+//! in the encoding that was promised is an error, never a replacement character.
+
+use std::io::{self, Read};
+
+use encoding_rs::{Decoder, DecoderResult};
+
+/// What text a file's bytes are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8, with or without byte order mark. Nothing is converted; cells are checked.
+    #[default]
+    Utf8,
+    /// Another.
+    Other(&'static encoding_rs::Encoding),
+}
+
+impl Encoding {
+    /// By its name: `utf-8`, `utf-16` (little-endian unless a byte order mark says otherwise),
+    /// `utf-16le`, `utf-16be`, `latin1`, `windows-1252` and whatever else the web knows.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Encoding> {
+        let encoding = encoding_rs::Encoding::for_label(name.as_bytes())?;
+        Some(if encoding == encoding_rs::UTF_8 { Encoding::Utf8 } else { Encoding::Other(encoding) })
+    }
+
+    /// Makes UTF-8 of what `input` gives.
+    pub(super) fn decode<R: Read + Send + 'static>(self, input: R) -> Box<dyn Read + Send> {
+        match self {
+            Encoding::Utf8 => Box::new(input),
+            Encoding::Other(encoding) => Box::new(Decode {
+                input,
+                // A byte order mark of the same family decides between the two byte orders.
+                decoder: encoding.new_decoder(),
+                encoded: vec![0; CHUNK_BYTES],
+                unread: 0..0,
+                at_end: false,
+                spare: Vec::new(),
+            }),
+        }
+    }
+}
+
+const CHUNK_BYTES: usize = 64 * 1024;
+/// The decoder asks for room for a few characters at once, however little the caller has.
+const SPARE_BYTES: usize = 64;
+
+struct Decode<R> {
+    input: R,
+    decoder: Decoder,
+    encoded: Vec<u8>,
+    unread: std::ops::Range<usize>,
+    at_end: bool,
+    /// Decoded bytes for which the caller's buffer was too small.
+    spare: Vec<u8>,
+}
+
+impl<R: Read> Read for Decode<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if !self.spare.is_empty() {
+                let count = self.spare.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&self.spare[..count]);
+                self.spare.drain(..count);
+                return Ok(count);
+            }
+            if self.unread.is_empty() && !self.at_end {
+                let count = self.input.read(&mut self.encoded)?;
+                self.unread = 0..count;
+                self.at_end = count == 0;
+            }
+            let mut small = [0; SPARE_BYTES];
+            let is_small = buffer.len() < SPARE_BYTES;
+            let target = if is_small { &mut small[..] } else { &mut *buffer };
+            let encoded = &self.encoded[self.unread.clone()];
+            let (result, read, written) =
+                self.decoder.decode_to_utf8_without_replacement(encoded, target, self.at_end);
+            self.unread.start += read;
+            if let DecoderResult::Malformed(..) = result {
+                let name = self.decoder.encoding().name();
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("the bytes are not {name} text"),
+                ));
+            }
+            if is_small {
+                self.spare.extend_from_slice(&small[..written]);
+            } else if written > 0 {
+                return Ok(written);
+            }
+            if self.at_end
+                && self.unread.is_empty()
+                && self.spare.is_empty()
+                && result == DecoderResult::InputEmpty
+            {
+                return Ok(0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(name: &str, bytes: &[u8], piece: usize) -> io::Result<String> {
+        let mut reader = Encoding::by_name(name).unwrap().decode(io::Cursor::new(bytes.to_vec()));
+        let (mut text, mut buffer) = (Vec::new(), vec![0; piece]);
+        loop {
+            match reader.read(&mut buffer)? {
+                0 => return Ok(String::from_utf8(text).unwrap()),
+                count => text.extend_from_slice(&buffer[..count]),
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_the_same_in_every_encoding() {
+        let text = "a,é\r\nß,1\n".repeat(1_000);
+        let utf16 = |to: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to).collect::<Vec<_>>();
+        let latin1: Vec<u8> = text.chars().map(|character| character as u8).collect();
+        for piece in [1, 7, 100_000] {
+            assert_eq!(decode("utf-16le", &utf16(u16::to_le_bytes), piece).unwrap(), text);
+            assert_eq!(decode("utf-16be", &utf16(u16::to_be_bytes), piece).unwrap(), text);
+            assert_eq!(decode("latin1", &latin1, piece).unwrap(), text);
+            assert_eq!(decode("utf-8", text.as_bytes(), piece).unwrap(), text);
+            let with_mark = [&[0xfe, 0xff][..], &utf16(u16::to_be_bytes)].concat();
+            assert_eq!(decode("utf-16", &with_mark, piece).unwrap(), text);
+        }
+        assert!(Encoding::by_name("klingon").is_none());
+    }
+
+    #[test]
+    fn what_is_no_text_is_an_error() {
+        assert!(decode("utf-16le", &[0x00, 0xd8, 0x41, 0x00], 100).is_err(), "half a surrogate pair");
+        assert!(decode("utf-16le", &[0x41], 100).is_err(), "half a character");
+        assert!(decode("shift_jis", &[0x81], 100).is_err());
+    }
+}

@@ -1,0 +1,470 @@
+//! Bytes to records, as RFC 4180 has them: fields between delimiters, records between line breaks
+//! (LF, CRLF or CR, also mixed), and quotes around fields that contain either.
+//!
+//! The reader is our own because three things matter here that CSV libraries do not give
+//! together: the physical line of every record whatever the line breaks, the record's original
+//! bytes, and a bound on what an unclosed quote may swallow. A record without quotes, which is
+//! nearly every one, is found by two memchr passes and never copied.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use memchr::{memchr, memchr_iter, memchr3};
+
+/// How much is read at a time.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Records of a CSV file, one after the other.
+pub struct Records<R> {
+    input: R,
+    delimiter: u8,
+    max_record_bytes: usize,
+    buffer: Vec<u8>,
+    /// What of the buffer holds bytes that are not yet consumed.
+    unread: Range<usize>,
+    at_end: bool,
+    /// Physical line at which the unread bytes start, from 1.
+    line: u64,
+    /// Position of the unread bytes in the input.
+    offset: u64,
+    /// Fields of the current record, as ranges of `buffer`, or of `unquoted` where it has quotes.
+    fields: Vec<Range<usize>>,
+    unquoted: Vec<u8>,
+    last: Last,
+    again: bool,
+}
+
+/// Where the current record is.
+#[derive(Default)]
+struct Last {
+    line: u64,
+    offset: u64,
+    raw: Range<usize>,
+    has_quotes: bool,
+}
+
+/// One record; borrowed from the reader until the next.
+pub struct Record<'a> {
+    /// The physical line on which it starts, from 1.
+    pub line: u64,
+    /// Its position in the decoded input, in bytes.
+    pub offset: u64,
+    /// The original bytes, without the line break.
+    pub raw: &'a [u8],
+    fields: &'a [Range<usize>],
+    text: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// The number of fields.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// The content of a field, without quotes.
+    ///
+    /// # Panics
+    /// If there is no such field.
+    pub fn field(&self, index: usize) -> &'a [u8] {
+        &self.text[self.fields[index].clone()]
+    }
+
+    /// All fields.
+    pub fn fields(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.fields.iter().map(|field| &self.text[field.clone()])
+    }
+}
+
+/// Why there is no next record.
+#[derive(Debug)]
+pub enum RecordsError {
+    Io(io::Error),
+    /// A quote is never closed.
+    UnclosedQuote {
+        /// The physical line on which it opens.
+        line: u64,
+    },
+    /// A record is longer than is allowed.
+    TooLong {
+        /// The physical line on which it starts.
+        line: u64,
+    },
+}
+
+/// A record found in the buffer: lengths from its start.
+struct Found {
+    /// Without the line break.
+    content: usize,
+    /// With it.
+    total: usize,
+    has_quotes: bool,
+}
+
+/// What a look at the buffer gave.
+enum Look {
+    Found(Found),
+    /// The record goes on beyond the buffer; where a quote is open, its position.
+    Incomplete {
+        open_quote: Option<usize>,
+    },
+}
+
+impl<R: Read> Records<R> {
+    /// Reads from `input`, after a byte order mark if there is one.
+    pub fn new(input: R, delimiter: u8, max_record_bytes: usize) -> Records<R> {
+        Records {
+            input,
+            delimiter,
+            max_record_bytes,
+            buffer: Vec::new(),
+            unread: 0..0,
+            at_end: false,
+            line: 1,
+            offset: 0,
+            fields: Vec::new(),
+            unquoted: Vec::new(),
+            last: Last::default(),
+            again: false,
+        }
+    }
+
+    /// What the records are read from.
+    pub fn into_inner(self) -> R {
+        self.input
+    }
+
+    /// Gives the last record once more with the next call of [`next`](Self::next).
+    pub fn again(&mut self) {
+        self.again = true;
+    }
+
+    /// The next record; none at the end. Empty lines are no records.
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, RecordsError> {
+        if !std::mem::take(&mut self.again) && !self.advance()? {
+            return Ok(None);
+        }
+        let Last { line, offset, raw, has_quotes } = &self.last;
+        Ok(Some(Record {
+            line: *line,
+            offset: *offset,
+            raw: &self.buffer[raw.clone()],
+            fields: &self.fields,
+            text: if *has_quotes { &self.unquoted } else { &self.buffer },
+        }))
+    }
+
+    /// Finds the next record and its fields; false at the end.
+    fn advance(&mut self) -> Result<bool, RecordsError> {
+        loop {
+            if self.offset == 0 {
+                self.skip_byte_order_mark()?;
+            }
+            let Some(found) = self.find()? else { return Ok(false) };
+            let raw = self.unread.start..self.unread.start + found.content;
+            let (line, offset) = (self.line, self.offset);
+            self.unread.start += found.total;
+            self.offset += found.total as u64;
+            self.line += 1;
+            if found.has_quotes {
+                self.line += line_breaks(&self.buffer[raw.clone()]);
+            }
+            if raw.is_empty() {
+                continue;
+            }
+            self.fields.clear();
+            if found.has_quotes {
+                unquote(&self.buffer[raw.clone()], self.delimiter, &mut self.unquoted, &mut self.fields);
+            } else {
+                split(&self.buffer[raw.clone()], raw.start, self.delimiter, &mut self.fields);
+            }
+            self.last = Last { line, offset, raw, has_quotes: found.has_quotes };
+            return Ok(true);
+        }
+    }
+
+    /// Finds the end of the record at the start of the unread bytes, reading on where needed.
+    fn find(&mut self) -> Result<Option<Found>, RecordsError> {
+        loop {
+            let unread = &self.buffer[self.unread.clone()];
+            if unread.is_empty() && self.at_end {
+                return Ok(None);
+            }
+            match look(unread, self.delimiter, self.at_end) {
+                Look::Found(found) if found.content <= self.max_record_bytes => return Ok(Some(found)),
+                Look::Incomplete { open_quote: Some(quote) } if self.at_end => {
+                    return Err(RecordsError::UnclosedQuote {
+                        line: self.line + line_breaks(&unread[..quote]),
+                    });
+                }
+                Look::Incomplete { open_quote } if unread.len() > self.max_record_bytes => {
+                    return Err(match open_quote {
+                        Some(quote) => {
+                            RecordsError::UnclosedQuote { line: self.line + line_breaks(&unread[..quote]) }
+                        }
+                        None => RecordsError::TooLong { line: self.line },
+                    });
+                }
+                Look::Found(_) => return Err(RecordsError::TooLong { line: self.line }),
+                Look::Incomplete { .. } => self.fill()?,
+            }
+        }
+    }
+
+    /// Reads another chunk behind the unread bytes, which move to the front.
+    fn fill(&mut self) -> Result<(), RecordsError> {
+        self.buffer.copy_within(self.unread.clone(), 0);
+        self.unread = 0..self.unread.len();
+        let wanted = self.unread.end + CHUNK_BYTES;
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        loop {
+            match self.input.read(&mut self.buffer[self.unread.end..]) {
+                Ok(0) => self.at_end = true,
+                Ok(count) => self.unread.end += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(RecordsError::Io(error)),
+            }
+            return Ok(());
+        }
+    }
+
+    fn skip_byte_order_mark(&mut self) -> Result<(), RecordsError> {
+        const MARK: &[u8] = b"\xef\xbb\xbf";
+        while self.unread.len() < MARK.len() && !self.at_end {
+            self.fill()?;
+        }
+        if self.buffer[self.unread.clone()].starts_with(MARK) {
+            self.unread.start += MARK.len();
+            self.offset += MARK.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+/// Where the record ends that these bytes start with.
+fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
+    let mut position = 0;
+    let mut has_quotes = false;
+    while let Some(hit) = memchr3(b'\n', b'\r', b'"', &bytes[position..]).map(|hit| hit + position) {
+        match bytes[hit] {
+            b'\n' => return Look::Found(Found { content: hit, total: hit + 1, has_quotes }),
+            b'\r' => match bytes.get(hit + 1) {
+                Some(b'\n') => return Look::Found(Found { content: hit, total: hit + 2, has_quotes }),
+                None if !at_end => return Look::Incomplete { open_quote: None },
+                _ => return Look::Found(Found { content: hit, total: hit + 1, has_quotes }),
+            },
+            // A quote inside a field is a character like any other.
+            _ if hit > 0 && bytes[hit - 1] != delimiter => position = hit + 1,
+            _ => {
+                has_quotes = true;
+                match closing_quote(bytes, hit + 1, at_end) {
+                    Some(closing) => position = closing + 1,
+                    None => return Look::Incomplete { open_quote: Some(hit) },
+                }
+            }
+        }
+    }
+    if at_end {
+        Look::Found(Found { content: bytes.len(), total: bytes.len(), has_quotes })
+    } else {
+        Look::Incomplete { open_quote: None }
+    }
+}
+
+/// The position of the quote that closes the field whose content starts at `from`; two quotes in
+/// a row are one of the content. None where it is not (yet) to be seen.
+fn closing_quote(bytes: &[u8], mut from: usize, at_end: bool) -> Option<usize> {
+    loop {
+        let quote = from + memchr(b'"', &bytes[from..])?;
+        match bytes.get(quote + 1) {
+            Some(b'"') => from = quote + 2,
+            None if !at_end => return None,
+            _ => return Some(quote),
+        }
+    }
+}
+
+/// Fields of a record without quotes; `start` is the record's position in the buffer.
+fn split(raw: &[u8], start: usize, delimiter: u8, fields: &mut Vec<Range<usize>>) {
+    let mut from = start;
+    for delimiter in memchr_iter(delimiter, raw) {
+        fields.push(from..start + delimiter);
+        from = start + delimiter + 1;
+    }
+    fields.push(from..start + raw.len());
+}
+
+/// Fields of a record with quotes, their contents written to `text`.
+fn unquote(raw: &[u8], delimiter: u8, text: &mut Vec<u8>, fields: &mut Vec<Range<usize>>) {
+    text.clear();
+    let mut position = 0;
+    loop {
+        let start = text.len();
+        if raw.get(position) == Some(&b'"') {
+            // The record is complete, so there is a closing quote.
+            let closing = closing_quote(raw, position + 1, true).unwrap_or(raw.len());
+            let content = &raw[position + 1..closing];
+            let mut from = 0;
+            while let Some(quote) = memchr(b'"', &content[from..]) {
+                text.extend_from_slice(&content[from..=from + quote]);
+                from += quote + 2;
+            }
+            text.extend_from_slice(&content[from..]);
+            position = (closing + 1).min(raw.len());
+        }
+        // What follows a closing quote (there should be nothing) belongs to the field, so that no
+        // byte is lost; as a number or a time it will not do.
+        let end = memchr(delimiter, &raw[position..]).map(|delimiter| position + delimiter);
+        text.extend_from_slice(&raw[position..end.unwrap_or(raw.len())]);
+        fields.push(start..text.len());
+        match end {
+            Some(end) => position = end + 1,
+            None => return,
+        }
+    }
+}
+
+/// LF, CRLF and CR each count once.
+fn line_breaks(bytes: &[u8]) -> u64 {
+    let feeds = memchr_iter(b'\n', bytes).count();
+    let lone_returns = memchr_iter(b'\r', bytes).filter(|&at| bytes.get(at + 1) != Some(&b'\n')).count();
+    (feeds + lone_returns) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAX: usize = 1000;
+
+    /// Gives its bytes in pieces of this many.
+    struct Pieces<'a>(&'a [u8], usize);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(self.0.len()).min(buffer.len());
+            buffer[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
+
+    type Read1 = (u64, Vec<String>);
+
+    /// Line and fields of every record, then the error if there is one.
+    fn read(bytes: &[u8], piece: usize) -> (Vec<Read1>, Option<String>) {
+        let mut records = Records::new(Pieces(bytes, piece), b',', MAX);
+        let mut found = Vec::new();
+        loop {
+            match records.next() {
+                Ok(Some(record)) => {
+                    let offset = record.offset as usize;
+                    assert_eq!(&bytes[offset..offset + record.raw.len()], record.raw);
+                    let fields = record.fields().map(|field| String::from_utf8_lossy(field).into_owned());
+                    found.push((record.line, fields.collect()));
+                }
+                Ok(None) => return (found, None),
+                Err(error) => return (found, Some(format!("{error:?}"))),
+            }
+        }
+    }
+
+    #[test]
+    fn records_and_their_lines() {
+        type Case<'a> = (&'a str, &'a [(u64, &'a [&'a str])]);
+        let cases: &[Case<'_>] = &[
+            ("", &[]),
+            ("\n\r\n\r", &[]),
+            ("a,b\nc,d\n", &[(1, &["a", "b"]), (2, &["c", "d"])]),
+            ("a,b\r\nc,d", &[(1, &["a", "b"]), (2, &["c", "d"])]),
+            ("a\rb\rc", &[(1, &["a"]), (2, &["b"]), (3, &["c"])]),
+            ("a\r\n\rb\n\nc\r", &[(1, &["a"]), (3, &["b"]), (5, &["c"])]),
+            ("\u{feff}a\nb", &[(1, &["a"]), (2, &["b"])]),
+            ("\"a\nb\r\nc\rd\",e\nf", &[(1, &["a\nb\r\nc\rd", "e"]), (5, &["f"])]),
+            ("\"a \"\"b\"\"\",\"\"\n", &[(1, &["a \"b\"", ""])]),
+            ("\"\"\"\"", &[(1, &["\""])]),
+            (",\n,,", &[(1, &["", ""]), (2, &["", "", ""])]),
+            // Quotes where they mean nothing.
+            ("a\"b,c\"\nd", &[(1, &["a\"b", "c\""]), (2, &["d"])]),
+            ("\"a\"b,c", &[(1, &["ab", "c"])]),
+            ("\"a\" ,c", &[(1, &["a ", "c"])]),
+            (" \"a\",c", &[(1, &[" \"a\"", "c"])]),
+        ];
+        for (text, expected) in cases {
+            let expected: Vec<Read1> = expected
+                .iter()
+                .map(|(line, fields)| (*line, fields.iter().map(|field| (*field).to_owned()).collect()))
+                .collect();
+            for piece in 1..=text.len().max(1) {
+                assert_eq!(
+                    read(text.as_bytes(), piece),
+                    (expected.clone(), None),
+                    "{text:?} in pieces of {piece}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_unclosed_quote_is_told_where_it_opens() {
+        for text in ["a\n\nb,\"c\nd\ne", "a\r\r\nb,\"c\"\",\n", "a\n\n\"", "a\n\nb,\"x\"\"\n"] {
+            for piece in [1, 2, 100] {
+                let (found, error) = read(text.as_bytes(), piece);
+                assert_eq!(
+                    (found.len(), error.as_deref()),
+                    (1, Some("UnclosedQuote { line: 3 }")),
+                    "{text:?}"
+                );
+            }
+        }
+        // Also before all of a huge file has been read.
+        let endless = format!("a\n\"{}", "b\n".repeat(MAX));
+        assert_eq!(read(endless.as_bytes(), 100).1.as_deref(), Some("UnclosedQuote { line: 2 }"));
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_not_read() {
+        let longest = "x".repeat(MAX);
+        let (found, error) = read(format!("{longest}\n{longest}y\nz").as_bytes(), 100);
+        assert_eq!((found.len(), error.as_deref()), (1, Some("TooLong { line: 2 }")));
+    }
+
+    proptest! {
+        /// Whatever fields are written with quotes around them are read back.
+        #[test]
+        fn what_was_quoted_comes_back(
+            records in proptest::collection::vec(proptest::collection::vec("[a\",\r\n é]{0,6}", 1..4), 1..6),
+            ending in prop_oneof![Just("\n"), Just("\r\n"), Just("\r")],
+            piece in 1_usize..40,
+        ) {
+            let mut text = String::new();
+            for record in &records {
+                let fields: Vec<_> = record.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
+                text.push_str(&fields.join(","));
+                text.push_str(ending);
+            }
+            let (found, error) = read(text.as_bytes(), piece);
+            prop_assert_eq!(error, None);
+            prop_assert_eq!(found.into_iter().map(|(_, fields)| fields).collect::<Vec<_>>(), records);
+        }
+
+        /// As the csv library reads it, wherever the two have the same rules.
+        #[test]
+        fn fields_are_those_of_the_csv_library(text in "[ab\",\n]{0,60}", piece in 1_usize..70) {
+            let mut library = csv::ReaderBuilder::new();
+            let mut library = library.has_headers(false).flexible(true).from_reader(text.as_bytes());
+            let expected: Vec<Vec<String>> = library.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();
+            if let (found, None) = read(text.as_bytes(), piece) {
+                prop_assert_eq!(found.into_iter().map(|(_, fields)| fields).collect::<Vec<_>>(), expected, "{:?}", text);
+            }
+        }
+
+        #[test]
+        fn any_bytes_in_any_pieces_give_the_same(bytes: Vec<u8>, piece in 1_usize..20) {
+            prop_assert_eq!(read(&bytes, piece), read(&bytes, usize::MAX));
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! A cell to a date and time, exactly: ISO 8601 by hand, because every row has one; other forms
+//! by jiff. The column has no time zone, so an offset is an error unless the rules say to which
+//! zone's local time it is to be converted.
+
+use jiff::Timestamp;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::TimeZone;
+
+use super::value::{Problem, integer, trim, unexpected};
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+/// 0001-01-01T00:00:00 and 9999-12-31T23:59:59.999999
+const MICROS_RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+
+/// How timestamps are written in a file.
+#[derive(Clone, Debug, Default)]
+pub struct TimestampRules {
+    /// In which form.
+    pub form: TimestampForm,
+    /// The zone to whose local time values with an offset (and counts of seconds) are converted.
+    pub zone: Option<TimeZone>,
+}
+
+/// The form of timestamps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TimestampForm {
+    /// `2024-02-29 23:59:59.123456`, also with `T`.
+    #[default]
+    Iso,
+    /// By a strptime pattern.
+    Pattern(String),
+    /// A count of this many microseconds each since 1970-01-01T00:00:00Z.
+    Epoch {
+        /// 1,000,000 for seconds.
+        unit_micros: i64,
+    },
+}
+
+impl TimestampRules {
+    /// A date and time in microseconds since 1970-01-01T00:00:00.
+    ///
+    /// # Errors
+    /// The [`Problem`] with the cell.
+    pub fn micros(&self, cell: &[u8]) -> Result<i64, Problem> {
+        let cell = trim(cell);
+        match &self.form {
+            TimestampForm::Iso => match iso(cell)? {
+                (micros, []) => Ok(micros),
+                (micros, rest) => self.with_offset(micros, rest),
+            },
+            TimestampForm::Pattern(pattern) => self.by_pattern(cell, pattern),
+            TimestampForm::Epoch { unit_micros } => {
+                let count = integer(cell, EPOCH_RANGE)?;
+                let micros = count.checked_mul(*unit_micros).ok_or(Problem::OutOfRange(EPOCH_RANGE))?;
+                self.local(micros)
+            }
+        }
+    }
+
+    /// A local time followed by something that must be an offset.
+    fn with_offset(&self, micros: i64, rest: &[u8]) -> Result<i64, Problem> {
+        match (offset_seconds(rest), &self.zone) {
+            (Ok(seconds), Some(_)) => self.local(micros - seconds * MICROS_PER_SECOND),
+            (Ok(_), None) => Err(Problem::HasOffset),
+            // A zone's name is lost just as well.
+            (Err(_), _) if rest.trim_ascii_start().first().is_some_and(u8::is_ascii_alphabetic) => {
+                Err(Problem::HasOffset)
+            }
+            (Err(problem), _) => Err(problem),
+        }
+    }
+
+    /// Microseconds of universal time as those of the zone's local time.
+    fn local(&self, micros: i64) -> Result<i64, Problem> {
+        let local = match &self.zone {
+            None => micros,
+            Some(zone) => {
+                let time =
+                    Timestamp::from_microsecond(micros).map_err(|_| Problem::OutOfRange(EPOCH_RANGE))?;
+                micros + i64::from(zone.to_offset(time).seconds()) * MICROS_PER_SECOND
+            }
+        };
+        if MICROS_RANGE.contains(&local) { Ok(local) } else { Err(Problem::OutOfRange(EPOCH_RANGE)) }
+    }
+
+    fn by_pattern(&self, cell: &[u8], pattern: &str) -> Result<i64, Problem> {
+        if cell.is_empty() {
+            return Err(Problem::Empty);
+        }
+        let parsed = BrokenDownTime::parse(pattern, cell).map_err(|_| Problem::OtherForm)?;
+        if parsed.second() == Some(59) && is_leap_second(cell, pattern) {
+            return Err(Problem::NoSuch("second"));
+        }
+        let time = parsed.to_datetime().map_err(|_| Problem::OtherForm)?;
+        if time.subsec_nanosecond() % 1_000 != 0 {
+            return Err(Problem::FinerThanMicroseconds);
+        }
+        let universal = TimeZone::UTC.to_timestamp(time).map_err(|_| Problem::OutOfRange(EPOCH_RANGE))?;
+        let micros = universal.as_microsecond();
+        match (parsed.offset(), &self.zone) {
+            (None, _) if MICROS_RANGE.contains(&micros) => Ok(micros),
+            (None, _) => Err(Problem::OutOfRange(EPOCH_RANGE)),
+            (Some(offset), Some(_)) => self.local(micros - i64::from(offset.seconds()) * MICROS_PER_SECOND),
+            (Some(_), None) => Err(Problem::HasOffset),
+        }
+    }
+}
+
+const EPOCH_RANGE: &str = "years are 0001 to 9999";
+
+/// jiff reads `:60` as `:59`, which would be another time. Whether this is such a cell shows where
+/// a `60` in it can be replaced, and the second that is read changes with it.
+fn is_leap_second(cell: &[u8], pattern: &str) -> bool {
+    memchr::memmem::find_iter(cell, "60").any(|at| {
+        let mut other = cell.to_vec();
+        other[at..at + 2].copy_from_slice(b"58");
+        BrokenDownTime::parse(pattern, &other).is_ok_and(|parsed| parsed.second() == Some(58))
+    })
+}
+
+/// `YYYY-MM-DD`, a blank or `T`, `HH:MM:SS`, and optionally `.` with decimals of a second; those
+/// after the sixth must be zero. Years 0001 to 9999; no leap seconds. Returns microseconds and
+/// what remains.
+fn iso(cell: &[u8]) -> Result<(i64, &[u8]), Problem> {
+    const SHAPE: &[u8; 19] = b"dddd-dd-dd dd:dd:dd";
+    for (i, &shape) in SHAPE.iter().enumerate() {
+        let fits = match (shape, cell.get(i)) {
+            (_, None) if i == 0 => return Err(Problem::Empty),
+            (_, None) => return Err(Problem::Incomplete),
+            (b'd', Some(byte)) => byte.is_ascii_digit(),
+            (b' ', Some(byte)) => matches!(byte, b' ' | b'T'),
+            (_, Some(&byte)) => byte == shape,
+        };
+        if !fits {
+            return Err(unexpected(&cell[i..]));
+        }
+    }
+    let number = |from: usize, to: usize| {
+        cell[from..to].iter().fold(0, |number, &byte| number * 10 + i64::from(byte - b'0'))
+    };
+    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+    if year == 0 {
+        return Err(Problem::NoSuch("year"));
+    }
+    if !(1..=12).contains(&month) {
+        return Err(Problem::NoSuch("month"));
+    }
+    if day == 0 || day > days_of_month(year, month) {
+        return Err(Problem::NoSuch("day"));
+    }
+    if hour > 23 {
+        return Err(Problem::NoSuch("hour"));
+    }
+    if minute > 59 {
+        return Err(Problem::NoSuch("minute"));
+    }
+    if second > 59 {
+        return Err(Problem::NoSuch("second"));
+    }
+    let seconds = days_from_epoch(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
+    let (micros, rest) = fraction_micros(&cell[SHAPE.len()..])?;
+    Ok((seconds * MICROS_PER_SECOND + micros, rest))
+}
+
+/// What follows the seconds: nothing, or `.` and decimals. Returns microseconds and what remains.
+fn fraction_micros(rest: &[u8]) -> Result<(i64, &[u8]), Problem> {
+    let [b'.', digits @ ..] = rest else { return Ok((0, rest)) };
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = digits.split_at(count);
+    if digits.is_empty() {
+        return Err(rest.first().map_or(Problem::Incomplete, |_| unexpected(rest)));
+    }
+    let mut micros = 0;
+    let mut unit = MICROS_PER_SECOND;
+    for &byte in digits {
+        unit /= 10;
+        if unit == 0 && byte != b'0' {
+            return Err(Problem::FinerThanMicroseconds);
+        }
+        micros += i64::from(byte - b'0') * unit;
+    }
+    Ok((micros, rest))
+}
+
+/// `Z`, `+02`, `+0200` or `+02:00` as seconds east of Greenwich; a blank may stand before it.
+fn offset_seconds(rest: &[u8]) -> Result<i64, Problem> {
+    let rest = trim(rest);
+    let (east, digits) = match rest {
+        [b'Z' | b'z'] => return Ok(0),
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
+        _ => return Err(unexpected(rest)),
+    };
+    let two = |digits: &[u8]| match digits {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Ok(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')),
+        _ => Err(unexpected(rest)),
+    };
+    let (hours, minutes) = match digits.len() {
+        2 => (two(digits)?, 0),
+        4 => (two(&digits[..2])?, two(&digits[2..])?),
+        5 if digits[2] == b':' => (two(&digits[..2])?, two(&digits[3..])?),
+        _ => return Err(Problem::Incomplete),
+    };
+    if hours > 15 || minutes > 59 {
+        return Err(Problem::NoSuch("offset"));
+    }
+    Ok(east * (hours * 3600 + minutes * 60))
+}
+
+fn days_of_month(year: i64, month: i64) -> i64 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar. The formula counts years from
+/// March, so that the leap day is a year's last (H. Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms", `days_from_civil`).
+fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn timestamp_micros(cell: &[u8]) -> Result<i64, Problem> {
+        TimestampRules::default().micros(cell)
+    }
+
+    #[test]
+    fn timestamps() {
+        let cases: &[(&str, Result<i64, Problem>)] = &[
+            ("1970-01-01 00:00:00", Ok(0)),
+            ("1970-01-01T00:00:01", Ok(1_000_000)),
+            ("1969-12-31 23:59:59.999999", Ok(-1)),
+            ("2000-02-29 12:00:00", Ok(951_825_600_000_000)),
+            ("0001-01-01 00:00:00", Ok(-62_135_596_800_000_000)),
+            ("9999-12-31 23:59:59.999999", Ok(253_402_300_799_999_999)),
+            ("1970-01-01 00:00:00.5", Ok(500_000)),
+            ("1970-01-01 00:00:00.000001000", Ok(1)),
+            ("1970-01-01 00:00:00.0000011", Err(Problem::FinerThanMicroseconds)),
+            ("2023-02-29 00:00:00", Err(Problem::NoSuch("day"))),
+            ("1900-02-29 00:00:00", Err(Problem::NoSuch("day"))),
+            ("2023-02-30 00:00:00", Err(Problem::NoSuch("day"))),
+            ("2023-04-31 00:00:00", Err(Problem::NoSuch("day"))),
+            ("2023-13-01 00:00:00", Err(Problem::NoSuch("month"))),
+            ("2023-00-01 00:00:00", Err(Problem::NoSuch("month"))),
+            ("2023-01-00 00:00:00", Err(Problem::NoSuch("day"))),
+            ("0000-01-01 00:00:00", Err(Problem::NoSuch("year"))),
+            ("2023-01-01 24:00:00", Err(Problem::NoSuch("hour"))),
+            ("2023-01-01 00:60:00", Err(Problem::NoSuch("minute"))),
+            ("2023-01-01 00:00:60", Err(Problem::NoSuch("second"))),
+            ("2023-01-01 00:00:00Z", Err(Problem::HasOffset)),
+            ("2023-01-01 00:00:00+02", Err(Problem::HasOffset)),
+            ("2023-01-01 00:00:00.5-02:00", Err(Problem::HasOffset)),
+            ("2023-01-01 00:00:00 UTC", Err(Problem::HasOffset)),
+            ("2023-01-01 00:00:00.", Err(Problem::Incomplete)),
+            ("2023-01-01", Err(Problem::Incomplete)),
+            ("2023-01-01 00:00", Err(Problem::Incomplete)),
+            ("", Err(Problem::Empty)),
+            ("01/02/2023 00:00:00", Err(Problem::Unexpected('/'))),
+            ("2023-1-1 00:00:00", Err(Problem::Unexpected('-'))),
+            ("1672531200", Err(Problem::Unexpected('5'))),
+            ("now", Err(Problem::Unexpected('n'))),
+            ("-infinity", Err(Problem::Unexpected('-'))),
+        ];
+        for (cell, expected) in cases {
+            assert_eq!(timestamp_micros(cell.as_bytes()), *expected, "{cell:?}");
+        }
+    }
+
+    fn zoned(form: TimestampForm, zone: &str) -> TimestampRules {
+        TimestampRules { form, zone: Some(TimeZone::get(zone).unwrap()) }
+    }
+
+    fn pattern(pattern: &str) -> TimestampForm {
+        TimestampForm::Pattern(pattern.into())
+    }
+
+    fn all_rules() -> Vec<TimestampRules> {
+        let no_zone = |form| TimestampRules { form, zone: None };
+        vec![
+            TimestampRules::default(),
+            zoned(TimestampForm::Iso, "Europe/Berlin"),
+            no_zone(pattern("%d/%m/%Y %H:%M:%S%.f")),
+            zoned(pattern("%Y-%m-%dT%H:%M:%S%z"), "America/New_York"),
+            no_zone(TimestampForm::Epoch { unit_micros: 1_000_000 }),
+            zoned(TimestampForm::Epoch { unit_micros: 1_000 }, "Asia/Kathmandu"),
+        ]
+    }
+
+    fn iso(text: &str) -> i64 {
+        timestamp_micros(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn offsets_are_converted_to_the_zone_that_was_asked_for() {
+        let rules = zoned(TimestampForm::Iso, "Europe/Berlin");
+        let cases = [
+            // Without offset: local already.
+            ("2024-07-01 12:00:00", Ok("2024-07-01 12:00:00")),
+            ("2024-07-01T12:00:00Z", Ok("2024-07-01 14:00:00")),
+            ("2024-01-01 12:00:00.5 Z", Ok("2024-01-01 13:00:00.5")),
+            ("2024-01-01 12:00:00+02:00", Ok("2024-01-01 11:00:00")),
+            ("2024-01-01 12:00:00-0530", Ok("2024-01-01 18:30:00")),
+            ("2024-01-01 12:00:00+02", Ok("2024-01-01 11:00:00")),
+            // The hour that is there twice: the local time is the same, as it is on the wall.
+            ("2024-10-27 00:30:00Z", Ok("2024-10-27 02:30:00")),
+            ("2024-10-27 01:30:00Z", Ok("2024-10-27 02:30:00")),
+            ("2024-01-01 12:00:00+2", Err(Problem::Incomplete)),
+            ("2024-01-01 12:00:00+25:00", Err(Problem::NoSuch("offset"))),
+            ("2024-01-01 12:00:00 CET", Err(Problem::HasOffset)),
+            ("9999-12-31 23:59:59Z", Err(Problem::OutOfRange(EPOCH_RANGE))),
+        ];
+        for (cell, expected) in cases {
+            assert_eq!(rules.micros(cell.as_bytes()), expected.map(iso), "{cell}");
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        let rules = |text: &str| TimestampRules { form: pattern(text), zone: None };
+        let cases = [
+            ("%d/%m/%Y %H:%M", "01/02/2024 09:30", Ok("2024-02-01 09:30:00")),
+            ("%d/%m/%Y", "01/02/2024", Ok("2024-02-01 00:00:00")),
+            ("%m/%d/%y %I:%M %p", "02/01/24 12:30 AM", Ok("2024-02-01 00:30:00")),
+            ("%Y%m%dT%H%M%S%.f", "20240201T093000.123456", Ok("2024-02-01 09:30:00.123456")),
+            ("%H:%M:%S %d.%m.%Y", "23:59:59 29.02.2024", Ok("2024-02-29 23:59:59")),
+            ("%H:%M:%S %d.%m.%Y", "23:59:60 29.02.2024", Err(Problem::NoSuch("second"))),
+            ("%H:%M:%S %d.%m.%Y", "23:59:59 29.02.2023", Err(Problem::OtherForm)),
+            ("%H:%M:%S %d.%m.%Y", "24:00:00 28.02.2023", Err(Problem::OtherForm)),
+            ("%Y%m%dT%H%M%S%.f", "20240201T093000.1234567", Err(Problem::FinerThanMicroseconds)),
+            ("%d/%m/%Y", "31/02/2024", Err(Problem::OtherForm)),
+            ("%d/%m/%Y", "01/02/2024 x", Err(Problem::OtherForm)),
+            ("%d/%m/%Y", "", Err(Problem::Empty)),
+            ("%Y-%m-%d %H:%M%z", "2024-01-01 12:00+0200", Err(Problem::HasOffset)),
+        ];
+        for (text, cell, expected) in cases {
+            assert_eq!(rules(text).micros(cell.as_bytes()), expected.map(iso), "{text}: {cell}");
+        }
+        let berlin = zoned(pattern("%Y-%m-%d %H:%M%z"), "Europe/Berlin");
+        assert_eq!(berlin.micros(b"2024-01-01 12:00+0200"), Ok(iso("2024-01-01 11:00:00")));
+    }
+
+    #[test]
+    fn counts_since_1970() {
+        let utc = |unit_micros| TimestampRules { form: TimestampForm::Epoch { unit_micros }, zone: None };
+        assert_eq!(utc(1_000_000).micros(b"1709251199"), Ok(iso("2024-02-29 23:59:59")));
+        assert_eq!(utc(1_000).micros(b" 1709251199123 "), Ok(iso("2024-02-29 23:59:59.123")));
+        assert_eq!(utc(1_000).micros(b"-1"), Ok(-1_000));
+        assert_eq!(utc(1_000_000).micros(b"1709251199.5"), Err(Problem::Unexpected('.')));
+        assert_eq!(utc(1_000_000).micros(b"1709251199123"), Err(Problem::OutOfRange(EPOCH_RANGE)));
+        assert_eq!(utc(1_000_000).micros(b"9223372036854775807"), Err(Problem::OutOfRange(EPOCH_RANGE)));
+        let kathmandu = zoned(TimestampForm::Epoch { unit_micros: 1_000_000 }, "Asia/Kathmandu");
+        assert_eq!(kathmandu.micros(b"1709251199"), Ok(iso("2024-03-01 05:44:59")));
+    }
+
+    proptest! {
+        /// Against jiff's calendar.
+        #[test]
+        fn every_timestamp_is_what_a_time_library_reads(
+            micros in -62_135_596_800_000_000_i64..=253_402_207_200_999_999,
+        ) {
+            let time = Timestamp::from_microsecond(micros).unwrap();
+            let text = time.to_zoned(TimeZone::UTC).datetime().to_string();
+            prop_assert_eq!(timestamp_micros(text.as_bytes()), Ok(micros), "{}", text);
+        }
+
+        #[test]
+        fn no_bytes_make_a_parser_panic(cell: Vec<u8>) {
+            for rules in all_rules() {
+                let _ = rules.micros(&cell);
+            }
+        }
+    }
+}
