@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use detector_sdk::{Detector as _, Settings};
+use detector_sdk::Settings;
 use host::batch::{Batch, Row};
 use host::detector::{Cache, Demands, Detector, Limits, NO_DEADLINE, Sandbox, load};
 
