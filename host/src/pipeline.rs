@@ -10,6 +10,7 @@
 //! that it has come to its end; a channel that merely closes means that the stage died, which is
 //! never taken for the end of the file.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread;
@@ -123,9 +124,9 @@ pub async fn run(
     let started = Instant::now();
     tokio::pin!(interrupted);
 
-    let Prepared { source, detector, plugin } = prepare(&config.ingest, progress)?;
-    let mut rejects_file = match &config.rejects_file {
-        Some(path) => Some(RejectsFile::create(path, config.ingest.rules.delimiter)?),
+    let Prepared { inputs, source, detector, plugin } = prepare(&config.ingest, progress)?;
+    let rejects_file = match &config.rejects_file {
+        Some(path) => Some(RejectsFile::create(path, config.ingest.rules.delimiter, &inputs)?),
         None => None,
     };
     let load = started.elapsed();
@@ -137,24 +138,19 @@ pub async fn run(
     let connect = started.elapsed() - load;
     let server = transaction.server().to_owned();
 
-    let classified = start_stages(source, detector);
     let written = tokio::select! {
-        written = write(&mut transaction, classified, rejects_file.as_mut(), progress) => written,
+        written = async {
+            let End { files, tally, times, guest } =
+                write(&mut transaction, start_stages(source, detector), rejects_file, progress).await?;
+            let facts = RunFacts { files, plugin, started_at };
+            let recorded = transaction.complete(&facts).await?;
+            Ok((recorded, facts, tally, times, guest))
+        } => written,
         () = &mut interrupted => Err(Error::Interrupted),
     };
-    // Where the run fails, the file keeps what came before that.
-    let written = written.and_then(|end| {
-        rejects_file.map_or(Ok(()), RejectsFile::finish)?;
-        Ok(end)
-    });
-    let End { files, tally, times, guest } = match written {
-        Ok(end) => end,
+    let (recorded, facts, tally, times, guest) = match written {
+        Ok(written) => written,
         Err(error) => return Err(roll_back(transaction, error).await),
-    };
-    let facts = RunFacts { files, plugin, started_at };
-    let recorded = match transaction.complete(&facts).await {
-        Ok(recorded) => recorded,
-        Err(error) => return Err(roll_back(transaction, error.into()).await),
     };
     // From here on it is the server's word that counts; ^C comes too late.
     let committed = transaction.commit(recorded).await.map_err(|error| Failure {
@@ -180,7 +176,7 @@ pub async fn check(
     interrupted: impl Future<Output = ()>,
 ) -> Result<Checked, Error> {
     tokio::pin!(interrupted);
-    let Prepared { source, detector, plugin } = prepare(config, progress)?;
+    let Prepared { source, detector, plugin, .. } = prepare(config, progress)?;
     let mut classified = start_stages(source, detector);
     let (mut rows, mut anomalies) = (0, 0);
     loop {
@@ -205,6 +201,7 @@ pub async fn check(
 
 /// Source and detector, ready to run.
 struct Prepared {
+    inputs: Vec<PathBuf>,
     source: Source,
     detector: Detector,
     plugin: PluginFacts,
@@ -219,6 +216,7 @@ fn prepare(config: &IngestConfig, progress: &Progress) -> Result<Prepared, Error
     detector.configure(&config.settings)?;
     let read_bytes = Arc::new(AtomicU64::new(0));
     progress.start(files.size_bytes, read_bytes.clone());
+    let inputs = files.files.clone();
     let source = Source::open(files, config.rules.clone(), &detector.metadata.attributes, read_bytes)?;
     let plugin = PluginFacts {
         name: detector.metadata.name.clone(),
@@ -227,7 +225,7 @@ fn prepare(config: &IngestConfig, progress: &Progress) -> Result<Prepared, Error
         contract_version: plugin.contract_version,
         settings: config.settings.clone(),
     };
-    Ok(Prepared { source, detector, plugin })
+    Ok(Prepared { inputs, source, detector, plugin })
 }
 
 /// Starts the threads of the source and the detector; what they make comes out here.
@@ -311,11 +309,12 @@ fn guest_use(detector: &Detector) -> GuestUse {
     }
 }
 
-/// Writes what comes until the end of the file.
+/// Writes what comes until the end of the last file. Where that fails, the file of rejected rows
+/// keeps what came before.
 async fn write(
     transaction: &mut Transaction,
     mut classified: Receiver<Stage<Classified>>,
-    mut rejects_file: Option<&mut RejectsFile>,
+    mut rejects_file: Option<RejectsFile>,
     progress: &Progress,
 ) -> Result<End, Error> {
     let mut busy = Duration::ZERO;
@@ -330,7 +329,10 @@ async fn write(
                 busy += started.elapsed();
                 progress.rows(rows.batch.len() as u64);
             }
-            Message::End(end) => return Ok(End { times: Times { write: busy, ..end.times }, ..*end }),
+            Message::End(end) => {
+                rejects_file.map_or(Ok(()), RejectsFile::finish)?;
+                return Ok(End { times: Times { write: busy, ..end.times }, ..*end });
+            }
         }
     }
     Err(STAGE_DIED)

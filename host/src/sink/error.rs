@@ -67,6 +67,9 @@ pub enum SinkError {
         /// What the server says.
         source: ServerError,
     },
+    /// The server's answer is none that PostgreSQL gives.
+    #[error("the server's answer to {0} makes no sense; is it a PostgreSQL?")]
+    StrangeAnswer(&'static str),
     /// A migration in the database is not the one that this host has.
     #[error("migration {version} in the database is not the `{name}` that this host knows")]
     MigrationChanged {

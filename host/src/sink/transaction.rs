@@ -93,9 +93,9 @@ impl Transaction {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
-        let number = |i| row.and_then(|row| row.get(i)).and_then(|text: &str| text.parse::<i64>().ok());
-        let (last_id, run_id) = (number(0).unwrap_or_default(), number(2).unwrap_or_default());
-        let xact_id = row.and_then(|row| row.get(1)).unwrap_or_default().to_owned();
+        let field = |i| row.and_then(|row| row.get(i)).ok_or(SinkError::StrangeAnswer("BEGIN"));
+        let number = |i| field(i)?.parse::<i64>().map_err(|_| SinkError::StrangeAnswer("BEGIN"));
+        let (last_id, xact_id, run_id) = (number(0)?, field(1)?.to_owned(), number(2)?);
         let copy = |columns| format!("COPY {columns} FROM STDIN (FORMAT binary)");
         let (copy_transactions, copy_anomalies) = tokio::try_join!(
             async {

@@ -28,13 +28,20 @@ pub struct RejectsFile {
 }
 
 impl RejectsFile {
-    /// Creates it, or empties it.
+    /// Creates it, or empties it. It must not be one of the `inputs`.
     ///
     /// # Errors
     /// Where that cannot be done.
-    pub fn create(path: &Path, delimiter: u8) -> Result<RejectsFile, SourceError> {
-        let output = File::create(path)
-            .map_err(|source| SourceError::RejectsFile { file: path.to_owned(), source })?;
+    pub fn create(path: &Path, delimiter: u8, inputs: &[PathBuf]) -> Result<RejectsFile, SourceError> {
+        let fail = |source| SourceError::RejectsFile { file: path.to_owned(), source };
+        let is_input = |input: &PathBuf| match (input.canonicalize(), path.canonicalize()) {
+            (Ok(input), Ok(path)) => input == path,
+            _ => false,
+        };
+        if inputs.iter().any(is_input) {
+            return Err(fail(io::Error::other("it is one of the files to be read")));
+        }
+        let output = File::create(path).map_err(fail)?;
         Ok(RejectsFile { path: path.to_owned(), delimiter, output: BufWriter::new(output), header: None })
     }
 

@@ -16,18 +16,19 @@ const MIB: usize = 1 << 20;
 const ROWS: usize = 100;
 const BATCHES: u64 = 3;
 
-/// Plenty for an honest guest, and soon used up by the others.
+/// Plenty for an honest guest, and soon used up by the others. The deadline is for those whose
+/// crime is not that they take for ever: on a busy machine it must not come first.
 fn tight() -> Limits {
     Limits {
-        call_deadline: Duration::from_millis(100),
+        call_deadline: Duration::from_secs(60),
         memory_bytes: 32 * MIB,
         transfer_bytes: 4 * MIB,
         ..Limits::default()
     }
 }
 
-/// The flags of [`tight`].
-const TIGHT: [&str; 6] = ["--deadline", "100ms", "--memory-limit", "32MiB", "--transfer-limit", "4MiB"];
+/// The flags of [`tight`] but the deadline.
+const TIGHT: [&str; 4] = ["--memory-limit", "32MiB", "--transfer-limit", "4MiB"];
 
 /// A run of a plugin by the library.
 fn run(plugin: &Path, mode: Option<&str>, limits: &Limits) -> Result<Detector, DetectorError> {
@@ -66,12 +67,16 @@ fn kind(error: &DetectorError) -> String {
 /// no byte that a terminal would obey.
 fn attack(database: &Database, csv: &Path, plugin: &Path, mode: Option<&str>, expected: &str) {
     let name = mode.unwrap_or_else(|| plugin.file_name().unwrap().to_str().unwrap());
-    match run(plugin, mode, &tight()) {
+    let (deadline, deadline_flag) = match expected {
+        "Deadline" => (Duration::from_millis(100), "100ms"),
+        _ => (tight().call_deadline, "60s"),
+    };
+    match run(plugin, mode, &Limits { call_deadline: deadline, ..tight() }) {
         Ok(_) => panic!("{name} came through"),
         Err(error) => assert_eq!(kind(&error), expected, "{name}: {error:?}"),
     }
     let mut command = host_run(database, plugin.to_str().unwrap(), csv);
-    command.args(TIGHT).args(["--batch-rows", &ROWS.to_string()]);
+    command.args(TIGHT).args(["--deadline", deadline_flag, "--batch-rows", &ROWS.to_string()]);
     command.args(mode.map(|mode| format!("--set=mode={mode}")));
     let finished = finish(&mut command);
     assert_eq!((finished.code, finished.stdout.as_str()), (4, ""), "{name}: {}", finished.stderr);
@@ -185,7 +190,7 @@ fn nothing_of_the_system_is_to_be_had() {
         assert_eq!(reasons, [[reason]], "{mode}");
     }
     // An hour's sleep takes no time.
-    summary(host_run(&database, "hostile-wasi", &csv).args(["--set", "mode=sleep", "--deadline", "1s"]));
+    summary(host_run(&database, "hostile-wasi", &csv).args(["--set", "mode=sleep", "--deadline", "1m"]));
 }
 
 /// Clocks and random numbers are the same every time.
@@ -241,7 +246,7 @@ fn a_flood_in_the_log_is_cut_and_counted() {
         assert_eq!(finished.code, 0, "{}", finished.stderr);
         assert_eq!(finished.stderr.matches("spam").count(), 5 * 100, "{mode}");
         assert!(
-            finished.stdout.contains("99,995 lines of the plugin's log were dropped"),
+            finished.stdout.contains("19,995 lines of the plugin's log were dropped"),
             "{}",
             finished.stdout
         );
