@@ -29,7 +29,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     shell::run(cargo().args(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
     shell::run(
         cargo()
-            .args(["doc", "--workspace", "--no-deps", "--locked", "--quiet"])
+            .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--quiet"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
     say("all passed");

@@ -1,7 +1,7 @@
 //! The sandboxed detector: from a plugin's name to anomalies that can be trusted to be
 //! well-formed. Knows nothing of CSV or SQL.
 //!
-//! Every plugin is taken to be hostile. The way of a plugin: [`lookup`] finds the file, [`load`]
+//! Every plugin is taken to be hostile. The way of a plugin: [`mod@lookup`] finds the file, [`mod@load`]
 //! checks what the bytes are and which version of the contract they speak before anything of
 //! them runs, [`engine`] compiles, [`instance`] is the one gate through which every call passes
 //! (deadline, memory limit, traps explained), [`contract`] has one bindings module a released

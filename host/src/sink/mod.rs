@@ -1,7 +1,7 @@
 //! From classified batches to one committed PostgreSQL transaction. Knows nothing of CSV or
 //! WebAssembly.
 //!
-//! [`target`] decides which server, [`connect`] reaches it, [`migrations`] and [`schema`] see to
+//! [`target`] decides which server, [`mod@connect`] reaches it, [`migrations`] and [`schema`] see to
 //! it that the tables are there and fit, [`transaction`] is the run's one transaction, for which
 //! [`copy`] encodes rows and [`ledger`] records what was done. [`embedded`] is the server that
 //! is there when there is no other.

@@ -9,6 +9,8 @@
 //! it dies, so no server is left behind. `host db start` leaves the file `keep-running`, at which
 //! the guard leaves the server alone.
 
+mod programs;
+
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -19,8 +21,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::{Uid, User};
+use nix::unistd::Uid;
 
+use self::programs::{Programs, run, server_user};
 use super::error::EmbeddedError;
 use super::libpq::Parameters;
 use super::{ServerTarget, SinkError};
@@ -39,8 +42,6 @@ const GUARD_PATIENCE: Duration = Duration::from_secs(2);
 const LEFTOVERS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a start may take: recovery after a crash included.
 const START_SECONDS: &str = "60";
-/// Where Debian and its kin keep the programs of each major version.
-const PROGRAMS_FOLDER: &str = "/usr/lib/postgresql";
 
 /// The cluster of one folder.
 #[derive(Clone, Debug)]
@@ -358,101 +359,6 @@ impl Cluster {
         let digest = Sha256Digest::of(self.folder.as_os_str().as_encoded_bytes()).to_string();
         PathBuf::from("/tmp").join(format!("host-{}", &digest[..16]))
     }
-}
-
-/// PostgreSQL's programs.
-struct Programs {
-    folder: PathBuf,
-}
-
-impl Programs {
-    /// Those of the highest installed version, where the system keeps several (their servers are
-    /// not on the PATH then), else those on the PATH.
-    fn find() -> Result<Programs, EmbeddedError> {
-        let has_server =
-            |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file();
-        let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(PROGRAMS_FOLDER)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| {
-                let version = entry.file_name().to_str()?.parse().ok()?;
-                Some((version, entry.path().join("bin")))
-            })
-            .filter(|(_, folder)| has_server(folder))
-            .collect();
-        versions.sort();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let on_path = || std::env::split_paths(&path).find(has_server);
-        let folder = versions.pop().map(|(_, folder)| folder).or_else(on_path);
-        folder
-            .map(|folder| Programs { folder })
-            .ok_or(EmbeddedError::NotInstalled { folder: PROGRAMS_FOLDER })
-    }
-
-    /// A program of PostgreSQL's, run as a user that it accepts.
-    fn command(&self, program: &'static str) -> Result<Command, EmbeddedError> {
-        let mut command = Command::new(self.folder.join(program));
-        // Variables of the caller's are for clients, and must not lead the server elsewhere.
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
-        if let Some(user) = server_user()? {
-            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-        }
-        Ok(command)
-    }
-
-    fn check_version(&self, data_folder: &Path, data: &str) -> Result<(), EmbeddedError> {
-        let output = Command::new(self.folder.join("postgres"))
-            .arg("--version")
-            .output()
-            .map_err(at("run", &self.folder.join("postgres")))?;
-        // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
-        let text = String::from_utf8_lossy(&output.stdout);
-        let installed =
-            text.split_whitespace().nth(2).and_then(|version| version.split('.').next()).unwrap_or_default();
-        if installed == data {
-            return Ok(());
-        }
-        Err(EmbeddedError::Version {
-            folder: data_folder.to_owned(),
-            data: data.to_owned(),
-            installed: installed.to_owned(),
-        })
-    }
-}
-
-/// PostgreSQL refuses to run as root: then somebody else must do it.
-fn server_user() -> Result<Option<User>, EmbeddedError> {
-    if !Uid::effective().is_root() {
-        return Ok(None);
-    }
-    let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
-    user.map(Some).ok_or(EmbeddedError::NoUser)
-}
-
-/// Runs a program to its end. Its output goes to a file: a pipe would be inherited by the server
-/// that it starts, and never be closed.
-fn run(program: &'static str, command: &mut Command, input: Option<&str>) -> Result<(), EmbeddedError> {
-    let failed = |source| EmbeddedError::File { doing: "run", path: program.into(), source };
-    let mut output = tempfile::tempfile().map_err(failed)?;
-    let mut feed = tempfile::tempfile().map_err(failed)?;
-    io::Write::write_all(&mut feed, input.unwrap_or_default().as_bytes()).map_err(failed)?;
-    io::Seek::rewind(&mut feed).map_err(failed)?;
-    let status = command
-        .stdin(feed)
-        .stdout(output.try_clone().map_err(failed)?)
-        .stderr(output.try_clone().map_err(failed)?)
-        // ^C at the terminal is for us, not for a server that is being started.
-        .process_group(0)
-        .status()
-        .map_err(failed)?;
-    if status.success() {
-        return Ok(());
-    }
-    let mut text = String::new();
-    io::Seek::rewind(&mut output).map_err(failed)?;
-    io::Read::read_to_string(&mut output, &mut text).map_err(failed)?;
-    Err(EmbeddedError::Program { program, output: text })
 }
 
 /// The last error in a server's log, or else its last line.
