@@ -37,9 +37,7 @@ async fn run(arguments: RunArgs) -> Result<(), Failure> {
     progress.finish();
     let outcome = outcome?;
     if let Some(earlier) = outcome.committed.earlier_run {
-        diagnostic::note(&format!(
-            "a file with the same content was ingested before, by run {earlier}; its rows are in the table twice now"
-        ));
+        diagnostic::note(&format!("a file with the same content was ingested before, by run {earlier}"));
     }
     report::print(&report::summary(&outcome, config.format));
     Ok(())

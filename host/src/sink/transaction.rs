@@ -22,7 +22,7 @@ use super::{Classified, Connection, RunFacts, SinkError};
 /// Size of a message to the server.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// A segment ends when its anomalies and rejected rows come to this size.
-const SEGMENT_SIDE_BYTES: usize = 4 * 1024 * 1024;
+const SEGMENT_SIDE_BYTES: usize = 1024 * 1024;
 
 /// Everything before the first row, in one round trip. The lock keeps others from inserting
 /// transactions until we have committed, so that the ids after the highest one are ours; readers
