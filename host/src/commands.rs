@@ -114,7 +114,12 @@ fn db(command: &DbCommand) -> Result<(), Error> {
                 State::RunningOnDemand => "running, until nobody uses it",
                 State::KeptRunning => "running, until `host db stop`",
             };
-            report::print(&format!("{state}\n{}\n{}\n", cluster.folder().display(), cluster.url()));
+            report::print(&format!(
+                "{state}\n  folder  {}\n  socket  {}\n  url     {}\n",
+                cluster.folder().display(),
+                cluster.socket_folder().display(),
+                cluster.url(),
+            ));
         }
         DbCommand::Url => report::print(&format!("{}\n", cluster.url())),
         DbCommand::Programs => report::print(&format!("{}\n", Cluster::programs_folder()?.display())),

@@ -349,8 +349,10 @@ impl Cluster {
         self.folder.join("keep-running")
     }
 
-    /// In the cluster's folder, or, where that makes too long a path, in the temporary folder.
-    fn socket_folder(&self) -> PathBuf {
+    /// The folder with the socket: in the cluster's, or, where that makes too long a path, in the
+    /// temporary folder. Clients of libpq take it as host.
+    #[must_use]
+    pub fn socket_folder(&self) -> PathBuf {
         let beside = self.folder.join("socket");
         let longest = beside.join(format!(".s.PGSQL.{PORT}.lock"));
         if longest.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
