@@ -322,7 +322,7 @@ async fn write(
         match message? {
             Message::Rows(rows) => {
                 if let Some(file) = &mut rejects_file {
-                    file.write(&rows.rejected)?;
+                    file.write(transaction.run_id, &rows.rejected)?;
                 }
                 let started = Instant::now();
                 transaction.write(&rows).await?;

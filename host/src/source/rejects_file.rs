@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::{RejectedRow, SourceError};
 
-const COLUMNS: [&str; 6] = [
+const COLUMNS: [&str; 7] = [
+    "rejected_run",
     "rejected_file",
     "rejected_line",
     "rejected_byte_offset",
@@ -45,12 +46,12 @@ impl RejectsFile {
         Ok(RejectsFile { path: path.to_owned(), delimiter, output: BufWriter::new(output), header: None })
     }
 
-    /// Adds rows.
+    /// Adds rows that the run of this number rejected.
     ///
     /// # Errors
     /// Where it cannot be written, or the rows are of files with different headers.
-    pub fn write(&mut self, rows: &[RejectedRow]) -> Result<(), SourceError> {
-        rows.iter().try_for_each(|row| self.write_row(row)).map_err(|source| self.fail(source))
+    pub fn write(&mut self, run_id: i64, rows: &[RejectedRow]) -> Result<(), SourceError> {
+        rows.iter().try_for_each(|row| self.write_row(run_id, row)).map_err(|source| self.fail(source))
     }
 
     /// Sees to it that all is on disk.
@@ -64,7 +65,7 @@ impl RejectsFile {
             .map_err(|source| self.fail(source))
     }
 
-    fn write_row(&mut self, row: &RejectedRow) -> io::Result<()> {
+    fn write_row(&mut self, run_id: i64, row: &RejectedRow) -> io::Result<()> {
         match &self.header {
             None => {
                 if let Some(header) = &row.header {
@@ -83,6 +84,7 @@ impl RejectsFile {
         }
         let column = row.column.clone().unwrap_or_default();
         let fields = [
+            run_id.to_string(),
             row.file.to_string(),
             row.line.to_string(),
             row.byte_offset.to_string(),
@@ -94,7 +96,7 @@ impl RejectsFile {
     }
 
     /// Fields of ours, quoted where needed, and then bytes as they are.
-    fn write_record(&mut self, fields: &[String; 6], raw: &[u8]) -> io::Result<()> {
+    fn write_record(&mut self, fields: &[String; 7], raw: &[u8]) -> io::Result<()> {
         let delimiter = self.delimiter;
         let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
         writer.write_record(fields)?;
