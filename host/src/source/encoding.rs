@@ -35,6 +35,7 @@ impl Encoding {
                 encoded: vec![0; CHUNK_BYTES],
                 unread: 0..0,
                 at_end: false,
+                finished: false,
                 spare: Vec::new(),
             }),
         }
@@ -51,6 +52,8 @@ struct Decode<R> {
     encoded: Vec<u8>,
     unread: std::ops::Range<usize>,
     at_end: bool,
+    /// The decoder has given its last; it must not be asked again.
+    finished: bool,
     /// Decoded bytes for which the caller's buffer was too small.
     spare: Vec<u8>,
 }
@@ -64,6 +67,9 @@ impl<R: Read> Read for Decode<R> {
                 self.spare.drain(..count);
                 return Ok(count);
             }
+            if self.finished {
+                return Ok(0);
+            }
             if self.unread.is_empty() && !self.at_end {
                 let count = self.input.read(&mut self.encoded)?;
                 self.unread = 0..count;
@@ -76,6 +82,7 @@ impl<R: Read> Read for Decode<R> {
             let (result, read, written) =
                 self.decoder.decode_to_utf8_without_replacement(encoded, target, self.at_end);
             self.unread.start += read;
+            self.finished = self.at_end && result == DecoderResult::InputEmpty;
             if let DecoderResult::Malformed(..) = result {
                 let name = self.decoder.encoding().name();
                 return Err(io::Error::new(
@@ -87,13 +94,6 @@ impl<R: Read> Read for Decode<R> {
                 self.spare.extend_from_slice(&small[..written]);
             } else if written > 0 {
                 return Ok(written);
-            }
-            if self.at_end
-                && self.unread.is_empty()
-                && self.spare.is_empty()
-                && result == DecoderResult::InputEmpty
-            {
-                return Ok(0);
             }
         }
     }
@@ -128,6 +128,14 @@ mod tests {
             assert_eq!(decode("utf-16", &with_mark, piece).unwrap(), text);
         }
         assert!(Encoding::by_name("klingon").is_none());
+    }
+
+    /// The decoder keeps these back, as they could begin a byte order mark, until the end.
+    #[test]
+    fn what_comes_only_at_the_end_comes() {
+        for piece in [1, 2, 100] {
+            assert_eq!(decode("utf-16le", &[0xef, 0xbb], piece).unwrap(), "\u{bbef}");
+        }
     }
 
     #[test]
