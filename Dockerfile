@@ -15,5 +15,5 @@ COPY --from=build /src/target/release/host /usr/local/bin/host
 # Where the host looks for plugins by name: beside itself.
 COPY --from=build /src/target/release/plugins/threshold.wasm /src/target/release/plugins/zscore.wasm /usr/local/bin/plugins/
 USER ingest
-WORKDIR /work
+WORKDIR /srv
 ENTRYPOINT ["host"]

@@ -34,7 +34,7 @@ fn compose_describes_the_server_and_the_host() {
     assert_eq!(host["environment"]["PGHOST"], "postgres");
     assert_eq!(host["environment"]["PGPASSWORD"], postgres["environment"]["POSTGRES_PASSWORD"]);
     assert_eq!(host["environment"]["PGDATABASE"], postgres["environment"]["POSTGRES_DB"]);
-    assert_eq!(host["volumes"], list(&["./data:/work/data:ro"]));
+    assert_eq!(host["volumes"], list(&["./data:/srv/data:ro"]));
     // The very command of the README, and one that the program takes.
     let command: Vec<&str> =
         host["command"].as_sequence().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
