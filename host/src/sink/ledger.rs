@@ -159,8 +159,8 @@ pub async fn rejects(connection: &Connection, run_id: i64) -> Result<Option<Vec<
     const RUN: &str = "SELECT FROM ingest_runs WHERE run_id = $1";
     const REJECTS: &str =
         "SELECT file, line, byte_offset, column_name, reason, message, raw FROM rejected_rows r
-        LEFT JOIN ingest_files f ON f.run_id = r.run_id AND f.name = r.file
-        WHERE r.run_id = $1 ORDER BY f.position, r.line";
+        WHERE run_id = $1
+        ORDER BY (SELECT min(position) FROM ingest_files f WHERE f.run_id = r.run_id AND f.name = r.file), line";
     let fail = SinkError::statement("look up the rejected rows");
     if connection.client.query_opt(RUN, &[&run_id]).await.map_err(&fail)?.is_none() {
         return Ok(None);

@@ -272,6 +272,16 @@ fn several_files_are_one_run() {
     assert!(none.stderr.contains("there are no CSV files in"), "{}", none.stderr);
 }
 
+#[test]
+fn a_file_that_is_given_twice_has_its_rejects_listed_twice() {
+    let (database, files) = (Database::new(), Files::new());
+    let file = files.csv(&["1,7,NaN,2024-01-01 00:00:00"]);
+    succeed(host_run(&database, "threshold", &file).arg(&file).args(["--max-rejects", "2"]));
+    let listed =
+        succeed(host().args(["rejects", "1", "--format", "json", "--database-url", &database.url()]));
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+}
+
 /// The detector sees no difference between one file and its parts.
 #[test]
 fn a_file_cut_in_two_is_classified_as_one() {
