@@ -156,18 +156,15 @@ impl OpenFile {
         let input = open(&path, rules.encoding, read_bytes)?;
         let mut records = Records::new(input, rules.delimiter, MAX_RECORD_BYTES);
         let fail = |error| source_error(&path, &name, error);
+        let Some(first) = records.next().map_err(fail)? else {
+            return Err(SourceError::Empty { file: name.to_string() });
+        };
         let (header, columns) = if rules.has_header {
-            let Some(record) = records.next().map_err(fail)? else {
-                return Err(SourceError::Empty { file: name.to_string() });
-            };
-            let names = record.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+            let names = first.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
             let columns = Columns::by_name(&name, names, &rules.columns, attributes)?;
-            (Some(record.raw.into()), columns)
+            (Some(first.raw.into()), columns)
         } else {
-            let Some(record) = records.next().map_err(fail)? else {
-                return Err(SourceError::Empty { file: name.to_string() });
-            };
-            let columns = Columns::by_position(&name, record.len(), &rules.columns, attributes)?;
+            let columns = Columns::by_position(&name, first.len(), &rules.columns, attributes)?;
             // It is a row like any other.
             records.again();
             (None, columns)
