@@ -75,8 +75,7 @@ fn a_server_that_was_started_stays_until_it_is_stopped() {
 fn a_server_that_is_in_use_is_stopped_afterwards() {
     let folder = data_folder();
     succeed(&mut host_in(&folder, &["db", "start"]));
-    let pipe = folder.path().join("pipe");
-    succeed(Command::new("mkfifo").arg(&pipe));
+    let pipe = folder.pipe();
     let child = host_in(&folder, &["run", "--plugin", "threshold", pipe.to_str().unwrap()])
         .stdout(std::process::Stdio::null())
         .spawn()

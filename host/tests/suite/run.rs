@@ -4,6 +4,9 @@ use std::process::Stdio;
 
 use crate::support::{Database, Files, finish, host, host_run, sample, succeed, summary};
 
+/// How many runs have begun and not ended.
+const LOCKED: &str = "SELECT count(*) FROM pg_locks WHERE relation = 'transactions'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
+
 #[test]
 fn the_json_summary_is_what_the_database_holds() {
     let database = Database::new();
@@ -147,8 +150,7 @@ fn readers_see_nothing_of_a_run_before_its_commit() {
     let database = Database::new();
     succeed(host().args(["migrate", "--database-url", &database.url()]));
     let files = Files::new();
-    let pipe = files.path().join("pipe");
-    succeed(std::process::Command::new("mkfifo").arg(&pipe));
+    let pipe = files.pipe();
     let child = host_run(&database, "threshold", &pipe).stdout(Stdio::null()).spawn().unwrap();
     let mut file = std::fs::File::options().write(true).open(&pipe).unwrap();
     let mut write = |text: String| std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
@@ -156,9 +158,8 @@ fn readers_see_nothing_of_a_run_before_its_commit() {
     write((0..30_000).map(|i| format!("{i},7,900.00,2024-01-01 00:00:00\n")).collect());
     // The run has begun and the server has rows of it as soon as somebody holds the lock and has
     // used ids; wait for that, not for a time.
-    let lock = "SELECT count(*) FROM pg_locks WHERE relation = 'transactions'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
     let progress = "SELECT coalesce(sum(tuples_processed), 0)::bigint FROM pg_stat_progress_copy WHERE datname = current_database()";
-    while database.number(lock) == 0 || database.number(progress) == 0 {
+    while database.number(LOCKED) == 0 || database.number(progress) == 0 {
         std::thread::yield_now();
     }
     assert_eq!(database.counts(), (0, 0, 0));
@@ -172,8 +173,7 @@ fn an_interrupted_run_leaves_nothing() {
     let database = Database::new();
     succeed(host().args(["migrate", "--database-url", &database.url()]));
     let files = Files::new();
-    let pipe = files.path().join("pipe");
-    succeed(std::process::Command::new("mkfifo").arg(&pipe));
+    let pipe = files.pipe();
     let child = host_run(&database, "threshold", &pipe).stderr(Stdio::piped()).spawn().unwrap();
     let mut file = std::fs::File::options().write(true).open(&pipe).unwrap();
     std::io::Write::write_all(
@@ -181,8 +181,7 @@ fn an_interrupted_run_leaves_nothing() {
         b"transaction_id,user_id,amount,timestamp\n1,7,900.00,2024-01-01 00:00:00\n",
     )
     .unwrap();
-    let lock = "SELECT count(*) FROM pg_locks WHERE relation = 'transactions'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
-    while database.number(lock) == 0 {
+    while database.number(LOCKED) == 0 {
         std::thread::yield_now();
     }
     succeed(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]));

@@ -179,6 +179,14 @@ impl Files {
         path
     }
 
+    /// A named pipe: a file that a run waits for until it is opened for writing, and that ends when
+    /// the writer is dropped.
+    pub fn pipe(&self) -> PathBuf {
+        let path = self.path().join("pipe");
+        succeed(Command::new("mkfifo").arg(&path));
+        path
+    }
+
     /// A CSV file with the usual header and these lines.
     pub fn csv(&self, lines: &[&str]) -> PathBuf {
         let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
