@@ -1,90 +1,15 @@
-//! The command line, as clap types and nothing else.
+//! Arguments that say which files are read, how, and which plugin judges them within which bounds.
 
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::Args;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use crate::digest::Sha256Digest;
 use crate::source::timestamp::TimestampForm;
 use crate::source::{Encoding, RejectLimit};
-
-/// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
-#[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES)]
-pub struct Cli {
-    /// Show more of what happens; twice for even more
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    pub verbose: u8,
-
-    /// What to do
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-const EXIT_CODES: &str = "Exit codes: 0 committed, 1 internal error, 2 usage, 3 input, 4 plugin, 5 database, \
-     6 outcome unknown, 130 interrupted";
-
-/// What can be asked of the host.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Ingest files: classify their rows and write everything in one transaction
-    Run(RunArgs),
-    /// Do all that `run` does but the writing, and say what it would do; needs no database
-    Check(CheckArgs),
-    /// List what a run rejected
-    Rejects(RejectsArgs),
-    /// Create or update the tables; `run` does so by itself
-    Migrate(MigrateArgs),
-    /// Start, stop and look at the embedded server, the database where no other is named
-    #[command(subcommand)]
-    Db(DbCommand),
-}
-
-/// Arguments of `host run`.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub ingest: IngestArgs,
-
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-
-    /// Where to write rejected rows, besides the database: a CSV that can be mended and run again
-    #[arg(long, value_name = "FILE")]
-    pub rejects: Option<PathBuf>,
-
-    /// How the summary is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-/// Arguments of `host check`.
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub ingest: IngestArgs,
-}
-
-/// Arguments of `host rejects`.
-#[derive(Debug, Args)]
-pub struct RejectsArgs {
-    /// The run's number
-    pub run: i64,
-
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-
-    /// How they are printed: for people, or one JSON object a line
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
 
 /// What is read, and what judges it.
 #[derive(Debug, Args)]
@@ -245,59 +170,4 @@ fn stack_size(text: &str) -> Result<ByteSize, String> {
     } else {
         Err("it must be between 64KiB and 1MiB".into())
     }
-}
-
-/// Which database.
-#[derive(Debug, Args)]
-pub struct DatabaseArgs {
-    /// The server, as `postgres://user@host:port/database` [default: DATABASE_URL, else PGHOST and
-    /// the like, else the embedded server]
-    #[arg(long, value_name = "URL")]
-    pub database_url: Option<String>,
-}
-
-/// Arguments of `host migrate`.
-#[derive(Debug, Args)]
-pub struct MigrateArgs {
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-
-    /// Change nothing; list what has been applied
-    #[arg(long)]
-    pub status: bool,
-}
-
-/// What can be done with the embedded server.
-#[derive(Debug, Subcommand)]
-pub enum DbCommand {
-    /// Start it and keep it running until `host db stop`
-    Start,
-    /// Stop it
-    Stop,
-    /// Say where it is and whether it runs
-    Status,
-    /// Print its URL, for psql and other programs; it must be running for them
-    Url,
-    /// Print the folder of the PostgreSQL programs that are used
-    Programs,
-    /// Open psql on it, starting it where needed
-    Psql {
-        /// Passed on to psql
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<std::ffi::OsString>,
-    },
-    /// Wait until nobody uses it, then stop it (started by the host itself)
-    #[command(hide = true)]
-    Guard,
-}
-
-/// How the summary is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    #[default]
-    Human,
-    /// One JSON object on stdout
-    Json,
 }

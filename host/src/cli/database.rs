@@ -1,0 +1,48 @@
+//! Arguments that say which database, and what to do with it.
+
+use clap::{Args, Subcommand};
+
+/// Which database.
+#[derive(Debug, Args)]
+pub struct DatabaseArgs {
+    /// The server, as `postgres://user@host:port/database` [default: DATABASE_URL, else PGHOST and
+    /// the like, else the embedded server]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+}
+
+/// Arguments of `host migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    /// Change nothing; list what has been applied
+    #[arg(long)]
+    pub status: bool,
+}
+
+/// What can be done with the embedded server.
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Start it and keep it running until `host db stop`
+    Start,
+    /// Stop it
+    Stop,
+    /// Say where it is and whether it runs
+    Status,
+    /// Print its URL, for psql and other programs; it must be running for them
+    Url,
+    /// Print the folder of the PostgreSQL programs that are used
+    Programs,
+    /// Open psql on it, starting it where needed
+    Psql {
+        /// Passed on to psql
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+    /// Wait until nobody uses it, then stop it (started by the host itself)
+    #[command(hide = true)]
+    Guard,
+}
