@@ -1,9 +1,13 @@
 //! The columnar batch: the unit in which rows pass from the source through the detector to the
 //! sink. Bounded in rows and in bytes, so that memory does not grow with the file.
 
+use std::sync::Arc;
+
 /// Consecutive rows of the input, column by column; all columns have the same length.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Batch {
+    /// The file that all of its rows are from.
+    pub file: Arc<str>,
     /// Position in the run of the first row, from 0.
     pub first_row: u64,
     /// The file's own transaction ids.
@@ -47,8 +51,9 @@ pub struct Row {
 impl Batch {
     /// An empty batch with room for `rows` rows and the named attributes.
     #[must_use]
-    pub fn with_capacity(first_row: u64, rows: usize, attributes: &[String]) -> Batch {
+    pub fn with_capacity(file: Arc<str>, first_row: u64, rows: usize, attributes: &[String]) -> Batch {
         Batch {
+            file,
             first_row,
             transaction_ids: Vec::with_capacity(rows),
             user_ids: Vec::with_capacity(rows),

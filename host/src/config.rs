@@ -7,9 +7,11 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 use thiserror::Error;
 
-use crate::cli::{DatabaseArgs, Format, IngestArgs, InputArgs, RunArgs, SandboxArgs};
+use crate::cli::{
+    DatabaseArgs, Format, IdsArg, IngestArgs, InputArgs, OnConflictArg, RunArgs, SandboxArgs, VerifyArgs,
+};
 use crate::detector::{Demands, Limits};
-use crate::sink::{SinkError, Target};
+use crate::sink::{IdPolicy, OnConflict, Patience, Target, Terms};
 use crate::source::timestamp::TimestampRules;
 use crate::source::{ColumnMap, InputRules};
 use crate::text::printable;
@@ -32,6 +34,9 @@ pub enum ConfigError {
     /// `--no-header` without positions.
     #[error("without a header, the position of every column must be given")]
     NoHeader,
+    /// `--on-conflict` without `--ids keep`.
+    #[error("`--on-conflict` needs `--ids keep`: ids that the host allots are never taken")]
+    ConflictOfAssigned,
     /// A time that nothing can be done in.
     #[error("`{0}` must be longer than nothing")]
     Time(&'static str),
@@ -58,6 +63,7 @@ impl ConfigError {
 }
 
 /// What is read and what judges it, as it was asked for.
+#[derive(Clone)]
 pub struct IngestConfig {
     /// Files, folders and patterns, as they were given.
     pub files: Vec<PathBuf>,
@@ -79,6 +85,8 @@ pub struct RunConfig {
     pub ingest: IngestConfig,
     /// Where to write.
     pub target: Target,
+    /// What is asked of the transaction.
+    pub terms: Terms,
     /// Where to write rejected rows, besides the database.
     pub rejects_file: Option<PathBuf>,
     /// How to print the summary.
@@ -116,15 +124,66 @@ impl RunConfig {
     /// Validates what was given.
     ///
     /// # Errors
-    /// [`ConfigError`] or [`SinkError::Target`].
+    /// [`ConfigError`] or [`SinkError::Target`](crate::sink::SinkError::Target).
     pub fn new(arguments: RunArgs) -> Result<RunConfig, crate::error::Error> {
         Ok(RunConfig {
-            ingest: IngestConfig::new(arguments.ingest)?,
             target: target(&arguments.database)?,
+            terms: terms(&arguments)?,
+            ingest: IngestConfig::new(arguments.ingest)?,
             rejects_file: arguments.rejects,
             format: arguments.format,
         })
     }
+}
+
+/// A replay, as it was asked for.
+pub struct VerifyConfig {
+    /// The run.
+    pub run_id: i64,
+    /// Its files, as they were given.
+    pub files: Vec<PathBuf>,
+    /// The plugin, where it is not to be found by its name.
+    pub plugin: Option<PathBuf>,
+    /// Bounds of the sandbox.
+    pub limits: Limits,
+    /// What the plugin must be, besides the one of the run.
+    pub demands: Demands,
+    /// Where the run is.
+    pub target: Target,
+}
+
+impl VerifyConfig {
+    /// Validates what was given.
+    ///
+    /// # Errors
+    /// [`ConfigError`] or [`SinkError::Target`](crate::sink::SinkError::Target).
+    pub fn new(arguments: VerifyArgs) -> Result<VerifyConfig, crate::error::Error> {
+        Ok(VerifyConfig {
+            run_id: arguments.run,
+            target: target(&arguments.database)?,
+            limits: limits(&arguments.sandbox)?,
+            demands: Demands { strict: arguments.sandbox.strict, sha256: arguments.sandbox.plugin_sha256 },
+            plugin: arguments.plugin,
+            files: arguments.files,
+        })
+    }
+}
+
+/// What is asked of the transaction.
+fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
+    let ids = match (arguments.ids, arguments.on_conflict) {
+        (IdsArg::Assign, None) => IdPolicy::Assign,
+        (IdsArg::Assign, Some(_)) => return Err(ConfigError::ConflictOfAssigned),
+        (IdsArg::Keep, None | Some(OnConflictArg::Fail)) => IdPolicy::Keep(OnConflict::Fail),
+        (IdsArg::Keep, Some(OnConflictArg::Skip)) => IdPolicy::Keep(OnConflict::Skip),
+    };
+    let lock_timeout = arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?;
+    Ok(Terms { lock_timeout, ids, once: arguments.once })
+}
+
+/// A time in which something can be done.
+fn time(flag: &'static str, time: SignedDuration) -> Result<Duration, ConfigError> {
+    Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or(ConfigError::Time(flag))
 }
 
 /// How the files are to be read.
@@ -161,9 +220,6 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
 
 /// What is imposed on the plugin.
 fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
-    let time = |flag, time: SignedDuration| {
-        Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or(ConfigError::Time(flag))
-    };
     let size = |flag, size: ByteSize| usize::try_from(size.as_u64()).map_err(|_| ConfigError::Size(flag));
     let defaults = Limits::default();
     Ok(Limits {
@@ -184,9 +240,13 @@ fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
 /// The database that the arguments and the environment choose.
 ///
 /// # Errors
-/// [`SinkError::Target`].
-pub fn target(arguments: &DatabaseArgs) -> Result<Target, SinkError> {
-    Target::choose(arguments.database_url.as_deref(), &environment)
+/// [`ConfigError`] or [`SinkError::Target`](crate::sink::SinkError::Target).
+pub fn target(arguments: &DatabaseArgs) -> Result<Target, crate::error::Error> {
+    let patience = Patience {
+        connect: arguments.connect_timeout.map(|given| time("--connect-timeout", given)).transpose()?,
+        answer: time("--server-timeout", arguments.server_timeout)?,
+    };
+    Ok(Target::choose(arguments.database_url.as_deref(), patience, &environment)?)
 }
 
 /// A variable of the environment, if it is text.

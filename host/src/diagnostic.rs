@@ -80,7 +80,8 @@ fn help(error: &Error) -> Option<String> {
         Error::Source(error) => error.help(),
         Error::Detector(error) => error.help(),
         Error::Sink(error) => error.help(),
-        Error::Interrupted => None,
+        Error::Verify(error) => error.help(),
+        Error::Interrupted(_) => None,
         Error::Internal(_) => {
             Some("this is a mistake in the host; please report it with the lines above".into())
         }

@@ -5,6 +5,8 @@ use thiserror::Error;
 
 use crate::config::ConfigError;
 use crate::detector::DetectorError;
+use crate::interrupt::Interrupt;
+use crate::pipeline::VerifyError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
 
@@ -24,8 +26,10 @@ pub mod exit {
     pub const DATABASE: u8 = 5;
     /// Whether the run was committed is not known.
     pub const UNKNOWN: u8 = 6;
-    /// Interrupted by ^C; nothing was written.
+    /// Interrupted by ^C (SIGINT); nothing was written.
     pub const INTERRUPTED: u8 = 130;
+    /// Told to end (SIGTERM); nothing was written.
+    pub const TERMINATED: u8 = 143;
 }
 
 /// Why a command failed.
@@ -43,9 +47,12 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// ^C.
-    #[error("interrupted")]
-    Interrupted,
+    /// A replay that shows something else than what is stored.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// ^C or `kill`.
+    #[error("{}", match .0 { Interrupt::Interrupt => "interrupted", Interrupt::Terminate => "told to end (SIGTERM)" })]
+    Interrupted(Interrupt),
     /// A mistake of ours.
     #[error("internal error: {0}")]
     Internal(&'static str),
@@ -86,7 +93,10 @@ impl Failure {
             Error::Detector(_) => exit::PLUGIN,
             Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,
             Error::Sink(_) => exit::DATABASE,
-            Error::Interrupted => exit::INTERRUPTED,
+            Error::Verify(VerifyError::OtherFile { .. }) => exit::INPUT,
+            Error::Verify(_) => exit::DATABASE,
+            Error::Interrupted(Interrupt::Interrupt) => exit::INTERRUPTED,
+            Error::Interrupted(Interrupt::Terminate) => exit::TERMINATED,
             Error::Internal(_) => exit::INTERNAL,
         }
     }

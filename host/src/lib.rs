@@ -10,6 +10,8 @@ pub mod detector;
 pub mod diagnostic;
 pub mod digest;
 pub mod error;
+mod in_thread;
+pub mod interrupt;
 pub mod logging;
 pub mod pipeline;
 pub mod progress;

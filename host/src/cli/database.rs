@@ -1,6 +1,7 @@
 //! Arguments that say which database, and what to do with it.
 
 use clap::{Args, Subcommand};
+use jiff::SignedDuration;
 
 /// Which database.
 #[derive(Debug, Args)]
@@ -9,6 +10,15 @@ pub struct DatabaseArgs {
     /// the like, else the embedded server]
     #[arg(long, value_name = "URL")]
     pub database_url: Option<String>,
+
+    /// How long connecting and logging in may take [default: `connect_timeout`, else 10 s]
+    #[arg(long, value_name = "TIME")]
+    pub connect_timeout: Option<SignedDuration>,
+
+    /// How long the server may take for an answer; also how long it is asked what became of a
+    /// COMMIT during which the connection was lost
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub server_timeout: SignedDuration,
 }
 
 /// Arguments of `host migrate`.

@@ -72,7 +72,7 @@ pub struct InputArgs {
 
     /// How timestamps are written: a strptime pattern such as `%d/%m/%Y %H:%M`, or
     /// `epoch-seconds`, `epoch-millis` or `epoch-micros` [default: ISO 8601]
-    #[arg(long, value_name = "PATTERN", value_parser = timestamp_form)]
+    #[arg(long, value_name = "PATTERN")]
     pub timestamp_format: Option<TimestampForm>,
 
     /// Timestamps with an offset (and counts of seconds) are converted to the local time of this
@@ -92,17 +92,6 @@ fn delimiter(text: &str) -> Result<u8, String> {
 
 fn encoding(name: &str) -> Result<Encoding, String> {
     Encoding::by_name(name).ok_or_else(|| "no such encoding is known".into())
-}
-
-fn timestamp_form(text: &str) -> Result<TimestampForm, String> {
-    match text {
-        "iso" => Ok(TimestampForm::Iso),
-        "epoch-seconds" => Ok(TimestampForm::Epoch { unit_micros: 1_000_000 }),
-        "epoch-millis" => Ok(TimestampForm::Epoch { unit_micros: 1_000 }),
-        "epoch-micros" => Ok(TimestampForm::Epoch { unit_micros: 1 }),
-        _ if text.contains('%') => Ok(TimestampForm::Pattern(text.to_owned())),
-        _ => Err("give a pattern with `%`, or epoch-seconds, epoch-millis or epoch-micros".into()),
-    }
 }
 
 fn time_zone(name: &str) -> Result<TimeZone, String> {

@@ -7,6 +7,7 @@ mod ingest;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use ingest::{IngestArgs, InputArgs, SandboxArgs};
@@ -25,7 +26,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 committed, 1 internal error, 2 usage, 3 input, 4 plugin, 5 database, \
-     6 outcome unknown, 130 interrupted";
+     6 outcome unknown, 130 interrupted, 143 told to end";
 
 /// What can be asked of the host.
 #[derive(Debug, Subcommand)]
@@ -34,6 +35,10 @@ pub enum Command {
     Run(RunArgs),
     /// Do all that `run` does but the writing, and say what it would do; needs no database
     Check(CheckArgs),
+    /// List the runs that the ledger knows, or show one of them
+    Runs(RunsArgs),
+    /// Replay a committed run and compare what it gives with what is stored
+    Verify(VerifyArgs),
     /// List what a run rejected
     Rejects(RejectsArgs),
     /// Create or update the tables; `run` does so by itself
@@ -54,6 +59,22 @@ pub struct RunArgs {
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub database: DatabaseArgs,
 
+    /// How long to wait for others that write to the same tables [default: as long as it takes]
+    #[arg(long, value_name = "TIME")]
+    pub lock_timeout: Option<SignedDuration>,
+
+    /// Where `transaction_id` comes from
+    #[arg(long, value_enum, default_value_t)]
+    pub ids: IdsArg,
+
+    /// With `--ids keep`: what to do about a row whose id is there already [default: fail]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_conflict: Option<OnConflictArg>,
+
+    /// Write nothing where the same content was ingested before with the same plugin and settings
+    #[arg(long)]
+    pub once: bool,
+
     /// Where to write rejected rows, besides the database: a CSV that can be mended and run again
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
@@ -71,6 +92,48 @@ pub struct CheckArgs {
     pub ingest: IngestArgs,
 }
 
+/// Arguments of `host runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// The number of a run, to see all of it
+    pub run: Option<i64>,
+
+    /// How many runs are listed, the latest first
+    #[arg(long, value_name = "RUNS", default_value_t = 20)]
+    pub limit: u32,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    /// How they are printed: for people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `host verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The run's number
+    pub run: i64,
+
+    /// The files that it read, in the same order
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The plugin that it used: a path or a name [default: the name in the ledger]
+    #[arg(short, long, value_name = "PLUGIN")]
+    pub plugin: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub sandbox: SandboxArgs,
+}
+
 /// Arguments of `host rejects`.
 #[derive(Debug, Args)]
 pub struct RejectsArgs {
@@ -84,6 +147,25 @@ pub struct RejectsArgs {
     /// How they are printed: for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Where `transaction_id` comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum IdsArg {
+    /// The host allots it, in file order, after the highest one; the file's goes to `source_id`
+    #[default]
+    Assign,
+    /// The file's own
+    Keep,
+}
+
+/// What to do about a row whose id is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnConflictArg {
+    /// End the run; nothing is written
+    Fail,
+    /// Leave what is there, write the other rows, and keep account in `skipped_rows`
+    Skip,
 }
 
 /// How the summary is printed.

@@ -2,9 +2,13 @@
 
 mod database;
 
-use crate::cli::{CheckArgs, Cli, Command, DbCommand, RejectsArgs, RunArgs};
-use crate::config::{self, ConfigError, IngestConfig, RunConfig};
+use std::sync::Arc;
+
+use crate::cli::{CheckArgs, Cli, Command, DbCommand, RejectsArgs, RunArgs, RunsArgs, VerifyArgs};
+use crate::config::{self, ConfigError, IngestConfig, RunConfig, VerifyConfig};
 use crate::error::{DatabaseState, Error, Failure, exit};
+use crate::interrupt::Interrupts;
+use crate::pipeline::{Ended, VerifyError};
 use crate::progress::Progress;
 use crate::sink;
 use crate::source::{InputRules, RejectLimit};
@@ -19,6 +23,8 @@ pub async fn execute(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
         Command::Run(arguments) => run(arguments).await?,
         Command::Check(arguments) => return check(arguments).await.map_err(no_rows),
+        Command::Runs(arguments) => runs(&arguments).await.map_err(no_rows)?,
+        Command::Verify(arguments) => verify(arguments).await.map_err(no_rows)?,
         Command::Rejects(arguments) => rejects(&arguments).await.map_err(no_rows)?,
         Command::Migrate(arguments) => database::migrate(&arguments).await.map_err(no_rows)?,
         Command::Db(DbCommand::Psql { arguments }) => return database::psql(&arguments).map_err(no_rows),
@@ -29,15 +35,28 @@ pub async fn execute(cli: Cli) -> Result<u8, Failure> {
 
 async fn run(arguments: RunArgs) -> Result<(), Failure> {
     let config = RunConfig::new(arguments)?;
-    let progress = Progress::default();
-    let outcome = pipeline::run(&config, &progress, interrupted()).await;
+    let mut interrupts = catch_interrupts()?;
+    let progress = Arc::new(Progress::default());
+    let ended = pipeline::run(&config, &progress, &mut interrupts).await;
     progress.finish();
-    let outcome = outcome?;
-    if let Some(earlier) = outcome.committed.earlier_run {
-        diagnostic::note(&format!("a file with the same content was ingested before, by run {earlier}"));
+    match ended? {
+        Ended::Committed(outcome) => {
+            if let Some(earlier) = outcome.committed.earlier_run {
+                diagnostic::note(&format!(
+                    "a file with the same content was ingested before, by run {earlier}"
+                ));
+            }
+            report::print(&report::summary(&outcome, config.format));
+        }
+        Ended::AlreadyIngested(ingested) => {
+            report::print(&report::already_ingested(&ingested, config.format))
+        }
     }
-    report::print(&report::summary(&outcome, config.format));
     Ok(())
+}
+
+fn catch_interrupts() -> Result<Interrupts, Error> {
+    Interrupts::catch().map_err(|_| Error::Internal("the system does not let us catch signals"))
 }
 
 /// Returns the exit code that a run would have.
@@ -49,9 +68,10 @@ async fn check(arguments: CheckArgs) -> Result<u8, Error> {
         rules: InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..config.rules },
         ..config
     };
-    let progress = Progress::default();
+    let mut interrupts = catch_interrupts()?;
+    let progress = Arc::new(Progress::default());
     let list = |rejected: &[_]| rejected.iter().for_each(|row| report::print(&report::rejected(row)));
-    let checked = pipeline::check(&config, &progress, list, interrupted()).await;
+    let checked = pipeline::check(&config, &progress, list, &mut interrupts).await;
     progress.finish();
     let checked = checked?;
     let records = checked.files.iter().map(|file| file.rows_read).sum();
@@ -70,9 +90,32 @@ async fn rejects(arguments: &RejectsArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends at ^C. Where signals cannot be caught, ^C kills the process, and the server rolls back.
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+async fn runs(arguments: &RunsArgs) -> Result<(), Error> {
+    let mut connection = sink::connect(&config::target(&arguments.database)?).await?;
+    sink::migrate(&mut connection).await?;
+    let format = arguments.format;
+    let text = match arguments.run {
+        Some(number) => {
+            let run = sink::run(&connection, number).await?.ok_or(ConfigError::NoRun(number))?;
+            report::run(&run, format)
+        }
+        None => report::runs(&sink::runs(&connection, arguments.limit).await?, format),
+    };
+    connection.close().await;
+    report::print(&text);
+    Ok(())
+}
+
+async fn verify(arguments: VerifyArgs) -> Result<(), Error> {
+    let config = VerifyConfig::new(arguments)?;
+    let mut interrupts = catch_interrupts()?;
+    let progress = Arc::new(Progress::default());
+    let verified = pipeline::verify(&config, &progress, &mut interrupts).await;
+    progress.finish();
+    let verified = verified?;
+    report::print(&report::verified(&verified));
+    match verified.count {
+        0 => Ok(()),
+        count => Err(VerifyError::Differs { run_id: config.run_id, count }.into()),
     }
 }

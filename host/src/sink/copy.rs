@@ -8,7 +8,7 @@ use super::schema::IdType;
 use crate::source::RejectedRow;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
-const EPOCH_MICROS: i64 = 946_684_800_000_000;
+pub(super) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 const NUMERIC_POSITIVE: u16 = 0x0000;
 const NUMERIC_NEGATIVE: u16 = 0x4000;
 
@@ -40,13 +40,21 @@ impl CopyBuffer {
         self.bytes.len()
     }
 
-    /// Tuples since the last [`start`](Self::start).
+    /// Tuples since the stream began.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Begins a stream: signature, no flags, no extension.
-    pub fn start(&mut self) {
+    /// Whether there is nothing to take.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Begins a stream, unless one has begun: signature, no flags, no extension.
+    pub fn start_if_empty(&mut self) {
+        if !self.is_empty() {
+            return;
+        }
         self.rows = 0;
         self.bytes.put_slice(b"PGCOPY\n\xff\r\n\0");
         self.bytes.put_u32(0);
@@ -94,6 +102,17 @@ impl CopyBuffer {
         self.put_text(&row.reason());
         self.put_text(&row.message());
         self.put_bytes(&row.raw);
+    }
+
+    /// A tuple of [`SKIPPED_COLUMNS`].
+    pub fn put_skipped(&mut self, run_id: i64, file: &str, line: u64, transaction_id: i64, differs: bool) {
+        self.rows += 1;
+        self.bytes.put_i16(5);
+        self.put_i64(run_id);
+        self.put_text(file);
+        self.put_i64(line as i64);
+        self.put_i64(transaction_id);
+        self.put_bytes(&[u8::from(differs)]);
     }
 
     fn put_common(&mut self, fields: i16, row: TransactionRow) {
@@ -166,6 +185,9 @@ pub const ANOMALY_COLUMNS: &str =
 /// What [`CopyBuffer::put_rejected`] encodes.
 pub const REJECT_COLUMNS: &str =
     "rejected_rows (run_id, file, line, byte_offset, column_name, reason, message, raw)";
+
+/// What [`CopyBuffer::put_skipped`] encodes.
+pub const SKIPPED_COLUMNS: &str = "skipped_rows (run_id, file, line, transaction_id, differs)";
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,13 @@
 //! What can go wrong between us and the database, and what to do about it.
 
-use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
+use super::server_error::{ServerError, Trouble};
+use crate::source::RowPlace;
 use crate::text::printable;
 
 /// Why something could not be written or asked. `server` is a description without password.
@@ -49,7 +51,7 @@ pub enum SinkError {
         /// The server.
         server: String,
         /// How long was waited.
-        seconds: u64,
+        seconds: f64,
     },
     /// The server answered and refused.
     #[error("log in to {server}")]
@@ -60,12 +62,56 @@ pub enum SinkError {
         source: ServerError,
     },
     /// A statement failed.
-    #[error("{doing}")]
+    #[error("{doing}{}", .source.headline())]
     Statement {
         /// What was being done, such as "write the transactions".
         doing: &'static str,
         /// What the server says.
         source: ServerError,
+    },
+    /// An answer did not come in time.
+    #[error("{doing}: the server has not answered for {} s", patience.as_secs_f64())]
+    ServerSilent {
+        /// What was being done.
+        doing: &'static str,
+        /// How long was waited.
+        patience: Duration,
+    },
+    /// Others hold the lock.
+    #[error("lock `transactions`: others held it for more than {} s{}", waited.as_secs_f64(), held_by(holders))]
+    LockTimeout {
+        /// How long was waited.
+        waited: Duration,
+        /// Who, as far as the server tells.
+        holders: String,
+        /// What the server says.
+        source: ServerError,
+    },
+    /// A constraint or trigger of the operator's does not want a row.
+    #[error("{}", refused_row(place.as_ref(), *row, table))]
+    RowRefused {
+        /// The table.
+        table: &'static str,
+        /// The row's position in the run, from 0, where the server says which one it is.
+        row: Option<u64>,
+        /// Where that is.
+        place: Option<RowPlace>,
+        /// Triggers of the table that others have made; PostgreSQL does not name the one.
+        triggers: Vec<String>,
+        /// What the server says.
+        source: ServerError,
+    },
+    /// An id of the file is in the table already.
+    #[error("the id {transaction_id} in `{}` at line {line} is taken: {}", printable(file), taken_by(.by))]
+    IdTaken {
+        /// The id.
+        transaction_id: i64,
+        /// The file.
+        file: String,
+        /// The physical line, from 1.
+        line: u64,
+        /// By whom.
+        by: Taker,
     },
     /// The server's answer is none that PostgreSQL gives.
     #[error("the server's answer to {0} makes no sense; is it a PostgreSQL?")]
@@ -97,10 +143,12 @@ pub enum SinkError {
         problem: String,
     },
     /// There are no ids left.
-    #[error("the ids of `transactions` run out: after {last_id} there is no room for the rows of this file")]
+    #[error("the ids of `transactions` run out: after {last_id} there is no room for the rows of this file{}", counted(*rows))]
     IdsExhausted {
         /// The highest that the column can hold.
         last_id: i64,
+        /// The rows of the file, where they were counted before anything was written.
+        rows: Option<u64>,
     },
     /// The server counted other rows than we did.
     #[error("the server stored {stored} rows of `{table}` where {sent} were sent")]
@@ -113,12 +161,14 @@ pub enum SinkError {
         stored: u64,
     },
     /// Rows were read that were neither written nor rejected.
-    #[error("{read} rows were read, but {written} written and {rejected} rejected")]
+    #[error("{read} rows were read, but {written} written, {skipped} skipped and {rejected} rejected")]
     RowsLost {
         /// Rows read.
         read: u64,
         /// Rows written.
         written: u64,
+        /// Rows skipped.
+        skipped: u64,
         /// Rows rejected.
         rejected: u64,
     },
@@ -126,13 +176,19 @@ pub enum SinkError {
     #[error("the server rolled the transaction back instead of committing it")]
     NotCommitted,
     /// Nobody knows whether the run was committed.
-    #[error("the connection was lost during COMMIT")]
+    #[error("what became of the COMMIT could not be found out")]
     OutcomeUnknown {
         /// A query that tells: it returns a row exactly if the run was committed.
         query: String,
-        /// How the connection was lost.
-        source: ServerError,
+        /// Why not; none where we were told not to wait.
+        source: Option<Box<SinkError>>,
     },
+    /// The server has neither committed nor rolled back yet.
+    #[error("the server is still busy with the COMMIT")]
+    StillInProgress,
+    /// The thread that starts the embedded server died.
+    #[error("the thread that starts the embedded server ended without saying so")]
+    StartDied,
     /// The embedded server does not work.
     #[error("{doing} the embedded server")]
     Embedded {
@@ -185,61 +241,61 @@ pub enum EmbeddedError {
     NoUser,
 }
 
-/// An error of tokio-postgres, with all that the server said: its own text is only "db error".
-#[derive(Debug)]
-pub struct ServerError(pub tokio_postgres::Error);
+/// Who has an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taker {
+    /// An earlier row of the same run.
+    ThisRun,
+    /// A run that the ledger knows.
+    Run(i64),
+    /// Somebody.
+    Unknown,
+}
 
-impl ServerError {
-    /// The SQLSTATE, if the server answered at all.
-    #[must_use]
-    pub fn code(&self) -> Option<&SqlState> {
-        self.0.code()
+fn taken_by(by: &Taker) -> String {
+    match by {
+        Taker::ThisRun => "an earlier row of this run has it too".into(),
+        Taker::Run(run) => format!("run {run} wrote it"),
+        Taker::Unknown => "it is in `transactions`, and the ledger does not know from where".into(),
     }
 }
 
-impl fmt::Display for ServerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(said) = self.0.as_db_error() else {
-            // The cause says more than the outer text, which the chain would repeat.
-            return match std::error::Error::source(&self.0) {
-                Some(cause) => write!(f, "{}", printable(&chain(cause))),
-                None => write!(f, "{}", printable(&self.0.to_string())),
-            };
-        };
-        write!(f, "{}", printable(said.message()))?;
-        if let Some(detail) = said.detail() {
-            write!(f, " ({})", printable(detail))?;
-        }
-        if let Some(hint) = said.hint() {
-            write!(f, "; {}", printable(hint))?;
-        }
-        if let Some(context) = said.where_() {
-            write!(f, "; {}", printable(&context.replace('\n', "; ")))?;
-        }
-        write!(f, " [SQLSTATE {}]", said.code().code())
-    }
+fn held_by(holders: &str) -> String {
+    if holders.is_empty() { String::new() } else { format!(", last {holders}") }
 }
 
-impl std::error::Error for ServerError {}
+fn counted(rows: Option<u64>) -> String {
+    rows.map(|rows| format!(", which has {rows}")).unwrap_or_default()
+}
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
+fn refused_row(place: Option<&RowPlace>, row: Option<u64>, table: &str) -> String {
+    let of_table = format!("the database refuses a row of `{table}`");
+    match (place, row) {
+        (Some(RowPlace { file, line }), _) => format!("{of_table}: `{}` line {line}", printable(file)),
+        (None, Some(row)) => format!("{of_table}: row {} of the input", row + 1),
+        (None, None) => of_table,
     }
-    text
 }
 
 impl SinkError {
-    /// For `map_err`: the statement that failed.
-    pub(super) fn statement(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> SinkError {
-        move |error| SinkError::Statement { doing, source: ServerError(error) }
+    /// The SQLSTATE, where it is a statement that failed.
+    pub(super) fn code(&self) -> Option<&SqlState> {
+        match self {
+            SinkError::Statement { source, .. } => source.code(),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection is of no use any more.
+    #[must_use]
+    pub fn has_lost_connection(&self) -> bool {
+        match self {
+            SinkError::ServerSilent { .. } => true,
+            SinkError::Statement { source, .. } => {
+                matches!(source.trouble(), Trouble::ConnectionLost | Trouble::Ended | Trouble::IdleTooLong)
+            }
+            _ => false,
+        }
     }
 
     /// What the user can do, where there is something.
@@ -257,7 +313,13 @@ impl SinkError {
                 "check user, password and database name; a password can be given in the URL, PGPASSWORD or ~/.pgpass".into(),
             ),
             SinkError::Target { .. } => Some("a URL looks like `postgres://user@localhost:5432/database`".into()),
-            SinkError::Statement { source, .. } | SinkError::Migration { source, .. } => statement_help(source),
+            SinkError::Statement { source, .. } | SinkError::Migration { source, .. } | SinkError::LockTimeout { source, .. } => {
+                source.trouble().help().map(str::to_owned)
+            }
+            SinkError::RowRefused { triggers, .. } => Some(refusal_help(triggers)),
+            SinkError::ServerSilent { .. } => Some("is the network up? Where the server merely needs longer, raise --server-timeout".into()),
+            SinkError::IdTaken { by: Taker::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass --on-conflict skip".into()),
+            SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass --on-conflict skip; to have ids allotted, leave out --ids keep".into()),
             SinkError::TableDoesNotFit { .. } => Some(
                 "alter the table, or choose a database or schema without one of that name; the host creates its own".into(),
             ),
@@ -272,15 +334,10 @@ impl SinkError {
     }
 }
 
-fn statement_help(error: &ServerError) -> Option<String> {
-    let code = error.code()?;
-    if *code == SqlState::INSUFFICIENT_PRIVILEGE {
-        Some("the host needs to read and insert in its tables, to lock `transactions` (UPDATE or DELETE privilege), and, the first time, to create them".into())
-    } else if *code == SqlState::DISK_FULL {
-        Some("free space on the server, then run again".into())
-    } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
-        Some("this server does not take writes; is it a standby?".into())
-    } else {
-        None
+fn refusal_help(triggers: &[String]) -> String {
+    let help = "mend the row, or the constraint or trigger, then run again";
+    match triggers {
+        [] => help.into(),
+        triggers => format!("{help}; triggers on this table: {}", printable(&triggers.join(", "))),
     }
 }

@@ -1,9 +1,11 @@
 //! The tables, from the embedded SQL files of `migrations/`: each is applied once, in its own
 //! transaction, under a lock, and remembered with its checksum in `ingest_migrations`.
 
+use std::sync::Arc;
+
 use tokio_postgres::error::SqlState;
 
-use super::error::ServerError;
+use super::server_error::ServerError;
 use super::{Connection, SinkError};
 use crate::digest::Sha256Digest;
 
@@ -17,10 +19,11 @@ pub struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { version: 1, name: "tables", sql: include_str!("../../../migrations/0001_tables.sql") },
     Migration { version: 2, name: "ledger", sql: include_str!("../../../migrations/0002_ledger.sql") },
     Migration { version: 3, name: "rejects", sql: include_str!("../../../migrations/0003_rejects.sql") },
+    Migration { version: 4, name: "runs", sql: include_str!("../../../migrations/0004_runs.sql") },
 ];
 
 /// Any number will do as long as no other program uses it: the letters "ingest" and a zero.
@@ -54,14 +57,11 @@ pub struct Applied {
 /// Where the database cannot be asked, or has another migration under the same number.
 pub async fn status(connection: &Connection) -> Result<Vec<Applied>, SinkError> {
     const LIST: &str = "SELECT version, sha256, date_trunc('second', applied_at)::text FROM ingest_migrations ORDER BY version";
-    let rows = match connection.client.query(LIST, &[]).await {
-        Ok(rows) => rows,
+    let asked = connection.query("look up the applied migrations", LIST, &[]).await;
+    let rows = match asked {
         // Nothing was ever applied.
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Vec::new(),
-        Err(error) => {
-            let source = ServerError(error);
-            return Err(SinkError::Statement { doing: "look up the applied migrations", source });
-        }
+        asked => asked?,
     };
     MIGRATIONS
         .iter()
@@ -99,7 +99,7 @@ pub async fn migrate(connection: &mut Connection) -> Result<Vec<&'static Migrati
 /// Applies one migration unless another process was faster.
 async fn apply(connection: &mut Connection, migration: &'static Migration) -> Result<bool, SinkError> {
     let Migration { version, name, sql } = *migration;
-    let fail = |error| SinkError::Migration { version, name, source: ServerError(error) };
+    let fail = |error| SinkError::Migration { version, name, source: ServerError(Arc::new(error)) };
     let transaction = connection.client.transaction().await.map_err(fail)?;
     transaction.query("SELECT pg_advisory_xact_lock($1)", &[&LOCK_KEY]).await.map_err(fail)?;
     transaction.batch_execute(CREATE_BOOK).await.map_err(fail)?;

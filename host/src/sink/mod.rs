@@ -2,29 +2,43 @@
 //! WebAssembly.
 //!
 //! [`target`] decides which server, [`mod@connect`] reaches it, [`migrations`] and [`schema`] see to
-//! it that the tables are there and fit, [`transaction`] is the run's one transaction, for which
-//! [`copy`] encodes rows and [`ledger`] records what was done. [`embedded`] is the server that
-//! is there when there is no other.
+//! it that the tables are there and fit. [`transaction`] is the run's one transaction: [`lock`]
+//! begins it, [`writer`] fills it with rows that [`copy`] encodes and whose ids [`keep`] compares,
+//! [`ledger`] records what was done, [`outcome`] finds out what became of it where the connection
+//! is lost. [`runs`], [`stored`] and [`snapshot`] read back what earlier runs have written. [`embedded`] is the
+//! server that is there when there is no other.
 
 mod connect;
 mod copy;
 pub mod embedded;
 mod error;
+mod keep;
 mod ledger;
 mod libpq;
+mod lock;
 mod migrations;
+mod outcome;
+mod runs;
 mod schema;
+mod server_error;
+mod snapshot;
+mod stored;
 mod target;
 mod tls;
 mod transaction;
+mod writer;
 
 pub use connect::{Connection, connect};
-pub use error::{EmbeddedError, SinkError};
-pub use ledger::{PluginFacts, RejectRecord, RunFacts, rejects};
+pub use error::{EmbeddedError, SinkError, Taker};
+pub use ledger::{PluginFacts, RejectRecord, RunFacts, RunKey, rejects};
 pub use migrations::{Applied, Migration, migrate, status};
+pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunRecord, run, runs};
 pub use schema::{IdType, check as check_schema};
-pub use target::{ServerTarget, Target};
-pub use transaction::{Committed, Recorded, Transaction};
+pub use server_error::{ServerError, Trouble};
+pub use snapshot::Snapshot;
+pub use stored::{StoredAnomaly, StoredRow};
+pub use target::{Patience, ServerTarget, Target};
+pub use transaction::{Committed, Completed, Ingested, Recorded, Terms, Transaction};
 
 use crate::batch::Batch;
 use crate::detector::Anomaly;
@@ -39,4 +53,22 @@ pub struct Classified {
     pub rejected: Vec<RejectedRow>,
     /// The anomalies among them, verified: strictly increasing, in range, printable.
     pub anomalies: Vec<Anomaly>,
+}
+
+/// Where `transaction_id` comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdPolicy {
+    /// The host allots it, after the highest one; the file's goes to `source_id`.
+    Assign,
+    /// The file's own.
+    Keep(OnConflict),
+}
+
+/// What to do about a row whose id is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// End the run.
+    Fail,
+    /// Leave the row out.
+    Skip,
 }

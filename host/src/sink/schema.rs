@@ -1,6 +1,8 @@
 //! Do the tables fit? They may have been made by hand. Binary COPY would store nonsense in a
 //! column of another type, so every column that is written is looked at before every run.
 
+use std::ops::RangeInclusive;
+
 use tokio_postgres::Row;
 
 use super::{Connection, SinkError};
@@ -42,13 +44,19 @@ pub enum IdType {
 }
 
 impl IdType {
+    /// The ids that it can hold.
+    #[must_use]
+    pub fn range(self) -> RangeInclusive<i64> {
+        match self {
+            IdType::Int => i32::MIN.into()..=i32::MAX.into(),
+            IdType::BigInt => i64::MIN..=i64::MAX,
+        }
+    }
+
     /// The highest id.
     #[must_use]
     pub fn max(self) -> i64 {
-        match self {
-            IdType::Int => i32::MAX.into(),
-            IdType::BigInt => i64::MAX,
-        }
+        *self.range().end()
     }
 }
 
@@ -57,11 +65,7 @@ impl IdType {
 /// # Errors
 /// [`SinkError::TableDoesNotFit`] with the first column that does not.
 pub async fn check(connection: &Connection) -> Result<IdType, SinkError> {
-    let rows = connection
-        .client
-        .query(QUERY, &[])
-        .await
-        .map_err(SinkError::statement("look at the tables' columns"))?;
+    let rows = connection.query("look at the tables' columns", QUERY, &[]).await?;
     for table in ["transactions", "anomalies"] {
         if !rows.iter().any(|row| row.get::<_, &str>(0) == table) {
             let problem = "it is not there, although the migrations have been applied".into();
@@ -91,6 +95,24 @@ pub async fn check(connection: &Connection) -> Result<IdType, SinkError> {
             ),
         }),
     }
+}
+
+/// A trigger that somebody has made.
+pub(super) struct Trigger {
+    pub table: String,
+    pub name: String,
+}
+
+/// The triggers of both tables that are not PostgreSQL's own. It does not say which one it was
+/// that refused a row.
+pub(super) async fn triggers(connection: &Connection) -> Result<Vec<Trigger>, SinkError> {
+    const TRIGGERS: &str = "
+        SELECT tgrelid::regclass::text, tgname::text FROM pg_trigger
+        WHERE tgrelid IN (to_regclass('transactions'), to_regclass('anomalies'))
+          AND NOT tgisinternal AND tgenabled IN ('O', 'A')
+        ORDER BY tgname";
+    let rows = connection.query("look at the tables' triggers", TRIGGERS, &[]).await?;
+    Ok(rows.iter().map(|row| Trigger { table: row.get(0), name: row.get(1) }).collect())
 }
 
 fn id_type(rows: &[Row]) -> Result<IdType, SinkError> {

@@ -1,14 +1,27 @@
 //! Which database: what was given on the command line, else `DATABASE_URL`, else libpq's own
-//! variables, else the embedded server.
+//! variables, else the embedded server. And how patient to be with it.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::libpq::{self, Parameters};
 use super::tls::Tls;
 use super::{SinkError, embedded};
 
-/// A database to write to.
-pub enum Target {
-    /// A server that somebody runs.
-    Server(Box<ServerTarget>),
+/// A database to write to. Can be connected to again and again.
+#[derive(Clone)]
+pub struct Target {
+    pub(super) server: Server,
+    pub(super) patience: Patience,
+    /// What this program calls itself at the server, unless the URL has a name for it.
+    pub(super) label: Option<String>,
+}
+
+/// Whose server.
+#[derive(Clone)]
+pub(super) enum Server {
+    /// One that somebody runs.
+    Given(Arc<ServerTarget>),
     /// The host's own.
     Embedded(embedded::Cluster),
 }
@@ -21,6 +34,15 @@ pub struct ServerTarget {
     pub description: String,
 }
 
+/// How long to wait for the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For a connection; none leaves it to the connection's parameters.
+    pub connect: Option<Duration>,
+    /// For an answer.
+    pub answer: Duration,
+}
+
 impl Target {
     /// Chooses, from the flag's value and the environment.
     ///
@@ -28,6 +50,7 @@ impl Target {
     /// [`SinkError::Target`] where what was given makes no sense.
     pub fn choose(
         database_url: Option<&str>,
+        patience: Patience,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Target, SinkError> {
         let variable = environment("DATABASE_URL").filter(|url| !url.is_empty());
@@ -38,13 +61,23 @@ impl Target {
         };
         let (origin, parameters) = match given {
             Some((origin, url)) => {
-                (origin, Parameters::parse(&url).map_err(|problem| wrong(origin, problem))?)
+                (origin, Some(Parameters::parse(&url).map_err(|problem| wrong(origin, problem))?))
             }
-            None if libpq::names_a_server(environment) => ("the environment", Parameters::default()),
-            None => return Ok(Target::Embedded(embedded::Cluster::of_user(environment))),
+            None => ("the environment", libpq::names_a_server(environment).then(Parameters::default)),
         };
-        let server = parameters.complete(environment).map_err(|problem| wrong(origin, problem))?;
-        Ok(Target::Server(Box::new(server)))
+        let server = match parameters {
+            Some(parameters) => Server::Given(Arc::new(
+                parameters.complete(environment).map_err(|problem| wrong(origin, problem))?,
+            )),
+            None => Server::Embedded(embedded::Cluster::of_user(environment)),
+        };
+        Ok(Target { server, patience, label: None })
+    }
+
+    /// With a name by which others can see at the server what this connection is for.
+    #[must_use]
+    pub fn labelled(self, label: &str) -> Target {
+        Target { label: Some(label.to_owned()), ..self }
     }
 }
 

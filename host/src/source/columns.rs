@@ -22,6 +22,12 @@ pub enum Field {
 const FIELDS: [Field; 4] = [Field::TransactionId, Field::UserId, Field::Amount, Field::Timestamp];
 
 impl Field {
+    /// Its own name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.names()[0]
+    }
+
     /// Names under which it is known; the first is its own.
     fn names(self) -> &'static [&'static str] {
         match self {

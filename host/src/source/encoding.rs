@@ -24,6 +24,15 @@ impl Encoding {
         Some(if encoding == encoding_rs::UTF_8 { Encoding::Utf8 } else { Encoding::Other(encoding) })
     }
 
+    /// Its name, which [`by_name`](Self::by_name) knows.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Utf8 => "utf-8",
+            Encoding::Other(encoding) => encoding.name(),
+        }
+    }
+
     /// Makes UTF-8 of what `input` gives.
     pub(super) fn decode<R: Read + Send + 'static>(self, input: R) -> Box<dyn Read + Send> {
         match self {

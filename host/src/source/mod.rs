@@ -3,13 +3,15 @@
 //! [`open`](open::open) finds out what the bytes are and undoes compression and encoding,
 //! [`records`] splits them into fields, [`columns`] finds the columns, [`value`] and
 //! [`timestamp`] turn one cell into one exact value, [`reject`] keeps what could not be typed, and
-//! [`Source`] puts it together, file after file.
+//! [`Source`] puts it together, file after file. [`place`] looks at files before or after a run.
 
 mod columns;
 mod encoding;
 mod error;
 mod open;
+mod place;
 mod reader;
+mod reading;
 mod records;
 mod reject;
 pub mod rejects_file;
@@ -20,7 +22,9 @@ pub use columns::{ColumnMap, Field};
 pub use encoding::Encoding;
 pub use error::SourceError;
 pub use open::{FileList, expand};
+pub use place::{RowPlace, count_rows, hash_files, place_of_row};
 pub use reader::{FileFacts, Parsed, Source};
+pub use reading::Reading;
 pub use reject::{RejectLimit, RejectedRow, RowProblem, Tally};
 
 use timestamp::TimestampRules;

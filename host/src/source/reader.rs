@@ -1,6 +1,7 @@
 //! The source itself: files in, batches of typed rows out, and with them the records that are no
 //! rows.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -24,12 +25,17 @@ pub struct Source {
     waiting: std::vec::IntoIter<PathBuf>,
     current: Option<OpenFile>,
     rules: InputRules,
+    /// Transaction ids that are taken, where not all are.
+    ids: Option<IdDemand>,
     attributes: Vec<String>,
     read_bytes: Arc<AtomicU64>,
     rows: u64,
     finished: Vec<FileFacts>,
     tally: Tally,
 }
+
+/// Ids that are taken, and how that is said to people.
+type IdDemand = (RangeInclusive<i64>, &'static str);
 
 /// The rows and the rejected records of a stretch of a file.
 #[derive(Debug, Default)]
@@ -71,6 +77,7 @@ impl Source {
             waiting: list.files.into_iter(),
             current: None,
             rules,
+            ids: None,
             attributes: attributes.to_vec(),
             read_bytes,
             rows: 0,
@@ -81,15 +88,21 @@ impl Source {
         Ok(source)
     }
 
+    /// Rejects rows whose transaction id is not one of these; `expected` says so to people.
+    pub fn demand_ids(&mut self, range: RangeInclusive<i64>, expected: &'static str) {
+        self.ids = Some((range, expected));
+    }
+
     /// The next rows; none after the last file.
     ///
     /// # Errors
     /// Where a file cannot be read on, or more records are rejected than may be.
     pub fn next_part(&mut self) -> Result<Option<Parsed>, SourceError> {
         while let Some(file) = &mut self.current {
-            let batch = Batch::with_capacity(self.rows, self.rules.batch_rows, &self.attributes);
+            let batch =
+                Batch::with_capacity(file.name.clone(), self.rows, self.rules.batch_rows, &self.attributes);
             let mut parsed = Parsed { batch, rejected: Vec::new() };
-            let at_end = file.fill(&mut parsed, &self.rules)?;
+            let at_end = file.fill(&mut parsed, &self.rules, self.ids.as_ref())?;
             let so_far = file.records_read + self.finished.iter().map(|facts| facts.rows_read).sum::<u64>();
             self.rows += parsed.batch.len() as u64;
             for rejected in &parsed.rejected {
@@ -173,7 +186,12 @@ impl OpenFile {
     }
 
     /// Adds records until the batch is full; true at the end of the file.
-    fn fill(&mut self, parsed: &mut Parsed, rules: &InputRules) -> Result<bool, SourceError> {
+    fn fill(
+        &mut self,
+        parsed: &mut Parsed,
+        rules: &InputRules,
+        ids: Option<&IdDemand>,
+    ) -> Result<bool, SourceError> {
         let OpenFile { path, name, header, records, columns, records_read, rejected } = self;
         let mut text_bytes = 0;
         let stop_at_first = rules.max_rejects == super::RejectLimit::Count(0);
@@ -184,7 +202,7 @@ impl OpenFile {
                 Err(error) => return Err(source_error(path, name, error)),
             };
             *records_read += 1;
-            match type_record(&record, columns, rules) {
+            match type_record(&record, columns, rules, ids) {
                 Ok(row) => {
                     for (attribute, &field) in parsed.batch.attributes.iter_mut().zip(&columns.attributes) {
                         // `type_record` has checked that it is text.
@@ -239,6 +257,7 @@ fn type_record(
     record: &Record<'_>,
     columns: &Columns,
     rules: &InputRules,
+    ids: Option<&IdDemand>,
 ) -> Result<Row, (Option<usize>, RowProblem)> {
     if record.len() != columns.names.len() {
         let (expected, found) = (columns.names.len(), record.len());
@@ -255,6 +274,10 @@ fn type_record(
     }
     Ok(Row {
         transaction_id: value::transaction_id(record.field(transaction_id))
+            .and_then(|id| match ids {
+                Some((range, expected)) if !range.contains(&id) => Err(Problem::OutOfRange(expected)),
+                _ => Ok(id),
+            })
             .map_err(|problem| wrong(transaction_id, Kind::TransactionId, problem))?,
         user_id: value::user_id(record.field(user_id))
             .map_err(|problem| wrong(user_id, Kind::UserId, problem))?,

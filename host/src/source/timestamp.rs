@@ -2,6 +2,9 @@
 //! by jiff. The column has no time zone, so an offset is an error unless the rules say to which
 //! zone's local time it is to be converted.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
@@ -35,6 +38,37 @@ pub enum TimestampForm {
         /// 1,000,000 for seconds.
         unit_micros: i64,
     },
+}
+
+/// Forms that have a name, with their names.
+const NAMED_FORMS: [(&str, TimestampForm); 4] = [
+    ("iso", TimestampForm::Iso),
+    ("epoch-seconds", TimestampForm::Epoch { unit_micros: 1_000_000 }),
+    ("epoch-millis", TimestampForm::Epoch { unit_micros: 1_000 }),
+    ("epoch-micros", TimestampForm::Epoch { unit_micros: 1 }),
+];
+
+impl FromStr for TimestampForm {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<TimestampForm, Self::Err> {
+        match NAMED_FORMS.into_iter().find(|(name, _)| *name == text) {
+            Some((_, form)) => Ok(form),
+            None if text.contains('%') => Ok(TimestampForm::Pattern(text.to_owned())),
+            None => Err("give a pattern with `%`, or epoch-seconds, epoch-millis or epoch-micros"),
+        }
+    }
+}
+
+impl fmt::Display for TimestampForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, NAMED_FORMS.iter().find(|(_, form)| form == self)) {
+            (_, Some((name, _))) => f.write_str(name),
+            (TimestampForm::Pattern(pattern), None) => f.write_str(pattern),
+            (TimestampForm::Epoch { unit_micros }, None) => write!(f, "epoch in {unit_micros} µs"),
+            (TimestampForm::Iso, None) => f.write_str("iso"),
+        }
+    }
 }
 
 impl TimestampRules {

@@ -86,7 +86,7 @@ fn a_server_that_is_in_use_is_stopped_afterwards() {
         b"transaction_id,user_id,amount,timestamp\n1,7,1.00,2024-01-01 00:00:00\n",
     )
     .unwrap();
-    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'host'";
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'host run %'";
     while succeed(&mut host_in(&folder, &["db", "psql", "-XAtc", sessions])) != "1\n" {
         std::thread::yield_now();
     }

@@ -1,7 +1,7 @@
 //! Every error as its reader sees it, with its exit code; and nothing of the run in the database.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::{Database, Files, execute, finish, host, host_run, sample, server_url};
 
@@ -175,25 +175,6 @@ fn a_role_that_may_not_write_is_told_so() {
     insta::assert_snapshot!(message);
 }
 
-/// A trigger that refuses the last row, and a constraint that is only checked at COMMIT.
-#[test]
-fn what_the_server_refuses_is_rolled_back() {
-    let refuse_row = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF NEW.source_id = 1800 THEN RAISE EXCEPTION 'row 1800 is not welcome'; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER refuse BEFORE INSERT ON transactions FOR EACH ROW EXECUTE FUNCTION refuse()";
-    let refuse_commit = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            RAISE EXCEPTION 'not today'; END $$;
-        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON ingest_runs DEFERRABLE INITIALLY DEFERRED
-            FOR EACH ROW EXECUTE FUNCTION refuse()";
-    for (name, spoil) in [("row", refuse_row), ("commit", refuse_commit)] {
-        let (database, files) = (Database::new(), Files::new());
-        assert_eq!(finish(host().args(["migrate", "--database-url", &database.url()])).code, 0);
-        database.execute(spoil);
-        let message = failure(&database, &files, 5, &mut host_run(&database, "threshold", &sample()));
-        insta::assert_snapshot!(format!("server_refuses_{name}"), message);
-    }
-}
-
 #[test]
 fn ids_that_run_out_are_told() {
     let (database, files) = (Database::new(), Files::new());
@@ -203,6 +184,11 @@ fn ids_that_run_out_are_told() {
     let refused = finish(&mut host_run(&database, "threshold", &sample()));
     assert_eq!((refused.code, database.counts()), (5, (1, 0, 0)));
     insta::assert_snapshot!(files.anonymous(&refused.stderr));
+    // The rows of a pipe cannot be counted before.
+    let mut run = host_run(&database, "threshold", Path::new("-"));
+    let refused = finish(run.stdin(std::fs::File::open(sample()).map(Stdio::from).unwrap()));
+    assert_eq!((refused.code, database.counts()), (5, (1, 0, 0)));
+    insta::assert_snapshot!("ids_run_out_on_the_way", files.anonymous(&refused.stderr));
     database.execute(&format!("UPDATE transactions SET transaction_id = {last} - 1"));
     assert_eq!(finish(&mut host_run(&database, "threshold", &sample())).code, 0);
     assert_eq!(database.number("SELECT max(transaction_id) FROM transactions"), i64::from(i32::MAX));

@@ -1,7 +1,7 @@
 //! What the tests stand on: a database of their own, the program, files.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
@@ -15,11 +15,23 @@ pub struct Database {
 
 impl Database {
     pub fn new() -> Database {
+        Database::on(server_url())
+    }
+
+    /// On another server, whose superuser's URL this is.
+    pub fn on(server: String) -> Database {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{}_{count}", std::process::id());
-        let database = Database { name, server: server_url() };
+        let database = Database { name, server };
         execute(&database.server, &format!("CREATE DATABASE {}", database.name));
+        database
+    }
+
+    /// A database of this test's own, with the host's tables.
+    pub fn migrated() -> Database {
+        let database = Database::new();
+        succeed(host().args(["migrate", "--database-url", &database.url()]));
         database
     }
 
@@ -47,6 +59,13 @@ impl Database {
     /// All rows as text; NULL is `null`.
     pub fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         rows(&self.url(), sql)
+    }
+
+    /// Waits until a query gives this number.
+    pub fn wait_for(&self, sql: &str, number: i64) {
+        while self.number(sql) != number {
+            std::thread::yield_now();
+        }
     }
 
     /// Rows of both tables and of the ledger; none of a table that is not there.
@@ -134,14 +153,24 @@ pub struct Finished {
     pub stderr: String,
 }
 
+impl Finished {
+    pub fn of(Output { status, stdout, stderr }: Output) -> Finished {
+        Finished {
+            code: status.code().unwrap_or(KILLED),
+            stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
+            stderr: String::from_utf8(stderr).expect("stderr is UTF-8"),
+        }
+    }
+}
+
+/// In place of the exit code of a program that a signal ended.
+pub const KILLED: i32 = -1;
+
 /// Runs a program to its end.
 pub fn finish(command: &mut Command) -> Finished {
-    let Output { status, stdout, stderr } = command.output().expect("the program starts");
-    Finished {
-        code: status.code().expect("the program ends by itself"),
-        stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
-        stderr: String::from_utf8(stderr).expect("stderr is UTF-8"),
-    }
+    let finished = Finished::of(command.output().expect("the program starts"));
+    assert_ne!(finished.code, KILLED, "{finished:?}");
+    finished
 }
 
 /// Runs a program that must succeed; returns what it printed on stdout.
@@ -149,6 +178,36 @@ pub fn succeed(command: &mut Command) -> String {
     let finished = finish(command);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     finished.stdout
+}
+
+/// A program that runs while the test goes on.
+pub struct Running(Child);
+
+/// Starts a program whose output is read when it has ended.
+pub fn start(command: &mut Command) -> Running {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running(command.spawn().expect("the program starts"))
+}
+
+impl Running {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.0.try_wait().expect("the program can be asked").is_some()
+    }
+
+    /// Sends a signal, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        succeed(Command::new("kill").args(["-s", name, &self.0.id().to_string()]));
+    }
+
+    /// Waits for the end.
+    pub fn finish(self) -> Finished {
+        Finished::of(self.0.wait_with_output().expect("the program can be waited for"))
+    }
 }
 
 /// The JSON summary of a run that must succeed.
@@ -185,6 +244,16 @@ impl Files {
         let path = self.path().join("pipe");
         succeed(Command::new("mkfifo").arg(&path));
         path
+    }
+
+    /// A file of so many rows, of which every hundredth is above 500.
+    pub fn many_rows(&self, name: &str, ids: std::ops::Range<i64>) -> PathBuf {
+        let mut text = String::from("transaction_id,user_id,amount,timestamp\n");
+        for id in ids {
+            let amount = if id % 100 == 0 { "900.00" } else { "1.00" };
+            text.push_str(&format!("{id},7,{amount},2024-01-01 00:00:00\n"));
+        }
+        self.write(name, text)
     }
 
     /// A CSV file with the usual header and these lines.

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Uid;
 
-use self::programs::{Programs, run, server_user};
+use self::programs::{Programs, held, run, server_user, text};
 use super::error::EmbeddedError;
 use super::libpq::Parameters;
 use super::{ServerTarget, SinkError};
@@ -197,8 +197,7 @@ impl Cluster {
     /// [`SinkError::Embedded`].
     pub fn guard(&self) -> Result<(), SinkError> {
         let guard = || {
-            let users = self.open_lock("users.lock")?;
-            users.lock().map_err(at("lock", &self.folder))?;
+            let _alone = self.wait_until_unused()?;
             let programs = Programs::find()?;
             if self.keep_file().exists() || !self.is_running() {
                 return Ok(());
@@ -206,6 +205,22 @@ impl Cluster {
             self.stop_now(&programs)
         };
         guard().map_err(|source| SinkError::Embedded { doing: "stop", source })
+    }
+
+    /// Waits until nobody uses the server, starts it or stops it; none of that happens while the
+    /// result lives. Who starts it takes these locks the other way round, so neither is waited for
+    /// while the other is held.
+    fn wait_until_unused(&self) -> Result<(File, File), EmbeddedError> {
+        loop {
+            let users = self.open_lock("users.lock")?;
+            users.lock().map_err(at("lock", &self.folder))?;
+            let control = self.open_lock("control.lock")?;
+            if control.try_lock().is_ok() {
+                return Ok((users, control));
+            }
+            drop(users);
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The folder with psql and the other clients.
@@ -220,21 +235,22 @@ impl Cluster {
     fn start(&self) -> Result<InUse, EmbeddedError> {
         let programs = Programs::find()?;
         make_folder(&self.folder, 0o755)?;
-        let _control = self.lock_control()?;
+        let control = self.lock_control()?;
         // Waits for a guard that is just stopping the server.
         let users = self.open_lock("users.lock")?;
         users.lock_shared().map_err(at("lock", &self.folder))?;
         if !self.is_running() {
             remove_if_there(&self.keep_file())?;
-            self.create(&programs)?;
-            self.start_now(&programs)?;
+            // First, so that no server is left behind where we are killed in between. It waits for us.
             self.start_guard()?;
+            self.create(&programs, &control)?;
+            self.start_now(&programs, &control)?;
         }
         Ok(InUse { _users_lock: users })
     }
 
     /// initdb into a folder of another name first, so that half a cluster is never taken for one.
-    fn create(&self, programs: &Programs) -> Result<(), EmbeddedError> {
+    fn create(&self, programs: &Programs, control: &File) -> Result<(), EmbeddedError> {
         let data = self.data();
         if let Ok(version) = fs::read_to_string(data.join("PG_VERSION")) {
             return programs.check_version(&data, version.trim());
@@ -256,14 +272,14 @@ impl Cluster {
             "UTF8",
             "--no-locale",
         ]);
-        run("initdb", &mut initdb, None)?;
+        run("initdb", &mut initdb, held(control)?)?;
         let mut single = programs.command("postgres")?;
         single.arg("--single").arg("-D").arg(&fresh).arg("postgres");
-        run("postgres", &mut single, Some(&format!("CREATE DATABASE {DATABASE}\n")))?;
+        run("postgres", &mut single, text(&format!("CREATE DATABASE {DATABASE}\n"))?)?;
         fs::rename(&fresh, &data).map_err(at("rename", &fresh))
     }
 
-    fn start_now(&self, programs: &Programs) -> Result<(), EmbeddedError> {
+    fn start_now(&self, programs: &Programs, control: &File) -> Result<(), EmbeddedError> {
         let socket_folder = self.socket_folder();
         self.own_folder(&socket_folder)?;
         let log = self.data().join("server.log");
@@ -278,7 +294,7 @@ impl Cluster {
         let give_up = Instant::now() + LEFTOVERS_PATIENCE;
         let had_predecessor = self.data().join("postmaster.pid").exists();
         loop {
-            match run("pg_ctl", &mut pg_ctl, None) {
+            match run("pg_ctl", &mut pg_ctl, held(control)?) {
                 Err(EmbeddedError::Program { .. }) if had_predecessor && Instant::now() < give_up => {
                     thread::sleep(Duration::from_millis(100));
                 }
@@ -294,7 +310,7 @@ impl Cluster {
     fn stop_now(&self, programs: &Programs) -> Result<(), EmbeddedError> {
         let mut pg_ctl = programs.command("pg_ctl")?;
         pg_ctl.args(["stop", "--wait", "--silent", "--mode", "fast", "--pgdata"]).arg(self.data());
-        run("pg_ctl", &mut pg_ctl, None)
+        run("pg_ctl", &mut pg_ctl, text("")?)
     }
 
     /// In a process group of its own, so that ^C at the terminal does not reach it.

@@ -1,7 +1,7 @@
 //! PostgreSQL's own programs: where they are, as whom they run, and what they say when they fail.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -84,16 +84,30 @@ pub fn server_user() -> Result<Option<User>, EmbeddedError> {
     user.map(Some).ok_or(EmbeddedError::NoUser)
 }
 
+/// A standard input that says this.
+pub fn text(input: &str) -> Result<File, EmbeddedError> {
+    let make = || {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(input.as_bytes())?;
+        file.rewind()?;
+        Ok(file)
+    };
+    make().map_err(at("write", Path::new("a temporary file")))
+}
+
+/// A standard input that nobody reads, but that holds a lock until the program has ended: also
+/// where we are killed meanwhile, and somebody else would start it a second time.
+pub fn held(lock: &File) -> Result<File, EmbeddedError> {
+    lock.try_clone().map_err(at("share", Path::new("a lock")))
+}
+
 /// Runs a program to its end. Its output goes to a file: a pipe would be inherited by the server
 /// that it starts, and never be closed.
-pub fn run(program: &'static str, command: &mut Command, input: Option<&str>) -> Result<(), EmbeddedError> {
+pub fn run(program: &'static str, command: &mut Command, stdin: File) -> Result<(), EmbeddedError> {
     let failed = |source| EmbeddedError::File { doing: "run", path: program.into(), source };
     let mut output = tempfile::tempfile().map_err(failed)?;
-    let mut feed = tempfile::tempfile().map_err(failed)?;
-    io::Write::write_all(&mut feed, input.unwrap_or_default().as_bytes()).map_err(failed)?;
-    io::Seek::rewind(&mut feed).map_err(failed)?;
     let status = command
-        .stdin(feed)
+        .stdin(stdin)
         .stdout(output.try_clone().map_err(failed)?)
         .stderr(output.try_clone().map_err(failed)?)
         // ^C at the terminal is for us, not for a server that is being started.
@@ -104,7 +118,7 @@ pub fn run(program: &'static str, command: &mut Command, input: Option<&str>) ->
         return Ok(());
     }
     let mut text = String::new();
-    io::Seek::rewind(&mut output).map_err(failed)?;
-    io::Read::read_to_string(&mut output, &mut text).map_err(failed)?;
+    output.rewind().map_err(failed)?;
+    output.read_to_string(&mut text).map_err(failed)?;
     Err(EmbeddedError::Program { program, output: text })
 }

@@ -104,7 +104,9 @@ impl Parameters {
 
         let mut config = Config::new();
         config.user(&user).dbname(&database).connect_timeout(self.connect_timeout()?);
-        config.application_name(self.0.get("application_name").map_or("host", String::as_str));
+        config.application_name(
+            self.0.get("application_name").map_or(super::connect::DEFAULT_NAME, String::as_str),
+        );
         // A server that is gone is noticed within about a minute, not after hours.
         config.keepalives_idle(Duration::from_secs(30));
         config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);

@@ -1,23 +1,17 @@
-//! What a command says when it has done its work, on stdout: for people, or as one JSON object.
+//! The summary of a committed run, and what is said where there was nothing to commit.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Serialize;
 
+use super::grouped;
 use crate::cli::Format;
-use crate::pipeline::{Checked, Outcome};
-use crate::sink::RejectRecord;
-use crate::source::{FileFacts, RejectLimit, RejectedRow};
+use crate::pipeline::Outcome;
+use crate::sink::{FileRecord, Ingested, PluginRecord};
 use crate::text::printable;
-
-/// Prints to stdout. A reader that has gone away is no error of ours: the run is committed.
-pub fn print(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
-}
 
 /// The summary of a committed run.
 #[must_use]
@@ -30,53 +24,21 @@ pub fn summary(outcome: &Outcome, format: Format) -> String {
     }
 }
 
-/// A rejected record, as one line.
+/// What is said where nothing was written because it was there already.
 #[must_use]
-pub fn rejected(row: &RejectedRow) -> String {
-    format!("{}:{}: {}: {}\n", printable(&row.file), row.line, row.reason(), row.message())
-}
-
-/// What a run would do.
-#[must_use]
-pub fn checked(checked: &Checked, limit: RejectLimit, is_refused: bool) -> String {
-    let Checked { files, plugin, rows, anomalies, tally } = checked;
-    let mut text = String::new();
-    // Writing into a String cannot fail.
-    let _ = writeln!(
-        text,
-        "{}: {} rows, {} anomalies, {} rejected, in {} by {} {}",
-        if is_refused { "a run would be refused" } else { "a run would be committed" },
-        grouped(*rows),
-        grouped(*anomalies),
-        grouped(tally.count),
-        match files.as_slice() {
-            [file] => format!("`{}`", printable(&file.name)),
-            files => format!("{} files", files.len()),
-        },
-        plugin.name,
-        plugin.version,
-    );
-    for (reason, count) in &tally.by_reason {
-        let _ = writeln!(text, "  {count} times {reason}");
-    }
-    if is_refused {
-        let _ = writeln!(text, "  at most {limit} may be rejected; see --max-rejects");
-    }
-    text
-}
-
-/// The rejected records of a run.
-#[must_use]
-pub fn rejects(records: &[RejectRecord], format: Format) -> String {
-    let line = |record: &RejectRecord| match format {
-        Format::Human => {
-            let RejectRecord { file, line, reason, message, raw, .. } = record;
-            format!("{}:{line}: {reason}: {message}\n    {raw}\n", printable(file))
+pub fn already_ingested(ingested: &Ingested, format: Format) -> String {
+    let Ingested { run_id, committed_at } = ingested;
+    match format {
+        Format::Human => format!(
+            "already ingested by run {run_id}, committed at {committed_at}: the same content, plugin and settings; nothing was written\n"
+        ),
+        Format::Json => {
+            let json = serde_json::json!({
+                "run_id": run_id, "committed": false, "already_ingested": true, "committed_at": committed_at,
+            });
+            format!("{json}\n")
         }
-        // A struct of numbers and strings always serialises.
-        Format::Json => serde_json::to_string(record).unwrap_or_default() + "\n",
-    };
-    records.iter().map(line).collect()
+    }
 }
 
 /// What is printed, in the words of the ledger. Field names are part of the interface.
@@ -87,14 +49,15 @@ struct Summary<'a> {
     rows_read: u64,
     rows_written: u64,
     rows_rejected: u64,
+    rows_skipped: u64,
     rejected_by_reason: &'a BTreeMap<String, u64>,
     anomalies: u64,
     first_transaction_id: Option<i64>,
     last_transaction_id: Option<i64>,
     /// All files as one, as the ledger has it.
-    file: FilePart,
-    files: Vec<FilePart>,
-    plugin: PluginPart<'a>,
+    file: FileRecord,
+    files: Vec<FileRecord>,
+    plugin: PluginRecord,
     database: &'a str,
     earlier_run_of_same_file: Option<i64>,
     seconds: Seconds,
@@ -106,36 +69,6 @@ struct Summary<'a> {
     plugin_fuel: Option<u64>,
     plugin_log_lines_dropped: u64,
     look: String,
-}
-
-#[derive(Serialize)]
-struct FilePart {
-    name: String,
-    bytes: u64,
-    sha256: String,
-    rows_read: u64,
-    rows_rejected: u64,
-}
-
-impl FilePart {
-    fn new(file: &FileFacts) -> FilePart {
-        FilePart {
-            name: file.name.clone(),
-            bytes: file.bytes,
-            sha256: file.sha256.to_string(),
-            rows_read: file.rows_read,
-            rows_rejected: file.rows_rejected,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PluginPart<'a> {
-    name: &'a str,
-    version: &'a str,
-    sha256: &'a str,
-    contract_version: &'a str,
-    settings: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -160,23 +93,14 @@ impl<'a> Summary<'a> {
             rows_read: file.rows_read,
             rows_written: committed.rows_written,
             rows_rejected: committed.rows_rejected,
+            rows_skipped: committed.rows_skipped,
             rejected_by_reason: &tally.by_reason,
             anomalies: committed.anomalies,
             first_transaction_id: committed.transaction_ids.map(|(first, _)| first),
             last_transaction_id: committed.transaction_ids.map(|(_, last)| last),
-            files: facts.files.iter().map(FilePart::new).collect(),
-            file: FilePart::new(&file),
-            plugin: PluginPart {
-                name: &plugin.name,
-                version: &plugin.version,
-                sha256: &plugin.sha256,
-                contract_version: &plugin.contract_version,
-                settings: plugin
-                    .settings
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value.as_str().into()))
-                    .collect(),
-            },
+            files: facts.files.iter().map(FileRecord::of).collect(),
+            file: FileRecord::of(&file),
+            plugin: PluginRecord::of(plugin),
             database: server,
             earlier_run_of_same_file: committed.earlier_run,
             seconds: Seconds {
@@ -236,6 +160,10 @@ impl<'a> Summary<'a> {
                 self.rejected_by_reason.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
             line("rejected", format!("{}; see: host rejects {}", reasons.join(", "), self.run_id));
         }
+        if self.rows_skipped > 0 {
+            let skipped = grouped(self.rows_skipped);
+            line("skipped", format!("{skipped} rows whose id was there already; see the table skipped_rows"));
+        }
         line("into", self.database.to_owned());
         let Seconds { load, connect, read, classify, write, commit, total } = self.seconds;
         line(
@@ -270,28 +198,4 @@ fn peak_memory_bytes() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
-}
-
-/// With commas: 1,234,567.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn thousands_are_grouped() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
-        for (number, text) in cases {
-            assert_eq!(super::grouped(number), text);
-        }
-    }
 }

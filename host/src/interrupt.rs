@@ -1,0 +1,42 @@
+//! ^C and `kill`: caught from the start of a command, so that it can end what it does in order,
+//! and say so.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A request to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// SIGINT, which is what ^C sends.
+    Interrupt,
+    /// SIGTERM, which is what `kill` and service managers send.
+    Terminate,
+}
+
+/// Requests to end, as they come.
+pub struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    /// From now on, these signals do not end the process any more.
+    ///
+    /// # Errors
+    /// Where the system does not allow it.
+    pub fn catch() -> io::Result<Interrupts> {
+        Ok(Interrupts {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// The next.
+    pub async fn next(&mut self) -> Interrupt {
+        tokio::select! {
+            _ = self.interrupt.recv() => Interrupt::Interrupt,
+            _ = self.terminate.recv() => Interrupt::Terminate,
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The order of the stages. Read this first.
+//!
+//! ```text
+//! source thread      detector thread          this task
+//! CSV → batches  →   WASM → anomalies    →    COPY into one transaction → ledger row → COMMIT
+//! ```
+//!
+//! The stages run side by side, joined by small bounded channels: memory does not grow with the
+//! file, and the slowest stage, the server, is not kept waiting. The last message of a stage says
+//! that it has come to its end; a channel that merely closes means that the stage died, which is
+//! never taken for the end of the file.
+
+mod check;
+mod stages;
+mod verify;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::Receiver;
+
+pub use self::check::{Checked, check};
+use self::stages::{End, Message, Prepared, STAGE_DIED, Stage, prepare, start_stages};
+pub use self::stages::{GuestUse, Times};
+pub use self::verify::{Difference, Verified, VerifyError, verify};
+use crate::config::{IngestConfig, RunConfig};
+use crate::error::{DatabaseState, Error, Failure};
+use crate::in_thread::in_thread;
+use crate::interrupt::Interrupts;
+use crate::progress::Progress;
+use crate::sink::{
+    self, Classified, Committed, Completed, IdPolicy, Ingested, PluginFacts, Recorded, RunFacts, RunKey,
+    SinkError, Target, Terms, Transaction,
+};
+use crate::source::rejects_file::RejectsFile;
+use crate::source::{self, FileList, Reading, Tally};
+
+/// How long the server may take to confirm a rollback before we stop waiting for it.
+const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
+/// The same where somebody is waiting for us to end.
+const INTERRUPTED_PATIENCE: Duration = Duration::from_millis(700);
+/// No row is shorter: `0,0,0,0` and a line break.
+const MIN_ROW_BYTES: u64 = 8;
+
+/// What is said of ids of a file that cannot be keys.
+const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";
+
+/// How a run ended well.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was committed.
+    Committed(Box<Outcome>),
+    /// There was nothing to do: `--once`, and the ledger knows the same already.
+    AlreadyIngested(Ingested),
+}
+
+/// A run that was committed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the server acknowledged.
+    pub committed: Committed,
+    /// File and plugin.
+    pub facts: RunFacts,
+    /// The database, for messages.
+    pub server: String,
+    /// Where the time went.
+    pub times: Times,
+    /// What the guest used.
+    pub guest: GuestUse,
+    /// What was rejected.
+    pub tally: Tally,
+}
+
+/// Ingests files. Ends with an [`Outcome`] only after the server acknowledged COMMIT.
+///
+/// # Errors
+/// A [`Failure`], which says what is in the database.
+pub async fn run(
+    config: &RunConfig,
+    progress: &Arc<Progress>,
+    interrupts: &mut Interrupts,
+) -> Result<Ended, Failure> {
+    let started = Instant::now();
+    let started_at = now();
+    let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
+    let list = prepared.list.clone();
+    let rejects_file = match &config.rejects_file {
+        Some(path) => Some(RejectsFile::create(path, config.ingest.rules.delimiter, &list.files)?),
+        None => None,
+    };
+    let load = started.elapsed();
+
+    let target = config.target.clone().labelled(&label(&list));
+    let mut transaction = unless_interrupted(interrupts, begin(&target, config.terms)).await?;
+    let connect = started.elapsed() - load;
+    let server = transaction.server().to_owned();
+
+    let filling = fill(&mut transaction, config, prepared, rejects_file, started_at, progress);
+    let Filled { recorded, facts, tally, times, guest } = match unless_interrupted(interrupts, filling).await
+    {
+        Ok(Ok(filled)) => *filled,
+        Ok(Err(ingested)) => {
+            // Nothing was written that would have to be undone.
+            let _ = transaction.roll_back(false, INTERRUPTED_PATIENCE).await;
+            return Ok(Ended::AlreadyIngested(ingested));
+        }
+        Err(error) => {
+            let failure = roll_back(transaction, error, interrupts).await;
+            return Err(with_place(failure, &list, &config.ingest).await);
+        }
+    };
+    let committed = commit(transaction, recorded, interrupts).await?;
+    let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
+    Ok(Ended::Committed(Box::new(Outcome { committed, facts, server, times, guest, tally })))
+}
+
+/// What is known when all rows and the ledger row are in the transaction.
+struct Filled {
+    recorded: Recorded,
+    facts: RunFacts,
+    tally: Tally,
+    times: Times,
+    guest: GuestUse,
+}
+
+/// Brings all rows into the transaction; in place of that, the run that has brought them before.
+async fn fill(
+    transaction: &mut Transaction,
+    config: &RunConfig,
+    prepared: Prepared,
+    rejects_file: Option<RejectsFile>,
+    started_at: Timestamp,
+    progress: &Progress,
+) -> Result<Result<Box<Filled>, Ingested>, Error> {
+    let Prepared { list, mut source, detector, plugin } = prepared;
+    if let Some(ingested) = look_ahead(transaction, config, &list, &plugin).await? {
+        return Ok(Err(ingested));
+    }
+    if let IdPolicy::Keep(_) = config.terms.ids {
+        source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
+    }
+    let classified = start_stages(source, detector);
+    let End { files, tally, times, guest } = write(transaction, classified, rejects_file, progress).await?;
+    let facts = RunFacts { files, plugin, reading: Reading::of(&config.ingest.rules), started_at };
+    Ok(match transaction.complete(&facts).await? {
+        Completed::AlreadyIngested(ingested) => Err(ingested),
+        Completed::Recorded(recorded) => {
+            Ok(Box::new(Filled { recorded: *recorded, facts, tally, times, guest }))
+        }
+    })
+}
+
+/// Connects, sees to the tables, and begins.
+async fn begin(target: &Target, terms: Terms) -> Result<Transaction, Error> {
+    let mut connection = sink::connect(target).await?;
+    for migration in sink::migrate(&mut connection).await? {
+        tracing::info!("applied migration {}, {}", migration.version, migration.name);
+    }
+    Ok(Transaction::begin(connection, terms).await?)
+}
+
+/// Finds out, where a look at the files is enough to know, whether the run is to be at all: with
+/// `--once`, whether it was before; otherwise, whether there are ids for all rows. What cannot be
+/// known now (of a pipe, say) is seen at the end.
+async fn look_ahead(
+    transaction: &Transaction,
+    config: &RunConfig,
+    list: &FileList,
+    plugin: &PluginFacts,
+) -> Result<Option<Ingested>, Error> {
+    let rules = config.ingest.rules.clone();
+    if config.terms.once {
+        let files = list.clone();
+        let digests = in_thread(move || source::hash_files(&files)).await.ok_or(STAGE_DIED)??;
+        if let Some(digests) = digests {
+            let key = RunKey::new(&digests, plugin, Reading::of(&rules));
+            if let Some(ingested) = transaction.ingested_before(&key).await? {
+                return Ok(Some(ingested));
+            }
+        }
+    }
+    let could_run_out = list.size_bytes.zip(transaction.ids_left());
+    if let Some((_, left)) = could_run_out.filter(|(bytes, left)| bytes / MIN_ROW_BYTES > *left) {
+        let files = list.clone();
+        let rows = in_thread(move || source::count_rows(&files, &rules)).await.ok_or(STAGE_DIED)??;
+        if rows.is_some_and(|rows| rows > left) {
+            return Err(SinkError::IdsExhausted { last_id: *transaction.id_range.end(), rows }.into());
+        }
+    }
+    Ok(None)
+}
+
+/// Writes what comes until the end of the last file. Where that fails, the file of rejected rows
+/// keeps what came before.
+async fn write(
+    transaction: &mut Transaction,
+    mut classified: Receiver<Stage<Classified>>,
+    mut rejects_file: Option<RejectsFile>,
+    progress: &Progress,
+) -> Result<End, Error> {
+    let mut busy = Duration::ZERO;
+    while let Some(message) = classified.recv().await {
+        match message? {
+            Message::Rows(part) => {
+                if let Some(file) = &mut rejects_file {
+                    file.write(transaction.run_id(), &part.rejected)?;
+                }
+                let rows = part.batch.len() as u64;
+                let started = Instant::now();
+                transaction.write(part).await?;
+                busy += started.elapsed();
+                progress.rows(rows);
+            }
+            Message::End(end) => {
+                rejects_file.map_or(Ok(()), RejectsFile::finish)?;
+                return Ok(End { times: Times { write: busy, ..end.times }, ..*end });
+            }
+        }
+    }
+    Err(STAGE_DIED)
+}
+
+/// From here on it is the server's word that counts; whoever does not want to wait for it is told
+/// how to ask.
+async fn commit(
+    transaction: Transaction,
+    recorded: Recorded,
+    interrupts: &mut Interrupts,
+) -> Result<Committed, Failure> {
+    let query = transaction.deciding_query();
+    let committing = transaction.commit(recorded);
+    tokio::pin!(committing);
+    let mut is_impatient = false;
+    let committed = loop {
+        tokio::select! {
+            committed = &mut committing => break committed,
+            _ = interrupts.next() => {
+                if is_impatient {
+                    break Err(SinkError::OutcomeUnknown { query, source: None });
+                }
+                is_impatient = true;
+                tracing::warn!("COMMIT has been sent; waiting for the server's word on it; once more, and we leave without it");
+            }
+        }
+    };
+    committed.map_err(|error| Failure {
+        database: match error {
+            SinkError::OutcomeUnknown { .. } => DatabaseState::Unknown,
+            _ => DatabaseState::RolledBack,
+        },
+        error: error.into(),
+    })
+}
+
+/// Rolls back; what is said of the database is what the server confirmed. Another interrupt ends
+/// the waiting.
+async fn roll_back(transaction: Transaction, error: Error, interrupts: &mut Interrupts) -> Failure {
+    let is_interrupted = matches!(error, Error::Interrupted(_));
+    let patience = if is_interrupted { INTERRUPTED_PATIENCE } else { ROLLBACK_PATIENCE };
+    let is_lost = matches!(&error, Error::Sink(error) if error.has_lost_connection());
+    let rolled_back = tokio::select! {
+        rolled_back = transaction.roll_back(is_lost, patience) => rolled_back.is_ok(),
+        _ = interrupts.next() => false,
+    };
+    let database = if rolled_back { DatabaseState::RolledBack } else { DatabaseState::NeverCommitted };
+    Failure { error, database }
+}
+
+/// Where the database refuses a row, finds out where that row is.
+async fn with_place(failure: Failure, list: &FileList, config: &IngestConfig) -> Failure {
+    let Failure { error: Error::Sink(mut refusal), database } = failure else { return failure };
+    if let SinkError::RowRefused { row: Some(row), place, .. } = &mut refusal {
+        let (row, list, rules) = (*row, list.clone(), config.rules.clone());
+        *place = in_thread(move || source::place_of_row(&list, &rules, row)).await.flatten();
+    }
+    Failure { error: refusal.into(), database }
+}
+
+/// Does `work`, unless we are told to end.
+async fn unless_interrupted<T>(
+    interrupts: &mut Interrupts,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::select! {
+        done = work => done,
+        interrupt = interrupts.next() => Err(Error::Interrupted(interrupt)),
+    }
+}
+
+/// In microseconds, as the ledger keeps it.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
+/// What others see at the server while they wait for this run.
+fn label(list: &FileList) -> String {
+    let name = |path: &std::path::PathBuf| {
+        path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    };
+    format!("host run {}", list.files.iter().map(name).collect::<Vec<_>>().join(" "))
+}

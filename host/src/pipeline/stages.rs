@@ -1,0 +1,174 @@
+//! The stages before the sink: source and detector, made ready, and then each on a thread of its
+//! own.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::config::IngestConfig;
+use crate::detector::{self, Cache, Detector, Sandbox};
+use crate::error::Error;
+use crate::in_thread::in_thread;
+use crate::progress::Progress;
+use crate::sink::{Classified, PluginFacts};
+use crate::source::{self, FileFacts, FileList, Parsed, Source, Tally};
+
+/// Batches that may wait between two stages: enough to even out hiccups.
+const WAITING_BATCHES: usize = 4;
+
+pub(super) const STAGE_DIED: Error = Error::Internal("a stage of the pipeline ended without saying so");
+
+/// What the guest used of its limits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GuestUse {
+    /// Its memories and tables at their largest.
+    pub memory_bytes: usize,
+    /// Fuel, where it has a limit.
+    pub fuel: Option<u64>,
+    /// Lines of its log that were dropped because there were too many.
+    pub dropped_log_lines: u64,
+}
+
+/// Where the time of a run went. The stages overlap, so theirs do not add up to the total.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// Loading and starting the plugin.
+    pub load: Duration,
+    /// Connecting, checking the tables, waiting for the lock.
+    pub connect: Duration,
+    /// Reading and parsing.
+    pub read: Duration,
+    /// In the plugin.
+    pub classify: Duration,
+    /// Encoding, sending and waiting for the server.
+    pub write: Duration,
+    /// The COMMIT itself.
+    pub commit: Duration,
+    /// From start to end.
+    pub total: Duration,
+}
+
+/// A stage's messages to the next.
+pub(super) enum Message<T> {
+    Rows(T),
+    /// All files have been read to their end.
+    End(Box<End>),
+}
+
+/// What the stages so far know at the end of the file.
+pub(super) struct End {
+    pub files: Vec<FileFacts>,
+    pub tally: Tally,
+    pub times: Times,
+    pub guest: GuestUse,
+}
+
+pub(super) type Stage<T> = Result<Message<T>, Error>;
+
+/// Source and detector, ready to run.
+pub(super) struct Prepared {
+    pub list: FileList,
+    pub source: Source,
+    pub detector: Detector,
+    pub plugin: PluginFacts,
+}
+
+/// Finds the files, loads the plugin, reads the first header: what can fail cheaply comes first.
+/// Compiling a plugin takes long, so it happens on a thread.
+pub(super) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> Result<Prepared, Error> {
+    let (config, progress) = (config.clone(), progress.clone());
+    in_thread(move || prepare_here(&config, &progress)).await.ok_or(STAGE_DIED)?
+}
+
+fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, Error> {
+    let list = source::expand(&config.files)?;
+    let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
+    let plugin = detector::load(&sandbox, &detector::lookup(&config.plugin)?)?;
+    let mut detector = Detector::start(&plugin)?;
+    detector.configure(&config.settings)?;
+    let read_bytes = Arc::new(AtomicU64::new(0));
+    progress.start(list.size_bytes, read_bytes.clone());
+    let source = Source::open(list.clone(), config.rules.clone(), &detector.metadata.attributes, read_bytes)?;
+    let plugin = PluginFacts {
+        name: detector.metadata.name.clone(),
+        version: detector.metadata.version.clone(),
+        sha256: plugin.sha256.to_string(),
+        contract_version: plugin.contract_version,
+        settings: config.settings.iter().cloned().collect(),
+    };
+    Ok(Prepared { list, source, detector, plugin })
+}
+
+/// Starts the threads of the source and the detector; what they make comes out here.
+pub(super) fn start_stages(source: Source, detector: Detector) -> Receiver<Stage<Classified>> {
+    let (batches_out, batches_in) = channel(WAITING_BATCHES);
+    let (classified_out, classified_in) = channel(WAITING_BATCHES);
+    thread::spawn(move || read(source, &batches_out));
+    thread::spawn(move || classify(detector, batches_in, &classified_out));
+    classified_in
+}
+
+/// The source's thread.
+fn read(mut source: Source, out: &Sender<Stage<Parsed>>) {
+    let mut times = Times::default();
+    loop {
+        let started = Instant::now();
+        let parsed = source.next_part();
+        times.read += started.elapsed();
+        let message = match parsed {
+            Ok(Some(parsed)) => Ok(Message::Rows(parsed)),
+            Ok(None) => break,
+            Err(error) => Err(error.into()),
+        };
+        let failed = message.is_err();
+        // Nobody listens any more: a later stage failed, and tells of it itself.
+        if out.blocking_send(message).is_err() || failed {
+            return;
+        }
+    }
+    let (files, tally) = source.finish();
+    let _ = out.blocking_send(Ok(Message::End(Box::new(End {
+        files,
+        tally,
+        times,
+        guest: GuestUse::default(),
+    }))));
+}
+
+/// The detector's thread.
+fn classify(mut detector: Detector, mut parsed: Receiver<Stage<Parsed>>, out: &Sender<Stage<Classified>>) {
+    let mut busy = Duration::ZERO;
+    while let Some(message) = parsed.blocking_recv() {
+        let started = Instant::now();
+        let message = match message {
+            Ok(Message::Rows(parsed)) => classify_part(&mut detector, parsed).map(Message::Rows),
+            Ok(Message::End(end)) => detector.finish().map_err(Error::from).map(|()| {
+                let times = Times { classify: busy, ..end.times };
+                Message::End(Box::new(End { times, guest: guest_use(&detector), ..*end }))
+            }),
+            Err(error) => Err(error),
+        };
+        busy += started.elapsed();
+        let done = !matches!(message, Ok(Message::Rows(_)));
+        if out.blocking_send(message).is_err() || done {
+            return;
+        }
+    }
+}
+
+/// A detector is never called with a batch without rows.
+fn classify_part(detector: &mut Detector, Parsed { batch, rejected }: Parsed) -> Result<Classified, Error> {
+    let anomalies = if batch.is_empty() { Vec::new() } else { detector.classify(&batch)? };
+    Ok(Classified { batch, rejected, anomalies })
+}
+
+fn guest_use(detector: &Detector) -> GuestUse {
+    GuestUse {
+        memory_bytes: detector.peak_memory_bytes(),
+        fuel: detector.used_fuel(),
+        dropped_log_lines: detector.dropped_log_lines(),
+    }
+}

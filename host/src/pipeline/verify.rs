@@ -1,0 +1,352 @@
+//! A committed run once more, compared with what is stored: the same files, plugin and settings
+//! must give the same rows and the same anomalies, to the last bit of a score.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::stages::{End, Message, Prepared, STAGE_DIED, prepare, start_stages};
+use super::{ID_DEMAND, unless_interrupted};
+use crate::batch::Batch;
+use crate::config::{ConfigError, IngestConfig, VerifyConfig};
+use crate::detector::{Anomaly, Demands};
+use crate::error::Error;
+use crate::in_thread::in_thread;
+use crate::interrupt::Interrupts;
+use crate::progress::Progress;
+use crate::sink::{self, Classified, KEEP, LedgerRun, RejectRecord, Snapshot, StoredAnomaly, StoredRow};
+use crate::source::{self, RejectLimit, RejectedRow};
+use crate::text::printable;
+
+/// Differences that are described; the others are counted.
+const DESCRIBED: usize = 20;
+
+/// Why a run cannot be verified, or is not what it was.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// The ledger's row is not the one that the run wrote.
+    #[error("the ledger's rows of run {run_id} were altered after it was committed")]
+    Altered {
+        /// The run.
+        run_id: i64,
+    },
+    /// A run of a host that did not record how it read its files.
+    #[error("run {run_id} was written by host {host_version}, which did not record all that a replay needs")]
+    NotRecorded {
+        /// The run.
+        run_id: i64,
+        /// Its host.
+        host_version: String,
+    },
+    /// Other files.
+    #[error("these are not the files of run {run_id}: {problem}")]
+    OtherFile {
+        /// The run.
+        run_id: i64,
+        /// How they differ.
+        problem: String,
+    },
+    /// What is stored is not what the replay gives.
+    #[error("what is stored of run {run_id} differs from its replay in {count} places")]
+    Differs {
+        /// The run.
+        run_id: i64,
+        /// How many.
+        count: u64,
+    },
+}
+
+impl VerifyError {
+    /// What the user can do, where there is something.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            VerifyError::Altered { run_id } => Some(format!("`host runs {run_id}` shows what the ledger says now")),
+            VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are told by their SHA-256, not by their names".into()),
+            VerifyError::NotRecorded { .. } => None,
+            VerifyError::Differs { .. } => Some("rows were altered or removed after the run, or the plugin does not always give the same answer: `host plugin check` finds that".into()),
+        }
+    }
+}
+
+/// A replay, compared.
+#[derive(Debug)]
+pub struct Verified {
+    /// What the ledger says.
+    pub run: LedgerRun,
+    /// The first differences.
+    pub differences: Vec<Difference>,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// A place where what is stored is not what the replay gives.
+#[derive(Debug)]
+pub struct Difference {
+    /// Where: file and line, or a table.
+    place: String,
+    what: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", printable(&self.place), printable(&self.what))
+    }
+}
+
+/// Replays a run.
+///
+/// # Errors
+/// Where it cannot be replayed; differences are no error.
+pub async fn verify(
+    config: &VerifyConfig,
+    progress: &Arc<Progress>,
+    interrupts: &mut Interrupts,
+) -> Result<Verified, Error> {
+    unless_interrupted(interrupts, async {
+        let mut connection = sink::connect(&config.target).await?;
+        sink::migrate(&mut connection).await?;
+        let run_id = config.run_id;
+        let run = sink::run(&connection, run_id).await?.ok_or(ConfigError::NoRun(run_id))?;
+        let id_range = sink::check_schema(&connection).await?.range();
+        let ingest = ingest_config(config, &run)?;
+        check_files(&ingest, &run).await?;
+        let mut prepared = prepare(&ingest, progress).await?;
+        if run.record.ids == KEEP {
+            prepared.source.demand_ids(id_range, ID_DEMAND);
+        }
+        let snapshot = Snapshot::take(connection).await?;
+        let comparison = Comparison::new(run, &snapshot).await?;
+        let verified = comparison.replay(prepared, &snapshot, progress).await;
+        snapshot.close().await;
+        verified
+    })
+    .await
+}
+
+/// The run as it was asked for then.
+fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig, Error> {
+    let record = &run.record;
+    if run.is_intact == Some(false) {
+        return Err(VerifyError::Altered { run_id: record.run_id }.into());
+    }
+    let rules = record.reading.as_ref().and_then(source::Reading::rules);
+    let rules = rules.filter(|_| run.is_intact.is_some()).ok_or_else(|| VerifyError::NotRecorded {
+        run_id: record.run_id,
+        host_version: record.host_version.clone(),
+    })?;
+    Ok(IngestConfig {
+        files: config.files.clone(),
+        plugin: config.plugin.clone().unwrap_or_else(|| record.plugin.name.clone().into()),
+        settings: record.plugin.settings.clone().into_iter().collect(),
+        rules: source::InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules },
+        limits: config.limits.clone(),
+        // The same bytes, or none.
+        demands: Demands { sha256: record.plugin.sha256.parse().ok(), ..config.demands.clone() },
+    })
+}
+
+async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error> {
+    let files = config.files.clone();
+    let hashed = in_thread(move || {
+        let list = source::expand(&files)?;
+        let digests = source::hash_files(&list)?;
+        Ok::<_, Error>((list, digests))
+    });
+    let (list, digests) = hashed.await.ok_or(STAGE_DIED)??;
+    let other = |problem| VerifyError::OtherFile { run_id: run.record.run_id, problem };
+    let digests = digests.ok_or_else(|| other("a pipe cannot be compared".into()))?;
+    let recorded = &run.record.files;
+    if digests.len() != recorded.len() {
+        return Err(other(format!("{} are given, it had {}", digests.len(), recorded.len())).into());
+    }
+    for ((path, digest), recorded) in list.files.iter().zip(digests).zip(recorded) {
+        if digest.to_string() != recorded.sha256 {
+            let problem = format!("`{}` has the sha256 {digest}, not {}", path.display(), recorded.sha256);
+            return Err(other(printable(&problem).into_owned()).into());
+        }
+    }
+    Ok(())
+}
+
+/// What has been compared so far.
+struct Comparison {
+    run: LedgerRun,
+    skipped: HashSet<(String, u64)>,
+    rejects: std::vec::IntoIter<RejectRecord>,
+    anomalies: u64,
+    differences: Vec<Difference>,
+    count: u64,
+}
+
+impl Comparison {
+    async fn new(run: LedgerRun, snapshot: &Snapshot) -> Result<Comparison, Error> {
+        let run_id = run.record.run_id;
+        Ok(Comparison {
+            skipped: snapshot.skipped(run_id).await?,
+            rejects: snapshot.rejects(run_id).await?.into_iter(),
+            run,
+            anomalies: 0,
+            differences: Vec::new(),
+            count: 0,
+        })
+    }
+
+    async fn replay(
+        mut self,
+        prepared: Prepared,
+        snapshot: &Snapshot,
+        progress: &Progress,
+    ) -> Result<Verified, Error> {
+        let Prepared { source, detector, .. } = prepared;
+        let mut classified = start_stages(source, detector);
+        loop {
+            match classified.recv().await.ok_or(STAGE_DIED)?? {
+                Message::Rows(part) => {
+                    self.compare(&part, snapshot).await?;
+                    progress.rows(part.batch.len() as u64);
+                }
+                Message::End(end) => {
+                    self.compare_end(&end, snapshot).await?;
+                    return Ok(Verified { run: self.run, differences: self.differences, count: self.count });
+                }
+            }
+        }
+    }
+
+    async fn compare(&mut self, part: &Classified, snapshot: &Snapshot) -> Result<(), Error> {
+        let Classified { batch, rejected, anomalies } = part;
+        let ids: Vec<Option<i64>> = (0..batch.len()).map(|i| self.id_of(batch, i)).collect();
+        let written: Vec<i64> = ids.iter().flatten().copied().collect();
+        let (rows, stored_anomalies) = snapshot.rows(&written).await?;
+        let mut found = anomalies.iter().peekable();
+        for (i, id) in ids.into_iter().enumerate() {
+            let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
+            // Skipped rows leave no trace but in `skipped_rows`.
+            let Some(id) = id else { continue };
+            self.anomalies += u64::from(anomaly.is_some());
+            let differing = differing_row(batch, i, anomaly, rows.get(&id))
+                .or_else(|| self.differing_anomaly(batch, i, anomaly, stored_anomalies.get(&id)));
+            if let Some(what) = differing {
+                let place = format!("{}:{}", batch.file, batch.lines[i]);
+                self.add(place, format!("transaction {id}: {what}"));
+            }
+        }
+        for row in rejected {
+            self.compare_rejected(row);
+        }
+        Ok(())
+    }
+
+    /// The id under which a row was written; none of a row that was skipped.
+    fn id_of(&self, batch: &Batch, i: usize) -> Option<i64> {
+        if self.run.record.ids == KEEP {
+            let place = (batch.file.to_string(), batch.lines[i]);
+            return (!self.skipped.contains(&place)).then(|| batch.transaction_ids[i]);
+        }
+        let position = i64::try_from(batch.first_row).ok()?.checked_add(i as i64)?;
+        self.run.record.first_transaction_id?.checked_add(position)
+    }
+
+    fn differing_anomaly(
+        &self,
+        batch: &Batch,
+        i: usize,
+        anomaly: Option<&Anomaly>,
+        stored: Option<&StoredAnomaly>,
+    ) -> Option<String> {
+        let (anomaly, stored) = match (anomaly, stored) {
+            (None, None) => return None,
+            (None, Some(_)) => return Some("it is in `anomalies`, and is none".into()),
+            (Some(_), None) => return Some("it is not in `anomalies`".into()),
+            (Some(anomaly), Some(stored)) => (anomaly, stored),
+        };
+        if stored.run_id != Some(self.run.record.run_id) {
+            return Some(format!("its anomaly is of run {}", shown(stored.run_id)));
+        }
+        if stored.score.map(f64::to_bits) != Some(anomaly.score.to_bits()) {
+            return Some(format!(
+                "score {} is stored, the replay gives {}",
+                shown(stored.score),
+                anomaly.score
+            ));
+        }
+        if stored.reason.as_deref() != Some(&*anomaly.reason) {
+            let is = stored.reason.as_deref().unwrap_or("none");
+            return Some(format!("reason `{is}` is stored, the replay gives `{}`", anomaly.reason));
+        }
+        let is_same = stored.user_id == batch.user_ids[i]
+            && stored.amount_cents == Some(batch.amounts_cents[i])
+            && stored.timestamp_micros == batch.timestamps_micros[i];
+        (!is_same).then(|| "its anomaly has another user, amount or timestamp".into())
+    }
+
+    fn compare_rejected(&mut self, row: &RejectedRow) {
+        let is_same = self.rejects.next().is_some_and(|stored| {
+            *stored.file == *row.file
+                && stored.line.unsigned_abs() == row.line
+                && stored.reason == row.reason()
+                && stored.message == row.message()
+        });
+        if !is_same {
+            self.add(format!("{}:{}", row.file, row.line), "the rejected record is stored otherwise".into());
+        }
+    }
+
+    async fn compare_end(&mut self, end: &End, snapshot: &Snapshot) -> Result<(), Error> {
+        let stored = snapshot.anomalies_of(self.run.record.run_id).await?;
+        if stored != self.anomalies {
+            let replayed = self.anomalies;
+            self.add(
+                "anomalies".into(),
+                format!("{stored} rows are of this run, the replay gives {replayed}"),
+            );
+        }
+        let surplus = self.rejects.by_ref().count();
+        if surplus > 0 {
+            self.add("rejected_rows".into(), format!("{surplus} rows more than the replay gives"));
+        }
+        let read: u64 = end.files.iter().map(|file| file.rows_read).sum();
+        if read != self.run.record.file.rows_read {
+            let recorded = self.run.record.file.rows_read;
+            self.add("ingest_runs".into(), format!("{recorded} rows read, the replay reads {read}"));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, place: String, what: String) {
+        self.count += 1;
+        if self.differences.len() < DESCRIBED {
+            self.differences.push(Difference { place, what });
+        }
+    }
+}
+
+fn differing_row(
+    batch: &Batch,
+    i: usize,
+    anomaly: Option<&Anomaly>,
+    stored: Option<&StoredRow>,
+) -> Option<String> {
+    let Some(stored) = stored else { return Some("it is not in `transactions`".into()) };
+    if !stored.has_values_of(batch, i) {
+        return Some("user, amount or timestamp are stored otherwise".into());
+    }
+    if stored.source_id != Some(batch.transaction_ids[i]) {
+        return Some(format!(
+            "source_id {} is stored, the file has {}",
+            shown(stored.source_id),
+            batch.transaction_ids[i]
+        ));
+    }
+    let expected = i32::from(anomaly.is_some());
+    (stored.is_anomalous != Some(expected)).then(|| {
+        format!("is_anomalous {} is stored, the replay gives {expected}", shown(stored.is_anomalous))
+    })
+}
+
+fn shown(value: Option<impl fmt::Display>) -> String {
+    value.map_or_else(|| "NULL".into(), |value| value.to_string())
+}

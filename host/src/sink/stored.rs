@@ -1,0 +1,113 @@
+//! Rows of `transactions` as they are stored, by their ids: to compare them with those of a file.
+
+use std::collections::HashMap;
+use std::error::Error;
+
+use tokio_postgres::types::{FromSql, Type, accepts};
+
+use super::copy::EPOCH_MICROS;
+use super::{Connection, SinkError};
+use crate::batch::Batch;
+
+/// A row of `transactions`. What is none has a value that no file can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredRow {
+    /// See [`Batch::user_ids`].
+    pub user_id: i64,
+    /// See [`Batch::amounts_cents`].
+    pub amount_cents: Option<i64>,
+    /// See [`Batch::timestamps_micros`].
+    pub timestamp_micros: i64,
+    /// What the detector said; NULL where nobody was asked.
+    pub is_anomalous: Option<i32>,
+    /// The id that the file had.
+    pub source_id: Option<i64>,
+    /// Whether the current transaction wrote it.
+    pub is_ours: bool,
+}
+
+/// `amount` as hundredths, in text, because `NUMERIC` may hold what no number here can.
+const QUERY: &str = "
+    SELECT transaction_id::bigint, user_id, trim_scale(amount * 100)::text, transaction_timestamp,
+           is_anomalous, source_id, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
+    FROM transactions WHERE transaction_id = ANY ($1::bigint[])";
+
+/// Those of these ids that are there.
+pub(super) async fn rows(connection: &Connection, ids: &[i64]) -> Result<HashMap<i64, StoredRow>, SinkError> {
+    let found = connection.query("look for ids in `transactions`", QUERY, &[&ids]).await?;
+    let row = |row: &tokio_postgres::Row| {
+        let stored = StoredRow {
+            user_id: row.get::<_, i32>(1).into(),
+            amount_cents: row.get::<_, &str>(2).parse().ok(),
+            timestamp_micros: row.get::<_, Micros>(3).0,
+            is_anomalous: row.get(4),
+            source_id: row.get(5),
+            is_ours: row.get(6),
+        };
+        (row.get(0), stored)
+    };
+    Ok(found.iter().map(row).collect())
+}
+
+impl StoredRow {
+    /// Whether it has the values of row `i` of a batch.
+    #[must_use]
+    pub fn has_values_of(&self, batch: &Batch, i: usize) -> bool {
+        self.user_id == batch.user_ids[i]
+            && self.amount_cents == Some(batch.amounts_cents[i])
+            && self.timestamp_micros == batch.timestamps_micros[i]
+    }
+}
+
+/// A timestamp in microseconds since 1970, exactly; infinities are far away.
+struct Micros(i64);
+
+impl<'a> FromSql<'a> for Micros {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Micros, Box<dyn Error + Sync + Send>> {
+        Ok(Micros(i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH_MICROS)))
+    }
+
+    accepts!(TIMESTAMP);
+}
+
+/// A row of `anomalies`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredAnomaly {
+    /// The values that it shares with its transaction.
+    pub user_id: i64,
+    /// See [`Batch::amounts_cents`].
+    pub amount_cents: Option<i64>,
+    /// See [`Batch::timestamps_micros`].
+    pub timestamp_micros: i64,
+    /// What the detector said.
+    pub score: Option<f64>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The run that wrote it.
+    pub run_id: Option<i64>,
+}
+
+const ANOMALIES: &str = "
+    SELECT transaction_id::bigint, user_id, trim_scale(amount * 100)::text, transaction_timestamp,
+           score, reason, run_id
+    FROM anomalies WHERE transaction_id = ANY ($1::bigint[])";
+
+/// The anomalies of those of these transactions that have one.
+pub(super) async fn anomalies(
+    connection: &Connection,
+    ids: &[i64],
+) -> Result<HashMap<i64, StoredAnomaly>, SinkError> {
+    let found = connection.query("look for ids in `anomalies`", ANOMALIES, &[&ids]).await?;
+    let row = |row: &tokio_postgres::Row| {
+        let stored = StoredAnomaly {
+            user_id: row.get::<_, i32>(1).into(),
+            amount_cents: row.get::<_, &str>(2).parse().ok(),
+            timestamp_micros: row.get::<_, Micros>(3).0,
+            score: row.get(4),
+            reason: row.get(5),
+            run_id: row.get(6),
+        };
+        (row.get(0), stored)
+    };
+    Ok(found.iter().map(row).collect())
+}

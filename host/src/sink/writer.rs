@@ -1,0 +1,350 @@
+//! Classified batches into COPY streams.
+//!
+//! COPY of transactions goes on for as long as what is collected for the other tables meanwhile
+//! is little; then that is written by COPYs of its own (an anomaly refers to its transaction,
+//! which must therefore come first) and the next segment begins. So memory stays bounded, and a
+//! run costs few round trips.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::SinkExt as _;
+use tokio_postgres::{CopyInSink, Statement};
+
+use super::copy::{
+    ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, SKIPPED_COLUMNS, TRANSACTION_COLUMNS, TransactionRow,
+};
+use super::keep::{Conflict, Keeper};
+use super::schema::{IdType, Trigger};
+use super::server_error::Trouble;
+use super::{Classified, Connection, IdPolicy, SinkError};
+
+/// Size of a message to the server.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// A segment ends when what is collected for the other tables comes to this size.
+const SEGMENT_SIDE_BYTES: usize = 1024 * 1024;
+
+/// Writes the rows of one run.
+pub(super) struct Writer {
+    run_id: i64,
+    id_type: IdType,
+    ids: Ids,
+    copy_transactions: Statement,
+    copy_anomalies: Statement,
+    stream: Option<Pin<Box<CopyInSink<Bytes>>>>,
+    transactions: CopyBuffer,
+    /// Which rows of the run are in the current COPY of transactions.
+    rows_in_copy: RowsInCopy,
+    anomalies: CopyBuffer,
+    /// Which rows of the run the buffered anomalies are of.
+    anomalous_rows: Vec<u64>,
+    rejected: CopyBuffer,
+    skipped: CopyBuffer,
+    /// Triggers of the operator's, which may refuse rows.
+    triggers: Vec<Trigger>,
+    /// What the server has acknowledged so far.
+    pub written: Written,
+}
+
+/// Rows that the server has stored, table by table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Written {
+    pub transactions: u64,
+    pub anomalies: u64,
+    pub rejected: u64,
+    pub skipped: u64,
+    /// The lowest and the highest id.
+    pub transaction_ids: Option<(i64, i64)>,
+}
+
+/// Where ids come from.
+enum Ids {
+    /// One after the other.
+    Assigned { next: i64 },
+    /// From the file.
+    Kept(Keeper),
+}
+
+/// Positions in the run, from 0, of the tuples of a COPY.
+enum RowsInCopy {
+    /// All from this one on.
+    From(u64),
+    These(Vec<u64>),
+}
+
+impl Writer {
+    /// Prepares the statements. `last_id` is the highest that is taken.
+    pub async fn new(
+        connection: &Connection,
+        run_id: i64,
+        id_type: IdType,
+        policy: IdPolicy,
+        last_id: i64,
+        triggers: Vec<Trigger>,
+    ) -> Result<Writer, SinkError> {
+        let copy = |columns| format!("COPY {columns} FROM STDIN (FORMAT binary)");
+        let (transactions, anomalies) = (copy(TRANSACTION_COLUMNS), copy(ANOMALY_COLUMNS));
+        let client = &connection.client;
+        let (copy_transactions, copy_anomalies) = tokio::try_join!(
+            connection.answer("prepare to write the transactions", client.prepare(&transactions)),
+            connection.answer("prepare to write the anomalies", client.prepare(&anomalies)),
+        )?;
+        let ids = match policy {
+            // A table that was filled from below zero goes on at one.
+            IdPolicy::Assign => Ids::Assigned { next: last_id.max(0) + 1 },
+            IdPolicy::Keep(on_conflict) => Ids::Kept(Keeper::new(on_conflict)),
+        };
+        Ok(Writer {
+            run_id,
+            id_type,
+            ids,
+            copy_transactions,
+            copy_anomalies,
+            stream: None,
+            transactions: CopyBuffer::new(id_type),
+            rows_in_copy: RowsInCopy::From(0),
+            anomalies: CopyBuffer::new(id_type),
+            anomalous_rows: Vec::new(),
+            rejected: CopyBuffer::new(id_type),
+            skipped: CopyBuffer::new(id_type),
+            triggers,
+            written: Written::default(),
+        })
+    }
+
+    /// Encodes a batch and sends what is ready.
+    pub async fn write(&mut self, connection: &Connection, part: Classified) -> Result<(), SinkError> {
+        match &mut self.ids {
+            Ids::Assigned { .. } => self.encode_assigned(&part)?,
+            Ids::Kept(keeper) => {
+                if keeper.add(part) {
+                    self.write_kept(connection).await?;
+                }
+            }
+        }
+        if self.transactions.len() >= CHUNK_BYTES {
+            self.send_transactions(connection).await?;
+        }
+        if self.anomalies.len() + self.rejected.len() + self.skipped.len() >= SEGMENT_SIDE_BYTES {
+            self.end_segment(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes all that is left.
+    pub async fn finish(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        self.write_kept(connection).await?;
+        self.end_segment(connection).await
+    }
+
+    /// Ends an unfinished COPY with an error at the server.
+    pub fn abandon(&mut self) {
+        self.stream = None;
+    }
+
+    fn encode_assigned(&mut self, part: &Classified) -> Result<(), SinkError> {
+        let Ids::Assigned { next } = &mut self.ids else { return Ok(()) };
+        let first = *next;
+        let end = first.saturating_add(part.batch.len() as i64);
+        if end - 1 > self.id_type.max() {
+            return Err(SinkError::IdsExhausted { last_id: self.id_type.max(), rows: None });
+        }
+        *next = end;
+        self.encode(part, |i| Ok(first + i as i64));
+        Ok(())
+    }
+
+    /// Writes the rows that wait for their ids to be compared with those in the table. That can
+    /// only be asked between two COPYs.
+    async fn write_kept(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        let Ids::Kept(keeper) = &mut self.ids else { return Ok(()) };
+        let parts = keeper.take();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.end_segment(connection).await?;
+        let Ids::Kept(keeper) = &self.ids else { return Ok(()) };
+        let conflicts = keeper.conflicts(connection, &parts).await?;
+        for (part, conflicts) in parts.iter().zip(&conflicts) {
+            self.encode(part, |i| match conflicts.get(&i) {
+                None => Ok(part.batch.transaction_ids[i]),
+                Some(conflict) => Err(*conflict),
+            });
+        }
+        Ok(())
+    }
+
+    /// Encodes the rows to which `id_of` gives an id; the others are skipped.
+    fn encode(&mut self, part: &Classified, id_of: impl Fn(usize) -> Result<i64, Conflict>) {
+        let Classified { batch, rejected, anomalies } = part;
+        let mut found = anomalies.iter().peekable();
+        for i in 0..batch.len() {
+            let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
+            let transaction_id = match id_of(i) {
+                Ok(id) => id,
+                Err(Conflict { differs }) => {
+                    self.skipped.start_if_empty();
+                    let (line, id) = (batch.lines[i], batch.transaction_ids[i]);
+                    self.skipped.put_skipped(self.run_id, &batch.file, line, id, differs);
+                    continue;
+                }
+            };
+            let row = TransactionRow {
+                transaction_id,
+                // The source has checked that it fits.
+                user_id: batch.user_ids[i] as i32,
+                amount_cents: batch.amounts_cents[i],
+                timestamp_micros: batch.timestamps_micros[i],
+            };
+            let position = batch.first_row + i as u64;
+            self.put_transaction(row, anomaly.is_some(), batch.transaction_ids[i], position);
+            if let Some(anomaly) = anomaly {
+                self.anomalies.start_if_empty();
+                self.anomalies.put_anomaly(row, anomaly.score, &anomaly.reason, self.run_id);
+                self.anomalous_rows.push(position);
+            }
+        }
+        for row in rejected {
+            self.rejected.start_if_empty();
+            self.rejected.put_rejected(self.run_id, row);
+        }
+    }
+
+    fn put_transaction(&mut self, row: TransactionRow, is_anomalous: bool, source_id: i64, position: u64) {
+        if self.stream.is_none() && self.transactions.is_empty() {
+            self.transactions.start_if_empty();
+            self.rows_in_copy = match self.ids {
+                Ids::Assigned { .. } => RowsInCopy::From(position),
+                Ids::Kept(_) => RowsInCopy::These(Vec::new()),
+            };
+        }
+        if let RowsInCopy::These(rows) = &mut self.rows_in_copy {
+            rows.push(position);
+        }
+        self.transactions.put_transaction(row, is_anomalous, source_id);
+        let id = row.transaction_id;
+        let ids = &mut self.written.transaction_ids;
+        *ids = Some(ids.map_or((id, id), |(lowest, highest)| (lowest.min(id), highest.max(id))));
+    }
+
+    async fn send_transactions(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            None => {
+                let begin = connection.client.copy_in(&self.copy_transactions);
+                let stream = connection.answer(WRITE_TRANSACTIONS, begin).await?;
+                self.stream.insert(Box::pin(stream))
+            }
+        };
+        let chunk = self.transactions.take();
+        let sent = connection.answer(WRITE_TRANSACTIONS, stream.send(chunk)).await;
+        sent.map_err(|error| {
+            refused(&self.triggers, "transactions", error, |tuple| self.rows_in_copy.row(tuple))
+        })
+    }
+
+    /// Writes all that is buffered, transactions first.
+    async fn end_segment(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        if self.stream.is_some() || !self.transactions.is_empty() {
+            self.transactions.end();
+            self.send_transactions(connection).await?;
+        }
+        if let Some(mut stream) = self.stream.take() {
+            let stored = connection.answer(WRITE_TRANSACTIONS, stream.as_mut().finish()).await;
+            let stored = stored.map_err(|error| {
+                refused(&self.triggers, "transactions", error, |tuple| self.rows_in_copy.row(tuple))
+            })?;
+            expect("transactions", self.transactions.rows(), stored)?;
+            self.written.transactions += stored;
+        }
+        let rows = std::mem::take(&mut self.anomalous_rows);
+        if !self.anomalies.is_empty() {
+            let stored =
+                copy_at_once(connection, "write the anomalies", &self.copy_anomalies, &mut self.anomalies)
+                    .await
+                    .map_err(|error| {
+                        refused(&self.triggers, "anomalies", error, |tuple| rows.get(tuple).copied())
+                    })?;
+            expect("anomalies", self.anomalies.rows(), stored)?;
+            self.written.anomalies += stored;
+        }
+        for (buffer, table, doing, columns, written) in [
+            (
+                &mut self.rejected,
+                "rejected_rows",
+                "write the rejected rows",
+                REJECT_COLUMNS,
+                &mut self.written.rejected,
+            ),
+            (
+                &mut self.skipped,
+                "skipped_rows",
+                "write the skipped rows",
+                SKIPPED_COLUMNS,
+                &mut self.written.skipped,
+            ),
+        ] {
+            if !buffer.is_empty() {
+                let copy = format!("COPY {columns} FROM STDIN (FORMAT binary)");
+                let copy = connection.answer(doing, connection.client.prepare(&copy)).await?;
+                let stored = copy_at_once(connection, doing, &copy, buffer).await?;
+                expect(table, buffer.rows(), stored)?;
+                *written += stored;
+            }
+        }
+        Ok(())
+    }
+}
+
+const WRITE_TRANSACTIONS: &str = "write the transactions";
+
+impl RowsInCopy {
+    /// The position in the run of a tuple of this COPY, from 0.
+    fn row(&self, tuple: usize) -> Option<u64> {
+        match self {
+            RowsInCopy::From(first) => Some(first + tuple as u64),
+            RowsInCopy::These(rows) => rows.get(tuple).copied(),
+        }
+    }
+}
+
+/// A COPY of what is buffered; returns how many rows the server stored.
+async fn copy_at_once(
+    connection: &Connection,
+    doing: &'static str,
+    copy: &Statement,
+    buffer: &mut CopyBuffer,
+) -> Result<u64, SinkError> {
+    buffer.end();
+    let bytes = buffer.take();
+    let copying = async {
+        let mut stream = Box::pin(connection.client.copy_in(copy).await?);
+        stream.send(bytes).await?;
+        stream.as_mut().finish().await
+    };
+    connection.answer(doing, copying).await
+}
+
+/// Where it is a row that is refused, which one, and who may have refused it.
+fn refused(
+    triggers: &[Trigger],
+    table: &'static str,
+    error: SinkError,
+    row_of_tuple: impl Fn(usize) -> Option<u64>,
+) -> SinkError {
+    match error {
+        SinkError::Statement { source, .. } if source.trouble() == Trouble::RowRefused => {
+            // The server counts from 1.
+            let tuple = source.tuple_of_copy().and_then(|line| usize::try_from(line).ok()?.checked_sub(1));
+            let row = tuple.and_then(row_of_tuple);
+            let of_table = triggers.iter().filter(|trigger| trigger.table == table);
+            let triggers = of_table.map(|trigger| trigger.name.clone()).collect();
+            SinkError::RowRefused { table, row, place: None, triggers, source }
+        }
+        other => other,
+    }
+}
+
+fn expect(table: &'static str, sent: u64, stored: u64) -> Result<(), SinkError> {
+    if sent == stored { Ok(()) } else { Err(SinkError::CountMismatch { table, sent, stored }) }
+}

@@ -1,0 +1,353 @@
+//! All or nothing, whatever dies: one small ingest, and a fault at every boundary between two of
+//! its messages, in either direction. After each, what is in the database, what the ledger says
+//! and what the program said must agree, and the next run must succeed.
+
+#![allow(clippy::print_stdout, reason = "the tallies are for people who read the tests' output")]
+
+mod proxy;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+
+use self::proxy::{Direction, Fault, Moment, Plan, Proxy};
+use crate::support::{Database, Files, Finished, KILLED, host, start, succeed};
+
+/// Faults that are tried side by side; most of the time, each waits.
+const WORKERS: usize = 4;
+/// What the file gives: transactions, anomalies, rejected rows, runs.
+const ALL: Contents = Contents { transactions: 5, anomalies: 2, rejected: 1, runs: 1 };
+const NOTHING: Contents = Contents { transactions: 0, anomalies: 0, rejected: 0, runs: 0 };
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Contents {
+    transactions: i64,
+    anomalies: i64,
+    rejected: i64,
+    runs: i64,
+}
+
+/// A database behind a proxy, and a file to ingest.
+struct Scene {
+    database: Database,
+    file: PathBuf,
+    _files: Files,
+}
+
+impl Scene {
+    fn new(database: Database) -> Scene {
+        let files = Files::new();
+        let file = files.csv(&[
+            "1,7,1.00,2024-01-01 00:00:00",
+            "2,7,900.00,2024-01-01 00:00:00",
+            "3,8,none,2024-01-01 00:00:00",
+            "4,8,3.00,2024-01-01 00:00:00",
+            "5,9,901.00,2024-01-01 00:00:00",
+            "6,9,4.00,2024-01-01 00:00:00",
+        ]);
+        Scene { database, file, _files: files }
+    }
+
+    fn run(&self, url: &str) -> Command {
+        let mut command = host();
+        command.args(["run", "--plugin", "threshold", "--max-rejects", "1", "--database-url", url]);
+        command.arg(&self.file);
+        command
+    }
+
+    fn contents(&self) -> Contents {
+        let row = self.database.rows(
+            "SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM anomalies),
+                    (SELECT count(*) FROM rejected_rows), (SELECT count(*) FROM ingest_runs)",
+        );
+        let number = |i: usize| row[0][i].parse().unwrap();
+        Contents { transactions: number(0), anomalies: number(1), rejected: number(2), runs: number(3) }
+    }
+
+    fn empty(&self) {
+        self.database.execute(
+            "TRUNCATE transactions, anomalies, rejected_rows, ingest_runs, ingest_files RESTART IDENTITY",
+        );
+    }
+}
+
+/// How a faulty run ended, in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Committed,
+    RolledBack,
+    KilledCommitted,
+    KilledRolledBack,
+    InDoubtCommitted,
+    InDoubtRolledBack,
+    Unknown,
+}
+
+/// How many faults ended how.
+#[derive(Default)]
+struct Tally(BTreeMap<Verdict, usize>);
+
+impl Tally {
+    fn of(&self, verdicts: &[Verdict]) -> usize {
+        verdicts.iter().map(|verdict| self.0.get(verdict).copied().unwrap_or_default()).sum()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Verdict::*;
+        write!(
+            f,
+            "{} faults: {} committed, {} rolled back (of these {} and {} when the program was killed, {} and {} in doubt at first), {} unknown; 0 wrong answers",
+            self.0.values().sum::<usize>(),
+            self.of(&[Committed, KilledCommitted, InDoubtCommitted]),
+            self.of(&[RolledBack, KilledRolledBack, InDoubtRolledBack]),
+            self.of(&[KilledCommitted]),
+            self.of(&[KilledRolledBack]),
+            self.of(&[InDoubtCommitted]),
+            self.of(&[InDoubtRolledBack]),
+            self.of(&[Unknown]),
+        )
+    }
+}
+
+/// Tries a fault at every boundary of both directions.
+fn sweep(name: &str, fault: Fault, later_connections: bool) -> Tally {
+    let (to_server, to_client) = undisturbed();
+    let mut plans = Vec::new();
+    for (direction, messages) in [(Direction::ToServer, to_server), (Direction::ToClient, to_client)] {
+        let moments = (0..=messages).map(|messages| Moment { direction, messages });
+        plans.extend(moments.map(|moment| Plan { moment, fault, later_connections }));
+    }
+    let work = || Scene::new(Database::migrated());
+    let tally = try_all(plans, work, |scene, plan| try_one(scene, plan, None));
+    println!("{name}, {to_server} messages to the server and {to_client} to the client: {tally}");
+    tally
+}
+
+/// Shares the plans among workers, each with a place of its own.
+fn try_all<W>(
+    plans: Vec<Plan>,
+    place: impl Fn() -> W + Sync,
+    try_one: impl Fn(&W, Plan) -> Verdict + Sync,
+) -> Tally {
+    let queue = Mutex::new(plans.into_iter());
+    let tally = Mutex::new(Tally::default());
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                let place = place();
+                loop {
+                    let Some(plan) = queue.lock().unwrap().next() else { return };
+                    let verdict = try_one(&place, plan);
+                    *tally.lock().unwrap().0.entry(verdict).or_default() += 1;
+                }
+            });
+        }
+    });
+    tally.into_inner().unwrap()
+}
+
+/// How many messages go each way when nothing happens.
+fn undisturbed() -> (usize, usize) {
+    let scene = Scene::new(Database::migrated());
+    let proxy = Proxy::start(&socket(&scene.database), None, None);
+    succeed(&mut scene.run(&behind(&proxy, &scene.database)));
+    assert_eq!(scene.contents(), ALL);
+    proxy.messages()
+}
+
+/// One run with one fault; panics where anything does not agree.
+fn try_one(scene: &Scene, plan: Plan, server: Option<&Server>) -> Verdict {
+    let socket = socket(&scene.database);
+    let proxy = Proxy::start(&socket, Some(plan), server.map(Server::process));
+    let mut run = scene.run(&behind(&proxy, &scene.database));
+    // Where nobody answers, only patience can end.
+    run.args(match (plan.fault, plan.later_connections) {
+        (Fault::Stall, _) | (_, false) => ["--server-timeout=1s", "--connect-timeout=1s"],
+        _ => ["--server-timeout=30s", "--connect-timeout=30s"],
+    });
+    let running = start(&mut run);
+    proxy.host_is(running.id());
+    if let Some(server) = server {
+        proxy.wait_until_struck();
+        // SIGKILL takes a moment.
+        while std::os::unix::net::UnixStream::connect(&socket).is_ok() {
+            thread::yield_now();
+        }
+        server.start();
+    }
+    let finished = running.finish();
+    let has_struck = proxy.has_struck();
+    drop(proxy);
+    wait_for_sessions(&scene.database);
+    let verdict = judge(scene, plan, has_struck, &finished);
+    // The next run finds nothing that would be in its way.
+    let before = scene.contents();
+    succeed(&mut scene.run(&scene.database.url()));
+    let after = scene.contents();
+    assert_eq!(after.transactions, before.transactions + ALL.transactions, "{plan:?}");
+    assert_eq!(after.runs, before.runs + 1, "{plan:?}");
+    scene.empty();
+    verdict
+}
+
+/// Holds what the program said against what is in the database.
+fn judge(scene: &Scene, plan: Plan, has_struck: bool, finished: &Finished) -> Verdict {
+    let contents = scene.contents();
+    let is_there = match contents {
+        ALL => true,
+        NOTHING => false,
+        half => panic!("half a run: {half:?}, {plan:?}, {finished:?}"),
+    };
+    let was_in_doubt = finished.stderr.contains("asking what became of it");
+    let said_committed = finished.stdout.starts_with("committed run ");
+    let said_nothing = finished.stderr.contains("nothing was written");
+    let wrong = format!("a wrong answer: {plan:?}, struck: {has_struck}, {finished:?}, {contents:?}");
+    match (finished.code, is_there) {
+        (0, true) if said_committed && !said_nothing => {
+            if was_in_doubt {
+                Verdict::InDoubtCommitted
+            } else {
+                Verdict::Committed
+            }
+        }
+        (5, false) if said_nothing && !said_committed && has_struck => {
+            if was_in_doubt {
+                Verdict::InDoubtRolledBack
+            } else {
+                Verdict::RolledBack
+            }
+        }
+        // Killed before it could say anything, or after it had said the truth.
+        (KILLED, true) if plan.fault == Fault::KillHost => Verdict::KilledCommitted,
+        (KILLED, false) if plan.fault == Fault::KillHost && !said_committed => Verdict::KilledRolledBack,
+        (6, _) if !plan.later_connections && !said_committed && !said_nothing => {
+            // What the message tells to ask decides.
+            let query = finished.stderr.split_once("ask the database: `").expect(&wrong).1;
+            let query = query.split_once('`').expect(&wrong).0;
+            assert_eq!(!scene.database.rows(query).is_empty(), is_there, "{plan:?}, {finished:?}");
+            Verdict::Unknown
+        }
+        _ => panic!("{wrong}"),
+    }
+}
+
+/// A server that may be killed.
+struct Server {
+    files: Files,
+}
+
+impl Server {
+    fn new() -> Server {
+        let files = Files::new();
+        std::fs::set_permissions(files.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        Server { files }
+    }
+
+    /// Starts it, also after it was killed; returns its superuser's URL.
+    fn start(&self) -> String {
+        succeed(&mut self.db("start")).trim().to_owned()
+    }
+
+    fn process(&self) -> u32 {
+        let file = self.files.path().join("postgresql/data/postmaster.pid");
+        std::fs::read_to_string(file).unwrap().lines().next().unwrap().parse().unwrap()
+    }
+
+    fn db(&self, what: &str) -> Command {
+        let mut command = host();
+        command.env("HOST_DATA_DIR", self.files.path()).args(["db", what]);
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        succeed(&mut self.db("stop"));
+    }
+}
+
+/// The server notices that a client is gone a moment later.
+fn wait_for_sessions(database: &Database) {
+    const SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    database.wait_for(SESSIONS, 0);
+}
+
+/// The socket on which the test server listens.
+fn socket(database: &Database) -> PathBuf {
+    let folder = database.text("SHOW unix_socket_directories");
+    Path::new(&folder).join(".s.PGSQL.5432")
+}
+
+/// The database's URL through the proxy.
+fn behind(proxy: &Proxy, database: &Database) -> String {
+    let url = database.url();
+    let name = url.rsplit_once('/').unwrap().1;
+    format!("postgres://postgres@127.0.0.1:{}/{name}?sslmode=disable", proxy.port)
+}
+
+#[test]
+fn connections_that_are_cut() {
+    let tally = sweep("cut", Fault::Cut, true);
+    assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
+    assert_eq!(tally.of(&[Verdict::Unknown]), 0);
+}
+
+#[test]
+fn connections_that_are_reset() {
+    let tally = sweep("reset", Fault::Reset, true);
+    assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no reset came between COMMIT and its answer");
+    assert_eq!(tally.of(&[Verdict::Unknown]), 0);
+}
+
+#[test]
+fn connections_that_stall() {
+    let tally = sweep("stall", Fault::Stall, true);
+    let in_doubt = [Verdict::InDoubtCommitted, Verdict::InDoubtRolledBack];
+    assert!(in_doubt.iter().all(|verdict| tally.of(&[*verdict]) > 0), "{tally}");
+    assert_eq!(tally.of(&[Verdict::Unknown]), 0);
+}
+
+/// Nobody can be asked: then, and only then, the outcome is unknown, and only after COMMIT was
+/// sent.
+#[test]
+fn connections_that_are_cut_for_good() {
+    let tally = sweep("cut for good", Fault::Cut, false);
+    assert!(tally.of(&[Verdict::Unknown]) > 0, "{tally}");
+    assert!(tally.of(&[Verdict::RolledBack]) > tally.of(&[Verdict::Unknown]), "{tally}");
+}
+
+#[test]
+fn a_host_that_is_killed() {
+    let tally = sweep("host killed", Fault::KillHost, true);
+    assert!(tally.of(&[Verdict::KilledCommitted]) > 0, "{tally}");
+    assert!(tally.of(&[Verdict::KilledRolledBack]) > 0, "{tally}");
+}
+
+/// SIGKILL to the server's first process; it is started again at once, recovers, and is asked.
+#[test]
+fn a_server_that_is_killed() {
+    let (to_server, _) = undisturbed();
+    let moments = (0..=to_server).map(|messages| Moment { direction: Direction::ToServer, messages });
+    let plan = |moment| Plan { moment, fault: Fault::KillServer, later_connections: true };
+    let place = || {
+        let server = Server::new();
+        let database = Database::on(server.start());
+        succeed(host().args(["migrate", "--database-url", &database.url()]));
+        let scene = Scene::new(database);
+        // In this order: the database goes before its server.
+        (scene, server)
+    };
+    let tally = try_all(moments.map(plan).collect(), place, |(scene, server), plan| {
+        try_one(scene, plan, Some(server))
+    });
+    println!("server killed, {to_server} messages to the server: {tally}");
+    assert_eq!(tally.of(&[Verdict::Unknown]), 0);
+    assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
+    assert!(tally.of(&[Verdict::RolledBack]) > 0, "{tally}");
+}

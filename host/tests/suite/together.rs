@@ -1,0 +1,201 @@
+//! Several runs into the same tables, at the same time or one after the other: ids never collide,
+//! nobody deadlocks, readers see all of a run or nothing of it, and `--once` means once.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::support::{Database, Files, Finished, finish, host_run, sample, start, succeed, summary};
+
+const ROWS: i64 = 20_000;
+
+#[test]
+fn ten_runs_at_once_assigning_and_keeping() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let counts = database.rows(
+                    "SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM anomalies),
+                            (SELECT coalesce(sum(rows_written), 0) FROM ingest_runs)",
+                );
+                let counts: Vec<i64> = counts[0].iter().map(|count| count.parse().unwrap()).collect();
+                assert_eq!((counts[0] % ROWS, counts[1] % (ROWS / 100)), (0, 0), "half a run was seen");
+                assert_eq!(counts[0], counts[2], "rows without their ledger row were seen");
+            }
+        });
+        let runs: Vec<_> = (0..10)
+            .map(|i| {
+                // Far from what is allotted, and from each other.
+                let first = 1_000_000 * (i + 1);
+                let file = files.many_rows(&format!("{i}.csv"), first..first + ROWS);
+                let mut run = host_run(&database, "threshold", &file);
+                run.args(if i % 2 == 0 { ["--ids", "keep"] } else { ["--ids", "assign"] });
+                start(&mut run)
+            })
+            .collect();
+        for run in runs {
+            let Finished { code, stderr, .. } = run.finish();
+            // An allotted id can be one that a file brings later; then the run says so.
+            assert!(code == 0 || (code == 5 && stderr.contains("is taken: run ")), "{code} {stderr}");
+        }
+        is_over.store(true, Ordering::Relaxed);
+        reader.join().unwrap();
+    });
+    let (transactions, anomalies, runs) = database.counts();
+    assert!(runs >= 6, "{runs}");
+    assert_eq!((transactions, anomalies), (runs * ROWS, runs * ROWS / 100));
+}
+
+/// It does not matter who is first: the other waits, and then finds that there is nothing to do.
+#[test]
+fn once_means_once_also_at_the_same_moment() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let file = files.many_rows("many.csv", 0..ROWS);
+    let both = [(); 2].map(|()| start(host_run(&database, "threshold", &file).arg("--once")));
+    let mut said = both.map(|run| run.finish()).map(|finished| {
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        finished.stdout
+    });
+    said.sort();
+    assert!(said[0].starts_with("already ingested by run "), "{said:?}");
+    assert!(said[1].starts_with("committed run "), "{said:?}");
+    assert_eq!(database.counts(), (ROWS, ROWS / 100, 1));
+}
+
+#[test]
+fn once_asks_for_content_plugin_settings_and_that_the_rows_are_there() {
+    let database = Database::new();
+    let once = |plugin: &str, arguments: &[&str]| {
+        let mut run = host_run(&database, plugin, &sample());
+        summary(run.arg("--once").args(arguments))["committed"].as_bool().unwrap()
+    };
+    assert!(once("threshold", &[]));
+    assert!(!once("threshold", &[]));
+    assert!(once("zscore", &[]), "another plugin");
+    assert!(once("threshold", &["--set", "limit=400"]), "other settings");
+    assert!(!once("threshold", &["--set", "limit=400"]));
+    assert!(once("threshold", &["--timezone", "UTC"]), "read otherwise");
+    // By a pipe, whose content is only known at the end.
+    let mut piped = host_run(&database, "threshold", Path::new("/dev/stdin"));
+    piped.arg("--once").stdin(piped_sample());
+    assert!(succeed(&mut piped).starts_with("already ingested by run 1,"));
+    assert_eq!(database.counts().2, 4);
+    // The rows are gone: what the ledger remembers is not what is there.
+    database.execute("TRUNCATE transactions, anomalies");
+    assert!(once("threshold", &[]));
+    assert!(!once("threshold", &[]));
+    assert!(once("zscore", &[]), "its ids are another run's now");
+    assert_eq!(database.counts(), (3_600, database.number("SELECT count(*) FROM anomalies"), 6));
+}
+
+/// The sample, through a pipe.
+fn piped_sample() -> std::process::Stdio {
+    let mut cat = std::process::Command::new("cat");
+    cat.arg(sample()).stdout(std::process::Stdio::piped()).spawn().unwrap().stdout.unwrap().into()
+}
+
+#[test]
+fn kept_ids_are_the_keys() {
+    let database = Database::new();
+    let keep = |arguments: &[&str]| {
+        let mut run = host_run(&database, "threshold", &sample());
+        run.args(["--ids", "keep"]).args(arguments);
+        run
+    };
+    assert_eq!(summary(&mut keep(&[]))["rows_written"], 1_800);
+    assert_eq!(database.number("SELECT count(*) FROM transactions WHERE transaction_id = source_id"), 1_800);
+    let refused = finish(&mut keep(&[]));
+    assert_eq!(refused.code, 5);
+    assert!(refused.stderr.contains("the id 1 in "), "{}", refused.stderr);
+    assert!(refused.stderr.contains(" at line 2 is taken: run 1 wrote it\n"), "{}", refused.stderr);
+    // Allotted ids go on after kept ones.
+    assert_eq!(summary(&mut host_run(&database, "threshold", &sample()))["first_transaction_id"], 1_801);
+    database.execute("UPDATE transactions SET amount = 7.77 WHERE transaction_id = 42");
+    let skipped = summary(&mut keep(&["--on-conflict", "skip"]));
+    assert_eq!((&skipped["rows_written"], &skipped["rows_skipped"]), (&0.into(), &1_800.into()));
+    assert_eq!(database.rows("SELECT transaction_id, line FROM skipped_rows WHERE differs"), [["42", "43"]]);
+    assert_eq!(database.counts(), (3_600, 76, 3));
+}
+
+#[test]
+fn ids_that_are_twice_in_a_file_or_do_not_fit() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let twice = files.csv(&[
+        "9,7,1.00,2024-01-01 00:00:00",
+        "5,7,900.00,2024-01-01 00:00:00",
+        "9,7,2.00,2024-01-01 00:00:00",
+        "-3,7,901.00,2024-01-01 00:00:00",
+    ]);
+    let mut keep = host_run(&database, "threshold", &twice);
+    keep.args(["--ids", "keep"]);
+    let refused = finish(&mut keep);
+    assert_eq!((refused.code, database.counts()), (5, (0, 0, 0)));
+    insta::assert_snapshot!("id_twice_in_a_file", files.anonymous(&refused.stderr));
+    let skipped = summary(keep.args(["--on-conflict", "skip"]));
+    assert_eq!((&skipped["rows_written"], &skipped["rows_skipped"]), (&3.into(), &1.into()));
+    let ids = [&skipped["first_transaction_id"], &skipped["last_transaction_id"]];
+    assert_eq!(ids, [&-3, &9]);
+    assert_eq!(database.rows("SELECT line, transaction_id, differs FROM skipped_rows"), [["4", "9", "t"]]);
+    assert_eq!(
+        database.rows("SELECT transaction_id, amount FROM transactions ORDER BY 1"),
+        [["-3", "901.00"], ["5", "900.00"], ["9", "1.00"]]
+    );
+
+    let wide = files.csv(&["3000000000,7,1.00,2024-01-01 00:00:00"]);
+    let mut keep = host_run(&database, "threshold", &wide);
+    keep.args(["--ids", "keep"]);
+    let refused = finish(&mut keep);
+    assert_eq!(refused.code, 3);
+    insta::assert_snapshot!("id_that_does_not_fit", files.anonymous(&refused.stderr));
+    database.execute(
+        "ALTER TABLE transactions ALTER transaction_id TYPE BIGINT;
+        ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT",
+    );
+    assert_eq!(summary(&mut keep)["last_transaction_id"], 3_000_000_000_i64);
+}
+
+/// More rows than are compared at a time, so that the file conflicts with itself across the border.
+#[test]
+fn kept_ids_conflict_with_rows_that_this_run_has_written_already() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let many = files.many_rows("many.csv", 0..150_000);
+    let mut text = std::fs::read_to_string(&many).unwrap();
+    text.push_str("17,7,1.00,2024-01-01 00:00:00\n");
+    let file = files.write("many.csv", text);
+    let mut keep = host_run(&database, "threshold", &file);
+    keep.args(["--ids", "keep"]);
+    let refused = finish(&mut keep);
+    assert_eq!((refused.code, database.counts()), (5, (0, 0, 0)));
+    let told = "at line 150002 is taken: an earlier row of this run has it too\n";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    let skipped = summary(keep.args(["--on-conflict", "skip"]));
+    assert_eq!((&skipped["rows_written"], &skipped["anomalies"]), (&150_000.into(), &1_500.into()));
+    assert_eq!(database.rows("SELECT line, differs FROM skipped_rows"), [["150002", "f"]]);
+}
+
+/// Whoever waits says for whom, and does not wait longer than it was told to.
+#[test]
+fn a_run_that_waits_says_for_whom() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let pipe = files.pipe();
+    let first = start(&mut host_run(&database, "threshold", &pipe));
+    let mut input = std::fs::File::options().write(true).open(&pipe).unwrap();
+    std::io::Write::write_all(&mut input, b"transaction_id,user_id,amount,timestamp\n").unwrap();
+    database.wait_for(
+        "SELECT count(*) FROM pg_locks WHERE relation = 'transactions'::regclass AND mode = 'ShareRowExclusiveLock'",
+        1,
+    );
+    let mut second = host_run(&database, "threshold", &sample());
+    let refused = finish(second.args(["--lock-timeout", "2500ms"]));
+    assert_eq!(refused.code, 5);
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"process \d+", "process [n]");
+    settings.add_filter(r"at \d\d:\d\d:\d\d", "at [time]");
+    settings.add_filter(r"2\.5\d+ s", "2.5 s");
+    settings.bind(|| insta::assert_snapshot!(refused.stderr));
+    drop(input);
+    assert_eq!(first.finish().code, 0);
+    assert_eq!(database.counts(), (0, 0, 1));
+}

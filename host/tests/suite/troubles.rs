@@ -1,0 +1,285 @@
+//! Whatever the database does to a run: nothing of it stays, and what happened is told as what it
+//! is. (What happens on the way to it is for the fault suite.)
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Database, Files, Finished, Running, finish, host, host_run, sample, start, succeed};
+
+/// A run that waits for its input, once it has begun its transaction.
+struct Waiting {
+    running: Running,
+    input: File,
+}
+
+const HEADER: &str = "transaction_id,user_id,amount,timestamp\n";
+const BEGUN: &str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE relation = 'transactions'::regclass AND mode = 'ShareRowExclusiveLock' AND granted
+      AND datname = current_database() AND application_name LIKE 'host run %'";
+
+impl Waiting {
+    fn start(database: &Database, url: &str, files: &Files) -> Waiting {
+        let pipe = files.pipe();
+        let running = start(host().args(["run", "--plugin", "threshold", "--database-url", url]).arg(&pipe));
+        let mut input = File::options().write(true).open(&pipe).unwrap();
+        input.write_all(HEADER.as_bytes()).unwrap();
+        database.wait_for(BEGUN, 1);
+        Waiting { running, input }
+    }
+
+    /// Gives it rows, and waits for its end.
+    fn go_on(mut self) -> Finished {
+        for id in 0..100_000 {
+            // The run may have ended already.
+            if writeln!(self.input, "{id},7,900.00,2024-01-01 00:00:00").is_err() {
+                break;
+            }
+        }
+        drop(self.input);
+        self.running.finish()
+    }
+}
+
+/// What must hold after any of them; returns the message.
+fn failed(database: &Database, files: &Files, finished: &Finished) -> String {
+    assert_eq!((finished.code, finished.stdout.as_str()), (5, ""), "{}", finished.stderr);
+    assert_eq!(database.counts(), (0, 0, 0));
+    files.anonymous(&finished.stderr)
+}
+
+#[test]
+fn a_session_that_the_administrator_ends() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let run = Waiting::start(&database, &database.url(), &files);
+    database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name LIKE 'host run %'",
+    );
+    insta::assert_snapshot!(failed(&database, &files, &run.go_on()));
+}
+
+#[test]
+fn a_session_that_was_idle_for_too_long() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let url = format!("{}?options=-c%20idle_in_transaction_session_timeout%3D50", database.url());
+    let run = Waiting::start(&database, &url, &files);
+    database.wait_for(BEGUN, 0);
+    insta::assert_snapshot!(failed(&database, &files, &run.go_on()));
+}
+
+#[test]
+fn a_statement_that_takes_too_long() {
+    let (database, files) = (Database::migrated(), Files::new());
+    database.execute(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM pg_sleep(60); RETURN NEW; END $$;
+        CREATE TRIGGER dawdle BEFORE INSERT ON anomalies FOR EACH ROW EXECUTE FUNCTION dawdle()",
+    );
+    let url = format!("{}?options=-c%20statement_timeout%3D500", database.url());
+    let mut run = host();
+    run.args(["run", "--plugin", "threshold", "--database-url", &url]).arg(sample());
+    insta::assert_snapshot!(failed(&database, &files, &finish(&mut run)));
+}
+
+/// A server that is stopped in the middle, in an orderly way; it is up again for the next run.
+#[test]
+fn a_server_that_is_stopped() {
+    let server = OwnServer::new();
+    let (database, files) = (Database::on(server.start()), Files::new());
+    succeed(host().args(["migrate", "--database-url", &database.url()]));
+    let run = Waiting::start(&database, &database.url(), &files);
+    server.pg_ctl(&["stop", "--mode", "fast"]);
+    let finished = run.go_on();
+    server.start();
+    let message = failed(&database, &files, &finished);
+    // Whether it was up again soon enough to confirm it is of no matter.
+    let told = message.split_once("note: ").unwrap();
+    assert!(told.1.starts_with("nothing was written"), "{message}");
+    insta::assert_snapshot!(told.0);
+    succeed(&mut host_run(&database, "threshold", &sample()));
+}
+
+/// A real standby, made by pg_basebackup and kept up to date by its primary.
+#[test]
+fn a_standby() {
+    let primary = OwnServer::new();
+    let files = Files::new();
+    let database = Database::on(primary.start());
+    succeed(host().args(["migrate", "--database-url", &database.url()]));
+    let folder = primary.files.path().join("standby");
+    let socket = primary.socket();
+    let mut backup = primary.command("pg_basebackup");
+    backup.args(["--write-recovery-conf", "--checkpoint=fast", "--username=postgres", "--host"]);
+    succeed(backup.arg(&socket).arg("--pgdata").arg(&folder));
+    let mut pg_ctl = primary.command("pg_ctl");
+    let options =
+        format!("-c port=5433 -c listen_addresses='' -c unix_socket_directories='{}'", socket.display());
+    pg_ctl.args(["start", "--wait", "--silent", "--log", "/dev/null", "--options", &options]);
+    assert!(pg_ctl.arg("--pgdata").arg(&folder).status().unwrap().success());
+    let name = database.url().rsplit_once('/').unwrap().1.to_owned();
+    let url = format!("host={} port=5433 user=postgres dbname={name}", socket.display());
+    let mut run = host();
+    run.args(["run", "--plugin", "threshold", "--database-url", &url]).arg(sample());
+    let refused = finish(&mut run);
+    let mut stop = primary.command("pg_ctl");
+    assert!(
+        stop.args(["stop", "--silent", "--mode=immediate", "--pgdata"])
+            .arg(&folder)
+            .status()
+            .unwrap()
+            .success()
+    );
+    insta::assert_snapshot!(failed(&database, &files, &refused));
+}
+
+/// A tablespace on a file system of 4 MiB.
+#[test]
+fn a_disk_that_is_full() {
+    let server = OwnServer::new();
+    let url = server.start();
+    let disk = server.files.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(&disk).output();
+    let mounted = mounted.expect("install mount (of util-linux)");
+    assert!(mounted.status.success(), "this test must be root, to mount a file system of 4 MiB: {mounted:?}");
+    server.hand_over(&disk);
+    let ballast = disk.join("ballast");
+    let (database, files) = (Database::on(url), Files::new());
+    database.execute(&format!("CREATE TABLESPACE small LOCATION '{}'", disk.display()));
+    std::fs::write(&ballast, vec![0; 512 * 1024]).unwrap();
+    succeed(host().args(["migrate", "--database-url", &database.url()]));
+    database.execute("ALTER TABLE transactions SET TABLESPACE small");
+    let file = files.many_rows("many.csv", 0..100_000);
+    let refused = finish(&mut host_run(&database, "threshold", &file));
+    let message = failed(&database, &files, &refused);
+    // What the help says helps: a little space, and then what the run took is given back.
+    std::fs::remove_file(&ballast).unwrap();
+    database.execute("VACUUM transactions, anomalies");
+    succeed(&mut host_run(&database, "threshold", &sample()));
+    drop((database, server));
+    assert!(Command::new("umount").arg(&disk).status().unwrap().success());
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"pg_tblspc/\S+", "pg_tblspc/[file]");
+    settings.add_filter(r"line \d+ \[", "line [n] [");
+    settings.bind(|| insta::assert_snapshot!(message));
+}
+
+/// Each refuses one row of the sample, or all; the message says which row, where the server does.
+#[test]
+fn rows_that_the_database_refuses() {
+    let trigger = |when: &str| {
+        format!(
+            "CREATE FUNCTION guard_dog() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NEW.transaction_id = 1234 THEN RAISE EXCEPTION 'row 1234 is not welcome'; END IF;
+                RETURN NEW; END $$;
+            CREATE TRIGGER bouncer {when} INSERT ON transactions FOR EACH ROW EXECUTE FUNCTION guard_dog()"
+        )
+    };
+    let at_commit = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'not today'; END $$;
+        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON ingest_runs DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION refuse()";
+    let cases = [
+        ("check", "ALTER TABLE transactions ADD CONSTRAINT known_users CHECK (transaction_id <> 777)".into()),
+        (
+            "check_of_anomalies",
+            "ALTER TABLE anomalies ADD CONSTRAINT few CHECK (transaction_id < 1700)".into(),
+        ),
+        (
+            "unique",
+            "CREATE UNIQUE INDEX one_a_minute ON transactions (transaction_timestamp, user_id);
+            ALTER TABLE transactions ADD UNIQUE (amount)"
+                .into(),
+        ),
+        ("trigger_before", trigger("BEFORE")),
+        ("trigger_after", trigger("AFTER")),
+        ("at_commit", at_commit.into()),
+    ];
+    for (name, spoil) in cases {
+        let (database, files) = (Database::migrated(), Files::new());
+        database.execute(&spoil);
+        let file = files.write("sample.csv", std::fs::read(sample()).unwrap());
+        let refused = finish(&mut host_run(&database, "threshold", &file));
+        insta::assert_snapshot!(format!("refused_by_{name}"), failed(&database, &files, &refused));
+    }
+}
+
+/// A server that takes the connection, and then says nothing.
+#[test]
+fn a_server_that_does_not_answer() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let url = format!("postgres://me@127.0.0.1:{port}/db");
+    let mut run = host();
+    run.args(["run", "--plugin", "threshold", "--connect-timeout", "200ms", "--database-url", &url])
+        .arg(sample());
+    let refused = finish(&mut run);
+    assert_eq!((refused.code, refused.stdout.as_str()), (5, ""));
+    insta::assert_snapshot!(refused.stderr.replace(&port.to_string(), "[port]"));
+}
+
+/// A server of this test's own, which it may stop.
+struct OwnServer {
+    files: Files,
+}
+
+impl OwnServer {
+    fn new() -> OwnServer {
+        let files = Files::new();
+        std::fs::set_permissions(files.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        OwnServer { files }
+    }
+
+    /// Returns its superuser's URL.
+    fn start(&self) -> String {
+        succeed(&mut self.db("start")).trim().to_owned()
+    }
+
+    fn db(&self, what: &str) -> Command {
+        let mut command = host();
+        command.env("HOST_DATA_DIR", self.files.path()).args(["db", what]);
+        command
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.files.path().join("postgresql/socket")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.files.path().join("postgresql/data")
+    }
+
+    /// One of PostgreSQL's programs, as the user that the server runs as.
+    fn command(&self, program: &str) -> Command {
+        use std::os::unix::fs::MetadataExt as _;
+        use std::os::unix::process::CommandExt as _;
+        let folder = succeed(&mut self.db("programs"));
+        let owner = std::fs::metadata(self.data()).unwrap();
+        // Where the standby goes.
+        self.hand_over(self.files.path());
+        let mut command = Command::new(Path::new(folder.trim()).join(program));
+        command.uid(owner.uid()).gid(owner.gid()).current_dir("/");
+        command
+    }
+
+    /// Gives a folder to the user that the server runs as.
+    fn hand_over(&self, folder: &Path) {
+        use std::os::unix::fs::MetadataExt as _;
+        let owner = std::fs::metadata(self.data()).unwrap();
+        std::os::unix::fs::chown(folder, Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+
+    fn pg_ctl(&self, arguments: &[&str]) {
+        let mut pg_ctl = self.command("pg_ctl");
+        pg_ctl.args(arguments).args(["--silent", "--wait", "--pgdata"]).arg(self.data());
+        assert!(pg_ctl.status().unwrap().success(), "{arguments:?}");
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        succeed(&mut self.db("stop"));
+    }
+}
