@@ -5,7 +5,7 @@
 //! it that the tables are there and fit. [`transaction`] is the run's one transaction: [`lock`]
 //! begins it, [`writer`] fills it with rows that [`copy`] encodes and whose ids [`keep`] compares,
 //! [`ledger`] records what was done, [`outcome`] finds out what became of it where the connection
-//! is lost. [`runs`], [`stored`] and [`snapshot`] read back what earlier runs have written. [`embedded`] is the
+//! is lost. [`mod@runs`], [`stored`] and [`snapshot`] read back what earlier runs have written. [`embedded`] is the
 //! server that is there when there is no other.
 
 mod connect;

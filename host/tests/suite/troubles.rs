@@ -83,6 +83,37 @@ fn a_statement_that_takes_too_long() {
     insta::assert_snapshot!(failed(&database, &files, &finish(&mut run)));
 }
 
+/// Another session locks the tables the other way round.
+#[test]
+fn a_deadlock() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let run = Waiting::start(&database, &database.url(), &files);
+    let psql = Path::new(succeed(host().args(["db", "programs"])).trim()).join("psql");
+    let mut other = Command::new(psql);
+    // It is patient, so that it is the run that is found to be in the way.
+    other.args([
+        "-XAtq",
+        "-c",
+        "SET deadlock_timeout = '10min'",
+        "-c",
+        "BEGIN",
+        "-c",
+        "LOCK TABLE anomalies",
+    ]);
+    let other = start(other.args(["-c", "LOCK TABLE transactions", &database.url()]));
+    database.wait_for(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'psql'
+            AND query = 'LOCK TABLE transactions' AND wait_event_type = 'Lock'",
+        1,
+    );
+    let finished = run.go_on();
+    assert_eq!(other.finish().code, 0);
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"(rocess|relation|database) \d+", "$1 [n]");
+    settings.add_filter(r"process \d+", "process [n]");
+    settings.bind(|| insta::assert_snapshot!(failed(&database, &files, &finished)));
+}
+
 /// A server that is stopped in the middle, in an orderly way; it is up again for the next run.
 #[test]
 fn a_server_that_is_stopped() {
