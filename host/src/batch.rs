@@ -49,22 +49,24 @@ pub struct Row {
 }
 
 impl Batch {
-    /// An empty batch with room for `rows` rows and the named attributes.
+    /// An empty batch of a file, with these attributes. `spent` is one that is not needed any more:
+    /// its memory is used again.
     #[must_use]
-    pub fn with_capacity(file: Arc<str>, first_row: u64, rows: usize, attributes: &[String]) -> Batch {
-        Batch {
-            file,
-            first_row,
-            transaction_ids: Vec::with_capacity(rows),
-            user_ids: Vec::with_capacity(rows),
-            amounts_cents: Vec::with_capacity(rows),
-            timestamps_micros: Vec::with_capacity(rows),
-            lines: Vec::with_capacity(rows),
-            attributes: attributes
-                .iter()
-                .map(|name| Attribute { name: name.clone(), values: Vec::with_capacity(rows) })
-                .collect(),
+    pub fn renew(spent: Batch, file: Arc<str>, first_row: u64, attributes: &[String]) -> Batch {
+        let mut batch = Batch { file, first_row, ..spent };
+        batch.transaction_ids.clear();
+        batch.user_ids.clear();
+        batch.amounts_cents.clear();
+        batch.timestamps_micros.clear();
+        batch.lines.clear();
+        let has_same = batch.attributes.iter().map(|attribute| &attribute.name).eq(attributes);
+        if has_same {
+            batch.attributes.iter_mut().for_each(|attribute| attribute.values.clear());
+        } else {
+            let empty = |name: &String| Attribute { name: name.clone(), values: Vec::new() };
+            batch.attributes = attributes.iter().map(empty).collect();
         }
+        batch
     }
 
     /// Appends a row; its attributes are appended to [`attributes`](Self::attributes) by the caller.
@@ -74,6 +76,29 @@ impl Batch {
         self.amounts_cents.push(row.amount_cents);
         self.timestamps_micros.push(row.timestamp_micros);
         self.lines.push(row.line);
+    }
+
+    /// Only these rows, by their positions in this batch.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Batch {
+        let pick = |column: &[i64]| rows.iter().map(|&row| column[row as usize]).collect();
+        Batch {
+            file: self.file.clone(),
+            first_row: self.first_row,
+            transaction_ids: pick(&self.transaction_ids),
+            user_ids: pick(&self.user_ids),
+            amounts_cents: pick(&self.amounts_cents),
+            timestamps_micros: pick(&self.timestamps_micros),
+            lines: rows.iter().map(|&row| self.lines[row as usize]).collect(),
+            attributes: self
+                .attributes
+                .iter()
+                .map(|Attribute { name, values }| Attribute {
+                    name: name.clone(),
+                    values: rows.iter().map(|&row| values[row as usize].clone()).collect(),
+                })
+                .collect(),
+        }
     }
 
     /// The number of rows.

@@ -7,9 +7,7 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 use thiserror::Error;
 
-use crate::cli::{
-    DatabaseArgs, Format, IdsArg, IngestArgs, InputArgs, OnConflictArg, RunArgs, SandboxArgs, VerifyArgs,
-};
+use crate::cli::{DatabaseArgs, Format, IdsArg, IngestArgs, InputArgs, RunArgs, SandboxArgs, VerifyArgs};
 use crate::detector::{Demands, Limits};
 use crate::sink::{IdPolicy, OnConflict, Patience, Target, Terms};
 use crate::source::timestamp::TimestampRules;
@@ -71,6 +69,8 @@ pub struct IngestConfig {
     pub plugin: PathBuf,
     /// Settings of the detector, in the order given.
     pub settings: Vec<(String, String)>,
+    /// Instances of the detector that share the work, where it allows that.
+    pub jobs: usize,
     /// How the files are to be read.
     pub rules: InputRules,
     /// Bounds of the sandbox.
@@ -113,6 +113,7 @@ impl IngestConfig {
             files: arguments.files,
             plugin: arguments.plugin,
             settings,
+            jobs: arguments.jobs.into(),
             rules: rules(arguments.input, arguments.batch_rows as usize)?,
             limits: limits(&arguments.sandbox)?,
             demands: Demands { strict: arguments.sandbox.strict, sha256: arguments.sandbox.plugin_sha256 },
@@ -174,11 +175,10 @@ fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
     let ids = match (arguments.ids, arguments.on_conflict) {
         (IdsArg::Assign, None) => IdPolicy::Assign,
         (IdsArg::Assign, Some(_)) => return Err(ConfigError::ConflictOfAssigned),
-        (IdsArg::Keep, None | Some(OnConflictArg::Fail)) => IdPolicy::Keep(OnConflict::Fail),
-        (IdsArg::Keep, Some(OnConflictArg::Skip)) => IdPolicy::Keep(OnConflict::Skip),
+        (IdsArg::Keep, on_conflict) => IdPolicy::Keep(on_conflict.unwrap_or(OnConflict::Fail)),
     };
     let lock_timeout = arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?;
-    Ok(Terms { lock_timeout, ids, once: arguments.once })
+    Ok(Terms { lock_timeout, ids, once: arguments.once, defer_keys: arguments.defer_keys })
 }
 
 /// A time in which something can be done.

@@ -31,6 +31,11 @@ pub struct IngestArgs {
     #[arg(long, value_name = "ROWS", default_value_t = 8_192, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub batch_rows: u32,
 
+    /// How many instances of the plugin share the work, each with limits of its own; with a plugin
+    /// that judges a file as a whole, always one
+    #[arg(short, long, value_name = "INSTANCES", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: u8,
+
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub input: InputArgs,

@@ -12,6 +12,8 @@ use jiff::SignedDuration;
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use ingest::{IngestArgs, InputArgs, SandboxArgs};
 
+use crate::sink::{DeferKeys, OnConflict};
+
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
@@ -69,7 +71,12 @@ pub struct RunArgs {
 
     /// With `--ids keep`: what to do about a row whose id is there already [default: fail]
     #[arg(long, value_enum, value_name = "WHAT")]
-    pub on_conflict: Option<OnConflictArg>,
+    pub on_conflict: Option<OnConflict>,
+
+    /// Into empty tables: whether keys are built after the rows, which is faster, but lets readers
+    /// wait until the run has ended; `auto` does it for large files
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub defer_keys: DeferKeys,
 
     /// Write nothing where the same content was ingested before with the same plugin and settings
     #[arg(long)]
@@ -157,15 +164,6 @@ pub enum IdsArg {
     Assign,
     /// The file's own
     Keep,
-}
-
-/// What to do about a row whose id is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnConflictArg {
-    /// End the run; nothing is written
-    Fail,
-    /// Leave what is there, write the other rows, and keep account in `skipped_rows`
-    Skip,
 }
 
 /// How the summary is printed.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::stages::{End, Message, Prepared, STAGE_DIED, prepare, start_stages};
+use super::stages::{End, Message, Prepared, Stages, prepare};
 use super::unless_interrupted;
 use crate::config::IngestConfig;
 use crate::error::Error;
@@ -37,18 +37,18 @@ pub async fn check(
     mut rejected: impl FnMut(&[RejectedRow]),
     interrupts: &mut Interrupts,
 ) -> Result<Checked, Error> {
-    let Prepared { source, detector, plugin, .. } =
+    let Prepared { source, detectors, plugin, .. } =
         unless_interrupted(interrupts, prepare(config, progress)).await?;
-    let mut classified = start_stages(source, detector);
+    let mut stages = Stages::start(source, detectors);
     let (mut rows, mut anomalies) = (0, 0);
     loop {
-        let message = async { classified.recv().await.ok_or(STAGE_DIED)? };
-        match unless_interrupted(interrupts, message).await? {
+        match unless_interrupted(interrupts, stages.next()).await? {
             Message::Rows(part) => {
                 rejected(&part.rejected);
                 rows += part.batch.len() as u64;
                 anomalies += part.anomalies.len() as u64;
                 progress.rows(part.batch.len() as u64);
+                stages.give_back(part.batch);
             }
             Message::End(end) => {
                 let End { files, tally, .. } = *end;

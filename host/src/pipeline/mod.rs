@@ -11,6 +11,7 @@
 //! never taken for the end of the file.
 
 mod check;
+mod shards;
 mod stages;
 mod verify;
 
@@ -18,10 +19,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::mpsc::Receiver;
 
 pub use self::check::{Checked, check};
-use self::stages::{End, Message, Prepared, STAGE_DIED, Stage, prepare, start_stages};
+use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
 pub use self::stages::{GuestUse, Times};
 pub use self::verify::{Difference, Verified, VerifyError, verify};
 use crate::config::{IngestConfig, RunConfig};
@@ -30,8 +30,8 @@ use crate::in_thread::in_thread;
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 use crate::sink::{
-    self, Classified, Committed, Completed, IdPolicy, Ingested, PluginFacts, Recorded, RunFacts, RunKey,
-    SinkError, Target, Terms, Transaction,
+    self, Committed, Completed, IdPolicy, Ingested, PluginFacts, Recorded, RunFacts, RunKey, SinkError,
+    Target, Terms, Transaction,
 };
 use crate::source::rejects_file::RejectsFile;
 use crate::source::{self, FileList, Reading, Tally};
@@ -92,7 +92,8 @@ pub async fn run(
     let load = started.elapsed();
 
     let target = config.target.clone().labelled(&label(&list));
-    let mut transaction = unless_interrupted(interrupts, begin(&target, config.terms)).await?;
+    let beginning = begin(&target, config.terms, list.size_bytes);
+    let mut transaction = unless_interrupted(interrupts, beginning).await?;
     let connect = started.elapsed() - load;
     let server = transaction.server().to_owned();
 
@@ -133,15 +134,15 @@ async fn fill(
     started_at: Timestamp,
     progress: &Progress,
 ) -> Result<Result<Box<Filled>, Ingested>, Error> {
-    let Prepared { list, mut source, detector, plugin } = prepared;
+    let Prepared { list, mut source, detectors, plugin } = prepared;
     if let Some(ingested) = look_ahead(transaction, config, &list, &plugin).await? {
         return Ok(Err(ingested));
     }
     if let IdPolicy::Keep(_) = config.terms.ids {
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
-    let classified = start_stages(source, detector);
-    let End { files, tally, times, guest } = write(transaction, classified, rejects_file, progress).await?;
+    let stages = Stages::start(source, detectors);
+    let End { files, tally, times, guest } = write(transaction, stages, rejects_file, progress).await?;
     let facts = RunFacts { files, plugin, reading: Reading::of(&config.ingest.rules), started_at };
     Ok(match transaction.complete(&facts).await? {
         Completed::AlreadyIngested(ingested) => Err(ingested),
@@ -152,12 +153,12 @@ async fn fill(
 }
 
 /// Connects, sees to the tables, and begins.
-async fn begin(target: &Target, terms: Terms) -> Result<Transaction, Error> {
+async fn begin(target: &Target, terms: Terms, size_bytes: Option<u64>) -> Result<Transaction, Error> {
     let mut connection = sink::connect(target).await?;
     for migration in sink::migrate(&mut connection).await? {
         tracing::info!("applied migration {}, {}", migration.version, migration.name);
     }
-    Ok(Transaction::begin(connection, terms).await?)
+    Ok(Transaction::begin(connection, terms, size_bytes).await?)
 }
 
 /// Finds out, where a look at the files is enough to know, whether the run is to be at all: with
@@ -195,20 +196,22 @@ async fn look_ahead(
 /// keeps what came before.
 async fn write(
     transaction: &mut Transaction,
-    mut classified: Receiver<Stage<Classified>>,
+    mut stages: Stages,
     mut rejects_file: Option<RejectsFile>,
     progress: &Progress,
 ) -> Result<End, Error> {
     let mut busy = Duration::ZERO;
-    while let Some(message) = classified.recv().await {
-        match message? {
+    loop {
+        match stages.next().await? {
             Message::Rows(part) => {
                 if let Some(file) = &mut rejects_file {
                     file.write(transaction.run_id(), &part.rejected)?;
                 }
                 let rows = part.batch.len() as u64;
                 let started = Instant::now();
-                transaction.write(part).await?;
+                if let Some(spent) = transaction.write(part).await? {
+                    stages.give_back(spent);
+                }
                 busy += started.elapsed();
                 progress.rows(rows);
             }
@@ -218,7 +221,6 @@ async fn write(
             }
         }
     }
-    Err(STAGE_DIED)
 }
 
 /// From here on it is the server's word that counts; whoever does not want to wait for it is told

@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::shards;
+use crate::batch::Batch;
 use crate::config::IngestConfig;
-use crate::detector::{self, Cache, Detector, Sandbox};
+use crate::detector::{self, Cache, Detector, Ordering, Plugin, Sandbox};
 use crate::error::Error;
 use crate::in_thread::in_thread;
 use crate::progress::Progress;
@@ -30,6 +33,17 @@ pub struct GuestUse {
     pub fuel: Option<u64>,
     /// Lines of its log that were dropped because there were too many.
     pub dropped_log_lines: u64,
+}
+
+impl GuestUse {
+    /// That of two instances together.
+    pub(super) fn and(self, other: GuestUse) -> GuestUse {
+        GuestUse {
+            memory_bytes: self.memory_bytes + other.memory_bytes,
+            fuel: self.fuel.zip(other.fuel).map(|(one, other)| one + other).or(self.fuel).or(other.fuel),
+            dropped_log_lines: self.dropped_log_lines + other.dropped_log_lines,
+        }
+    }
 }
 
 /// Where the time of a run went. The stages overlap, so theirs do not add up to the total.
@@ -72,7 +86,8 @@ pub(super) type Stage<T> = Result<Message<T>, Error>;
 pub(super) struct Prepared {
     pub list: FileList,
     pub source: Source,
-    pub detector: Detector,
+    /// At least one; more where they can share the work.
+    pub detectors: Vec<Detector>,
     pub plugin: PluginFacts,
 }
 
@@ -87,28 +102,74 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     let list = source::expand(&config.files)?;
     let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
     let plugin = detector::load(&sandbox, &detector::lookup(&config.plugin)?)?;
-    let mut detector = Detector::start(&plugin)?;
-    detector.configure(&config.settings)?;
+    let mut detectors = vec![start(&plugin, config)?];
+    let metadata = detectors[0].metadata.clone();
+    if metadata.ordering == Ordering::File && config.jobs > 1 {
+        tracing::warn!("`{}` judges a file as a whole, so it is one job", metadata.name);
+    } else {
+        for _ in 1..config.jobs {
+            detectors.push(start(&plugin, config)?);
+        }
+    }
     let read_bytes = Arc::new(AtomicU64::new(0));
     progress.start(list.size_bytes, read_bytes.clone());
-    let source = Source::open(list.clone(), config.rules.clone(), &detector.metadata.attributes, read_bytes)?;
+    let source = Source::open(list.clone(), config.rules.clone(), &metadata.attributes, read_bytes)?;
     let plugin = PluginFacts {
-        name: detector.metadata.name.clone(),
-        version: detector.metadata.version.clone(),
+        name: metadata.name,
+        version: metadata.version,
         sha256: plugin.sha256.to_string(),
         contract_version: plugin.contract_version,
         settings: config.settings.iter().cloned().collect(),
     };
-    Ok(Prepared { list, source, detector, plugin })
+    Ok(Prepared { list, source, detectors, plugin })
 }
 
-/// Starts the threads of the source and the detector; what they make comes out here.
-pub(super) fn start_stages(source: Source, detector: Detector) -> Receiver<Stage<Classified>> {
-    let (batches_out, batches_in) = channel(WAITING_BATCHES);
-    let (classified_out, classified_in) = channel(WAITING_BATCHES);
-    thread::spawn(move || read(source, &batches_out));
-    thread::spawn(move || classify(detector, batches_in, &classified_out));
-    classified_in
+fn start(plugin: &Plugin, config: &IngestConfig) -> Result<Detector, Error> {
+    let mut detector = Detector::start(plugin)?;
+    detector.configure(&config.settings)?;
+    Ok(detector)
+}
+
+/// The threads of the source and the detectors, from their end.
+pub(super) struct Stages {
+    /// What they make.
+    classified: Receiver<Stage<Classified>>,
+    /// Batches that are not needed any more, for the source to fill again.
+    spent: SyncSender<Batch>,
+}
+
+impl Stages {
+    /// Starts the threads.
+    pub fn start(mut source: Source, mut detectors: Vec<Detector>) -> Stages {
+        let (batches_out, batches_in) = channel(WAITING_BATCHES);
+        let (classified_out, classified) = channel(WAITING_BATCHES);
+        let (spent, spent_in) = sync_channel(2 * WAITING_BATCHES);
+        source.reuse(spent_in);
+        thread::spawn(move || read(source, &batches_out));
+        match detectors.pop() {
+            Some(detector) if detectors.is_empty() => {
+                thread::spawn(move || classify(detector, batches_in, &classified_out));
+            }
+            Some(detector) => {
+                detectors.push(detector);
+                shards::start(detectors, batches_in, classified_out);
+            }
+            // Nobody will say anything, which is an error where it is waited for.
+            None => {}
+        }
+        Stages { classified, spent }
+    }
+
+    /// The next message.
+    pub async fn next(&mut self) -> Result<Message<Classified>, Error> {
+        self.classified.recv().await.ok_or(STAGE_DIED)?
+    }
+
+    /// Gives a batch back.
+    pub fn give_back(&self, batch: Batch) {
+        // Where there are enough of them, it is dropped.
+        let _ = self.spent.try_send(batch);
+    }
 }
 
 /// The source's thread.
@@ -165,7 +226,7 @@ fn classify_part(detector: &mut Detector, Parsed { batch, rejected }: Parsed) ->
     Ok(Classified { batch, rejected, anomalies })
 }
 
-fn guest_use(detector: &Detector) -> GuestUse {
+pub(super) fn guest_use(detector: &Detector) -> GuestUse {
     GuestUse {
         memory_bytes: detector.peak_memory_bytes(),
         fuel: detector.used_fuel(),

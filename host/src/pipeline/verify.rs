@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::stages::{End, Message, Prepared, STAGE_DIED, prepare, start_stages};
+use super::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
 use super::{ID_DEMAND, unless_interrupted};
 use crate::batch::Batch;
 use crate::config::{ConfigError, IngestConfig, VerifyConfig};
@@ -141,6 +141,7 @@ fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig,
         files: config.files.clone(),
         plugin: config.plugin.clone().unwrap_or_else(|| record.plugin.name.clone().into()),
         settings: record.plugin.settings.clone().into_iter().collect(),
+        jobs: 1,
         rules: source::InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules },
         limits: config.limits.clone(),
         // The same bytes, or none.
@@ -200,13 +201,14 @@ impl Comparison {
         snapshot: &Snapshot,
         progress: &Progress,
     ) -> Result<Verified, Error> {
-        let Prepared { source, detector, .. } = prepared;
-        let mut classified = start_stages(source, detector);
+        let Prepared { source, detectors, .. } = prepared;
+        let mut stages = Stages::start(source, detectors);
         loop {
-            match classified.recv().await.ok_or(STAGE_DIED)?? {
+            match stages.next().await? {
                 Message::Rows(part) => {
                     self.compare(&part, snapshot).await?;
                     progress.rows(part.batch.len() as u64);
+                    stages.give_back(part.batch);
                 }
                 Message::End(end) => {
                     self.compare_end(&end, snapshot).await?;

@@ -23,29 +23,37 @@ pub struct CopyBuffer {
 /// The values that both tables have.
 #[derive(Clone, Copy)]
 pub struct TransactionRow {
+    /// The key, as it is written.
     pub transaction_id: i64,
+    /// A user's id.
     pub user_id: i32,
+    /// In hundredths.
     pub amount_cents: i64,
+    /// Microseconds since 1970-01-01T00:00:00.
     pub timestamp_micros: i64,
 }
 
 impl CopyBuffer {
     /// An empty one for tables whose `transaction_id` is of this type.
+    #[must_use]
     pub fn new(id_type: IdType) -> CopyBuffer {
         CopyBuffer { bytes: BytesMut::new(), id_type, rows: 0 }
     }
 
     /// Bytes encoded and not yet taken.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Tuples since the stream began.
+    #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
     /// Whether there is nothing to take.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }

@@ -19,7 +19,8 @@ const DOING: &str = "begin the transaction and lock `transactions`";
 
 /// What is known once the lock is ours.
 pub(super) struct Begun {
-    pub last_id: i64,
+    /// The highest id; none in an empty table.
+    pub last_id: Option<i64>,
     pub xact_id: String,
     pub run_id: i64,
 }
@@ -34,7 +35,7 @@ pub(super) async fn begin(
     let statements = format!(
         "BEGIN; {}
         LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE;
-        SELECT coalesce(max(transaction_id), 0), pg_current_xact_id()::text,
+        SELECT coalesce(max(transaction_id)::text, ''), pg_current_xact_id()::text,
                nextval(pg_get_serial_sequence('ingest_runs', 'run_id'))
         FROM transactions",
         limit.unwrap_or_default()
@@ -85,7 +86,8 @@ fn begun(answer: &[SimpleQueryMessage]) -> Result<Begun, SinkError> {
     });
     let field = |i| row.and_then(|row| row.get(i)).ok_or(SinkError::StrangeAnswer("BEGIN"));
     let number = |i| field(i)?.parse::<i64>().map_err(|_| SinkError::StrangeAnswer("BEGIN"));
-    Ok(Begun { last_id: number(0)?, xact_id: field(1)?.to_owned(), run_id: number(2)? })
+    let last_id = if field(0)?.is_empty() { None } else { Some(number(0)?) };
+    Ok(Begun { last_id, xact_id: field(1)?.to_owned(), run_id: number(2)? })
 }
 
 /// Who keeps our session waiting, asked over a connection of its own; empty where nobody does.

@@ -3,16 +3,18 @@
 //!
 //! [`target`] decides which server, [`mod@connect`] reaches it, [`migrations`] and [`schema`] see to
 //! it that the tables are there and fit. [`transaction`] is the run's one transaction: [`lock`]
-//! begins it, [`writer`] fills it with rows that [`copy`] encodes and whose ids [`keep`] compares,
+//! begins it, [`keys`] may put off the keys of empty tables,
+//! [`writer`] fills it with rows that [`copy`] encodes and whose ids [`keep`] compares,
 //! [`ledger`] records what was done, [`outcome`] finds out what became of it where the connection
 //! is lost. [`mod@runs`], [`stored`] and [`snapshot`] read back what earlier runs have written. [`embedded`] is the
 //! server that is there when there is no other.
 
 mod connect;
-mod copy;
+pub mod copy;
 pub mod embedded;
 mod error;
 mod keep;
+mod keys;
 mod ledger;
 mod libpq;
 mod lock;
@@ -65,10 +67,33 @@ pub enum IdPolicy {
 }
 
 /// What to do about a row whose id is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnConflict {
-    /// End the run.
+    /// End the run; nothing is written
     Fail,
-    /// Leave the row out.
+    /// Leave what is there, write the other rows, and keep account in `skipped_rows`
     Skip,
+}
+
+/// Whether the keys of empty tables are built after the rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum DeferKeys {
+    /// For files that are large enough for it to matter
+    #[default]
+    Auto,
+    /// Whatever the size
+    Always,
+    /// Keys stay in place
+    Never,
+}
+
+impl DeferKeys {
+    fn applies_to(self, size_bytes: Option<u64>) -> bool {
+        const LARGE_BYTES: u64 = 4 * 1024 * 1024;
+        match self {
+            DeferKeys::Auto => size_bytes.is_some_and(|bytes| bytes >= LARGE_BYTES),
+            DeferKeys::Always => true,
+            DeferKeys::Never => false,
+        }
+    }
 }

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
 
+use super::keys::{self, DeferredKeys};
 use super::ledger::{self, RunKey};
 use super::lock::{self, Begun};
 use super::outcome::{Fate, Identity, Session};
 use super::runs::RunRecord;
 use super::writer::Writer;
-use super::{Classified, Connection, IdPolicy, RunFacts, SinkError, schema};
+use super::{Classified, Connection, DeferKeys, IdPolicy, RunFacts, SinkError, schema};
+use crate::batch::Batch;
 
 /// What is asked of a transaction.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,8 @@ pub struct Terms {
     pub ids: IdPolicy,
     /// Whether nothing is to be written where the same was ingested before.
     pub once: bool,
+    /// Whether, in empty tables, keys are built after the rows.
+    pub defer_keys: DeferKeys,
 }
 
 /// An open transaction.
@@ -31,6 +35,7 @@ pub struct Transaction {
     identity: Identity,
     terms: Terms,
     writer: Writer,
+    deferred_keys: Option<DeferredKeys>,
     /// The ids that the columns can hold.
     pub id_range: std::ops::RangeInclusive<i64>,
     last_id: i64,
@@ -82,10 +87,15 @@ pub struct Recorded {
 
 impl Transaction {
     /// Looks whether the tables fit, begins, and waits for runs that are under way to end.
+    /// `size_bytes` is that of the files, where they have one.
     ///
     /// # Errors
     /// Where the server refuses.
-    pub async fn begin(connection: Connection, terms: Terms) -> Result<Transaction, SinkError> {
+    pub async fn begin(
+        connection: Connection,
+        terms: Terms,
+        size_bytes: Option<u64>,
+    ) -> Result<Transaction, SinkError> {
         let (id_type, triggers, session) = tokio::try_join!(
             schema::check(&connection),
             schema::triggers(&connection),
@@ -93,9 +103,23 @@ impl Transaction {
         )?;
         let begun = lock::begin(&connection, &session, terms.lock_timeout).await?;
         let Begun { last_id, xact_id, run_id } = begun;
+        // Triggers may still have something to do at the end, which keys must not be built before.
+        let may_defer =
+            terms.defer_keys.applies_to(size_bytes) && terms.ids == IdPolicy::Assign && triggers.is_empty();
+        let deferred_keys =
+            if may_defer && last_id.is_none() { keys::defer(&connection).await? } else { None };
+        let last_id = last_id.unwrap_or_default();
         let writer = Writer::new(&connection, run_id, id_type, terms.ids, last_id, triggers).await?;
         let identity = Identity { session, xact_id, run_id };
-        Ok(Transaction { connection, identity, terms, writer, id_range: id_type.range(), last_id })
+        Ok(Transaction {
+            connection,
+            identity,
+            terms,
+            writer,
+            deferred_keys,
+            id_range: id_type.range(),
+            last_id,
+        })
     }
 
     /// The database, for messages.
@@ -133,11 +157,11 @@ impl Transaction {
         if self.terms.once { ledger::same_run(&self.connection, key).await } else { Ok(None) }
     }
 
-    /// Writes a batch.
+    /// Writes a batch; gives it back where it is not needed any more.
     ///
     /// # Errors
     /// Where the server refuses a row or the ids run out.
-    pub async fn write(&mut self, part: Classified) -> Result<(), SinkError> {
+    pub async fn write(&mut self, part: Classified) -> Result<Option<Batch>, SinkError> {
         self.writer.write(&self.connection, part).await
     }
 
@@ -149,6 +173,9 @@ impl Transaction {
     /// rolled back.
     pub async fn complete(&mut self, facts: &RunFacts) -> Result<Completed, SinkError> {
         self.writer.finish(&self.connection).await?;
+        if let Some(keys) = self.deferred_keys.take() {
+            keys.build(&self.connection).await?;
+        }
         let written = self.writer.written;
         let read = facts.file().rows_read;
         if read != written.transactions + written.rejected + written.skipped {

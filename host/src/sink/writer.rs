@@ -18,6 +18,7 @@ use super::keep::{Conflict, Keeper};
 use super::schema::{IdType, Trigger};
 use super::server_error::Trouble;
 use super::{Classified, Connection, IdPolicy, SinkError};
+use crate::batch::Batch;
 
 /// Size of a message to the server.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -112,23 +113,31 @@ impl Writer {
         })
     }
 
-    /// Encodes a batch and sends what is ready.
-    pub async fn write(&mut self, connection: &Connection, part: Classified) -> Result<(), SinkError> {
-        match &mut self.ids {
-            Ids::Assigned { .. } => self.encode_assigned(&part)?,
+    /// Encodes a batch and sends what is ready; gives the batch back where it is not needed any more.
+    pub async fn write(
+        &mut self,
+        connection: &Connection,
+        part: Classified,
+    ) -> Result<Option<Batch>, SinkError> {
+        let spent = match &mut self.ids {
+            Ids::Assigned { .. } => {
+                self.encode_assigned(&part)?;
+                Some(part.batch)
+            }
             Ids::Kept(keeper) => {
                 if keeper.add(part) {
                     self.write_kept(connection).await?;
                 }
+                None
             }
-        }
+        };
         if self.transactions.len() >= CHUNK_BYTES {
             self.send_transactions(connection).await?;
         }
         if self.anomalies.len() + self.rejected.len() + self.skipped.len() >= SEGMENT_SIDE_BYTES {
             self.end_segment(connection).await?;
         }
-        Ok(())
+        Ok(spent)
     }
 
     /// Writes all that is left.

@@ -10,6 +10,7 @@ mod encoding;
 mod error;
 mod open;
 mod place;
+mod read_ahead;
 mod reader;
 mod reading;
 mod records;

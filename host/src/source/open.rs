@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::read_ahead::ReadAhead;
 use super::{Encoding, SourceError};
 use crate::digest::{Measured, Sha256Digest};
 
@@ -110,8 +111,12 @@ pub(super) fn open(
         SharedRaw(Arc::new(Mutex::new(Measured::new(Box::new(Cursor::new(head).chain(handle)), read_bytes))));
     let buffered = || io::BufReader::with_capacity(READ_BUFFER_BYTES, raw.clone());
     let text = match (format, encoding) {
-        (Format::Gzip, _) => encoding.decode(flate2::bufread::MultiGzDecoder::new(buffered())),
-        (Format::Zstd, _) => encoding.decode(zstd::Decoder::with_buffer(buffered()).map_err(fail)?),
+        (Format::Gzip, _) => {
+            encoding.decode(ReadAhead::new(flate2::bufread::MultiGzDecoder::new(buffered())))
+        }
+        (Format::Zstd, _) => {
+            encoding.decode(ReadAhead::new(zstd::Decoder::with_buffer(buffered()).map_err(fail)?))
+        }
         (Format::Utf16, Encoding::Utf8) => {
             return Err(SourceError::NotCsv { file: file.to_owned(), found: "UTF-16 text" });
         }

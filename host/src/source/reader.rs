@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::Receiver;
 
 use super::columns::Columns;
 use super::open::{FileList, Input, open};
@@ -27,6 +28,8 @@ pub struct Source {
     rules: InputRules,
     /// Transaction ids that are taken, where not all are.
     ids: Option<IdDemand>,
+    /// Batches that are not needed any more.
+    spent: Option<Receiver<Batch>>,
     attributes: Vec<String>,
     read_bytes: Arc<AtomicU64>,
     rows: u64,
@@ -78,6 +81,7 @@ impl Source {
             current: None,
             rules,
             ids: None,
+            spent: None,
             attributes: attributes.to_vec(),
             read_bytes,
             rows: 0,
@@ -93,14 +97,19 @@ impl Source {
         self.ids = Some((range, expected));
     }
 
+    /// Uses the memory of these batches again.
+    pub fn reuse(&mut self, spent: Receiver<Batch>) {
+        self.spent = Some(spent);
+    }
+
     /// The next rows; none after the last file.
     ///
     /// # Errors
     /// Where a file cannot be read on, or more records are rejected than may be.
     pub fn next_part(&mut self) -> Result<Option<Parsed>, SourceError> {
         while let Some(file) = &mut self.current {
-            let batch =
-                Batch::with_capacity(file.name.clone(), self.rows, self.rules.batch_rows, &self.attributes);
+            let spent = self.spent.as_ref().and_then(|spent| spent.try_recv().ok()).unwrap_or_default();
+            let batch = Batch::renew(spent, file.name.clone(), self.rows, &self.attributes);
             let mut parsed = Parsed { batch, rejected: Vec::new() };
             let at_end = file.fill(&mut parsed, &self.rules, self.ids.as_ref())?;
             let so_far = file.records_read + self.finished.iter().map(|facts| facts.rows_read).sum::<u64>();

@@ -12,6 +12,7 @@ mod faults;
 mod forged;
 mod generated;
 mod input;
+mod keys;
 mod ledger;
 mod migrations;
 mod plugins;

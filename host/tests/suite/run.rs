@@ -118,21 +118,31 @@ fn memory_does_not_grow_with_the_file() {
     assert!(large < small + (8 << 20), "{small} bytes for 50,000 rows, {large} for 1,000,000");
 }
 
+/// Whatever the size of batches and the number of instances, for detectors of either ordering.
 #[test]
-fn the_detectors_answer_does_not_depend_on_the_batch_size() {
+fn the_detectors_answer_does_not_depend_on_how_the_work_is_cut() {
     let database = Database::new();
-    let anomalies = |batch_rows: &str| {
-        let summary = summary(host_run(&database, "zscore", &sample()).args(["--batch-rows", batch_rows]));
+    let anomalies = |plugin: &str, batch_rows: &str, jobs: &str| {
+        let mut run = host_run(&database, plugin, &sample());
+        let summary = summary(run.args(["--batch-rows", batch_rows, "--jobs", jobs]));
         let first = summary["first_transaction_id"].as_i64().unwrap();
         database.rows(&format!(
-            "SELECT transaction_id - {first}, score, reason FROM anomalies WHERE run_id = {} ORDER BY 1",
+            "SELECT transaction_id - {first}, score, reason FROM anomalies WHERE run_id = {} ORDER BY anomaly_id",
             summary["run_id"]
         ))
     };
-    let whole = anomalies("65536");
-    assert!(!whole.is_empty());
-    for batch_rows in ["1", "7", "1000"] {
-        assert_eq!(anomalies(batch_rows), whole, "batches of {batch_rows}");
+    for plugin in ["zscore", "threshold"] {
+        let whole = anomalies(plugin, "65536", "1");
+        assert!(!whole.is_empty());
+        for (batch_rows, jobs) in
+            [("1", "1"), ("7", "1"), ("1000", "1"), ("65536", "3"), ("100", "2"), ("7", "8")]
+        {
+            assert_eq!(
+                anomalies(plugin, batch_rows, jobs),
+                whole,
+                "{plugin}, {batch_rows} rows, {jobs} jobs"
+            );
+        }
     }
 }
 

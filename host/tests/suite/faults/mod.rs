@@ -34,6 +34,8 @@ struct Contents {
 struct Scene {
     database: Database,
     file: PathBuf,
+    /// Besides the usual.
+    arguments: Vec<&'static str>,
     _files: Files,
 }
 
@@ -48,12 +50,13 @@ impl Scene {
             "5,9,901.00,2024-01-01 00:00:00",
             "6,9,4.00,2024-01-01 00:00:00",
         ]);
-        Scene { database, file, _files: files }
+        Scene { database, file, arguments: Vec::new(), _files: files }
     }
 
     fn run(&self, url: &str) -> Command {
         let mut command = host();
         command.args(["run", "--plugin", "threshold", "--max-rejects", "1", "--database-url", url]);
+        command.args(&self.arguments);
         command.arg(&self.file);
         command
     }
@@ -115,14 +118,14 @@ impl fmt::Display for Tally {
 }
 
 /// Tries a fault at every boundary of both directions.
-fn sweep(name: &str, fault: Fault, later_connections: bool) -> Tally {
-    let (to_server, to_client) = undisturbed();
+fn sweep(name: &str, fault: Fault, later_connections: bool, arguments: &[&'static str]) -> Tally {
+    let (to_server, to_client) = undisturbed(arguments);
     let mut plans = Vec::new();
     for (direction, messages) in [(Direction::ToServer, to_server), (Direction::ToClient, to_client)] {
         let moments = (0..=messages).map(|messages| Moment { direction, messages });
         plans.extend(moments.map(|moment| Plan { moment, fault, later_connections }));
     }
-    let work = || Scene::new(Database::migrated());
+    let work = || Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
     let tally = try_all(plans, work, |scene, plan| try_one(scene, plan, None));
     println!("{name}, {to_server} messages to the server and {to_client} to the client: {tally}");
     tally
@@ -152,8 +155,8 @@ fn try_all<W>(
 }
 
 /// How many messages go each way when nothing happens.
-fn undisturbed() -> (usize, usize) {
-    let scene = Scene::new(Database::migrated());
+fn undisturbed(arguments: &[&'static str]) -> (usize, usize) {
+    let scene = Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
     let proxy = Proxy::start(&socket(&scene.database), None, None);
     succeed(&mut scene.run(&behind(&proxy, &scene.database)));
     assert_eq!(scene.contents(), ALL);
@@ -203,6 +206,9 @@ fn judge(scene: &Scene, plan: Plan, has_struck: bool, finished: &Finished) -> Ve
         NOTHING => false,
         half => panic!("half a run: {half:?}, {plan:?}, {finished:?}"),
     };
+    const KEYS: &str = "SELECT count(*) FROM pg_constraint
+        WHERE contype IN ('p', 'u', 'f') AND conrelid IN ('transactions'::regclass, 'anomalies'::regclass)";
+    assert_eq!(scene.database.number(KEYS), 4, "{plan:?}");
     let was_in_doubt = finished.stderr.contains("asking what became of it");
     let said_committed = finished.stdout.starts_with("committed run ");
     let said_nothing = finished.stderr.contains("nothing was written");
@@ -293,23 +299,31 @@ fn behind(proxy: &Proxy, database: &Database) -> String {
 
 #[test]
 fn connections_that_are_cut() {
-    let tally = sweep("cut", Fault::Cut, true);
+    let tally = sweep("cut", Fault::Cut, true, &[]);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
 
 #[test]
 fn connections_that_are_reset() {
-    let tally = sweep("reset", Fault::Reset, true);
+    let tally = sweep("reset", Fault::Reset, true, &[]);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no reset came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
 
 #[test]
 fn connections_that_stall() {
-    let tally = sweep("stall", Fault::Stall, true);
+    let tally = sweep("stall", Fault::Stall, true, &[]);
     let in_doubt = [Verdict::InDoubtCommitted, Verdict::InDoubtRolledBack];
     assert!(in_doubt.iter().all(|verdict| tally.of(&[*verdict]) > 0), "{tally}");
+    assert_eq!(tally.of(&[Verdict::Unknown]), 0);
+}
+
+/// While the tables are without their keys: they are there again, whatever happens.
+#[test]
+fn connections_that_are_cut_while_keys_are_put_off() {
+    let tally = sweep("cut, keys after rows", Fault::Cut, true, &["--defer-keys", "always"]);
+    assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
 
@@ -317,14 +331,14 @@ fn connections_that_stall() {
 /// sent.
 #[test]
 fn connections_that_are_cut_for_good() {
-    let tally = sweep("cut for good", Fault::Cut, false);
+    let tally = sweep("cut for good", Fault::Cut, false, &[]);
     assert!(tally.of(&[Verdict::Unknown]) > 0, "{tally}");
     assert!(tally.of(&[Verdict::RolledBack]) > tally.of(&[Verdict::Unknown]), "{tally}");
 }
 
 #[test]
 fn a_host_that_is_killed() {
-    let tally = sweep("host killed", Fault::KillHost, true);
+    let tally = sweep("host killed", Fault::KillHost, true, &[]);
     assert!(tally.of(&[Verdict::KilledCommitted]) > 0, "{tally}");
     assert!(tally.of(&[Verdict::KilledRolledBack]) > 0, "{tally}");
 }
@@ -332,7 +346,7 @@ fn a_host_that_is_killed() {
 /// SIGKILL to the server's first process; it is started again at once, recovers, and is asked.
 #[test]
 fn a_server_that_is_killed() {
-    let (to_server, _) = undisturbed();
+    let (to_server, _) = undisturbed(&[]);
     let moments = (0..=to_server).map(|messages| Moment { direction: Direction::ToServer, messages });
     let plan = |moment| Plan { moment, fault: Fault::KillServer, later_connections: true };
     let place = || {

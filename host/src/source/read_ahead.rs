@@ -1,0 +1,79 @@
+//! Reading on a thread of its own: what has to be decompressed or decoded is ready when it is
+//! asked for, and does not keep the parser waiting.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+/// Size of a piece.
+const PIECE_BYTES: usize = 256 * 1024;
+/// Pieces that may wait; each is used again.
+const WAITING_PIECES: usize = 2;
+
+/// The bytes of another reader.
+pub(super) struct ReadAhead {
+    pieces: Receiver<io::Result<Vec<u8>>>,
+    /// Pieces that were read, to be filled again.
+    spent: SyncSender<Vec<u8>>,
+    current: Vec<u8>,
+    position: usize,
+}
+
+impl ReadAhead {
+    /// Starts to read. The thread ends with the input, or when nobody asks any more.
+    pub fn new(mut input: impl Read + Send + 'static) -> ReadAhead {
+        let (pieces_out, pieces) = sync_channel(WAITING_PIECES);
+        let (spent, spent_in) = sync_channel::<Vec<u8>>(WAITING_PIECES + 1);
+        thread::spawn(move || {
+            loop {
+                let mut piece = spent_in.try_recv().unwrap_or_default();
+                piece.clear();
+                let read = (&mut input).take(PIECE_BYTES as u64).read_to_end(&mut piece);
+                let is_last = !matches!(read, Ok(1..));
+                if pieces_out.send(read.map(|_| piece)).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        ReadAhead { pieces, spent, current: Vec::new(), position: 0 }
+    }
+}
+
+impl Read for ReadAhead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.position == self.current.len() {
+            let next = self.pieces.recv().map_err(|_| io::Error::other("the reading thread died"))??;
+            let spent = std::mem::replace(&mut self.current, next);
+            self.position = 0;
+            // Where there are enough of them, it is dropped.
+            let _ = self.spent.try_send(spent);
+        }
+        let count = buffer.len().min(self.current.len() - self.position);
+        buffer[..count].copy_from_slice(&self.current[self.position..self.position + count]);
+        self.position += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_the_same_and_so_is_the_error() {
+        let bytes: Vec<u8> = (0..3 * PIECE_BYTES + 17).map(|i| (i % 251) as u8).collect();
+        let mut read = Vec::new();
+        ReadAhead::new(io::Cursor::new(bytes.clone())).read_to_end(&mut read).unwrap();
+        assert!(read == bytes);
+
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::InvalidData.into())
+            }
+        }
+        let mut ahead = ReadAhead::new(io::Cursor::new(b"abc").chain(Broken));
+        let error = ahead.read_to_end(&mut read).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+}
