@@ -91,20 +91,10 @@ impl IngestConfig {
     /// # Errors
     /// [`ConfigError`]
     pub fn new(arguments: IngestArgs) -> Result<IngestConfig, ConfigError> {
-        let mut settings: Vec<(String, String)> = Vec::new();
-        for setting in arguments.settings {
-            let Some((name, value)) = setting.split_once('=') else {
-                return Err(ConfigError::Setting(setting));
-            };
-            if settings.iter().any(|(other, _)| other == name) {
-                return Err(ConfigError::SettingTwice(name.to_owned()));
-            }
-            settings.push((name.to_owned(), value.to_owned()));
-        }
         Ok(IngestConfig {
             files: arguments.files,
             plugin: arguments.plugin,
-            settings,
+            settings: settings(arguments.settings)?,
             rules: rules(arguments.input, arguments.batch_rows as usize)?,
             limits: limits(&arguments.sandbox)?,
             demands: Demands { strict: arguments.sandbox.strict, sha256: arguments.sandbox.plugin_sha256 },
@@ -125,6 +115,24 @@ impl RunConfig {
             format: arguments.format,
         })
     }
+}
+
+/// Settings of a detector, each given as `NAME=VALUE`.
+///
+/// # Errors
+/// [`ConfigError::Setting`] and [`ConfigError::SettingTwice`].
+pub fn settings(given: Vec<String>) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut settings: Vec<(String, String)> = Vec::new();
+    for setting in given {
+        let Some((name, value)) = setting.split_once('=') else {
+            return Err(ConfigError::Setting(setting));
+        };
+        if settings.iter().any(|(other, _)| other == name) {
+            return Err(ConfigError::SettingTwice(name.to_owned()));
+        }
+        settings.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(settings)
 }
 
 /// How the files are to be read.

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::config::ConfigError;
 use crate::detector::DetectorError;
+use crate::plugin_tools::ToolsError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
 
@@ -40,6 +41,9 @@ pub enum Error {
     /// The plugin.
     #[error(transparent)]
     Detector(#[from] DetectorError),
+    /// The tools for plugins.
+    #[error(transparent)]
+    Tools(#[from] ToolsError),
     /// The database.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -84,6 +88,7 @@ impl Failure {
             Error::Sink(SinkError::Target { .. }) => exit::USAGE,
             Error::Source(_) => exit::INPUT,
             Error::Detector(_) => exit::PLUGIN,
+            Error::Tools(error) => error.exit_code(),
             Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,
             Error::Sink(_) => exit::DATABASE,
             Error::Interrupted => exit::INTERRUPTED,

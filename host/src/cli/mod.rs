@@ -1,8 +1,9 @@
 //! The command line, as clap types and nothing else: the commands here, what is read and what
-//! judges it in [`ingest`], where it is written in [`database`].
+//! judges it in [`ingest`], where it is written in [`database`], tools for plugins in [`plugin`].
 
 mod database;
 mod ingest;
+mod plugin;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use ingest::{IngestArgs, InputArgs, SandboxArgs};
+pub use plugin::{
+    AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, ListArgs, NewArgs, PluginCheckArgs, PluginCommand,
+    SubjectArgs, TestArgs,
+};
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
@@ -41,6 +46,9 @@ pub enum Command {
     /// Start, stop and look at the embedded server, the database where no other is named
     #[command(subcommand)]
     Db(DbCommand),
+    /// Write, check and manage plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
 }
 
 /// Arguments of `host run`.

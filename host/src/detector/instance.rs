@@ -86,6 +86,24 @@ impl Detector {
         answer.map_err(|error| self.guest_error(Call::Finish, error))
     }
 
+    /// What a stateful detector has learned, in a format of its own.
+    ///
+    /// # Errors
+    /// Like [`classify`](Self::classify).
+    pub fn snapshot(&mut self) -> Result<Vec<u8>, DetectorError> {
+        let answer = self.guest.call(Call::Snapshot, |exports, store| exports.snapshot(store))?;
+        answer.map_err(|error| self.guest_error(Call::Snapshot, error))
+    }
+
+    /// Gives a stateful detector, before its first batch, what [`snapshot`](Self::snapshot) returned.
+    ///
+    /// # Errors
+    /// Like [`classify`](Self::classify).
+    pub fn restore(&mut self, state: Vec<u8>) -> Result<(), DetectorError> {
+        let answer = self.guest.call(Call::Restore, |exports, store| exports.restore(store, state))?;
+        answer.map_err(|error| self.guest_error(Call::Restore, error))
+    }
+
     /// How many lines of the guest's log were dropped because there were too many.
     #[must_use]
     pub fn dropped_log_lines(&self) -> u64 {
