@@ -53,6 +53,16 @@ impl Detector {
         Ok(Detector { metadata, guest })
     }
 
+    /// Lets it describe itself once more.
+    ///
+    /// # Errors
+    /// Like [`start`](Self::start).
+    pub fn describe(&mut self) -> Result<Metadata, DetectorError> {
+        let metadata = self.guest.call(Call::Describe, |exports, store| exports.describe(store))?;
+        verify::metadata(&metadata).map_err(|violation| self.guest.violation(Call::Describe, violation))?;
+        Ok(metadata)
+    }
+
     /// Hands over the settings that were given, by name and value.
     ///
     /// # Errors

@@ -106,8 +106,8 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
 pub fn next_steps(name: &str, language: Language) -> String {
     let (build, test, plugin) = match language {
         Language::Rust => (
-            "cargo build --release --target wasm32-unknown-unknown",
-            "cargo test",
+            "cargo build --locked --release --target wasm32-unknown-unknown",
+            "cargo test --locked",
             format!("target/wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_")),
         ),
         Language::Python | Language::C => ("make", "make test", format!("./{name}.wasm")),
@@ -115,7 +115,7 @@ pub fn next_steps(name: &str, language: Language) -> String {
     };
     format!(
         "created `{name}`; next:\n  cd {name}\n  {build}\n  {test}\n  host plugin check {plugin}\n  \
-         host run --plugin {plugin} FILE.csv\nREADME.md has more\n"
+         host run --plugin {plugin} cases/basic.csv\nREADME.md has more\n"
     )
 }
 

@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, that is how to fail")]
 
 mod append;
+mod authors;
 mod compose;
+mod conformance;
 mod embedded;
+mod ensemble;
 mod errors;
 mod exact;
 mod forged;
@@ -17,3 +20,4 @@ mod run;
 mod sandbox;
 mod support;
 mod tls;
+mod tools;

@@ -45,6 +45,7 @@ impl Detector for Hostile {
         Ok(match self.mode.as_str() {
             "loop" => spin(),
             "panic" => misbehave_deeply(batch.len()),
+            "panic-in-batch-29" if self.batches == 29 => panic!("late"),
             "panic-in-second-batch" if self.batches == 2 => panic!("late"),
             "abort" => std::process::abort(),
             "exit" => std::process::exit(0),

@@ -1,8 +1,8 @@
 //! Rules about answering as one must, whatever one is given.
 
-use super::{BATCH_ROWS, Finding, MEND_GUEST, Subject, failed, indices, ok, run, skipped, warning};
+use super::{BATCH_ROWS, Finding, MEND_GUEST, Subject, failed, indices, judge, ok, run, skipped, warning};
 use crate::batch::Batch;
-use crate::detector::{Detector, DetectorError, SettingKind};
+use crate::detector::{DetectorError, SettingKind};
 use crate::plugin_tools::cases::chain;
 use crate::plugin_tools::{start, workload};
 use crate::text::printable;
@@ -12,15 +12,19 @@ const NO_SETTING: &str = "no-such-setting";
 /// The text of no number and no boolean.
 const NO_VALUE: &str = "?!";
 
-/// The same in every instance.
+/// The same in every instance, and before and after a run.
 pub fn describe(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    let again = Detector::start(subject.plugin)?.metadata;
-    if again == subject.metadata {
-        let (settings, attributes) = (again.settings.len(), again.attributes.len());
-        return Ok(ok(format!("{settings} settings, {attributes} attributes, the same in every instance")));
+    let mut again = subject.start()?;
+    judge(&mut again, &subject.rows, &[0], 0)?;
+    let after = again.describe()?;
+    if again.metadata == subject.metadata && after == subject.metadata {
+        let (settings, attributes) = (after.settings.len(), after.attributes.len());
+        return Ok(ok(format!(
+            "the same before and after a run: {settings} settings, {attributes} attributes"
+        )));
     }
     Ok(failed(
-        "two instances describe themselves differently",
+        "it describes itself differently in another instance, or after a run",
         "`describe` must not depend on anything; make it a constant",
     ))
 }
