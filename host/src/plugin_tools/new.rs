@@ -55,6 +55,8 @@ const RUST: &[TemplateFile] = files!("templates/rust/":
 /// The SDK is not in a registry: each project has its own copy, with the WIT.
 const SDK: &[TemplateFile] = files!("../plugins/sdk/":
     "sdk/Cargo.toml" = "Cargo.toml",
+    "sdk/examples/attribute.rs" = "examples/attribute.rs",
+    "sdk/examples/velocity.rs" = "examples/velocity.rs",
     "sdk/src/batch.rs" = "src/batch.rs",
     "sdk/src/bindings.rs" = "src/bindings.rs",
     "sdk/src/lib.rs" = "src/lib.rs",
@@ -185,24 +187,18 @@ mod tests {
         let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
         let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/sdk");
         let cases = [
-            (templates.join("common"), COMMON, 0),
-            (templates.join("rust"), RUST, 0),
-            (templates.join("python"), PYTHON, 0),
-            (templates.join("javascript"), JAVASCRIPT, 0),
-            (templates.join("c"), C, 0),
-            (sdk.join("src"), SDK, "sdk/src/".len()),
+            (templates.join("common"), COMMON, ""),
+            (templates.join("rust"), RUST, ""),
+            (templates.join("python"), PYTHON, ""),
+            (templates.join("javascript"), JAVASCRIPT, ""),
+            (templates.join("c"), C, ""),
+            (sdk.join("src"), SDK, "sdk/src/"),
+            (sdk.join("examples"), SDK, "sdk/examples/"),
         ];
         for (folder, list, prefix) in cases {
-            let mut listed: Vec<_> = list
-                .iter()
-                .filter(|(path, _)| path.len() > prefix)
-                .map(|(path, _)| path[prefix..].to_owned())
-                .collect();
-            if prefix > 0 {
-                listed.retain(|path| folder.join(path).exists());
-            }
+            let mut listed: Vec<_> = list.iter().filter_map(|(path, _)| path.strip_prefix(prefix)).collect();
             let mut found = files_below(&folder, &folder);
-            listed.sort();
+            listed.sort_unstable();
             found.sort();
             assert_eq!(listed, found);
         }

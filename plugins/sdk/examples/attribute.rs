@@ -1,14 +1,14 @@
 //! Flags a user's first transaction in another country: a detector that asks for a further CSV
 //! column, `country`. A file without it is refused by the host.
 //!
-//! Run its tests with `cargo test --example attribute`; as a plugin it would be a crate's `lib.rs`.
+//! `cargo test --example attribute` runs its tests. In a crate of its own it would be `src/lib.rs`.
 
 use std::collections::HashMap;
 
 use detector_sdk::{Anomaly, Batch, Detector, Error, Metadata, Ordering, Settings, export_detector, log};
 
 /// The detector, with each user's latest country.
-struct Abroad {
+pub struct Abroad {
     countries: HashMap<i64, String>,
 }
 
@@ -43,8 +43,6 @@ impl Detector for Abroad {
 }
 
 export_detector!(Abroad);
-
-fn main() {}
 
 #[cfg(test)]
 mod tests {

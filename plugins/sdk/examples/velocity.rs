@@ -1,7 +1,7 @@
 //! Flags users who make many transactions in a short time: a detector that keeps something for each
 //! user, bounded however long the file is.
 //!
-//! Run its tests with `cargo test --example velocity`; as a plugin it would be a crate's `lib.rs`.
+//! `cargo test --example velocity` runs its tests. In a crate of its own it would be `src/lib.rs`.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,7 +10,7 @@ use detector_sdk::{
 };
 
 /// The detector, with the times of each user's latest transactions.
-struct Velocity {
+pub struct Velocity {
     count: usize,
     window_micros: i64,
     users: HashMap<i64, VecDeque<i64>>,
@@ -71,8 +71,6 @@ impl Detector for Velocity {
 }
 
 export_detector!(Velocity);
-
-fn main() {}
 
 #[cfg(test)]
 mod tests {

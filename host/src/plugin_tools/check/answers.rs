@@ -1,6 +1,6 @@
 //! Rules about answering as one must, whatever one is given.
 
-use super::{BATCH_ROWS, Finding, MEND_GUEST, Subject, failed, indices, judge, ok, run, skipped, warning};
+use super::{BATCH_ROWS, Finding, Subject, failed, indices, judge, mend, ok, run, skipped, warning};
 use crate::batch::Batch;
 use crate::detector::{DetectorError, SettingKind};
 use crate::plugin_tools::cases::chain;
@@ -15,8 +15,11 @@ const NO_VALUE: &str = "?!";
 /// The same in every instance, and before and after a run.
 pub fn describe(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut again = subject.start()?;
-    judge(&mut again, &subject.rows, &[0], 0)?;
-    let after = again.describe()?;
+    // One that fails here has failed another rule, and is of no use afterwards.
+    let after = match judge(&mut again, &subject.rows, &[0], 0) {
+        Ok(_) => again.describe()?,
+        Err(_) => again.metadata.clone(),
+    };
     if again.metadata == subject.metadata && after == subject.metadata {
         let (settings, attributes) = (after.settings.len(), after.attributes.len());
         return Ok(ok(format!(
@@ -178,10 +181,6 @@ pub fn extreme_values(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
         Err(error @ DetectorError::Guest { .. }) => {
             warning(chain(&error), "an error ends the run; do it only where rows cannot be judged at all")
         }
-        Err(error @ (DetectorError::Violation { .. } | DetectorError::Malformation { .. })) => failed(
-            chain(&error),
-            "check scores for infinity and NaN, cut reasons to 1,000 bytes and keep control characters out of them",
-        ),
-        Err(error) => failed(chain(&error), MEND_GUEST),
+        Err(error) => failed(chain(&error), mend(&error)),
     })
 }
