@@ -43,11 +43,17 @@ pub fn nextest() -> Result<()> {
 /// What the templates of `host plugin new` are built with, installed as they themselves do it, into
 /// the target folder; the tests use it.
 pub fn authors_tools(tools: &Path) -> Result<()> {
-    let programs = [("make", "make"), ("python3", "python3-venv"), ("node", "nodejs"), ("npm", "npm")];
-    let missing: Vec<_> =
-        programs.into_iter().filter(|(program, _)| !works(Command::new(program).arg("--version"))).collect();
-    for (program, package) in missing {
-        say(&format!("{program} is missing"));
+    let programs = [
+        ("make", ["--version"].as_slice(), "make"),
+        ("python3", &["-c", "import ensurepip, venv"], "python3-venv"),
+        ("node", &["--version"], "nodejs"),
+        ("npm", &["--version"], "npm"),
+    ];
+    for (program, probe, package) in programs {
+        if works(Command::new(program).args(probe)) {
+            continue;
+        }
+        say(&format!("{program} is missing, or a part of it"));
         apt_install(&[package], || {
             format!("install {program} (on Debian or Ubuntu: sudo apt-get install {package})")
         })?;

@@ -147,6 +147,7 @@ pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
     if sandbox.demands.strict {
         check_strictly(file, &names)?;
     }
+    check_imports(file, &names)?;
 
     let (component, compile_time) = compile(sandbox, file, sha256, component)?;
     let does_not_fit = |source| DetectorError::Link { plugin: file_name(file), source };
@@ -316,6 +317,16 @@ fn contract_of(file: &Path, names: &Names) -> Result<(String, ContractVersion), 
         None => Ok((version.to_owned(), contract)),
         Some(missing) => Err(not_a_detector(format!("it does not export `{missing}`"))),
     }
+}
+
+/// The linker would say the same, but after compiling, and of the first one only.
+fn check_imports(file: &Path, names: &Names) -> Result<(), DetectorError> {
+    let refused = names.imports.iter().filter(|name| Access::to(name) == Access::Refused);
+    let imports: Vec<String> = refused.cloned().collect();
+    if imports.is_empty() {
+        return Ok(());
+    }
+    Err(DetectorError::RefusedImports { file: file.to_owned(), imports })
 }
 
 fn check_strictly(file: &Path, names: &Names) -> Result<(), DetectorError> {

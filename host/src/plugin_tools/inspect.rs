@@ -52,11 +52,6 @@ struct Import {
 /// Where it is no detector, or one that cannot be loaded.
 pub fn inspect(sandbox: &Sandbox, file: &Path) -> Result<Inspection, DetectorError> {
     let anatomy = detector::examine(sandbox, file)?;
-    let refused = anatomy.imports.iter().filter(|import| import.access == Access::Refused);
-    let refused: Vec<String> = refused.map(|import| import.name.clone()).collect();
-    if !refused.is_empty() {
-        return Err(DetectorError::RefusedImports { file: file.to_owned(), imports: refused });
-    }
     let plugin = detector::load(sandbox, file)?;
     let detector = Detector::start(&plugin)?;
     let compile_seconds = plugin.compile_time.map(|time| time.as_secs_f64());

@@ -147,6 +147,17 @@ fn a_guest_that_breaks_one_rule_is_told_which() {
             Guest { classify: "if (++calls === 29) throw new Error('late'); return batch.amounts.length ? [{ row: 0, score: 1, reason: 'x' }] : [];", ..HONEST },
             vec!["batch-size", "instances", "soak"],
         ),
+        (
+            "small-batches",
+            Guest {
+                classify: "if (batch.amounts.length > 10000) throw new Error('too many');
+                    const found = []; batch.amounts.forEach((cents, row) => {
+                        if (cents > limit) found.push({ row, score: 1, reason: '' });
+                    }); return found;",
+                ..HONEST
+            },
+            vec!["large-batch", "memory"],
+        ),
     ];
     for (name, guest, broken) in guests {
         let plugin = guest.build(&files, name);

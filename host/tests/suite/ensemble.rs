@@ -74,6 +74,20 @@ fn an_ensemble_is_a_plugin_like_any_other() {
     assert_eq!(with(&["rule=weighted", "weight-b=0", "from=0.001"]), a);
 }
 
+/// Without its parts it is none: the host says what is missing.
+#[test]
+fn an_ensemble_that_was_not_composed_is_refused() {
+    let files = Files::new();
+    let alone = files.write("alone.wasm", component("ensemble"));
+    let refused = finish(host().args(["plugin", "inspect"]).arg(alone));
+    assert_eq!(refused.code, 4);
+    assert!(
+        refused.stderr.contains("imports what this host does not have: `describe-a`"),
+        "{}",
+        refused.stderr
+    );
+}
+
 #[test]
 fn a_setting_that_a_part_refuses_is_told_by_the_ensembles_name() {
     let (database, files) = (Database::new(), Files::new());

@@ -385,3 +385,33 @@ impl Report {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(row: usize, score: f64, reason: &str) -> Answer {
+        Answer { row, score, reason: reason.into() }
+    }
+
+    #[test]
+    fn the_first_difference_is_told() {
+        let one = [answer(1, 1.0, "a"), answer(5, 2.0, "b")];
+        let told = |other: &[Answer]| difference(&one, other).unwrap_or_default();
+        assert_eq!(told(&one), "");
+        assert_eq!(
+            told(&[answer(1, 1.5, "a"), answer(5, 2.0, "b")]),
+            "row 2: score 1 (`a`) and score 1.5 (`a`)"
+        );
+        assert_eq!(
+            told(&[answer(1, 1.0, "a"), answer(5, 2.0, "c")]),
+            "row 6: score 2 (`b`) and score 2 (`c`)"
+        );
+        assert_eq!(told(&[answer(5, 2.0, "b")]), "row 2 is anomalous only in one of them");
+        assert_eq!(told(&one[..1]), "row 6 is anomalous only in one of them");
+        assert_eq!(told(&[]), "row 2 is anomalous only in one of them");
+        assert_ne!(digest_of(&one), digest_of(&one[..1]));
+        // Another bit of a score, the same text of it.
+        assert_ne!(digest_of(&[answer(1, 0.0, "")]), digest_of(&[answer(1, -0.0, "")]));
+    }
+}
