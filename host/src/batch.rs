@@ -49,6 +49,13 @@ pub struct Row {
 }
 
 impl Batch {
+    /// An empty batch with these attributes.
+    #[must_use]
+    pub fn new(attributes: &[String]) -> Batch {
+        let empty = |name: &String| Attribute { name: name.clone(), values: Vec::new() };
+        Batch { attributes: attributes.iter().map(empty).collect(), ..Batch::default() }
+    }
+
     /// An empty batch of a file, with these attributes. `spent` is one that is not needed any more:
     /// its memory is used again.
     #[must_use]
@@ -63,8 +70,7 @@ impl Batch {
         if has_same {
             batch.attributes.iter_mut().for_each(|attribute| attribute.values.clear());
         } else {
-            let empty = |name: &String| Attribute { name: name.clone(), values: Vec::new() };
-            batch.attributes = attributes.iter().map(empty).collect();
+            batch.attributes = Batch::new(attributes).attributes;
         }
         batch
     }
@@ -80,8 +86,8 @@ impl Batch {
 
     /// Only these rows, by their positions in this batch.
     #[must_use]
-    pub fn select(&self, rows: &[u32]) -> Batch {
-        let pick = |column: &[i64]| rows.iter().map(|&row| column[row as usize]).collect();
+    pub fn select(&self, rows: impl Iterator<Item = usize> + Clone) -> Batch {
+        let pick = |column: &[i64]| rows.clone().map(|row| column[row]).collect();
         Batch {
             file: self.file.clone(),
             first_row: self.first_row,
@@ -89,13 +95,13 @@ impl Batch {
             user_ids: pick(&self.user_ids),
             amounts_cents: pick(&self.amounts_cents),
             timestamps_micros: pick(&self.timestamps_micros),
-            lines: rows.iter().map(|&row| self.lines[row as usize]).collect(),
+            lines: rows.clone().map(|row| self.lines[row]).collect(),
             attributes: self
                 .attributes
                 .iter()
                 .map(|Attribute { name, values }| Attribute {
                     name: name.clone(),
-                    values: rows.iter().map(|&row| values[row as usize].clone()).collect(),
+                    values: rows.clone().map(|row| values[row].clone()).collect(),
                 })
                 .collect(),
         }

@@ -99,20 +99,10 @@ impl IngestConfig {
     /// # Errors
     /// [`ConfigError`]
     pub fn new(arguments: IngestArgs) -> Result<IngestConfig, ConfigError> {
-        let mut settings: Vec<(String, String)> = Vec::new();
-        for setting in arguments.settings {
-            let Some((name, value)) = setting.split_once('=') else {
-                return Err(ConfigError::Setting(setting));
-            };
-            if settings.iter().any(|(other, _)| other == name) {
-                return Err(ConfigError::SettingTwice(name.to_owned()));
-            }
-            settings.push((name.to_owned(), value.to_owned()));
-        }
         Ok(IngestConfig {
             files: arguments.files,
             plugin: arguments.plugin,
-            settings,
+            settings: settings(arguments.settings)?,
             jobs: arguments.jobs.into(),
             rules: rules(arguments.input, arguments.batch_rows as usize)?,
             limits: limits(&arguments.sandbox)?,
@@ -184,6 +174,24 @@ fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
 /// A time in which something can be done.
 fn time(flag: &'static str, time: SignedDuration) -> Result<Duration, ConfigError> {
     Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or(ConfigError::Time(flag))
+}
+
+/// Settings of a detector, each given as `NAME=VALUE`.
+///
+/// # Errors
+/// [`ConfigError::Setting`] and [`ConfigError::SettingTwice`].
+pub fn settings(given: Vec<String>) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut settings: Vec<(String, String)> = Vec::new();
+    for setting in given {
+        let Some((name, value)) = setting.split_once('=') else {
+            return Err(ConfigError::Setting(setting));
+        };
+        if settings.iter().any(|(other, _)| other == name) {
+            return Err(ConfigError::SettingTwice(name.to_owned()));
+        }
+        settings.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(settings)
 }
 
 /// How the files are to be read.

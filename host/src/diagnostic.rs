@@ -79,6 +79,7 @@ fn help(error: &Error) -> Option<String> {
         Error::Config(error) => error.help(),
         Error::Source(error) => error.help(),
         Error::Detector(error) => error.help(),
+        Error::Tools(error) => error.help(),
         Error::Sink(error) => error.help(),
         Error::Verify(error) => error.help(),
         Error::Interrupted(_) => None,

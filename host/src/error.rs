@@ -7,6 +7,7 @@ use crate::config::ConfigError;
 use crate::detector::DetectorError;
 use crate::interrupt::Interrupt;
 use crate::pipeline::VerifyError;
+use crate::plugin_tools::ToolsError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
 
@@ -44,6 +45,9 @@ pub enum Error {
     /// The plugin.
     #[error(transparent)]
     Detector(#[from] DetectorError),
+    /// The tools for plugins.
+    #[error(transparent)]
+    Tools(#[from] ToolsError),
     /// The database.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -91,6 +95,7 @@ impl Failure {
             Error::Sink(SinkError::Target { .. }) => exit::USAGE,
             Error::Source(_) => exit::INPUT,
             Error::Detector(_) => exit::PLUGIN,
+            Error::Tools(error) => error.exit_code(),
             Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,
             Error::Sink(_) => exit::DATABASE,
             Error::Verify(VerifyError::OtherFile { .. }) => exit::INPUT,

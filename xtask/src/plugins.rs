@@ -10,6 +10,8 @@ use crate::shell::{cargo, run, target};
 
 /// Crates of `plugins/` that are plugins.
 const PLUGINS: [&str; 3] = ["hostile", "threshold", "zscore"];
+/// Those that are no plugins by themselves, only parts of one.
+const PARTS: [&str; 1] = ["ensemble"];
 /// Those that are also built with WASI, under another name.
 const WITH_WASI: [&str; 2] = ["hostile", "threshold"];
 /// Folders of the target folder that the host is built into.
@@ -17,7 +19,7 @@ const PROFILES: [&str; 2] = ["debug", "release"];
 
 /// Builds all plugins and copies them.
 pub fn build() -> Result<()> {
-    compile(WASM_TARGET, &PLUGINS)?;
+    compile(WASM_TARGET, &[&PLUGINS[..], &PARTS].concat())?;
     compile(WASI_TARGET, &WITH_WASI)?;
     let target = target()?;
     for profile in PROFILES {

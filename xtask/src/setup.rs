@@ -40,6 +40,50 @@ pub fn nextest() -> Result<()> {
     Ok(())
 }
 
+/// What the templates of `host plugin new` are built with, installed as they themselves do it, into
+/// the target folder; the tests use it.
+pub fn authors_tools(tools: &Path) -> Result<()> {
+    let programs = [
+        ("make", ["--version"].as_slice(), "make"),
+        ("python3", &["-c", "import ensurepip, venv"], "python3-venv"),
+        ("node", &["--version"], "nodejs"),
+        ("npm", &["--version"], "npm"),
+    ];
+    for (program, probe, package) in programs {
+        if works(Command::new(program).args(probe)) {
+            continue;
+        }
+        say(&format!("{program} is missing, or a part of it"));
+        apt_install(&[package], || {
+            format!("install {program} (on Debian or Ubuntu: sudo apt-get install {package})")
+        })?;
+    }
+    let templates = crate::shell::root().join("host/templates");
+    for (language, tool) in [("python", "bin/componentize-py"), ("c", "bin/python-zig")] {
+        let folder = tools.join(language);
+        if !folder.join(tool).is_file() {
+            let mut make = Command::new("make");
+            make.arg("--directory").arg(templates.join(language)).arg("tools").env("VENV", &folder);
+            if run(&mut make).is_err() {
+                bail!(
+                    "install what `host/templates/{language}/requirements.txt` names: python3 needs its module venv, and PyPI"
+                );
+            }
+        }
+    }
+    let folder = tools.join("javascript");
+    if !folder.join("node_modules/.bin/componentize-qjs").is_file() {
+        std::fs::create_dir_all(&folder)?;
+        std::fs::copy(templates.join("javascript/package.json"), folder.join("package.json"))?;
+        let mut npm = Command::new("npm");
+        npm.arg("install").current_dir(&folder).env("npm_config_cache", tools.join("npm-cache"));
+        if run(&mut npm).is_err() {
+            bail!("install what `host/templates/javascript/package.json` names, with npm");
+        }
+    }
+    Ok(())
+}
+
 /// PostgreSQL's programs, by the system's packages. `host` is the built program, which knows
 /// where it looks for them.
 pub fn postgresql(host: &Path) -> Result<()> {
@@ -47,24 +91,30 @@ pub fn postgresql(host: &Path) -> Result<()> {
     if is_there() {
         return Ok(());
     }
-    let on_debian = Path::new("/etc/debian_version").exists();
-    let is_root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if !(on_debian && is_root) {
-        bail!(
-            "install PostgreSQL 13 or later: its server and psql (on Debian or Ubuntu: sudo apt-get install postgresql)"
-        );
-    }
     say("PostgreSQL is missing");
-    let apt = |arguments: &[&str]| {
-        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    let help = || {
+        "install PostgreSQL 13 or later: its server and psql (on Debian or Ubuntu: sudo apt-get install postgresql)".to_owned()
     };
-    apt(&["update"])?;
     // Without the package's own cluster: nothing is to listen on port 5432.
-    apt(&["install", "--yes", "postgresql-common"])?;
+    apt_install(&["postgresql-common"], help)?;
     std::fs::write("/etc/postgresql-common/createcluster.conf", "create_main_cluster = false\n")?;
-    apt(&["install", "--yes", "--no-install-recommends", "postgresql"])?;
+    apt_install(&["postgresql"], help)?;
     if !is_there() {
         bail!("PostgreSQL was installed, but `host db programs` does not find it");
     }
     Ok(())
+}
+
+/// Installs packages of the system as root on Debian or Ubuntu; elsewhere, `help` is the error.
+fn apt_install(packages: &[&str], help: impl Fn() -> String) -> Result<()> {
+    let on_debian = Path::new("/etc/debian_version").exists();
+    let is_root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !(on_debian && is_root) {
+        bail!(help());
+    }
+    let apt = |arguments: &[&str]| {
+        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
 }

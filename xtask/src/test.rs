@@ -18,13 +18,16 @@ pub fn run(arguments: &[String]) -> Result<()> {
     shell::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"]))?;
     let host = target()?.join("debug/host");
     setup::postgresql(&host)?;
+    let tools = target()?.join("authors-tools");
+    setup::authors_tools(&tools)?;
 
     let server = TestServer::start(&host)?;
     shell::run(
         cargo()
             .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
             .args(arguments)
-            .env("HOST_TEST_DATABASE_URL", &server.url),
+            .env("HOST_TEST_DATABASE_URL", &server.url)
+            .env("HOST_TEST_AUTHORS_TOOLS", &tools),
     )?;
     shell::run(cargo().args(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
     shell::run(

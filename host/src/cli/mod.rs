@@ -1,8 +1,9 @@
 //! The command line, as clap types and nothing else: the commands here, what is read and what
-//! judges it in [`ingest`], where it is written in [`database`].
+//! judges it in [`ingest`], where it is written in [`database`], tools for plugins in [`plugin`].
 
 mod database;
 mod ingest;
+mod plugin;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,10 @@ use jiff::SignedDuration;
 
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use ingest::{IngestArgs, InputArgs, SandboxArgs};
+pub use plugin::{
+    AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, ListArgs, NewArgs, PluginCheckArgs, PluginCommand,
+    SubjectArgs, TestArgs,
+};
 
 use crate::sink::{DeferKeys, OnConflict};
 
@@ -48,6 +53,9 @@ pub enum Command {
     /// Start, stop and look at the embedded server, the database where no other is named
     #[command(subcommand)]
     Db(DbCommand),
+    /// Write, check and manage plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
 }
 
 /// Arguments of `host run`.

@@ -1,6 +1,7 @@
 //! One function a command: what is done between parsing the arguments and the exit code.
 
 mod database;
+mod plugin;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub async fn execute(cli: Cli) -> Result<u8, Failure> {
         Command::Migrate(arguments) => database::migrate(&arguments).await.map_err(no_rows)?,
         Command::Db(DbCommand::Psql { arguments }) => return database::psql(&arguments).map_err(no_rows),
         Command::Db(command) => database::db(&command).map_err(no_rows)?,
+        Command::Plugin(command) => return plugin::plugin(command).map_err(no_rows),
     }
     Ok(exit::COMMITTED)
 }

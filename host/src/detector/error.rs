@@ -34,6 +34,10 @@ pub enum Call {
     },
     /// `finish`
     Finish,
+    /// `snapshot`
+    Snapshot,
+    /// `restore`
+    Restore,
 }
 
 impl fmt::Display for Call {
@@ -49,6 +53,8 @@ impl fmt::Display for Call {
                 first_row + rows,
             ),
             Call::Finish => f.write_str("in `finish`"),
+            Call::Snapshot => f.write_str("in `snapshot`"),
+            Call::Restore => f.write_str("in `restore`"),
         }
     }
 }
@@ -72,6 +78,14 @@ pub enum DetectorError {
         plugin: String,
         /// The places, in order.
         looked_in: Vec<PathBuf>,
+    },
+    /// Different files of this name where plugins are looked for.
+    #[error("`{}` could be any of several plugins: {}", printable(plugin), places(found))]
+    Ambiguous {
+        /// As given.
+        plugin: String,
+        /// The files.
+        found: Vec<PathBuf>,
     },
     /// The file cannot be read.
     #[error("read the plugin `{}`", file.display())]
@@ -227,6 +241,14 @@ pub enum DetectorError {
         /// The other imports.
         imports: Vec<String>,
     },
+    /// It imports what the host does not have.
+    #[error("`{}` imports what this host does not have: {}", file.display(), listed(imports, SHOWN_IMPORTS))]
+    RefusedImports {
+        /// The file.
+        file: PathBuf,
+        /// Those imports.
+        imports: Vec<String>,
+    },
     /// It wanted too much memory.
     #[error("`{plugin}` asked for {} of memory {call}; {} are allowed", mebibytes(*asked_bytes), mebibytes(*allowed_bytes))]
     Memory {
@@ -309,6 +331,9 @@ impl DetectorError {
             DetectorError::NotFound { .. } => {
                 Some("give a path, or put the plugin into one of these folders".into())
             }
+            DetectorError::Ambiguous { .. } => {
+                Some("give the path of the one that you mean, or remove the others".into())
+            }
             DetectorError::CoreModule { .. } => Some(
                 "build it with bindings for this host's WIT (in Rust: the `detector-sdk` crate), which embed the component type".into(),
             ),
@@ -342,6 +367,9 @@ impl DetectorError {
             }
             DetectorError::NotStrict { .. } => Some(
                 "build it without WASI (in Rust: for wasm32-unknown-unknown), or leave out `--strict`: what it imports is there, but grants nothing".into(),
+            ),
+            DetectorError::RefusedImports { .. } => Some(
+                "plugins get nothing but `ingest:detector` and a WASI that grants nothing; build it without the rest".into(),
             ),
             DetectorError::Trap { .. }
             | DetectorError::Violation { .. }

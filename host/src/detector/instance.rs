@@ -53,6 +53,16 @@ impl Detector {
         Ok(Detector { metadata, guest })
     }
 
+    /// Lets it describe itself once more.
+    ///
+    /// # Errors
+    /// Like [`start`](Self::start).
+    pub fn describe(&mut self) -> Result<Metadata, DetectorError> {
+        let metadata = self.guest.call(Call::Describe, |exports, store| exports.describe(store))?;
+        verify::metadata(&metadata).map_err(|violation| self.guest.violation(Call::Describe, violation))?;
+        Ok(metadata)
+    }
+
     /// Hands over the settings that were given, by name and value.
     ///
     /// # Errors
@@ -84,6 +94,24 @@ impl Detector {
     pub fn finish(&mut self) -> Result<(), DetectorError> {
         let answer = self.guest.call(Call::Finish, |exports, store| exports.finish(store))?;
         answer.map_err(|error| self.guest_error(Call::Finish, error))
+    }
+
+    /// What a stateful detector has learned, in a format of its own.
+    ///
+    /// # Errors
+    /// Like [`classify`](Self::classify).
+    pub fn snapshot(&mut self) -> Result<Vec<u8>, DetectorError> {
+        let answer = self.guest.call(Call::Snapshot, |exports, store| exports.snapshot(store))?;
+        answer.map_err(|error| self.guest_error(Call::Snapshot, error))
+    }
+
+    /// Gives a stateful detector, before its first batch, what [`snapshot`](Self::snapshot) returned.
+    ///
+    /// # Errors
+    /// Like [`classify`](Self::classify).
+    pub fn restore(&mut self, state: Vec<u8>) -> Result<(), DetectorError> {
+        let answer = self.guest.call(Call::Restore, |exports, store| exports.restore(store, state))?;
+        answer.map_err(|error| self.guest_error(Call::Restore, error))
     }
 
     /// How many lines of the guest's log were dropped because there were too many.

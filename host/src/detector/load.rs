@@ -7,13 +7,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::cache::Cache;
-use super::contract::{ContractVersion, EXPORTS, PACKAGE};
+use super::contract::{ContractVersion, EXPORTS, PACKAGE, STATE_EXPORTS};
 use super::error::SHOWN_IMPORTS;
 use super::instance::GuestState;
 use super::{DetectorError, Limits, engine, wasi};
@@ -56,9 +57,84 @@ pub struct Plugin {
     pub sha256: Sha256Digest,
     /// The version of the contract in its imports, such as `0.1.0`.
     pub contract_version: String,
+    /// How long it took to compile; none where it was in the cache.
+    pub compile_time: Option<Duration>,
     pub(super) contract: ContractVersion,
     pub(super) component: InstancePre<GuestState>,
     pub(super) limits: Limits,
+}
+
+/// What a plugin's bytes say of it, without compiling or running it.
+pub struct Anatomy {
+    /// The file.
+    pub file: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// The digest of its bytes.
+    pub sha256: Sha256Digest,
+    /// What its bytes are.
+    pub form: Form,
+    /// The version of the contract in its imports.
+    pub contract_version: String,
+    /// What it imports.
+    pub imports: Vec<Import>,
+    /// Whether it exports what a stateful detector does.
+    pub is_stateful: bool,
+}
+
+/// Which of the two kinds of WebAssembly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A component.
+    Component,
+    /// A core module with a component type; the host makes it a component.
+    CoreModule,
+}
+
+/// Something that a plugin imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// Its name.
+    pub name: String,
+    /// What the plugin gets.
+    pub access: Access,
+}
+
+/// What a plugin gets where it imports something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The contract's own.
+    Granted,
+    /// It is there, and gives nothing.
+    Stubbed,
+    /// The host does not have it; the plugin cannot be loaded.
+    Refused,
+}
+
+impl Access {
+    fn to(import: &str) -> Access {
+        let is_contract = |rest: &str| {
+            rest.split_once('@').is_some_and(|(_, version)| ContractVersion::of_plugin(version).is_some())
+        };
+        match import.strip_prefix(PACKAGE) {
+            Some(rest) if is_contract(rest) => Access::Granted,
+            None if wasi::offers(import) => Access::Stubbed,
+            _ => Access::Refused,
+        }
+    }
+}
+
+/// Finds out what can be known of a plugin without compiling it.
+///
+/// # Errors
+/// Where the file is no detector.
+pub fn examine(sandbox: &Sandbox, file: &Path) -> Result<Anatomy, DetectorError> {
+    let Opened { bytes, sha256, form, names, .. } = open(sandbox, file)?;
+    let (contract_version, _) = contract_of(file, &names)?;
+    let is_stateful = STATE_EXPORTS.iter().all(|name| names.exports.iter().any(|export| export == name));
+    let import = |name: String| Import { access: Access::to(&name), name };
+    let imports = names.imports.into_iter().map(import).collect();
+    Ok(Anatomy { file: file.to_owned(), bytes, sha256, form, contract_version, imports, is_stateful })
 }
 
 /// Reads, checks and compiles a plugin.
@@ -66,25 +142,14 @@ pub struct Plugin {
 /// # Errors
 /// Where the file is no plugin for this host, saying what it is instead.
 pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
-    let bytes = read(file, sandbox.limits.plugin_bytes)?;
-    let sha256 = Sha256Digest::of(&bytes);
-    match sandbox.demands.sha256 {
-        Some(expected) if expected != sha256 => {
-            return Err(DetectorError::OtherBytes { file: file.to_owned(), expected, found: sha256 });
-        }
-        _ => {}
-    }
-    let component = match kind_of(file, &bytes)? {
-        Encoding::Component => bytes,
-        Encoding::Module => componentize(file, &bytes)?,
-    };
-    let names = names_of(file, &component)?;
+    let Opened { sha256, component, names, .. } = open(sandbox, file)?;
     let (contract_version, contract) = contract_of(file, &names)?;
     if sandbox.demands.strict {
         check_strictly(file, &names)?;
     }
+    check_imports(file, &names)?;
 
-    let component = compile(sandbox, file, sha256, component)?;
+    let (component, compile_time) = compile(sandbox, file, sha256, component)?;
     let does_not_fit = |source| DetectorError::Link { plugin: file_name(file), source };
     let mut linker = Linker::new(&sandbox.engine);
     contract.link(&mut linker).map_err(does_not_fit)?;
@@ -96,10 +161,39 @@ pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
         file: file.to_owned(),
         sha256,
         contract_version,
+        compile_time,
         contract,
         component,
         limits: sandbox.limits.clone(),
     })
+}
+
+/// A plugin's bytes, as a component.
+struct Opened {
+    /// The file's size.
+    bytes: u64,
+    sha256: Sha256Digest,
+    form: Form,
+    component: Vec<u8>,
+    names: Names,
+}
+
+fn open(sandbox: &Sandbox, file: &Path) -> Result<Opened, DetectorError> {
+    let bytes = read(file, sandbox.limits.plugin_bytes)?;
+    let sha256 = Sha256Digest::of(&bytes);
+    match sandbox.demands.sha256 {
+        Some(expected) if expected != sha256 => {
+            return Err(DetectorError::OtherBytes { file: file.to_owned(), expected, found: sha256 });
+        }
+        _ => {}
+    }
+    let size = bytes.len() as u64;
+    let (form, component) = match kind_of(file, &bytes)? {
+        Encoding::Component => (Form::Component, bytes),
+        Encoding::Module => (Form::CoreModule, componentize(file, &bytes)?),
+    };
+    let names = names_of(file, &component)?;
+    Ok(Opened { bytes: size, sha256, form, component, names })
 }
 
 /// Compiles on a thread of its own: a compiler cannot be interrupted, but need not be waited for.
@@ -108,13 +202,20 @@ fn compile(
     file: &Path,
     sha256: Sha256Digest,
     component: Vec<u8>,
-) -> Result<Component, DetectorError> {
+) -> Result<(Component, Option<Duration>), DetectorError> {
     let (engine, cache) = (sandbox.engine.clone(), sandbox.cache.clone());
     let (send, receive) = channel();
     thread::spawn(move || {
-        let compile = || Component::from_binary(&engine, &component);
+        let mut compile_time = None;
+        let compile = || {
+            let started = Instant::now();
+            let compiled = Component::from_binary(&engine, &component);
+            compile_time = Some(started.elapsed());
+            compiled
+        };
+        let compiled = cache.get_or_compile(&engine, sha256, compile);
         // Nobody is there any more where it took too long.
-        let _ = send.send(cache.get_or_compile(&engine, sha256, compile));
+        let _ = send.send(compiled.map(|component| (component, compile_time)));
     });
     let deadline = sandbox.limits.compile_deadline;
     let malformed = |source| DetectorError::Malformed { file: file.to_owned(), source };
@@ -216,6 +317,16 @@ fn contract_of(file: &Path, names: &Names) -> Result<(String, ContractVersion), 
         None => Ok((version.to_owned(), contract)),
         Some(missing) => Err(not_a_detector(format!("it does not export `{missing}`"))),
     }
+}
+
+/// The linker would say the same, but after compiling, and of the first one only.
+fn check_imports(file: &Path, names: &Names) -> Result<(), DetectorError> {
+    let refused = names.imports.iter().filter(|name| Access::to(name) == Access::Refused);
+    let imports: Vec<String> = refused.cloned().collect();
+    if imports.is_empty() {
+        return Ok(());
+    }
+    Err(DetectorError::RefusedImports { file: file.to_owned(), imports })
 }
 
 fn check_strictly(file: &Path, names: &Names) -> Result<(), DetectorError> {

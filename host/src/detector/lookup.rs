@@ -1,30 +1,70 @@
-//! From what was given as `--plugin` to a file: a path is taken as it is, a bare name is looked
-//! for in the current folder and in the folder `plugins` beside this program.
+//! From what was given as `--plugin` to a file. A path is taken as it is, and so is the name of a file
+//! in the current folder; any other bare name is looked for in the folders of [`folders`]. Where
+//! several of them have it, the files must be the same: which of two plugins judges is not left to
+//! the order of folders.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DetectorError;
+use crate::config::environment;
+use crate::digest::Sha256Digest;
+
+/// What plugins' files end in.
+pub const EXTENSION: &str = "wasm";
+
+/// Where plugins are looked for by name, in this order: the folders of `HOST_PLUGIN_PATH`, the user's
+/// own, the one beside this program.
+#[must_use]
+pub fn folders() -> Vec<PathBuf> {
+    let listed = environment("HOST_PLUGIN_PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> =
+        std::env::split_paths(&listed).filter(|folder| folder.is_absolute()).collect();
+    folders.push(user_folder());
+    // The program may have been found through a link.
+    let beside = std::env::current_exe().ok().and_then(|program| {
+        let program = program.canonicalize().ok()?;
+        Some(program.parent()?.join("plugins"))
+    });
+    folders.extend(beside);
+    folders
+}
+
+/// The user's own plugins, where `host plugin add` puts them.
+#[must_use]
+pub fn user_folder() -> PathBuf {
+    crate::folders::data(&environment).join("plugins")
+}
 
 /// Finds the plugin's file.
 ///
 /// # Errors
-/// [`DetectorError::NotFound`] with the places that were looked in.
+/// [`DetectorError::NotFound`] with the places that were looked in, [`DetectorError::Ambiguous`]
+/// where different files have the name.
 pub fn lookup(plugin: &Path) -> Result<PathBuf, DetectorError> {
-    let is_name = plugin.components().count() == 1;
-    let mut looked_in = vec![plugin.to_owned()];
-    if is_name {
-        let folders = std::env::current_exe().ok().and_then(|program| {
-            // The program may have been found through a link.
-            Some(program.canonicalize().ok()?.parent()?.join("plugins"))
-        });
-        looked_in.extend(folders.map(|folder| folder.join(plugin)));
+    if plugin.is_file() {
+        return Ok(plugin.to_owned());
     }
-    if is_name && plugin.extension().is_none() {
-        let with_extension: Vec<_> = looked_in.iter().map(|place| place.with_extension("wasm")).collect();
-        looked_in.extend(with_extension);
+    let mut names = vec![plugin.to_owned()];
+    if plugin.extension().is_none() {
+        names.push(plugin.with_extension(EXTENSION));
     }
-    match looked_in.iter().find(|place| place.is_file()) {
-        Some(found) => Ok(found.clone()),
-        None => Err(DetectorError::NotFound { plugin: plugin.display().to_string(), looked_in }),
+    let mut places = names.clone();
+    if plugin.components().count() == 1 {
+        places.extend(folders().iter().flat_map(|folder| names.iter().map(|name| folder.join(name))));
     }
+    let found: Vec<&PathBuf> = places.iter().filter(|place| place.is_file()).collect();
+    let Some(first) = found.first() else {
+        return Err(DetectorError::NotFound { plugin: plugin.display().to_string(), looked_in: places });
+    };
+    if found.len() > 1 && found.iter().any(|other| digest(other) != digest(first)) {
+        let found = found.into_iter().cloned().collect();
+        return Err(DetectorError::Ambiguous { plugin: plugin.display().to_string(), found });
+    }
+    Ok((*first).clone())
+}
+
+/// None of a file that cannot be read: that is told when it is used.
+fn digest(file: &Path) -> Option<Sha256Digest> {
+    Some(Sha256Digest::of(&fs::read(file).ok()?))
 }

@@ -25,8 +25,8 @@ pub use engine::NO_DEADLINE;
 pub use error::{Call, DetectorError, GuestErrorKind};
 pub use instance::Detector;
 pub use limits::Limits;
-pub use load::{Demands, Plugin, Sandbox, load};
-pub use lookup::lookup;
+pub use load::{Access, Anatomy, Demands, Form, Import, Plugin, Sandbox, examine, load};
+pub use lookup::{EXTENSION, folders, lookup, user_folder};
 
 /// One row that the detector called anomalous, verified.
 #[derive(Clone, Debug, PartialEq)]

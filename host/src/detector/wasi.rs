@@ -43,6 +43,15 @@ pub fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     Ok(())
 }
 
+/// Whether an import is of those that [`link`] makes known.
+pub fn offers(import: &str) -> bool {
+    const PACKAGES: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
+    let parts = import
+        .strip_prefix("wasi:")
+        .and_then(|rest| Some((rest.split_once('/')?.0, rest.split_once('@')?.1)));
+    parts.is_some_and(|(package, version)| PACKAGES.contains(&package) && version.starts_with("0.2."))
+}
+
 /// A context that grants nothing.
 pub fn context(log: &GuestLog) -> WasiCtx {
     let output = |level| Output { log: log.clone(), level };

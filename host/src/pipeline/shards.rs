@@ -119,7 +119,9 @@ fn part(
             .into_iter()
             .enumerate()
             .filter(|(_, rows)| !rows.is_empty())
-            .map(|(worker, rows)| (worker, Part { batch: batch.select(&rows), rows: Some(rows) }))
+            .map(|(worker, rows)| {
+                (worker, Part { batch: batch.select(rows.iter().map(|&row| row as usize)), rows: Some(rows) })
+            })
             .collect();
         let workers = parts.iter().map(|(worker, _)| *worker).collect();
         return (Ticket::Rows { batch, rejected, workers }, parts);

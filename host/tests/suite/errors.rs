@@ -87,7 +87,8 @@ fn plugins() {
         settings.add_filter(r"at offset 0x[0-9a-f]+", "at offset [n]");
         settings.bind(|| insta::assert_snapshot!(format!("plugin_{name}"), message));
     }
-    let message = failure(&database, &files, 4, &mut host_run(&database, "treshold", &sample()));
+    let mut run = host_run(&database, "treshold", &sample());
+    let message = failure(&database, &files, 4, run.env("HOST_DATA_DIR", files.path()));
     insta::assert_snapshot!("plugin_absent", message.replace(&plugins_folder(), "/bin/plugins"));
 }
 

@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, that is how to fail")]
 
 mod append;
+mod authors;
 mod compose;
+mod conformance;
 mod embedded;
+mod ensemble;
 mod errors;
 mod exact;
 mod faults;
@@ -22,4 +25,5 @@ mod signals;
 mod support;
 mod tls;
 mod together;
+mod tools;
 mod troubles;

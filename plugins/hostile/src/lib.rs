@@ -45,6 +45,7 @@ impl Detector for Hostile {
         Ok(match self.mode.as_str() {
             "loop" => spin(),
             "panic" => misbehave_deeply(batch.len()),
+            "panic-in-batch-29" if self.batches == 29 => panic!("late"),
             "panic-in-second-batch" if self.batches == 2 => panic!("late"),
             "abort" => std::process::abort(),
             "exit" => std::process::exit(0),
@@ -78,7 +79,7 @@ impl Detector for Hostile {
             "nul" => vec![row(0, 1.0, "a\0b")],
             "escapes" => vec![row(0, 1.0, "\x1b[2J\x1b]0;owned\x07")],
             "log-flood" => {
-                (0..20_000).for_each(|i| log::warn(&format!("{i} \x1b[31m{}", "spam ".repeat(100))));
+                (0..20_000).for_each(|i| log::warn!("{i} \x1b[31m{}", "spam ".repeat(100)));
                 Vec::new()
             }
             // These need WASI, which is in the build for wasm32-wasip2.

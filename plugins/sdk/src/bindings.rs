@@ -5,7 +5,7 @@
 #![allow(missing_docs, reason = "generated; what is public of it is documented in the WIT")]
 
 wit_bindgen::generate!({
-    path: "../../wit/detector-0.1",
+    path: "wit",
     world: "detector",
     pub_export_macro: true,
     export_macro_name: "export_bindings",

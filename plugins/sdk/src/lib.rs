@@ -1,8 +1,8 @@
 //! Write anomaly detectors for `host` in Rust.
 //!
 //! A detector is a type that implements [`Detector`]; [`export_detector!`] turns the crate
-//! into a plugin. Everything else is plain Rust: `cargo test` runs a detector natively, on
-//! batches made with [`Batch::from_rows`], without WebAssembly being involved.
+//! into a plugin. Everything else is plain Rust: `cargo test` runs a detector natively, on rows
+//! from CSV text (see [`testing`]), without WebAssembly being involved.
 //!
 //! ```
 //! use detector_sdk::{Anomaly, Batch, Detector, Error, Metadata, Ordering, Settings};
@@ -27,13 +27,33 @@
 //!
 //! detector_sdk::export_detector!(Refunds);
 //!
-//! let batch = Batch::from_rows(&[(1, 7, 1250, 0), (2, 7, -300, 60_000_000)]);
-//! let found = Refunds.classify(&batch).unwrap();
-//! assert_eq!((found[0].row, found[0].reason.as_str()), (1, "refund of 3.00"));
+//! use detector_sdk::testing::run;
+//! let found = run::<Refunds>(&[], "user_id, amount\n7, 12.50\n7, -3.00\n").unwrap();
+//! found.assert_rows(&[1]);
+//! found.assert_reason(1, "refund of 3.00");
 //! ```
 //!
 //! A plugin crate needs `crate-type = ["cdylib", "rlib"]` and is built with
 //! `cargo build --release --target wasm32-unknown-unknown`; the host takes the `.wasm` as it is.
+//! `host plugin new NAME --lang rust` makes all of that. The examples `velocity` (state for each
+//! user) and `attribute` (a further column) are complete detectors with tests.
+//!
+//! # Rules
+//!
+//! What a detector answers depends on its settings and on the rows that it was given, and on nothing
+//! else: no clock, no random numbers, not on how rows are cut into batches. [`Ordering`] says what it
+//! needs of the order. A `HashMap`'s order is random natively: do not let it reach an answer.
+//! `host plugin check` finds most of what breaks these rules.
+//!
+//! Errors end the run and nothing of it is written; so does a panic, whose message the host shows
+//! with the names of the functions it was in. There is no `unsafe` to write.
+//!
+//! # Versions
+//!
+//! This crate's minor version is the contract's while both are below 1.0: `detector-sdk` 0.1.x makes
+//! plugins for `ingest:detector@0.1`, and runs on every host that speaks 0.1. A patch adds and mends,
+//! and never breaks a build; what is `#[doc(hidden)]` is nobody's to use. A new contract version is a
+//! new minor version here; hosts go on running plugins of the old one as long as they say so.
 
 // The generated code names this crate by its full path, also from inside.
 extern crate self as detector_sdk;
@@ -45,6 +65,8 @@ pub mod log;
 #[doc(hidden)]
 pub mod runtime;
 mod settings;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
 
 pub use batch::Row;
 pub use bindings::ingest::detector::types::{

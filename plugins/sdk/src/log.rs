@@ -1,34 +1,55 @@
-//! Messages into the host's log. On native targets, in tests, they go to stderr.
+//! Messages into the host's log: `log::info!("{} users so far", users.len())`. On native targets, in
+//! tests, they go to stderr. After 1,000 lines a run the host drops the rest.
+//!
+//! | macro | for | shown by |
+//! | --- | --- | --- |
+//! | [`log::debug!`](debug) | yourself, while looking for a mistake | `host -vv` |
+//! | [`log::info!`](info) | what is good to know | `host -v` |
+//! | [`log::warn!`](warn) | the result stands, but somebody should look | always |
+//! | [`log::error!`](error) | something failed | always |
+//!
+//! A panic's message is logged by itself.
 
-use crate::bindings::ingest::detector::host::Level;
+pub use crate::bindings::ingest::detector::host::Level;
+pub use crate::{__debug as debug, __error as error, __info as info, __warn as warn};
 
-/// For yourself, while looking for a mistake; shown by `host -vv`.
-pub fn debug(message: &str) {
-    log(Level::Debug, message);
-}
-
-/// Good to know; shown by `host -v`.
-pub fn info(message: &str) {
-    log(Level::Info, message);
-}
-
-/// The result stands, but somebody should look.
-pub fn warn(message: &str) {
-    log(Level::Warn, message);
-}
-
-/// Something failed.
-pub fn error(message: &str) {
-    log(Level::Error, message);
-}
-
+/// Logs one message; the macros are shorter.
 #[cfg(target_family = "wasm")]
-fn log(level: Level, message: &str) {
+pub fn log(level: Level, message: &str) {
     crate::bindings::ingest::detector::host::log(level, message);
 }
 
+/// Logs one message; the macros are shorter.
 #[cfg(not(target_family = "wasm"))]
 #[allow(clippy::print_stderr, reason = "natively there is no host to log to")]
-fn log(level: Level, message: &str) {
+pub fn log(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");
+}
+
+/// For yourself, while looking for a mistake; shown by `host -vv`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __debug {
+    ($($argument:tt)*) => { $crate::log::log($crate::log::Level::Debug, &::std::format!($($argument)*)) };
+}
+
+/// Good to know; shown by `host -v`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __info {
+    ($($argument:tt)*) => { $crate::log::log($crate::log::Level::Info, &::std::format!($($argument)*)) };
+}
+
+/// The result stands, but somebody should look.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __warn {
+    ($($argument:tt)*) => { $crate::log::log($crate::log::Level::Warn, &::std::format!($($argument)*)) };
+}
+
+/// Something failed.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __error {
+    ($($argument:tt)*) => { $crate::log::log($crate::log::Level::Error, &::std::format!($($argument)*)) };
 }

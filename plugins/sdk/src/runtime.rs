@@ -74,6 +74,6 @@ pub fn describe<D: Detector>() -> Metadata {
 fn log_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        std::panic::set_hook(Box::new(|panic| log::error(&panic.to_string())));
+        std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     });
 }

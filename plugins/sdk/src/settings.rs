@@ -120,6 +120,17 @@ impl Settings {
     }
 }
 
+impl Error {
+    /// The name of the setting that was refused, where that is what the error is about.
+    #[must_use]
+    pub fn setting(&self) -> Option<&str> {
+        match self {
+            Error::InvalidSetting(InvalidSetting { name, .. }) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 const BOOLEAN: &str = "`true` or `false`";
 const DECIMAL: &str = "a decimal number such as `3.5`";
 const INTEGER: &str = "a whole number such as `30`";

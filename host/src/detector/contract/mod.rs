@@ -20,6 +20,9 @@ pub const PACKAGE: &str = "ingest:detector/";
 /// Functions that every detector exports.
 pub const EXPORTS: [&str; 4] = ["describe", "configure", "classify", "finish"];
 
+/// Functions that a stateful detector exports besides.
+pub const STATE_EXPORTS: [&str; 2] = ["snapshot", "restore"];
+
 /// A version of the contract that this host speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContractVersion {
@@ -79,6 +82,14 @@ pub trait Exports: Send {
         batch: &Batch,
     ) -> wasmtime::Result<Result<Vec<Anomaly>, GuestError>>;
     fn finish(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<(), GuestError>>;
+    /// Only of a stateful detector.
+    fn snapshot(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<Vec<u8>, GuestError>>;
+    /// Only of a stateful detector.
+    fn restore(
+        &self,
+        store: &mut Store<GuestState>,
+        state: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), GuestError>>;
 }
 
 /// The contract's `error`.

@@ -3,7 +3,9 @@
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 
-use super::{Exports, GuestError, GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind};
+use super::{
+    Exports, GuestError, GuestErrorKind, Metadata, Ordering, STATE_EXPORTS, SettingDescription, SettingKind,
+};
 use crate::batch::Batch;
 use crate::detector::Anomaly;
 use crate::detector::instance::GuestState;
@@ -31,7 +33,14 @@ pub fn check_exports(component: &InstancePre<GuestState>) -> wasmtime::Result<()
 }
 
 pub fn exports(store: &mut Store<GuestState>, instance: &Instance) -> wasmtime::Result<Box<dyn Exports>> {
-    Ok(Box::new(generated::Detector::new(store, instance)?))
+    let detector = generated::Detector::new(&mut *store, instance)?;
+    Ok(Box::new(Exported { detector, instance: *instance }))
+}
+
+/// A live detector.
+struct Exported {
+    detector: generated::Detector,
+    instance: Instance,
 }
 
 impl types::Host for GuestState {}
@@ -48,9 +57,9 @@ impl host::Host for GuestState {
     }
 }
 
-impl Exports for generated::Detector {
+impl Exports for Exported {
     fn describe(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Metadata> {
-        self.call_describe(store).map(Metadata::from)
+        self.detector.call_describe(store).map(Metadata::from)
     }
 
     fn configure(
@@ -59,7 +68,7 @@ impl Exports for generated::Detector {
         settings: &[(String, String)],
     ) -> wasmtime::Result<Result<(), GuestError>> {
         let settings: Vec<_> = settings.iter().map(|(name, value)| types::Setting { name, value }).collect();
-        Ok(self.call_configure(store, &settings)?.map_err(GuestError::from))
+        Ok(self.detector.call_configure(store, &settings)?.map_err(GuestError::from))
     }
 
     fn classify(
@@ -78,7 +87,7 @@ impl Exports for generated::Detector {
             .zip(&values)
             .map(|(attribute, values)| types::Attribute { name: &attribute.name, values })
             .collect();
-        let answer = self.call_classify(
+        let answer = self.detector.call_classify(
             store,
             types::Batch {
                 first_row: batch.first_row,
@@ -99,7 +108,25 @@ impl Exports for generated::Detector {
     }
 
     fn finish(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<(), GuestError>> {
-        Ok(self.call_finish(store)?.map_err(GuestError::from))
+        Ok(self.detector.call_finish(store)?.map_err(GuestError::from))
+    }
+
+    fn snapshot(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<Vec<u8>, GuestError>> {
+        let name = STATE_EXPORTS[0];
+        let function =
+            self.instance.get_typed_func::<(), (Result<Vec<u8>, types::Error>,)>(&mut *store, name)?;
+        Ok(function.call(store, ())?.0.map_err(GuestError::from))
+    }
+
+    fn restore(
+        &self,
+        store: &mut Store<GuestState>,
+        state: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), GuestError>> {
+        let name = STATE_EXPORTS[1];
+        let function =
+            self.instance.get_typed_func::<(Vec<u8>,), (Result<(), types::Error>,)>(&mut *store, name)?;
+        Ok(function.call(store, (state,))?.0.map_err(GuestError::from))
     }
 }
 

@@ -1,0 +1,174 @@
+//! Arguments of the tools for those who write and choose plugins.
+
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+use super::Format;
+
+/// What can be done with a plugin beside running it.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Start a new detector: a folder that builds, passes its tests and runs as it is
+    New(NewArgs),
+    /// Say what a plugin is: its settings, what it imports, its hash
+    Inspect(InspectArgs),
+    /// Find out whether a plugin keeps the contract; exits with 4 where it does not
+    Check(PluginCheckArgs),
+    /// Run an author's own cases; exits with 4 where one fails
+    Test(TestArgs),
+    /// Measure a plugin against the detector `threshold`
+    Bench(BenchArgs),
+    /// List the plugins that are found by name
+    List(ListArgs),
+    /// Copy a plugin to where it is found by name
+    Add(AddArgs),
+    /// The digest of a plugin's answers, for `check` to compare between processes
+    #[command(hide = true)]
+    Digest(DigestArgs),
+}
+
+/// The language of a new detector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// With the SDK
+    Rust,
+    /// With componentize-py
+    Python,
+    /// With componentize-qjs
+    Javascript,
+    /// With wit-bindgen's C bindings
+    C,
+}
+
+/// Arguments of `host plugin new`.
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// The detector's name and the new folder's: lower-case words joined by hyphens
+    pub name: String,
+
+    /// The language to write it in
+    #[arg(short, long, value_enum)]
+    pub lang: Language,
+}
+
+/// Arguments of `host plugin inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A path, or the name of a plugin
+    pub plugin: PathBuf,
+
+    /// Compile it anew, to see how long that takes
+    #[arg(long)]
+    pub fresh: bool,
+
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// A plugin, its settings, and rows to try it on.
+#[derive(Debug, Args)]
+pub struct SubjectArgs {
+    /// A path, or the name of a plugin
+    pub plugin: PathBuf,
+
+    /// Rows to try it on, at most the first 65,536 of a CSV file [default: generated ones]
+    pub file: Option<PathBuf>,
+
+    /// A setting of the detector; may be repeated
+    #[arg(short, long = "set", value_name = "NAME=VALUE")]
+    pub settings: Vec<String>,
+}
+
+/// Arguments of `host plugin check`.
+#[derive(Debug, Args)]
+pub struct PluginCheckArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub subject: SubjectArgs,
+
+    /// Only warn of a plugin that imports WASI
+    #[arg(long)]
+    pub allow_wasi: bool,
+
+    /// How long a single call may take
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub deadline: SignedDuration,
+
+    /// How long a row may take
+    #[arg(long, value_name = "TIME", default_value = "25us")]
+    pub row_time: SignedDuration,
+
+    /// How much memory it may use
+    #[arg(long, value_name = "SIZE", default_value = "128MiB")]
+    pub memory: ByteSize,
+
+    /// How the report is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `host plugin test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// A path, or the name of a plugin
+    pub plugin: PathBuf,
+
+    /// The folder of the cases: CSV files with the column `expected_score`
+    #[arg(long, value_name = "FOLDER", default_value = "cases")]
+    pub cases: PathBuf,
+
+    /// Write what the plugin answers into the cases, as what is expected from now on
+    #[arg(long)]
+    pub update: bool,
+
+    /// How far a score may be from the expected one, relative to it
+    #[arg(long, value_name = "FRACTION", default_value_t = 1e-9)]
+    pub tolerance: f64,
+
+    /// How the outcome is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `host plugin bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub subject: SubjectArgs,
+
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `host plugin list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `host plugin add`.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The plugin's file
+    pub file: PathBuf,
+
+    /// Put it in the place of another plugin of the same name
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// Arguments of `host plugin digest`.
+#[derive(Debug, Args)]
+pub struct DigestArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub subject: SubjectArgs,
+}

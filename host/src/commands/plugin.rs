@@ -1,0 +1,135 @@
+//! Commands for those who write and choose plugins.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cli::{
+    BenchArgs, Format, InspectArgs, NewArgs, PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs,
+};
+use crate::config::ConfigError;
+use crate::detector::{self, Cache, Demands, DetectorError, Limits, Sandbox};
+use crate::error::{Error, exit};
+use crate::plugin_tools::{bench, cases, check, inspect, library, new};
+use crate::{config, report};
+
+/// Does it; returns the exit code.
+pub fn plugin(command: PluginCommand) -> Result<u8, Error> {
+    match command {
+        PluginCommand::New(arguments) => start_new(&arguments)?,
+        PluginCommand::Inspect(arguments) => inspect_one(&arguments)?,
+        PluginCommand::Check(arguments) => return check_one(&arguments),
+        PluginCommand::Test(arguments) => return test(&arguments),
+        PluginCommand::Bench(arguments) => measure(&arguments)?,
+        PluginCommand::List(arguments) => {
+            let entries = library::list();
+            print(arguments.format, &entries, || library::human(&entries));
+        }
+        PluginCommand::Add(arguments) => {
+            let added = library::add(&sandbox(Cache::of_user())?, &arguments.file, arguments.replace)?;
+            report::print(&format!(
+                "added `{}`: {}\n  sha256 {}\n",
+                added.name,
+                added.file.display(),
+                added.sha256
+            ));
+        }
+        PluginCommand::Digest(arguments) => {
+            let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
+            let digest = check::digest(&plugin, &settings, &Limits::default(), rows.as_deref())?;
+            report::print(&format!("{digest}\n"));
+        }
+    }
+    Ok(exit::COMMITTED)
+}
+
+fn start_new(arguments: &NewArgs) -> Result<(), Error> {
+    new::create(Path::new(""), &arguments.name, arguments.lang)?;
+    report::print(&new::next_steps(&arguments.name, arguments.lang));
+    Ok(())
+}
+
+fn inspect_one(arguments: &InspectArgs) -> Result<(), Error> {
+    let cache = if arguments.fresh { Cache::none() } else { Cache::of_user() };
+    let inspection = inspect::inspect(&sandbox(cache)?, &detector::lookup(&arguments.plugin)?)?;
+    print(arguments.format, &inspection, || inspection.human());
+    Ok(())
+}
+
+fn check_one(arguments: &PluginCheckArgs) -> Result<u8, Error> {
+    let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
+    let time = |flag, given| {
+        Duration::try_from(given).ok().filter(|time| !time.is_zero()).ok_or(ConfigError::Time(flag))
+    };
+    let limits = Limits { call_deadline: time("--deadline", arguments.deadline)?, ..Limits::default() };
+    let budgets = check::Budgets {
+        row_nanos: time("--row-time", arguments.row_time)?.as_secs_f64() * 1e9,
+        memory_bytes: usize::try_from(arguments.memory.as_u64())
+            .map_err(|_| ConfigError::Size("--memory"))?,
+        allows_wasi: arguments.allow_wasi,
+    };
+    let elsewhere = || digest_elsewhere(&plugin, &arguments.subject);
+    let report = check::check(&plugin, &settings, &limits, &budgets, rows.as_deref(), &elsewhere)?;
+    print(arguments.format, &report, || report.human());
+    Ok(if report.passed { exit::COMMITTED } else { exit::PLUGIN })
+}
+
+fn test(arguments: &TestArgs) -> Result<u8, Error> {
+    let plugin = detector::load(&sandbox(Cache::of_user())?, &detector::lookup(&arguments.plugin)?)?;
+    let outcomes = cases::run(&plugin, &arguments.cases, arguments.tolerance, arguments.update)?;
+    print(arguments.format, &outcomes, || cases::human(&outcomes));
+    let passed = outcomes.iter().all(|outcome| outcome.differences.is_empty());
+    Ok(if passed { exit::COMMITTED } else { exit::PLUGIN })
+}
+
+fn measure(arguments: &BenchArgs) -> Result<(), Error> {
+    let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
+    let measured = bench::bench(&plugin, &settings, &Limits::default(), rows.as_deref())?;
+    print(arguments.format, &measured, || measured.human());
+    Ok(())
+}
+
+/// What the arguments name, found and taken apart.
+struct Subject {
+    plugin: PathBuf,
+    settings: Vec<(String, String)>,
+    rows: Option<PathBuf>,
+}
+
+impl Subject {
+    fn new(arguments: &SubjectArgs) -> Result<Subject, Error> {
+        Ok(Subject {
+            plugin: detector::lookup(&arguments.plugin)?,
+            settings: config::settings(arguments.settings.clone())?,
+            rows: arguments.file.clone(),
+        })
+    }
+}
+
+fn sandbox(cache: Cache) -> Result<Sandbox, DetectorError> {
+    Sandbox::new(Limits::default(), Demands::default(), cache)
+}
+
+/// What `host plugin digest` prints, in a process of its own.
+fn digest_elsewhere(plugin: &Path, subject: &SubjectArgs) -> Result<String, String> {
+    let program = std::env::current_exe().map_err(|error| format!("find this program: {error}"))?;
+    let mut command = Command::new(program);
+    command.args(["plugin", "digest"]).arg(plugin).args(&subject.file);
+    command.args(subject.settings.iter().flat_map(|setting| ["--set", setting]));
+    let output = command.output().map_err(|error| format!("start it: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("it failed").to_owned())
+    }
+}
+
+fn print(format: Format, value: &impl Serialize, human: impl FnOnce() -> String) {
+    report::print(&match format {
+        Format::Human => human(),
+        // Structs of numbers and strings always serialise.
+        Format::Json => serde_json::to_string(value).unwrap_or_default() + "\n",
+    });
+}

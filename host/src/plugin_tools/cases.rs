@@ -1,0 +1,306 @@
+//! `host plugin test`: an author's own cases. A case is a CSV file with the column `expected_score`:
+//! empty where a row is not anomalous, else its score or `any`; and, if wanted, `expected_reason`.
+//! `NAME.settings` beside `NAME.csv` has the settings, one `name=value` a line. Each case is judged
+//! twice, with all rows at once and row by row: the answer must be the same.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{ToolsError, start, workload};
+use crate::batch::Batch;
+use crate::detector::{Anomaly, Detector, DetectorError, Plugin};
+use crate::error::Error;
+use crate::text::printable;
+
+const SCORE: &str = "expected_score";
+const REASON: &str = "expected_reason";
+/// A score that is not asked for.
+const ANY: &str = "any";
+
+/// What came of a case; field names are part of the interface.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    /// The file's name without its extension.
+    pub case: String,
+    /// How many rows it has.
+    pub rows: usize,
+    /// What is not as expected, one line each; none where it passed.
+    pub differences: Vec<String>,
+    /// Whether the file was written anew.
+    pub updated: bool,
+}
+
+/// Runs all cases of a folder, in the order of their names. With `update`, what the plugin answers is
+/// what is expected from now on, and the files are written accordingly.
+///
+/// # Errors
+/// Where there are none, or one cannot be read or written. A plugin that fails on a case fails it.
+pub fn run(plugin: &Plugin, folder: &Path, tolerance: f64, update: bool) -> Result<Vec<Outcome>, Error> {
+    let read_dir = fs::read_dir(folder).map_err(|source| ToolsError::File {
+        doing: "read the cases in",
+        path: folder.to_owned(),
+        source,
+    })?;
+    let mut files: Vec<PathBuf> = read_dir.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "csv"));
+    files.sort();
+    if files.is_empty() {
+        return Err(ToolsError::NoCases(folder.to_owned()).into());
+    }
+    files.iter().map(|file| run_case(plugin, file, tolerance, update)).collect()
+}
+
+fn run_case(plugin: &Plugin, file: &Path, tolerance: f64, update: bool) -> Result<Outcome, Error> {
+    let settings = settings_of(file)?;
+    let header = header_of(file)?;
+    let has = |column: &str| header.iter().any(|name| name.eq_ignore_ascii_case(column));
+    if !has(SCORE) && !update {
+        return Err(ToolsError::NoExpectation(file.to_owned()).into());
+    }
+    let case = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let failed = |rows, error: &DetectorError| Outcome {
+        case: case.clone(),
+        rows,
+        differences: vec![chain(error)],
+        updated: false,
+    };
+    // A detector's wishes are known only when it has been started.
+    let attributes = match Detector::start(plugin) {
+        Ok(detector) => detector.metadata.attributes,
+        Err(error) => return Ok(failed(0, &error)),
+    };
+    let expectations: Vec<String> =
+        [SCORE, REASON].into_iter().filter(|column| has(column)).map(str::to_owned).collect();
+    let columns: Vec<String> = attributes.iter().chain(&expectations).cloned().collect();
+    let mut rows = workload::read_all(file, &columns, None)?;
+    let expected = expected(file, rows.attributes.split_off(attributes.len()), rows.len(), update)?;
+
+    let all: Vec<usize> = (0..rows.len()).collect();
+    let whole = judge(plugin, &settings, &rows, &[&all]);
+    let found = match whole {
+        Ok(found) => found,
+        Err(error) => return Ok(failed(rows.len(), &error)),
+    };
+    let one_by_one: Vec<&[usize]> = all.chunks(1).collect();
+    let mut differences = match judge(plugin, &settings, &rows, &one_by_one) {
+        Ok(cut) if cut == found => Vec::new(),
+        Ok(_) => vec!["row by row, the answer is another than for all rows at once".to_owned()],
+        Err(error) => vec![format!("row by row: {}", chain(&error))],
+    };
+    let unlike: Vec<String> = (0..rows.len())
+        .filter_map(|row| difference(row, &expected[row], found[row].as_ref(), tolerance))
+        .collect();
+    let updated = update && differences.is_empty() && (!unlike.is_empty() || !has(SCORE));
+    if updated {
+        write(file, &header, &expected, &found, tolerance)?;
+    } else {
+        differences.extend(unlike);
+    }
+    Ok(Outcome { case, rows: rows.len(), differences, updated })
+}
+
+/// What a row is expected to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Expected {
+    /// None where it is not anomalous; `Some(None)` where any score will do.
+    score: Option<Option<f64>>,
+    /// None where any will do.
+    reason: Option<String>,
+}
+
+fn expected(
+    file: &Path,
+    columns: Vec<crate::batch::Attribute>,
+    rows: usize,
+    update: bool,
+) -> Result<Vec<Expected>, ToolsError> {
+    let values = |name: &str| columns.iter().find(|column| column.name == name).map(|column| &column.values);
+    let mut expected = vec![Expected::default(); rows];
+    for (i, value) in values(SCORE).into_iter().flatten().enumerate() {
+        expected[i].score = match value.trim() {
+            "" => None,
+            ANY => Some(None),
+            number => match number.parse::<f64>() {
+                Ok(score) => Some(Some(score)),
+                // It will be written anew.
+                Err(_) if update => None,
+                Err(_) => {
+                    return Err(ToolsError::Expectation {
+                        file: file.to_owned(),
+                        row: i + 1,
+                        value: value.clone(),
+                    });
+                }
+            },
+        };
+    }
+    for (i, value) in values(REASON).into_iter().flatten().enumerate() {
+        expected[i].reason = Some(value.clone()).filter(|reason| !reason.is_empty());
+    }
+    Ok(expected)
+}
+
+/// The answer for every row of one instance that is given these batches.
+fn judge(
+    plugin: &Plugin,
+    settings: &super::Settings,
+    rows: &Batch,
+    batches: &[&[usize]],
+) -> Result<Vec<Option<Anomaly>>, DetectorError> {
+    let mut detector = start(plugin, settings)?;
+    let mut found = vec![None; rows.len()];
+    for indices in batches.iter().filter(|indices| !indices.is_empty()) {
+        for anomaly in detector.classify(&workload::select(rows, indices, indices[0] as u64))? {
+            let index = indices[anomaly.row as usize];
+            found[index] = Some(anomaly);
+        }
+    }
+    detector.finish()?;
+    // Rows are counted from the start of the batch, which is not the same for all.
+    Ok(found.into_iter().map(|one| one.map(|one| Anomaly { row: 0, ..one })).collect())
+}
+
+fn difference(row: usize, expected: &Expected, found: Option<&Anomaly>, tolerance: f64) -> Option<String> {
+    let number = row + 1;
+    let (found, score) = match (found, expected.score) {
+        (None, None) => return None,
+        (None, Some(_)) => return Some(format!("row {number} is not anomalous, but should be")),
+        (Some(found), None) => {
+            let (score, reason) = (found.score, printable(&found.reason));
+            return Some(format!("row {number} is anomalous (score {score}, `{reason}`), but should not be"));
+        }
+        (Some(found), Some(score)) => (found, score),
+    };
+    if let Some(score) = score
+        && (found.score - score).abs() > tolerance * score.abs().max(1.0)
+    {
+        return Some(format!("row {number} has the score {}, not {score}", found.score));
+    }
+    match &expected.reason {
+        Some(reason) if *reason != found.reason => Some(format!(
+            "row {number} has the reason `{}`, not `{}`",
+            printable(&found.reason),
+            printable(reason)
+        )),
+        _ => None,
+    }
+}
+
+fn settings_of(file: &Path) -> Result<Vec<(String, String)>, ToolsError> {
+    let path = file.with_extension("settings");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(ToolsError::File { doing: "read", path, source }),
+    };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines
+        .map(|line| match line.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => Err(ToolsError::CaseSetting { file: path.clone(), line: line.to_owned() }),
+        })
+        .collect()
+}
+
+fn header_of(file: &Path) -> Result<csv::StringRecord, ToolsError> {
+    let fail = |source| ToolsError::Csv { file: file.to_owned(), source };
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_path(file).map_err(fail)?;
+    Ok(reader.headers().map_err(fail)?.clone())
+}
+
+/// Writes the case with what was found as what is expected; what still holds stays as it is written.
+fn write(
+    file: &Path,
+    header: &csv::StringRecord,
+    expected: &[Expected],
+    found: &[Option<Anomaly>],
+    tolerance: f64,
+) -> Result<(), ToolsError> {
+    let fail = |source| ToolsError::Csv { file: file.to_owned(), source };
+    let position = |column: &str| header.iter().position(|name| name.eq_ignore_ascii_case(column));
+    let (score_at, reason_at) = (position(SCORE), position(REASON));
+    let mut reader = csv::Reader::from_path(file).map_err(fail)?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut names: Vec<String> = header.iter().map(str::to_owned).collect();
+    names.extend(score_at.is_none().then(|| SCORE.to_owned()));
+    writer.write_record(&names).map_err(fail)?;
+    for (row, record) in reader.records().enumerate() {
+        let mut fields: Vec<String> = record.map_err(fail)?.iter().map(str::to_owned).collect();
+        let is_unlike = difference(row, &expected[row], found[row].as_ref(), tolerance).is_some();
+        let score = found[row].as_ref().map_or(String::new(), |found| found.score.to_string());
+        match score_at {
+            None => fields.push(score),
+            Some(at) if is_unlike => fields[at] = score,
+            Some(_) => {}
+        }
+        if let Some(at) = reason_at.filter(|_| is_unlike) {
+            fields[at] = found[row].as_ref().map_or(String::new(), |found| found.reason.clone());
+        }
+        writer.write_record(&fields).map_err(fail)?;
+    }
+    let fail = |source| ToolsError::File { doing: "write", path: file.to_owned(), source };
+    let text = writer.into_inner().map_err(|error| fail(error.into_error()))?;
+    fs::write(file, text).map_err(fail)
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &DetectorError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        // Writing into a String cannot fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    for (label, detail) in error.details().into_iter().take(3) {
+        let _ = write!(text, "; {label}: {detail}");
+    }
+    text
+}
+
+/// For people.
+#[must_use]
+pub fn human(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    // Writing into a String cannot fail.
+    for Outcome { case, rows, differences, updated } in outcomes {
+        let result = match (differences.is_empty(), updated) {
+            (_, true) => "updated",
+            (true, false) => "ok",
+            (false, false) => "FAILED",
+        };
+        let _ = writeln!(text, "{result:<8} {} ({rows} rows)", printable(case));
+        for difference in differences {
+            let _ = writeln!(text, "         {difference}");
+        }
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.differences.is_empty()).count();
+    let _ = writeln!(text, "{} cases, {failed} failed", outcomes.len());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_have_a_tolerance_and_reasons_have_none() {
+        let found = Anomaly { row: 0, score: 1_000.000_1, reason: "r".into() };
+        let expect = |score: Option<Option<f64>>, reason: Option<&str>| Expected {
+            score,
+            reason: reason.map(str::to_owned),
+        };
+        let is_alike =
+            |expected: &Expected, tolerance| difference(0, expected, Some(&found), tolerance).is_none();
+        assert!(is_alike(&expect(Some(Some(1_000.0)), None), 1e-6));
+        assert!(!is_alike(&expect(Some(Some(1_000.0)), None), 1e-8));
+        assert!(is_alike(&expect(Some(None), Some("r")), 0.0));
+        assert!(!is_alike(&expect(Some(None), Some("R")), 0.0));
+        assert!(!is_alike(&expect(None, None), 1e9));
+        assert!(difference(0, &expect(Some(None), None), None, 1e9).is_some());
+        assert!(difference(0, &expect(None, None), None, 0.0).is_none());
+    }
+}

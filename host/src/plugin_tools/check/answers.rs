@@ -1,0 +1,186 @@
+//! Rules about answering as one must, whatever one is given.
+
+use super::{BATCH_ROWS, Finding, Subject, failed, indices, judge, mend, ok, run, skipped, warning};
+use crate::batch::Batch;
+use crate::detector::{DetectorError, SettingKind};
+use crate::plugin_tools::cases::chain;
+use crate::plugin_tools::{start, workload};
+use crate::text::printable;
+
+/// The name of no setting.
+const NO_SETTING: &str = "no-such-setting";
+/// The text of no number and no boolean.
+const NO_VALUE: &str = "?!";
+
+/// The same in every instance, and before and after a run.
+pub fn describe(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    let mut again = subject.start()?;
+    // One that fails here has failed another rule, and is of no use afterwards.
+    let after = match judge(&mut again, &subject.rows, &[0], 0) {
+        Ok(_) => again.describe()?,
+        Err(_) => again.metadata.clone(),
+    };
+    if again.metadata == subject.metadata && after == subject.metadata {
+        let (settings, attributes) = (after.settings.len(), after.attributes.len());
+        return Ok(ok(format!(
+            "the same before and after a run: {settings} settings, {attributes} attributes"
+        )));
+    }
+    Ok(failed(
+        "it describes itself differently in another instance, or after a run",
+        "`describe` must not depend on anything; make it a constant",
+    ))
+}
+
+/// A typing error in a setting's name must not become a silent default.
+pub fn unknown_setting(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    refuses(
+        subject,
+        NO_SETTING,
+        "1",
+        "refuse every name that `describe` does not list, with `invalid-setting`",
+    )
+}
+
+/// Nor one in its value.
+pub fn wrong_value(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    let mut names = Vec::new();
+    for setting in &subject.metadata.settings {
+        let wrong: &[&str] = match setting.kind {
+            SettingKind::Text => continue,
+            SettingKind::Integer => &[NO_VALUE, "1.5"],
+            SettingKind::Decimal | SettingKind::Boolean => &[NO_VALUE],
+        };
+        for value in wrong {
+            let mend = "refuse a value that is not of the setting's kind, with `invalid-setting`";
+            let finding = refuses(subject, &setting.name, value, mend)?;
+            if finding.0 != super::Verdict::Ok {
+                return Ok(finding);
+            }
+        }
+        names.push(setting.name.clone());
+    }
+    Ok(match names.as_slice() {
+        [] => skipped("no setting with a kind"),
+        names => ok(format!("refused for {}", crate::text::listed(names, 5))),
+    })
+}
+
+/// That `configure` refuses this setting by name.
+fn refuses(
+    subject: &Subject<'_>,
+    name: &str,
+    value: &str,
+    mend: &'static str,
+) -> Result<Finding, DetectorError> {
+    let mut settings: Vec<_> = subject.settings.iter().filter(|(given, _)| given != name).cloned().collect();
+    settings.push((name.to_owned(), value.to_owned()));
+    match start(subject.plugin, &settings).map(drop) {
+        Err(DetectorError::Setting { setting, message, .. }) if setting == name => {
+            Ok(ok(format!("refused: {}", printable(&message))))
+        }
+        Err(DetectorError::Setting { setting, .. }) => {
+            Ok(failed(format!("`{name}={value}` is refused as if it were `{}`", printable(&setting)), mend))
+        }
+        Err(DetectorError::Guest { message, .. }) => Ok(failed(
+            format!("`{name}={value}` is refused, but not with `invalid-setting`: {}", printable(&message)),
+            mend,
+        )),
+        Err(error) => Err(error),
+        Ok(()) => Ok(failed(format!("it takes `{name}={value}`"), mend)),
+    }
+}
+
+/// A default that is given must be as good as one that is not.
+pub fn defaults(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    let is_given = |name: &str| subject.settings.iter().any(|(given, _)| given == name);
+    let mut settings = subject.settings.to_vec();
+    for setting in &subject.metadata.settings {
+        if let Some(default) = setting.default.as_ref().filter(|_| !is_given(&setting.name)) {
+            settings.push((setting.name.clone(), default.clone()));
+        }
+    }
+    if settings.len() == subject.settings.len() {
+        return Ok(skipped("no setting with a default"));
+    }
+    let batches = indices(&subject.rows, BATCH_ROWS);
+    let silent = run(subject.plugin, subject.settings, &subject.rows, &batches)?;
+    let stated = match run(subject.plugin, &settings, &subject.rows, &batches) {
+        Err(DetectorError::Setting { setting, message, .. }) => {
+            return Ok(failed(
+                format!("it refuses its own default for `{}`: {}", printable(&setting), printable(&message)),
+                "take in `configure` what `describe` says is the default",
+            ));
+        }
+        other => other?,
+    };
+    Ok(match super::difference(&silent, &stated) {
+        None => ok("stating them changes nothing"),
+        Some(difference) => failed(
+            format!("stating them changes the answer: {difference}"),
+            "let `configure` start from the same defaults that `describe` tells",
+        ),
+    })
+}
+
+/// A file may have no rows at all: `finish` comes straight after `configure`.
+pub fn no_rows(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    let mut detector = subject.start()?;
+    detector.finish()?;
+    Ok(ok("a run without rows ends well"))
+}
+
+/// The smallest batch.
+pub fn one_row(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    run(subject.plugin, subject.settings, &subject.rows, &[vec![0]])?;
+    Ok(ok("a run of one row ends well"))
+}
+
+/// The contract says that there is none; a detector that survives one is the better for it.
+pub fn empty_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    let mut detector = subject.start()?;
+    let empty = Batch::new(&subject.metadata.attributes);
+    Ok(match detector.classify(&empty) {
+        Ok(_) => ok("no anomalies among no rows"),
+        Err(error) => {
+            warning(chain(&error), "the host never sends one, but another may; let it answer with nothing")
+        }
+    })
+}
+
+/// The rows that are no trial of strength.
+pub fn usual_rows(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    match subject.run(BATCH_ROWS) {
+        Ok(answers) if answers.is_empty() => Ok(warning(
+            format!("none of {} rows is anomalous, so little is shown", subject.usual()),
+            "give a file with rows that it flags: `host plugin check PLUGIN FILE`",
+        )),
+        Ok(answers) => Ok(ok(format!("{} of {} rows are anomalous", answers.len(), subject.usual()))),
+        Err(DetectorError::Guest { message, .. }) => Ok(failed(
+            format!("it gives up on them: {}", printable(&message)),
+            "if it needs rows of a kind of its own, give a file of them: `host plugin check PLUGIN FILE`",
+        )),
+        Err(error) => Err(error),
+    }
+}
+
+/// The largest batch that a host passes.
+pub fn large_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    let rows = subject.rows.len();
+    run(subject.plugin, subject.settings, &subject.rows, &indices(&subject.rows, workload::MAX_BATCH_ROWS))?;
+    Ok(ok(format!("{rows} rows at once")))
+}
+
+/// The largest, smallest and strangest values that the contract allows.
+pub fn extreme_values(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    let rows = workload::extremes(&subject.metadata.attributes);
+    // Three times, so that those who learn have something to compare with.
+    let batches: Vec<Vec<usize>> = std::iter::repeat_n((0..rows.len()).collect(), 3).collect();
+    Ok(match run(subject.plugin, subject.settings, &rows, &batches) {
+        Ok(_) => ok("amounts, ids, times and texts at their limits"),
+        Err(error @ DetectorError::Guest { .. }) => {
+            warning(chain(&error), "an error ends the run; do it only where rows cannot be judged at all")
+        }
+        Err(error) => failed(chain(&error), mend(&error)),
+    })
+}

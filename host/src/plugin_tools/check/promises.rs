@@ -1,0 +1,133 @@
+//! Rules about answers that must be the same: again, in another process, however rows are cut into
+//! batches, over as many instances as `ordering` allows, and after the state was kept and restored.
+
+use super::{
+    Answer, BATCH_ROWS, Finding, Subject, difference, digest_of, failed, indices, judge, ok, run, skipped,
+    warning,
+};
+use crate::detector::{DetectorError, Ordering};
+use crate::plugin_tools::cases::chain;
+
+/// Batches that are far from the usual, and do not divide anything.
+const ODD_BATCHES: [usize; 3] = [1, 7, 997];
+/// Rows of a batch where instances share the work.
+const SHARED_BATCH_ROWS: usize = 1_000;
+/// One row a call is slow in slow languages; so many rows show enough.
+const ROWS_ONE_BY_ONE: usize = 4_000;
+/// How many share it.
+const INSTANCES: usize = 3;
+
+const MEND_RANDOM: &str =
+    "let no clock, no random number, no address in memory and no order of a hash map reach an answer";
+
+/// Twice the same.
+pub fn determinism(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    let (first, second) = (subject.run(BATCH_ROWS)?, subject.run(BATCH_ROWS)?);
+    Ok(match difference(&first, &second) {
+        None => ok("two runs give the same"),
+        Some(difference) => failed(format!("two runs differ: {difference}"), MEND_RANDOM),
+    })
+}
+
+/// And where nothing is left of the first run.
+pub fn other_process(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    let here = run(subject.plugin, subject.settings, &subject.rows, &indices(&subject.rows, BATCH_ROWS))?;
+    Ok(match (subject.elsewhere)() {
+        Ok(there) if there == digest_of(&here) => ok("another process gives the same"),
+        Ok(_) => failed("another process gives another answer", MEND_RANDOM),
+        Err(error) => failed(format!("in another process: {error}"), MEND_RANDOM),
+    })
+}
+
+/// However rows are cut into batches.
+pub fn batch_size(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    const MEND: &str = "keep what is learned over `classify` calls, judge row by row, and never by the batch";
+    for batch_rows in ODD_BATCHES {
+        let rows = if batch_rows == 1 { subject.usual().min(ROWS_ONE_BY_ONE) } else { subject.usual() };
+        let cut = |batch_rows: usize| {
+            let all: Vec<usize> = (0..rows).collect();
+            let batches: Vec<Vec<usize>> = all.chunks(batch_rows).map(<[usize]>::to_vec).collect();
+            run(subject.plugin, subject.settings, &subject.rows, &batches)
+        };
+        if let Some(difference) = difference(&cut(BATCH_ROWS)?, &cut(batch_rows)?) {
+            let found = format!("batches of {BATCH_ROWS} and of {batch_rows} rows differ: {difference}");
+            return Ok(failed(found, MEND));
+        }
+    }
+    Ok(ok("batches of 1, 7, 997 and 8192 rows give the same"))
+}
+
+/// What `ordering` says of several instances.
+pub fn instances(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    const MEND: &str =
+        "if a row's answer depends on other rows, `ordering` must be `per-user` or `file`; see the WIT";
+    let ordering = subject.metadata.ordering;
+    let mut shares: Vec<Vec<Vec<usize>>> = vec![Vec::new(); INSTANCES];
+    let all: Vec<usize> = (0..subject.usual()).collect();
+    match ordering {
+        Ordering::File => return Ok(skipped("file: there is never more than one")),
+        // Any batch to any instance, in any order.
+        Ordering::Any => {
+            for (i, batch) in all.chunks(SHARED_BATCH_ROWS).enumerate().collect::<Vec<_>>().into_iter().rev()
+            {
+                shares[i % INSTANCES].push(batch.to_vec());
+            }
+        }
+        Ordering::PerUser => {
+            for (instance, share) in shares.iter_mut().enumerate() {
+                let is_mine =
+                    |row: &usize| subject.rows.user_ids[*row].rem_euclid(INSTANCES as i64) == instance as i64;
+                let mine: Vec<usize> = all.iter().copied().filter(is_mine).collect();
+                *share = mine.chunks(SHARED_BATCH_ROWS).map(<[usize]>::to_vec).collect();
+            }
+        }
+    }
+    let mut together: Vec<Answer> = Vec::new();
+    for share in &shares {
+        together.extend(run(subject.plugin, subject.settings, &subject.rows, share)?);
+    }
+    together.sort_by_key(|answer| answer.row);
+    Ok(match difference(&subject.run(BATCH_ROWS)?, &together) {
+        None => ok(format!("{INSTANCES} of them give what one gives")),
+        Some(difference) => failed(format!("one and {INSTANCES} of them differ: {difference}"), MEND),
+    })
+}
+
+/// What is learned must survive being kept and restored.
+pub fn state(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
+    const MEND: &str = "put all that `classify` learns into `snapshot`, and restore all of it";
+    if !subject.anatomy.is_stateful {
+        return Ok(skipped("not a stateful detector"));
+    }
+    let (first, second): (Vec<usize>, Vec<usize>) =
+        (0..subject.usual()).partition(|&row| row < subject.usual() / 2);
+    let mut detector = subject.start()?;
+    judge(&mut detector, &subject.rows, &first, 0)?;
+    detector.finish()?;
+    let state = detector.snapshot()?;
+    let bytes = state.len();
+
+    let mut next = subject.start()?;
+    next.restore(state)?;
+    let restored = judge(&mut next, &subject.rows, &second, 0)?;
+    next.finish()?;
+
+    let mut continuous = subject.start()?;
+    judge(&mut continuous, &subject.rows, &first, 0)?;
+    let expected = judge(&mut continuous, &subject.rows, &second, first.len() as u64)?;
+    if let Some(difference) = difference(&expected, &restored) {
+        return Ok(failed(format!("a restored detector goes on otherwise: {difference}"), MEND));
+    }
+    Ok(match subject.start()?.restore(b"no snapshot of this detector".to_vec()) {
+        Err(DetectorError::Guest { .. }) => {
+            ok(format!("{bytes} bytes restore it; what is no snapshot is refused"))
+        }
+        Ok(()) => {
+            warning("it takes what is no snapshot", "begin a snapshot with a version, and refuse others")
+        }
+        Err(error) => failed(
+            format!("what is no snapshot: {}", chain(&error)),
+            "refuse with an error what `restore` cannot read",
+        ),
+    })
+}

@@ -1,0 +1,112 @@
+//! What can go wrong in the tools for plugin authors, beside what goes wrong with plugins and files
+//! anyway.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::error::exit;
+use crate::text::printable;
+
+/// Why a tool could not do its work.
+#[derive(Debug, Error)]
+pub enum ToolsError {
+    /// A name that no plugin can have.
+    #[error("`{}` is not a name for a plugin: {why}", printable(name))]
+    Name {
+        /// As given.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// There is something already.
+    #[error("`{}` exists already", .0.display())]
+    Exists(PathBuf),
+    /// Another plugin of that name is there already.
+    #[error("there is another plugin `{name}` already, `{}`, with the sha256 {found}", file.display())]
+    OtherPlugin {
+        /// Its name.
+        name: String,
+        /// The file that is there.
+        file: PathBuf,
+        /// Its digest.
+        found: crate::digest::Sha256Digest,
+    },
+    /// A file or folder of ours.
+    #[error("{doing} `{}`", path.display())]
+    File {
+        /// What was to be done with it.
+        doing: &'static str,
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A case that is no CSV.
+    #[error("read the case `{}`", file.display())]
+    Csv {
+        /// The case.
+        file: PathBuf,
+        /// Why not.
+        source: csv::Error,
+    },
+    /// No cases where cases were expected.
+    #[error("no cases in `{}`", .0.display())]
+    NoCases(PathBuf),
+    /// A case that says nothing of what is expected.
+    #[error("the case `{}` has no column `expected_score`", .0.display())]
+    NoExpectation(PathBuf),
+    /// An expectation that is no number.
+    #[error("the case `{}` expects the score `{}` in row {row}", file.display(), printable(value))]
+    Expectation {
+        /// The case.
+        file: PathBuf,
+        /// Which row, from 1.
+        row: usize,
+        /// What stands there.
+        value: String,
+    },
+    /// A case's setting that is none.
+    #[error("`{}` in `{}` is not NAME=VALUE", printable(line), file.display())]
+    CaseSetting {
+        /// The file of settings.
+        file: PathBuf,
+        /// Its line.
+        line: String,
+    },
+    /// A file without rows to measure with.
+    #[error("`{}` has no rows", .0.display())]
+    NoRows(PathBuf),
+}
+
+impl ToolsError {
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ToolsError::Name { .. } | ToolsError::Exists(_) | ToolsError::OtherPlugin { .. } => exit::USAGE,
+            _ => exit::INPUT,
+        }
+    }
+
+    /// What the user can do, where there is something.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            ToolsError::Name { .. } => Some("for instance `host plugin new night-owls --lang rust`".into()),
+            ToolsError::Exists(_) => Some("choose another name, or remove it".into()),
+            ToolsError::OtherPlugin { .. } => Some("to put this one in its place, pass `--replace`".into()),
+            ToolsError::NoCases(_) => Some(
+                "a case is a CSV file with the column `expected_score`: empty where a row is not anomalous, else a number or `any`".into(),
+            ),
+            ToolsError::NoExpectation(_) => {
+                Some("to write down what the plugin answers now, pass `--update`".into())
+            }
+            ToolsError::Expectation { .. } => {
+                Some("leave it empty where the row is not anomalous; else write a number or `any`".into())
+            }
+            ToolsError::CaseSetting { .. } => Some("settings look like `limit=500`, one a line".into()),
+            _ => None,
+        }
+    }
+}

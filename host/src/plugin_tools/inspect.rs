@@ -1,0 +1,180 @@
+//! `host plugin inspect`: what a plugin is and what it wants, before anybody lets it judge anything.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use bytesize::ByteSize;
+use serde::Serialize;
+
+use crate::detector::{
+    self, Access, Anatomy, Detector, DetectorError, Form, Metadata, Ordering, Sandbox, SettingKind,
+};
+use crate::text::printable;
+
+/// What `inspect` tells; field names are part of the interface.
+#[derive(Debug, Serialize)]
+pub struct Inspection {
+    name: String,
+    version: String,
+    description: String,
+    contract_version: String,
+    ordering: &'static str,
+    stateful: bool,
+    settings: Vec<Setting>,
+    attributes: Vec<String>,
+    imports: Vec<Import>,
+    file: String,
+    form: &'static str,
+    bytes: u64,
+    sha256: String,
+    /// None where it was in the compile cache.
+    compile_seconds: Option<f64>,
+    memory_bytes: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Setting {
+    name: String,
+    kind: &'static str,
+    default: Option<String>,
+    doc: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Import {
+    name: String,
+    access: &'static str,
+}
+
+/// Examines a plugin, loads it and lets it describe itself.
+///
+/// # Errors
+/// Where it is no detector, or one that cannot be loaded.
+pub fn inspect(sandbox: &Sandbox, file: &Path) -> Result<Inspection, DetectorError> {
+    let anatomy = detector::examine(sandbox, file)?;
+    let plugin = detector::load(sandbox, file)?;
+    let detector = Detector::start(&plugin)?;
+    let compile_seconds = plugin.compile_time.map(|time| time.as_secs_f64());
+    Ok(Inspection::new(&detector.metadata, anatomy, compile_seconds, detector.peak_memory_bytes()))
+}
+
+impl Inspection {
+    fn new(
+        metadata: &Metadata,
+        anatomy: Anatomy,
+        compile_seconds: Option<f64>,
+        memory_bytes: usize,
+    ) -> Inspection {
+        let setting = |setting: &detector::SettingDescription| Setting {
+            name: setting.name.clone(),
+            kind: kind_name(setting.kind),
+            default: setting.default.clone(),
+            doc: setting.doc.clone(),
+        };
+        let import =
+            |import: detector::Import| Import { name: import.name, access: access_name(import.access) };
+        Inspection {
+            name: metadata.name.clone(),
+            version: metadata.version.clone(),
+            description: metadata.description.clone(),
+            contract_version: anatomy.contract_version,
+            ordering: ordering_name(metadata.ordering),
+            stateful: anatomy.is_stateful,
+            settings: metadata.settings.iter().map(setting).collect(),
+            attributes: metadata.attributes.clone(),
+            imports: anatomy.imports.into_iter().map(import).collect(),
+            file: anatomy.file.display().to_string(),
+            form: match anatomy.form {
+                Form::Component => "component",
+                Form::CoreModule => "core module",
+            },
+            bytes: anatomy.bytes,
+            sha256: anatomy.sha256.to_string(),
+            compile_seconds,
+            memory_bytes,
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn human(&self) -> String {
+        let mut text = format!("{} {}\n", self.name, self.version);
+        // Writing into a String cannot fail.
+        for line in self.description.lines() {
+            let _ = writeln!(text, "  {}", printable(line));
+        }
+        let mut line = |label: &str, value: &str| {
+            let _ = writeln!(text, "  {label:<12}{value}");
+        };
+        line("contract", &format!("ingest:detector {}", printable(&self.contract_version)));
+        line("ordering", ordering_meaning(self.ordering));
+        line("state", if self.stateful { "may continue across runs" } else { "ends with the run" });
+        line(
+            "attributes",
+            &match self.attributes.as_slice() {
+                [] => "none".to_owned(),
+                names => crate::text::listed(names, names.len()),
+            },
+        );
+        if self.settings.is_empty() {
+            line("settings", "none");
+        }
+        for (i, Setting { name, kind, default, doc }) in self.settings.iter().enumerate() {
+            let default =
+                default.as_deref().map_or("off".into(), |default| format!("default {}", printable(default)));
+            line(
+                if i == 0 { "settings" } else { "" },
+                &format!("{name} ({kind}, {default}): {}", printable(doc)),
+            );
+        }
+        for (i, Import { name, access }) in self.imports.iter().enumerate() {
+            line(if i == 0 { "imports" } else { "" }, &format!("{} {access}", printable(name)));
+        }
+        line("file", &format!("`{}`, {}, {}", printable(&self.file), self.form, ByteSize::b(self.bytes)));
+        line("sha256", &self.sha256);
+        line(
+            "compiled",
+            &match self.compile_seconds {
+                Some(seconds) => format!("in {seconds:.3} s"),
+                None => "taken from the compile cache; `--fresh` measures".into(),
+            },
+        );
+        line("memory", &format!("{} at the start", ByteSize::b(self.memory_bytes as u64)));
+        text
+    }
+}
+
+/// In the words of the WIT.
+#[must_use]
+pub fn ordering_name(ordering: Ordering) -> &'static str {
+    match ordering {
+        Ordering::Any => "any",
+        Ordering::PerUser => "per-user",
+        Ordering::File => "file",
+    }
+}
+
+fn ordering_meaning(name: &str) -> &str {
+    match name {
+        "any" => "any: each row is judged by itself",
+        "per-user" => "per-user: all rows of a user to one instance, in file order",
+        _ => "file: all rows to one instance, in file order",
+    }
+}
+
+fn kind_name(kind: SettingKind) -> &'static str {
+    match kind {
+        SettingKind::Text => "text",
+        SettingKind::Integer => "integer",
+        SettingKind::Decimal => "decimal",
+        SettingKind::Boolean => "boolean",
+    }
+}
+
+fn access_name(access: Access) -> &'static str {
+    match access {
+        Access::Granted => "granted",
+        Access::Stubbed => "stubbed: it is there and gives nothing",
+        Access::Refused => "refused",
+    }
+}

@@ -1,0 +1,151 @@
+//! The plugins that are found by name: which there are, and how one is added.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::ToolsError;
+use crate::detector::{self, Detector, EXTENSION, Sandbox};
+use crate::digest::Sha256Digest;
+use crate::error::Error;
+use crate::text::printable;
+
+/// A plugin that is found by name; field names are part of the interface.
+#[derive(Debug, Serialize)]
+pub struct Entry {
+    /// The name that finds it.
+    pub name: String,
+    /// The file.
+    pub file: PathBuf,
+    /// The digest of its bytes; none where it cannot be read.
+    pub sha256: Option<String>,
+    /// Whether its bytes are those that were added; none where it was not added by `host plugin add`.
+    pub is_as_added: Option<bool>,
+    /// Whether the name alone is enough: no other file has it.
+    pub is_unambiguous: bool,
+}
+
+/// All plugins in the folders that are looked in, in that order, and by name.
+#[must_use]
+pub fn list() -> Vec<Entry> {
+    let mut entries: Vec<Entry> = detector::folders().iter().flat_map(|folder| entries_of(folder)).collect();
+    let mut digests: BTreeMap<String, Vec<Option<String>>> = BTreeMap::new();
+    for entry in &entries {
+        digests.entry(entry.name.clone()).or_default().push(entry.sha256.clone());
+    }
+    for entry in &mut entries {
+        entry.is_unambiguous = digests[&entry.name].iter().all(|digest| *digest == entry.sha256);
+    }
+    entries
+}
+
+fn entries_of(folder: &Path) -> Vec<Entry> {
+    // A folder that is not there has no plugins.
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut entries: Vec<Entry> = files
+        .filter(|file| file.is_file() && file.extension().is_some_and(|extension| extension == EXTENSION))
+        .map(|file| {
+            let sha256 = fs::read(&file).ok().map(|bytes| Sha256Digest::of(&bytes).to_string());
+            let added = fs::read_to_string(digest_file(&file)).ok();
+            let is_as_added = added.map(|line| line.split(' ').next() == sha256.as_deref());
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            Entry { name, file, sha256, is_as_added, is_unambiguous: true }
+        })
+        .collect();
+    entries.sort_by(|one, other| one.name.cmp(&other.name));
+    entries
+}
+
+/// For people.
+#[must_use]
+pub fn human(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    // Writing into a String cannot fail.
+    for Entry { name, file, sha256, is_as_added, is_unambiguous } in entries {
+        let digest = sha256.as_deref().map_or("unreadable", |digest| &digest[..16]);
+        let _ = write!(text, "{:<20} {digest}  {}", printable(name), printable(&file.display().to_string()));
+        if *is_as_added == Some(false) {
+            text.push_str("  CHANGED since it was added");
+        }
+        if !is_unambiguous {
+            text.push_str("  ambiguous: give the path");
+        }
+        text.push('\n');
+    }
+    if entries.is_empty() {
+        text.push_str("no plugins; looked in\n");
+        for folder in detector::folders() {
+            let _ = writeln!(text, "  {}", folder.display());
+        }
+    }
+    text
+}
+
+/// A plugin that was added.
+#[derive(Debug)]
+pub struct Added {
+    /// By which it is found.
+    pub name: String,
+    /// Where it is now.
+    pub file: PathBuf,
+    /// The digest of its bytes.
+    pub sha256: Sha256Digest,
+}
+
+/// Copies a plugin into the user's folder under the name by which it describes itself, with its
+/// digest beside it. Loading it on the way checks it, and leaves it compiled in the cache.
+///
+/// # Errors
+/// Where it is no plugin, or another one of that name is there and is not to be replaced.
+pub fn add(sandbox: &Sandbox, file: &Path, replace: bool) -> Result<Added, Error> {
+    let plugin = detector::load(sandbox, file)?;
+    let name = Detector::start(&plugin)?.metadata.name;
+    // Read again: what is copied must be what was loaded.
+    let fail = |doing, path: &Path| {
+        let path = path.to_owned();
+        move |source| ToolsError::File { doing, path, source }
+    };
+    let bytes = fs::read(file).map_err(fail("read", file))?;
+    let sha256 = Sha256Digest::of(&bytes);
+    if sha256 != plugin.sha256 {
+        return Err(detector::DetectorError::OtherBytes {
+            file: file.to_owned(),
+            expected: plugin.sha256,
+            found: sha256,
+        }
+        .into());
+    }
+    let folder = detector::user_folder();
+    fs::create_dir_all(&folder).map_err(fail("create", &folder))?;
+    let target = folder.join(&name).with_extension(EXTENSION);
+    match fs::read(&target).map(|there| Sha256Digest::of(&there)) {
+        Ok(found) if found != sha256 && !replace => {
+            return Err(ToolsError::OtherPlugin { name, file: target, found }.into());
+        }
+        _ => {}
+    }
+    write(&folder, &target, &bytes).map_err(fail("write", &target))?;
+    // As `sha256sum --check` reads it.
+    let digest_file = digest_file(&target);
+    let line = format!("{sha256}  {name}.{EXTENSION}\n");
+    write(&folder, &digest_file, line.as_bytes()).map_err(fail("write", &digest_file))?;
+    Ok(Added { name, file: target, sha256 })
+}
+
+/// Under another name first: a run never sees half a plugin.
+fn write(folder: &Path, file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+    fresh.write_all(content)?;
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(fresh.path(), readable)?;
+    fresh.persist(file)?;
+    Ok(())
+}
+
+fn digest_file(plugin: &Path) -> PathBuf {
+    plugin.with_extension("wasm.sha256")
+}

@@ -1,0 +1,211 @@
+//! Two detectors as one plugin, without the host knowing: what they flag is flagged where either of
+//! them does, where both do, or where their weighted scores come to enough. The two are plugged in
+//! with [`wac`](https://github.com/bytecodealliance/wac); `ensemble.wac` says how, and the authors'
+//! guide shows the commands.
+//!
+//! The settings of the two are the ensemble's own, with `a-` and `b-` before their names.
+
+mod parts;
+
+use detector_sdk::runtime::Setting;
+use detector_sdk::{
+    Anomaly, Batch, Detector, Error, InvalidSetting, Metadata, Ordering, SettingDescription, SettingKind,
+    Settings, export_detector,
+};
+
+/// The ensemble; its two detectors are beside it, in instances of their own.
+pub struct Ensemble {
+    rule: Rule,
+}
+
+/// When a row is anomalous.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rule {
+    Any,
+    All,
+    /// The weights of the scores, and what they must come to.
+    Weighted {
+        a: f64,
+        b: f64,
+        from: f64,
+    },
+}
+
+impl Detector for Ensemble {
+    fn describe() -> Metadata {
+        let (a, b) = (parts::describe_a(), parts::describe_b());
+        let mut metadata = Metadata::new(
+            "ensemble",
+            env!("CARGO_PKG_VERSION"),
+            &format!(
+                "Flags what `{}` (A) or `{}` (B) flags, or both do. The score is the higher one; by weight, \
+                 their weighted sum.",
+                a.name, b.name
+            ),
+            stricter(a.ordering, b.ordering),
+        )
+        .setting("rule", SettingKind::Text, "any", "`any`, `all`, or `weighted`.")
+        .setting("weight-a", SettingKind::Decimal, "1", "What A's score counts for, by weight.")
+        .setting("weight-b", SettingKind::Decimal, "1", "What B's score counts for, by weight.")
+        .setting("from", SettingKind::Decimal, "0", "From which weighted sum a row is anomalous.");
+        for (prefix, part) in [("a-", a), ("b-", b)] {
+            let prefixed = |setting: SettingDescription| SettingDescription {
+                name: format!("{prefix}{}", setting.name),
+                ..setting
+            };
+            metadata.settings.extend(part.settings.into_iter().map(prefixed));
+            for attribute in part.attributes {
+                if !metadata.attributes.contains(&attribute) {
+                    metadata.attributes.push(attribute);
+                }
+            }
+        }
+        metadata
+    }
+
+    fn configure(settings: &Settings) -> Result<Self, Error> {
+        let number = |name| settings.number(name).map(Option::unwrap_or_default);
+        let rule = match settings.text("rule") {
+            Some("any") => Rule::Any,
+            Some("all") => Rule::All,
+            Some("weighted") => {
+                Rule::Weighted { a: number("weight-a")?, b: number("weight-b")?, from: number("from")? }
+            }
+            _ => return Err(Settings::refuse("rule", "it must be `any`, `all` or `weighted`")),
+        };
+        let of = |prefix, part: Metadata| -> Vec<Setting> {
+            let given = |setting: SettingDescription| {
+                let value = settings.text(&format!("{prefix}{}", setting.name))?.to_owned();
+                Some(Setting { name: setting.name, value })
+            };
+            part.settings.into_iter().filter_map(given).collect()
+        };
+        parts::configure_a(&of("a-", parts::describe_a())).map_err(|error| prefixed("a-", error))?;
+        parts::configure_b(&of("b-", parts::describe_b())).map_err(|error| prefixed("b-", error))?;
+        Ok(Ensemble { rule })
+    }
+
+    fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
+        // Each gets the attributes of both, by name.
+        let (a, b) = (parts::classify_a(batch)?, parts::classify_b(batch)?);
+        Ok(combine(self.rule, a, b))
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        parts::finish_a()?;
+        parts::finish_b()
+    }
+}
+
+/// What both can live with.
+fn stricter(a: Ordering, b: Ordering) -> Ordering {
+    match (a, b) {
+        (Ordering::File, _) | (_, Ordering::File) => Ordering::File,
+        (Ordering::PerUser, _) | (_, Ordering::PerUser) => Ordering::PerUser,
+        (Ordering::Any, Ordering::Any) => Ordering::Any,
+    }
+}
+
+/// A part's error under the name that the ensemble's user knows.
+fn prefixed(prefix: &str, error: Error) -> Error {
+    match error {
+        Error::InvalidSetting(InvalidSetting { name, message }) => {
+            Error::InvalidSetting(InvalidSetting { name: format!("{prefix}{name}"), message })
+        }
+        other => other,
+    }
+}
+
+/// What the rule makes of what the two flagged, both sorted by row.
+fn combine(rule: Rule, a: Vec<Anomaly>, b: Vec<Anomaly>) -> Vec<Anomaly> {
+    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+    let mut combined = Vec::new();
+    loop {
+        let row = match (a.peek(), b.peek()) {
+            (None, None) => return combined,
+            (Some(one), None) | (None, Some(one)) => one.row,
+            (Some(one), Some(other)) => one.row.min(other.row),
+        };
+        let is_this = |one: &Anomaly| one.row == row;
+        combined.extend(judge(rule, row, a.next_if(is_this), b.next_if(is_this)));
+    }
+}
+
+fn judge(rule: Rule, row: u32, a: Option<Anomaly>, b: Option<Anomaly>) -> Option<Anomaly> {
+    let score_of = |one: &Option<Anomaly>| one.as_ref().map_or(0.0, |one| one.score);
+    let score = match (rule, &a, &b) {
+        (Rule::Weighted { a: weight_a, b: weight_b, from }, ..) => {
+            // Zero times infinity would be none; scores are finite, and sums are kept so.
+            let sum = (weight_a * score_of(&a) + weight_b * score_of(&b)).clamp(f64::MIN, f64::MAX);
+            if sum < from {
+                return None;
+            }
+            sum
+        }
+        (Rule::All, Some(a), Some(b)) | (Rule::Any, Some(a), Some(b)) => a.score.max(b.score),
+        (Rule::Any, Some(one), None) | (Rule::Any, None, Some(one)) => one.score,
+        (Rule::All | Rule::Any, ..) => return None,
+    };
+    let reasons: Vec<String> = [a, b].into_iter().flatten().map(|one| one.reason).collect();
+    Some(Anomaly { row, score, reason: shortened(reasons.join("; ")) })
+}
+
+/// Two reasons may be longer than one may be.
+fn shortened(mut reason: String) -> String {
+    const MAX_BYTES: usize = 1_000;
+    while reason.len() > MAX_BYTES {
+        reason.pop();
+    }
+    reason
+}
+
+export_detector!(Ensemble);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flagged(rows: &[(u32, f64)], reason: &str) -> Vec<Anomaly> {
+        rows.iter().map(|&(row, score)| Anomaly { row, score, reason: reason.into() }).collect()
+    }
+
+    fn combined(rule: Rule) -> Vec<(u32, f64, String)> {
+        let (a, b) = (flagged(&[(1, 5.0), (3, 2.0)], "a"), flagged(&[(2, 1.0), (3, 4.0), (9, 8.0)], "b"));
+        combine(rule, a, b).into_iter().map(|one| (one.row, one.score, one.reason)).collect()
+    }
+
+    #[test]
+    fn any_flags_what_either_flags() {
+        let expected = [(1, 5.0, "a"), (2, 1.0, "b"), (3, 4.0, "a; b"), (9, 8.0, "b")];
+        assert_eq!(combined(Rule::Any), expected.map(|(row, score, reason)| (row, score, reason.to_owned())));
+    }
+
+    #[test]
+    fn all_flags_what_both_flag() {
+        assert_eq!(combined(Rule::All), [(3, 4.0, "a; b".to_owned())]);
+    }
+
+    #[test]
+    fn weights_decide_by_their_sum() {
+        let rule = Rule::Weighted { a: 2.0, b: 0.5, from: 4.0 };
+        let expected = [(1, 10.0, "a"), (3, 6.0, "a; b"), (9, 4.0, "b")];
+        assert_eq!(combined(rule), expected.map(|(row, score, reason)| (row, score, reason.to_owned())));
+    }
+
+    #[test]
+    fn what_comes_of_two_answers_is_an_answer() {
+        let long = "ä".repeat(500);
+        let both = combine(Rule::Any, flagged(&[(0, 1.0)], &long), flagged(&[(0, 1.0)], &long));
+        assert!(both[0].reason.len() <= 1_000);
+        let huge = Rule::Weighted { a: f64::MAX, b: f64::MAX, from: 0.0 };
+        let sum = combine(huge, flagged(&[(0, 9.0)], ""), flagged(&[(0, 9.0)], ""));
+        assert!(sum[0].score.is_finite());
+    }
+
+    #[test]
+    fn the_stricter_order_holds() {
+        assert_eq!(stricter(Ordering::Any, Ordering::PerUser), Ordering::PerUser);
+        assert_eq!(stricter(Ordering::File, Ordering::PerUser), Ordering::File);
+        assert_eq!(stricter(Ordering::Any, Ordering::Any), Ordering::Any);
+    }
+}

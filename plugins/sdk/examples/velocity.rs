@@ -1,0 +1,103 @@
+//! Flags users who make many transactions in a short time: a detector that keeps something for each
+//! user, bounded however long the file is.
+//!
+//! `cargo test --example velocity` runs its tests. In a crate of its own it would be `src/lib.rs`.
+
+use std::collections::{HashMap, VecDeque};
+
+use detector_sdk::{
+    Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings, export_detector,
+};
+
+/// The detector, with the times of each user's latest transactions.
+pub struct Velocity {
+    count: usize,
+    window_micros: i64,
+    users: HashMap<i64, VecDeque<i64>>,
+}
+
+impl Detector for Velocity {
+    fn describe() -> Metadata {
+        Metadata::new(
+            "velocity",
+            env!("CARGO_PKG_VERSION"),
+            "Flags a user's transaction when it and the `count` before it fall into `seconds`. \
+             The score is how many times faster than allowed they were.",
+            // Users do not know of each other, so each may have an instance of its own.
+            Ordering::PerUser,
+        )
+        .setting(
+            "count",
+            SettingKind::Integer,
+            "5",
+            "How many transactions may come before one, in the time.",
+        )
+        .setting("seconds", SettingKind::Integer, "60", "The time, in seconds.")
+    }
+
+    fn configure(settings: &Settings) -> Result<Self, Error> {
+        let positive = |name| match settings.integer(name) {
+            Ok(Some(value @ 1..=1_000_000)) => Ok(value),
+            Ok(_) => Err(Settings::refuse(name, "it must be from 1 to 1000000")),
+            Err(error) => Err(error),
+        };
+        Ok(Velocity {
+            // Within a million, so it fits.
+            count: positive("count")? as usize,
+            window_micros: positive("seconds")? * 1_000_000,
+            users: HashMap::new(),
+        })
+    }
+
+    fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
+        let mut anomalies = Vec::new();
+        for row in batch.rows() {
+            let times = self.users.entry(row.user_id()).or_default();
+            if times.len() == self.count
+                && let Some(first) = times.pop_front()
+            {
+                let took_micros = row.timestamp_micros() - first;
+                // Rows that go back in time tell nothing of speed.
+                if (0..self.window_micros).contains(&took_micros) {
+                    let score = self.window_micros as f64 / took_micros.max(1) as f64;
+                    let seconds = took_micros as f64 / 1e6;
+                    anomalies.push(row.anomaly(score, format!("{} within {seconds:.1} s", self.count + 1)));
+                }
+            }
+            times.push_back(row.timestamp_micros());
+        }
+        Ok(anomalies)
+    }
+}
+
+export_detector!(Velocity);
+
+#[cfg(test)]
+mod tests {
+    use detector_sdk::testing::run;
+
+    use super::*;
+
+    const ROWS: &str = "
+        user_id, timestamp
+        7, 2024-01-01 09:00:00
+        8, 2024-01-01 09:00:01
+        7, 2024-01-01 09:00:30
+        7, 2024-01-01 09:00:40
+        8, 2024-01-01 09:05:00
+        8, 2024-01-01 09:10:00
+    ";
+
+    #[test]
+    fn the_third_within_a_minute_is_flagged_for_that_user_only() {
+        let found = run::<Velocity>(&[("count", "2")], ROWS).unwrap();
+        found.assert_rows(&[3]);
+        found.assert_score(3, 1.5);
+        found.assert_reason(3, "3 within 40.0 s");
+    }
+
+    #[test]
+    fn no_time_at_all_is_refused() {
+        assert_eq!(run::<Velocity>(&[("seconds", "0")], ROWS).unwrap_err().setting(), Some("seconds"));
+    }
+}

@@ -1,0 +1,295 @@
+//! For a detector's own tests: rows from CSV text, a whole run, and assertions that say what they
+//! found instead. Not part of a plugin.
+//!
+//! ```
+//! use detector_sdk::testing::run;
+//! # use detector_sdk::{Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings};
+//! # struct Large(i64);
+//! # impl Detector for Large {
+//! #     fn describe() -> Metadata {
+//! #         Metadata::new("large", "1.0.0", "", Ordering::Any).setting("limit", SettingKind::Decimal, "500", "")
+//! #     }
+//! #     fn configure(settings: &Settings) -> Result<Self, Error> {
+//! #         Ok(Large(settings.cents("limit")?.unwrap_or_default()))
+//! #     }
+//! #     fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
+//! #         let large = batch.rows().filter(|row| row.amount_cents() > self.0);
+//! #         Ok(large.map(|row| row.anomaly(row.amount_cents() as f64 / 100.0, "large")).collect())
+//! #     }
+//! # }
+//! let rows = "
+//!     user_id, amount, timestamp
+//!     7,       12.50,  2024-01-01 09:00:00
+//!     7,       250.01, 2024-01-01 09:05:00
+//! ";
+//! let found = run::<Large>(&[("limit", "250")], rows).unwrap();
+//! found.assert_rows(&[1]);
+//! found.assert_score(1, 250.01);
+//! found.assert_reason(1, "large");
+//!
+//! let refused = run::<Large>(&[("limit", "much")], rows).unwrap_err();
+//! assert_eq!(refused.setting(), Some("limit"));
+//! ```
+
+use std::ops::Deref;
+
+use csv::StringRecord;
+use jiff::civil::DateTime;
+use rust_decimal::Decimal;
+
+use crate::{Anomaly, Attribute, Batch, Detector, Error, Settings};
+
+/// How far a score may be from the expected one, relative to it.
+const TOLERANCE: f64 = 1e-9;
+/// The columns that are no attributes.
+const COLUMNS: [&str; 4] = ["transaction_id", "user_id", "amount", "timestamp"];
+
+/// A batch from CSV text with a header. Columns of the contract that are left out are filled in:
+/// transaction ids count from 1, the user is 1, amounts are 0, timestamps are a second apart from
+/// 1970 on. Other columns become attributes. Blanks around values are ignored.
+///
+/// # Panics
+/// Where the text is no such CSV, saying in which line.
+#[must_use]
+pub fn batch(csv: &str) -> Batch {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(csv.trim().as_bytes());
+    let names: Vec<String> = match reader.headers() {
+        Ok(header) => header.iter().map(str::to_owned).collect(),
+        Err(error) => panic!("the header: {error}"),
+    };
+    let mut batch = Batch::from_rows(&[]);
+    let others = names.iter().filter(|name| !COLUMNS.contains(&name.as_str()));
+    batch.attributes = others.map(|name| Attribute { name: name.clone(), values: Vec::new() }).collect();
+    for (index, record) in reader.records().enumerate() {
+        match record {
+            Ok(record) => push(&mut batch, &names, index as i64, &record),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    batch
+}
+
+fn push(batch: &mut Batch, names: &[String], index: i64, record: &StringRecord) {
+    let field = |name: &str| record.get(names.iter().position(|other| other == name)?);
+    let wrong = |name: &str, value: &str| -> ! { panic!("row {index}, column `{name}`: `{value}`") };
+    let integer = |name, default| {
+        field(name).map_or(default, |text| text.parse().unwrap_or_else(|_| wrong(name, text)))
+    };
+    batch.transaction_ids.push(integer("transaction_id", index + 1));
+    batch.user_ids.push(integer("user_id", 1));
+    batch
+        .amounts
+        .push(field("amount").map_or(0, |text| cents(text).unwrap_or_else(|| wrong("amount", text))));
+    batch.timestamps.push(
+        field("timestamp")
+            .map_or(index * 1_000_000, |text| micros(text).unwrap_or_else(|| wrong("timestamp", text))),
+    );
+    for attribute in &mut batch.attributes {
+        attribute.values.push(
+            names
+                .iter()
+                .position(|name| *name == attribute.name)
+                .and_then(|at| record.get(at))
+                .unwrap_or_default()
+                .to_owned(),
+        );
+    }
+}
+
+fn cents(text: &str) -> Option<i64> {
+    let cents = text.parse::<Decimal>().ok()?.checked_mul(Decimal::ONE_HUNDRED)?;
+    if cents.fract().is_zero() { i64::try_from(cents).ok() } else { None }
+}
+
+fn micros(text: &str) -> Option<i64> {
+    let seconds = text.parse::<DateTime>().ok()?.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    i64::try_from(seconds.as_micros()).ok()
+}
+
+/// A whole run over the rows of a CSV text (see [`batch`]): configure, classify, finish. It is done
+/// twice, with all rows in one batch and with each row in a batch of its own.
+///
+/// # Errors
+/// What the detector returns, also for wrong settings.
+///
+/// # Panics
+/// Where the text is no CSV, or the answer depends on how rows are cut into batches.
+pub fn run<D: Detector>(settings: &[(&str, &str)], csv: &str) -> Result<Found, Error> {
+    let rows = batch(csv);
+    let settings = Settings::new(&D::describe(), settings)?;
+    let whole = run_batches::<D>(&settings, std::slice::from_ref(&rows))?;
+    let one_by_one: Vec<Batch> = (0..rows.len()).map(|index| row_alone(&rows, index)).collect();
+    let cut = run_batches::<D>(&settings, &one_by_one)?;
+    assert_eq!(whole, cut, "one batch of all rows (left) and one batch a row (right) must give the same");
+    Ok(Found(whole))
+}
+
+/// Anomalies by their position in the run.
+fn run_batches<D: Detector>(settings: &Settings, batches: &[Batch]) -> Result<Vec<Anomaly>, Error> {
+    let mut detector = D::configure(settings)?;
+    let mut anomalies = Vec::new();
+    for batch in batches {
+        let found = detector.classify(batch)?;
+        anomalies
+            .extend(found.into_iter().map(|one| Anomaly { row: one.row + batch.first_row as u32, ..one }));
+    }
+    detector.finish()?;
+    Ok(anomalies)
+}
+
+fn row_alone(rows: &Batch, index: usize) -> Batch {
+    let attribute = |attribute: &Attribute| Attribute {
+        name: attribute.name.clone(),
+        values: vec![attribute.values[index].clone()],
+    };
+    Batch {
+        first_row: index as u64,
+        transaction_ids: vec![rows.transaction_ids[index]],
+        user_ids: vec![rows.user_ids[index]],
+        amounts: vec![rows.amounts[index]],
+        timestamps: vec![rows.timestamps[index]],
+        attributes: rows.attributes.iter().map(attribute).collect(),
+    }
+}
+
+/// What a run found. Rows count from 0 over the whole run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found(Vec<Anomaly>);
+
+impl Found {
+    /// Exactly these rows are anomalous.
+    ///
+    /// # Panics
+    /// Where others are.
+    #[track_caller]
+    pub fn assert_rows(&self, rows: &[u32]) {
+        let found: Vec<u32> = self.0.iter().map(|anomaly| anomaly.row).collect();
+        assert_eq!(found, rows, "the anomalous rows; all that was found: {:#?}", self.0);
+    }
+
+    /// This row is anomalous, with this score (to nine digits).
+    ///
+    /// # Panics
+    /// Where it is not.
+    #[track_caller]
+    pub fn assert_score(&self, row: u32, score: f64) {
+        let found = self.at(row).score;
+        let distance = (found - score).abs();
+        assert!(distance <= TOLERANCE * score.abs().max(1.0), "row {row} has the score {found}, not {score}");
+    }
+
+    /// This row is anomalous, for this reason.
+    ///
+    /// # Panics
+    /// Where it is not.
+    #[track_caller]
+    pub fn assert_reason(&self, row: u32, reason: &str) {
+        assert_eq!(self.at(row).reason, reason, "the reason of row {row}");
+    }
+
+    #[track_caller]
+    fn at(&self, row: u32) -> &Anomaly {
+        match self.0.iter().find(|anomaly| anomaly.row == row) {
+            Some(anomaly) => anomaly,
+            None => panic!("row {row} is not anomalous; all that was found: {:#?}", self.0),
+        }
+    }
+}
+
+impl Deref for Found {
+    type Target = [Anomaly];
+
+    fn deref(&self) -> &[Anomaly] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Metadata, Ordering};
+
+    /// Flags the rows that its attribute says; `Broken` counts batches, which it must not.
+    struct Honest;
+    struct Broken(f64);
+
+    impl Detector for Honest {
+        fn describe() -> Metadata {
+            Metadata::new("honest", "1", "", Ordering::Any).attribute("flag")
+        }
+        fn configure(_: &Settings) -> Result<Self, Error> {
+            Ok(Honest)
+        }
+        fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
+            let flagged = batch.rows().filter(|row| row.attribute("flag") == Some("yes"));
+            Ok(flagged.map(|row| row.anomaly(row.position() as f64 / 3.0, "flagged")).collect())
+        }
+    }
+
+    impl Detector for Broken {
+        fn describe() -> Metadata {
+            Metadata::new("broken", "1", "", Ordering::File)
+        }
+        fn configure(_: &Settings) -> Result<Self, Error> {
+            Ok(Broken(0.0))
+        }
+        fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
+            self.0 += 1.0;
+            Ok(batch.rows().map(|row| row.anomaly(self.0, "")).collect())
+        }
+    }
+
+    #[test]
+    fn rows_come_from_text_exactly() {
+        let rows = batch(
+            "transaction_id,user_id,amount,timestamp,city\n5,7,-99999999.99,2024-02-29 23:59:59.000001,\" a\nb\"",
+        );
+        assert_eq!((rows.transaction_ids[0], rows.user_ids[0], rows.amounts[0]), (5, 7, -9_999_999_999));
+        assert_eq!(rows.timestamps[0], 1_709_251_199_000_001);
+        assert_eq!(rows.attribute("city").unwrap(), ["a\nb"]);
+        let filled = batch("flag\nyes\nno\n");
+        assert_eq!(
+            (filled.transaction_ids, filled.amounts, filled.timestamps),
+            (vec![1, 2], vec![0, 0], vec![0, 1_000_000])
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "row 1, column `amount`: `1.005`")]
+    fn what_is_no_amount_is_told_with_its_row() {
+        let _ = batch("amount\n1.5\n1.005\n");
+    }
+
+    #[test]
+    fn what_was_found_is_asserted() {
+        let found = run::<Honest>(&[], "flag\nno\nyes\nno\nyes\n").unwrap();
+        found.assert_rows(&[1, 3]);
+        found.assert_score(1, 0.333_333_333_333);
+        found.assert_reason(3, "flagged");
+        assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "the anomalous rows")]
+    fn other_rows_fail() {
+        run::<Honest>(&[], "flag\nyes\n").unwrap().assert_rows(&[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "row 1 has the score 0.3333333333333333, not 0.3334")]
+    fn another_score_fails() {
+        run::<Honest>(&[], "flag\nno\nyes\n").unwrap().assert_score(1, 0.3334);
+    }
+
+    #[test]
+    #[should_panic(expected = "row 0 is not anomalous")]
+    fn a_reason_that_is_not_there_fails() {
+        run::<Honest>(&[], "flag\nno\nyes\n").unwrap().assert_reason(0, "flagged");
+    }
+
+    #[test]
+    #[should_panic(expected = "must give the same")]
+    fn an_answer_that_depends_on_the_batches_fails() {
+        let _ = run::<Broken>(&[], "amount\n1\n2\n");
+    }
+}
