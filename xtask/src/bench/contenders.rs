@@ -1,9 +1,18 @@
 //! Who loads: each writes the same rows into both tables in one transaction.
 
+use std::path::PathBuf;
 use std::process::Command;
+
+use anyhow::Result;
 
 use super::data::{ANOMALY_COLUMNS, Data, TRANSACTION_COLUMNS};
 use super::{Bench, python};
+use crate::shell::{output, root};
+
+/// What the host classifies with, and the others were given the results of.
+pub const DETECTOR: &str = "threshold.wasm";
+/// What finds as many anomalies as there are rows.
+pub const TALKATIVE: &str = "hostile.wasm";
 
 /// A way of loading.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +50,7 @@ impl Contender {
     /// The process that is measured.
     pub fn command(self, bench: &Bench, data: &Data) -> Command {
         match self {
-            Contender::Host => host(bench, "threshold.wasm", data),
+            Contender::Host => host(bench, DETECTOR, data),
             Contender::CopyCsv => copy(bench, data, "csv"),
             Contender::CopyBinary => copy(bench, data, "binary"),
             Contender::Python => python::loader(bench, data),
@@ -54,9 +63,21 @@ pub fn host(bench: &Bench, plugin: &str, data: &Data) -> Command {
     let mut host = Command::new(&bench.programs.host);
     host.args(["run", "--format", "json", "--database-url", bench.database.url(), "--plugin"]);
     host.arg(bench.programs.plugins.join(plugin)).arg(data.raw_csv());
-    // Compiled plugins are kept there. The first load, which is not measured, fills it.
-    host.env("XDG_CACHE_HOME", bench.database.folder().join("cache"));
+    host.env("XDG_CACHE_HOME", cache(bench));
     host
+}
+
+/// Where the host keeps compiled plugins.
+fn cache(bench: &Bench) -> PathBuf {
+    bench.database.folder().join("cache")
+}
+
+/// Has the host compile a plugin and keep it, as it is after anybody's first run.
+pub fn compile(bench: &Bench, plugin: &str) -> Result<()> {
+    let mut check = Command::new(&bench.programs.host);
+    check.arg("check").arg("--plugin").arg(bench.programs.plugins.join(plugin));
+    check.arg(root().join("data/consumed_transactions.csv")).env("XDG_CACHE_HOME", cache(bench));
+    output(&mut check).map(drop)
 }
 
 fn copy(bench: &Bench, data: &Data, format: &str) -> Command {

@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Bench;
-use super::contenders::host;
+use super::contenders::{DETECTOR, host};
 use super::measure::measure;
 use crate::sample_data::{Random, timestamp};
 use crate::shell::{output, say};
@@ -82,7 +82,7 @@ pub fn make(bench: &Bench, rows: u64) -> Result<Data> {
     data.anomalies = anomalies;
 
     bench.database.empty()?;
-    measure(host(bench, "threshold.wasm", &data), &bench.database).context("load the data once")?;
+    measure(host(bench, DETECTOR, &data), &bench.database).context("load the data once")?;
     data.fingerprint = bench.database.query(FINGERPRINT)?;
     // The generator's own numbers: what the others are compared with is right.
     let amount = format!("{}.{:02}", cents / 100, cents % 100);

@@ -44,15 +44,17 @@ impl Machine {
     }
 }
 
-/// The commit is that of the working tree, which is what is measured unless `--host` was given.
+/// With the commit of the working tree, where that is what was built.
 fn version(programs: &Programs) -> String {
     let version = output(Command::new(&programs.host).arg("--version")).unwrap_or_default();
-    let commit = output(
-        Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=10"]).current_dir(root()),
-    );
-    match commit {
-        Ok(commit) => format!("{}, working tree {}", version.trim(), commit.trim()),
-        Err(_) => version.trim().to_owned(),
+    let version = version.trim();
+    if !programs.is_built_here {
+        return format!("{version}, given by --host");
+    }
+    let describe = ["describe", "--always", "--dirty", "--abbrev=10"];
+    match output(Command::new("git").args(describe).current_dir(root())) {
+        Ok(commit) => format!("{version}, release build of {}", commit.trim()),
+        Err(_) => format!("{version}, release build"),
     }
 }
 

@@ -78,6 +78,8 @@ struct Bench {
 /// Paths of what is run.
 struct Programs {
     host: PathBuf,
+    /// From this working tree, not given by `--host`.
+    is_built_here: bool,
     /// PostgreSQL's own, not a distribution's wrapper around it, which takes longer to start.
     psql: PathBuf,
     /// The folder of the plugins, built from this working tree.
@@ -92,6 +94,8 @@ fn ingest(options: &Options) -> Result<()> {
     data::check_space(database.folder(), largest)?;
     let before = machine::Machine::look(&programs, &database)?;
     let bench = Bench { programs, database, python };
+    contenders::compile(&bench, contenders::DETECTOR)?;
+    contenders::compile(&bench, contenders::TALKATIVE)?;
 
     let mut sizes = Vec::new();
     let mut memory = Vec::new();
@@ -106,9 +110,9 @@ fn ingest(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn programs(host: Option<&Path>) -> Result<Programs> {
+fn programs(given_host: Option<&Path>) -> Result<Programs> {
     let target = target()?;
-    let host = match host {
+    let host = match given_host {
         Some(host) => host.canonicalize().with_context(|| format!("find {}", host.display()))?,
         None => {
             shell::run(cargo().args(["build", "--release", "--locked", "--package", "host"]))?;
@@ -119,5 +123,5 @@ fn programs(host: Option<&Path>) -> Result<Programs> {
     let psql = Path::new(output(Command::new(&host).args(["db", "programs"]))?.trim()).join("psql");
     ensure!(psql.is_file(), "psql is to be in the folder that `host db programs` prints");
     say(&format!("measuring {}", host.display()));
-    Ok(Programs { host, psql, plugins: target.join("release/plugins") })
+    Ok(Programs { host, is_built_here: given_host.is_none(), psql, plugins: target.join("release/plugins") })
 }

@@ -7,9 +7,10 @@ use anyhow::Result;
 
 use super::Bench;
 use super::data::Data;
+use super::table::grouped;
 use crate::shell::{output, root, run, say, target, works};
 
-/// It takes about ten times as long as the others.
+/// It takes several times as long as the others, which at ten million rows is minutes a load.
 pub const MAX_ROWS: u64 = 2_000_000;
 /// With its own libpq and its part in C: the fastest that there is.
 const PSYCOPG: &str = "psycopg[binary]==3.2.10";
@@ -50,9 +51,9 @@ impl Python {
             Err(reason) => return format!("left out: {reason}"),
         };
         let ask = "import platform, psycopg; \
-                   print(platform.python_version(), 'psycopg', psycopg.__version__, psycopg.pq.__impl__)";
+                   print(platform.python_version() + ', psycopg', psycopg.__version__, psycopg.pq.__impl__)";
         let versions = output(Command::new(program).args(["-c", ask])).unwrap_or_default();
-        format!("{}; up to {MAX_ROWS} rows, because it is slow", versions.trim())
+        format!("{}; not above {} rows, because it is slow", versions.trim(), grouped(MAX_ROWS))
     }
 }
 
