@@ -97,17 +97,19 @@ fn ingest(options: &Options) -> Result<()> {
     contenders::compile(&bench, contenders::DETECTOR)?;
     contenders::compile(&bench, contenders::TALKATIVE)?;
 
-    let mut sizes = Vec::new();
-    let mut memory = Vec::new();
-    for &rows in &options.rows {
-        let rounds = usize::from(options.rounds) * if rows <= SMALL_ROWS { ROUNDS_OF_SMALL } else { 1 };
+    let (mut sizes, mut memory) = (Vec::new(), Vec::new());
+    let outcome = options.rows.iter().try_for_each(|&rows| -> Result<()> {
+        let factor = if rows <= SMALL_ROWS { ROUNDS_OF_SMALL } else { 1 };
         let data = data::make(&bench, rows)?;
-        let loads = Loads::measure(&bench, &data, rounds)?;
-        memory.extend(memory::measure_all(&bench, &data, &loads)?);
+        let loads = Loads::measure(&bench, &data, usize::from(options.rounds) * factor)?;
+        let peaks = memory::measure_all(&bench, &data, &loads);
         sizes.push(loads);
-    }
+        memory.extend(peaks?);
+        Ok(())
+    });
+    // Also where a size failed: the others took their time.
     table::print(&before, &machine::load_average()?, &bench, &sizes, &memory);
-    Ok(())
+    outcome
 }
 
 fn programs(given_host: Option<&Path>) -> Result<Programs> {
