@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod plugins;
 mod sample_data;
+mod server;
 mod setup;
 mod shell;
 mod test;
@@ -27,8 +28,10 @@ enum Task {
     Plugins,
     /// Measure; prints ratios from one run
     Bench {
-        /// Which benchmarks of host/benches; all of them where none is named
+        /// `ingest`, or benchmarks of host/benches; all of them where none is named
         names: Vec<String>,
+        #[command(flatten)]
+        ingest: bench::Options,
     },
     /// Write data/consumed_transactions.csv again
     SampleData,
@@ -42,7 +45,7 @@ fn main() -> Result<()> {
             setup::wasm_targets()?;
             plugins::build()
         }
-        Task::Bench { names } => bench::run(&names),
+        Task::Bench { names, ingest } => bench::run(&names, &ingest),
         Task::SampleData => sample_data::write(),
     }
 }

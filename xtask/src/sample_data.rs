@@ -54,7 +54,7 @@ pub fn write() -> Result<()> {
 
 /// The file's content.
 fn csv() -> String {
-    let mut random = Random(SEED);
+    let mut random = Random::new(SEED);
     let users: Vec<User> = (0..USERS)
         .map(|i| User {
             id: 1_001 + i * 7,
@@ -119,7 +119,7 @@ fn usual(users: &[User], random: &mut Random) -> Transaction {
 }
 
 /// A second of 2024 as `YYYY-MM-DD HH:MM:SS`.
-fn timestamp(second: u64) -> String {
+pub fn timestamp(second: u64) -> String {
     const DAYS_OF_MONTHS: [u64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let (mut day, second) = (second / 86_400, second % 86_400);
     let mut month = 1;
@@ -141,9 +141,14 @@ fn exp(x: f64) -> f64 {
 
 /// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014):
 /// unlike a library's generator, it gives the same numbers in every version for ever.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
+    /// The same numbers for the same seed.
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -157,7 +162,8 @@ impl Random {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    /// From 0 up to but not including `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
         (self.unit() * bound as f64) as usize
     }
 

@@ -1,11 +1,9 @@
 //! Everything that must pass before a change is taken.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use anyhow::Result;
 
-use anyhow::{Context as _, Result};
-
-use crate::shell::{self, cargo, output, say, target};
+use crate::server::Server;
+use crate::shell::{self, cargo, say, target};
 use crate::{plugins, setup};
 
 /// Runs it all; `arguments` are for nextest.
@@ -21,7 +19,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let tools = target()?.join("authors-tools");
     setup::authors_tools(&tools)?;
 
-    let server = TestServer::start(&host)?;
+    let server = Server::start(&host)?;
+    say(&format!("tests use {}", server.url));
     shell::run(
         cargo()
             .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
@@ -37,40 +36,4 @@ pub fn run(arguments: &[String]) -> Result<()> {
     )?;
     say("all passed");
     Ok(())
-}
-
-/// A throwaway PostgreSQL: the host's own embedded server in a folder of its own, stopped and
-/// removed at the end.
-struct TestServer {
-    host: PathBuf,
-    folder: tempfile::TempDir,
-    url: String,
-}
-
-impl TestServer {
-    fn start(host: &Path) -> Result<TestServer> {
-        let folder =
-            tempfile::Builder::new().prefix("host-test-").tempdir().context("make a temporary folder")?;
-        // As root, the server runs as another user, who must be able to get at it.
-        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        let mut server = TestServer { host: host.to_owned(), folder, url: String::new() };
-        server.url = output(&mut server.host_db("start"))?.trim().to_owned();
-        say(&format!("tests use {}", server.url));
-        Ok(server)
-    }
-
-    fn host_db(&self, what: &str) -> Command {
-        let mut command = Command::new(&self.host);
-        command.args(["db", what]).env("HOST_DATA_DIR", self.folder.path());
-        command
-    }
-}
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        // The tests' result is what matters; a server that does not stop is worth a word.
-        if let Err(error) = output(&mut self.host_db("stop")) {
-            say(&format!("{error:#}"));
-        }
-    }
 }

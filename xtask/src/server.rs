@@ -1,0 +1,71 @@
+//! A throwaway PostgreSQL, for the tests and for the benchmarks: the host's own embedded server in a
+//! folder of its own, so it is set up as it is for users, and touches nothing of theirs.
+//!
+//! A *caretaker*, a shell in the background, waits for the end of a pipe that only this process
+//! holds open, then stops the server and removes the folder. So nothing is left behind however this
+//! process ends, by ^C for instance, which would skip every destructor.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use crate::shell::{output, say};
+
+/// The host's folder is in the environment.
+const CARETAKER: &str = r#"read -r _; "$0" db stop; rm -rf -- "$HOST_DATA_DIR""#;
+
+/// It runs as long as this lives; then it is stopped and its folder removed.
+pub struct Server {
+    folder: PathBuf,
+    /// For psql and everything else that takes one.
+    pub url: String,
+    caretaker: Child,
+}
+
+impl Server {
+    /// Makes and starts one by a built `host`.
+    pub fn start(host: &Path) -> Result<Server> {
+        let folder =
+            tempfile::Builder::new().prefix("host-test-").tempdir().context("make a temporary folder")?;
+        // As root, the server runs as another user, who must be able to get at it.
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
+        let mut caretaker = Command::new("sh");
+        caretaker.args(["-c", CARETAKER]).arg(host).env("HOST_DATA_DIR", folder.path());
+        // In a group of its own, so that ^C does not reach it.
+        caretaker.stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
+        let caretaker = caretaker.spawn().context("start a shell")?;
+        let mut server = Server { folder: folder.keep(), url: String::new(), caretaker };
+        let mut start = Command::new(host);
+        start.args(["db", "start"]).env("HOST_DATA_DIR", &server.folder);
+        server.url = output(&mut start)?.trim().to_owned();
+        Ok(server)
+    }
+
+    /// For whatever else is to be gone with the server.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The process that is the parent of all others of the server.
+    pub fn postmaster_pid(&self) -> Result<u32> {
+        let file = self.folder.join("postgresql/data/postmaster.pid");
+        let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        // The first line, by PostgreSQL's `pidfile.h`.
+        text.lines().next().unwrap_or_default().trim().parse().context("read the postmaster's process number")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.caretaker.stdin.take());
+        // The result is what matters; a server that does not stop is worth a word.
+        match self.caretaker.wait() {
+            Ok(status) if status.success() => {}
+            Ok(status) => say(&format!("stopping the server: {status}")),
+            Err(error) => say(&format!("stopping the server: {error}")),
+        }
+    }
+}
