@@ -165,18 +165,20 @@ pub fn amount_cents(cell: &[u8], point: u8) -> Result<i64, Problem> {
 
 const AMOUNT_RANGE: Problem = Problem::OutOfRange("amounts lie within ±99999999.99");
 
+/// As many digits always fit an `i64`.
+const SAFE_DIGITS: usize = 18;
+
 pub(super) fn integer(cell: &[u8], range: &'static str) -> Result<i64, Problem> {
     let (negative, digits) = sign(cell)?;
-    let mut value: i64 = 0;
-    for (i, &byte) in digits.iter().enumerate() {
-        if !byte.is_ascii_digit() {
-            return Err(unexpected(&digits[i..]));
-        }
-        value = value
-            .checked_mul(10)
-            .and_then(|value| value.checked_add(i64::from(byte - b'0')))
-            .ok_or(Problem::OutOfRange(range))?;
+    if let Some(i) = digits.iter().position(|byte| !byte.is_ascii_digit()) {
+        return Err(unexpected(&digits[i..]));
     }
+    let value = if digits.len() <= SAFE_DIGITS {
+        digits.iter().fold(0, |value, &byte| value * 10 + i64::from(byte - b'0'))
+    } else {
+        let add = |value: i64, &byte: &u8| value.checked_mul(10)?.checked_add(i64::from(byte - b'0'));
+        digits.iter().try_fold(0, add).ok_or(Problem::OutOfRange(range))?
+    };
     Ok(if negative { -value } else { value })
 }
 

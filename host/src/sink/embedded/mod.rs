@@ -21,8 +21,6 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::Uid;
-
 use self::programs::{Programs, held, run, server_user, text};
 use super::error::EmbeddedError;
 use super::libpq::Parameters;
@@ -79,20 +77,11 @@ pub enum Stopped {
 }
 
 impl Cluster {
-    /// The user's own: in `HOST_DATA_DIR`, or the user's data folder, or, for root, `/var/lib/host`
-    /// (the server drops root's rights and could not reach root's home).
+    /// The user's own, in their data folder; not below root's home, which the server could not reach
+    /// when it has dropped root's rights.
     #[must_use]
     pub fn of_user(environment: &dyn Fn(&str) -> Option<String>) -> Cluster {
-        let absolute = |name| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let folder = absolute("HOST_DATA_DIR").unwrap_or_else(|| {
-            if Uid::effective().is_root() {
-                return PathBuf::from("/var/lib/host");
-            }
-            let data =
-                absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-            data.unwrap_or_else(std::env::temp_dir).join("host")
-        });
-        Cluster { folder: folder.join("postgresql") }
+        Cluster { folder: crate::folders::data(environment).join("postgresql") }
     }
 
     /// The folder that everything is in.
