@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use proptest::prelude::*;
+
 use crate::support::{Database, Files, finish, host, host_run, sample, succeed, summary};
 
 /// How many runs have begun and not ended.
@@ -118,30 +120,38 @@ fn memory_does_not_grow_with_the_file() {
     assert!(large < small + (8 << 20), "{small} bytes for 50,000 rows, {large} for 1,000,000");
 }
 
-/// Whatever the size of batches and the number of instances, for detectors of either ordering.
-#[test]
-fn the_detectors_answer_does_not_depend_on_how_the_work_is_cut() {
-    let database = Database::new();
-    let anomalies = |plugin: &str, batch_rows: &str, jobs: &str| {
-        let mut run = host_run(&database, plugin, &sample());
-        let summary = summary(run.args(["--batch-rows", batch_rows, "--jobs", jobs]));
-        let first = summary["first_transaction_id"].as_i64().unwrap();
-        database.rows(&format!(
-            "SELECT transaction_id - {first}, score, reason FROM anomalies WHERE run_id = {} ORDER BY anomaly_id",
-            summary["run_id"]
-        ))
-    };
-    for plugin in ["zscore", "threshold"] {
-        let whole = anomalies(plugin, "65536", "1");
-        assert!(!whole.is_empty());
-        for (batch_rows, jobs) in
-            [("1", "1"), ("7", "1"), ("1000", "1"), ("65536", "3"), ("100", "2"), ("7", "8")]
-        {
-            assert_eq!(
-                anomalies(plugin, batch_rows, jobs),
-                whole,
-                "{plugin}, {batch_rows} rows, {jobs} jobs"
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the rows, the size of batches and the number of instances, for detectors of either
+    /// ordering.
+    #[test]
+    fn the_detectors_answer_does_not_depend_on_how_the_work_is_cut(
+        rows in proptest::collection::vec((0_u32..6, 1_u32..200, proptest::bool::weighted(0.05)), 1..400),
+        batch_rows in 1_u32..80,
+        jobs in 1_u32..7,
+    ) {
+        let (database, files) = (Database::new(), Files::new());
+        let amount = |cents: u32, is_high: bool| f64::from(cents + if is_high { 60_000 } else { 0 }) / 100.0;
+        let lines: Vec<String> = rows
+            .iter()
+            .enumerate()
+            .map(|(i, &(user, cents, is_high))| format!("{i},{user},{:.2},2024-01-01 00:00:00", amount(cents, is_high)))
+            .collect();
+        let file = files.csv(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let anomalies = |plugin: &str, batch_rows: u32, jobs: u32| {
+            let mut run = host_run(&database, plugin, &file);
+            run.args(["--batch-rows", &batch_rows.to_string(), "--jobs", &jobs.to_string()]);
+            let summary = summary(&mut run);
+            let first = summary["first_transaction_id"].as_i64().unwrap();
+            let query = format!(
+                "SELECT transaction_id - {first}, score, reason FROM anomalies WHERE run_id = {} ORDER BY anomaly_id",
+                summary["run_id"]
             );
+            (summary["anomalies"].as_u64().unwrap(), database.rows(&query))
+        };
+        for plugin in ["zscore", "threshold"] {
+            prop_assert_eq!(anomalies(plugin, batch_rows, jobs), anomalies(plugin, 65_536, 1), "{}", plugin);
         }
     }
 }

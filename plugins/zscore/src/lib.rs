@@ -15,7 +15,8 @@ const MIN_DEVIATION_CENTS: f64 = 1.0;
 /// The detector with what it knows of each user.
 pub struct ZScore {
     deviations: f64,
-    minimum_history: u64,
+    /// A whole number.
+    minimum_history: f64,
     users: FxHashMap<i64, Running>,
 }
 
@@ -52,7 +53,7 @@ impl Detector for ZScore {
             .and_then(|count| u64::try_from(count).ok())
             .filter(|&count| count >= 2)
             .ok_or_else(|| Settings::refuse("minimum-history", "it must be at least 2"))?;
-        Ok(ZScore { deviations, minimum_history, users: FxHashMap::default() })
+        Ok(ZScore { deviations, minimum_history: minimum_history as f64, users: FxHashMap::default() })
     }
 
     fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
@@ -60,7 +61,8 @@ impl Detector for ZScore {
         for row in batch.rows() {
             let cents = row.amount_cents() as f64;
             let user = self.users.entry(row.user_id()).or_default();
-            if user.count >= self.minimum_history {
+            // Roots and quotients are for the few that may be anomalous.
+            if user.count >= self.minimum_history && user.may_be_far(cents, self.deviations) {
                 let z = (cents - user.mean) / user.deviation();
                 if z.abs() > self.deviations {
                     let side = if z > 0.0 { "above" } else { "below" };
@@ -85,7 +87,8 @@ impl Detector for ZScore {
 /// Mean and spread of a growing set of values, in hundredths.
 #[derive(Default)]
 struct Running {
-    count: u64,
+    /// A whole number, exact to 2^53; it is only used to divide by.
+    count: f64,
     mean: f64,
     /// Sum of the squared distances from the mean.
     squares: f64,
@@ -93,15 +96,25 @@ struct Running {
 
 impl Running {
     fn add(&mut self, value: f64) {
-        self.count += 1;
+        self.count += 1.0;
         let distance = value - self.mean;
-        self.mean += distance / self.count as f64;
+        self.mean += distance / self.count;
         self.squares += distance * (value - self.mean);
+    }
+
+    /// False only where the value is surely closer than so many deviations, whatever is lost in
+    /// rounding.
+    fn may_be_far(&self, value: f64, deviations: f64) -> bool {
+        const MARGIN: f64 = 0.999;
+        let distance = value - self.mean;
+        let degrees = self.count - 1.0;
+        let spread = self.squares.max(degrees * MIN_DEVIATION_CENTS * MIN_DEVIATION_CENTS);
+        distance * distance * degrees > deviations * deviations * spread * MARGIN
     }
 
     /// The sample's standard deviation; needs two values.
     fn deviation(&self) -> f64 {
-        (self.squares / (self.count - 1) as f64).sqrt().max(MIN_DEVIATION_CENTS)
+        (self.squares / (self.count - 1.0)).sqrt().max(MIN_DEVIATION_CENTS)
     }
 }
 

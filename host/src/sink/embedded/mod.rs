@@ -34,6 +34,8 @@ const SUPERUSER: &str = "postgres";
 const PORT: u16 = 5432;
 /// A socket's path must fit into `sockaddr_un`: 108 bytes with the final NUL.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
+/// Clusters are made in folders that begin like this, and renamed when they are complete.
+const HALF_MADE: &str = "data.new.";
 /// How long a guard may take to find out whether it is needed.
 const GUARD_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the remains of a server that was killed may be in the way of a new one.
@@ -244,10 +246,8 @@ impl Cluster {
         if let Ok(version) = fs::read_to_string(data.join("PG_VERSION")) {
             return programs.check_version(&data, version.trim());
         }
-        let fresh = self.folder.join("data.new");
-        if fresh.exists() {
-            fs::remove_dir_all(&fresh).map_err(at("remove", &fresh))?;
-        }
+        self.remove_half_made();
+        let fresh = self.folder.join(format!("{HALF_MADE}{}", std::process::id()));
         self.own_folder(&fresh)?;
         let mut initdb = programs.command("initdb")?;
         initdb.arg("--pgdata").arg(&fresh).args([
@@ -266,6 +266,17 @@ impl Cluster {
         single.arg("--single").arg("-D").arg(&fresh).arg("postgres");
         run("postgres", &mut single, text(&format!("CREATE DATABASE {DATABASE}\n"))?)?;
         fs::rename(&fresh, &data).map_err(at("rename", &fresh))
+    }
+
+    /// Removes what is left of clusters whose making was interrupted. Where one of PostgreSQL's
+    /// programs is still about to notice that, something stays, for the next time.
+    fn remove_half_made(&self) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(HALF_MADE)) {
+            if let Err(error) = fs::remove_dir_all(entry.path()) {
+                tracing::debug!("remove `{}`: {error}", entry.path().display());
+            }
+        }
     }
 
     fn start_now(&self, programs: &Programs, control: &File) -> Result<(), EmbeddedError> {
