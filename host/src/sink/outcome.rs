@@ -55,16 +55,28 @@ impl Identity {
         format!("SELECT run_id FROM ingest_runs WHERE run_id = {}", self.run_id)
     }
 
-    /// Asks until the server says, at most this long.
+    /// Asks until the server says, at most this long: over the old connection, until that is lost,
+    /// then over others.
     ///
     /// # Errors
     /// What was in the way at last.
-    pub async fn find_out(&self, lost: &Connection, patience: Duration) -> Result<Fate, SinkError> {
+    pub async fn find_out(
+        &self,
+        old: &Connection,
+        mut is_lost: bool,
+        patience: Duration,
+    ) -> Result<Fate, SinkError> {
         let give_up = Instant::now() + patience;
         let mut has_ended = false;
         loop {
             let left = give_up.saturating_duration_since(Instant::now()).max(PAUSE);
-            let problem = match self.look(lost, left.min(ATTEMPT)).await {
+            let seen = if is_lost {
+                self.look(old, left.min(ATTEMPT)).await
+            } else {
+                self.look_over(old).await
+            };
+            is_lost |= seen.is_err();
+            let problem = match seen {
                 Ok(Seen::Fate(fate)) => return Ok(fate),
                 // The ledger was looked at before it ended: once more decides.
                 Ok(Seen::EndedWithoutLedgerRow) if has_ended => return Ok(Fate::RolledBack),

@@ -238,7 +238,7 @@ impl Transaction {
                 Err(_) => tracing::debug!("no answer to ROLLBACK"),
             }
         }
-        match self.identity.find_out(&self.connection, patience.saturating_sub(started.elapsed())).await? {
+        match self.identity.find_out(&self.connection, true, patience.saturating_sub(started.elapsed())).await? {
             Fate::RolledBack => Ok(()),
             Fate::Committed => Err(SinkError::StrangeAnswer("ROLLBACK")),
         }
@@ -257,11 +257,12 @@ impl Transaction {
             },
             Err(refusal) => refusal,
         };
-        if refusal.has_lost_connection() {
+        let is_lost = refusal.has_lost_connection();
+        if is_lost {
             tracing::warn!("{refusal}; asking what became of it");
         }
         let patience = self.connection.target.patience.answer;
-        match self.identity.find_out(&self.connection, patience).await {
+        match self.identity.find_out(&self.connection, is_lost, patience).await {
             Ok(Fate::Committed) => Ok(()),
             Ok(Fate::RolledBack) => Err(refusal),
             Err(source) => Err(SinkError::OutcomeUnknown {
