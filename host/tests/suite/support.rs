@@ -1,5 +1,7 @@
 //! What the tests stand on: a database of their own, the program, files.
 
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -265,5 +267,72 @@ impl Files {
     /// Takes this folder's random name out of a text.
     pub fn anonymous(&self, text: &str) -> String {
         text.replace(self.path().to_str().expect("temporary paths are UTF-8"), "/files")
+    }
+}
+
+/// A server of this test's own, which it may stop and kill.
+pub struct OwnServer {
+    pub files: Files,
+}
+
+impl OwnServer {
+    pub fn new() -> OwnServer {
+        let files = Files::new();
+        std::fs::set_permissions(files.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        OwnServer { files }
+    }
+
+    /// Starts it, also after it was killed; returns its superuser's URL.
+    pub fn start(&self) -> String {
+        succeed(&mut self.db("start")).trim().to_owned()
+    }
+
+    fn db(&self, what: &str) -> Command {
+        let mut command = host();
+        command.env("HOST_DATA_DIR", self.files.path()).args(["db", what]);
+        command
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.files.path().join("postgresql/socket")
+    }
+
+    /// The process that is the parent of all others of it.
+    pub fn process(&self) -> u32 {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        file.lines().next().unwrap().parse().unwrap()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.files.path().join("postgresql/data")
+    }
+
+    /// One of PostgreSQL's programs, as the user that the server runs as.
+    pub fn command(&self, program: &str) -> Command {
+        let folder = succeed(&mut self.db("programs"));
+        let owner = std::fs::metadata(self.data()).unwrap();
+        // Where the standby goes.
+        self.hand_over(self.files.path());
+        let mut command = Command::new(Path::new(folder.trim()).join(program));
+        command.uid(owner.uid()).gid(owner.gid()).current_dir("/");
+        command
+    }
+
+    /// Gives a folder to the user that the server runs as.
+    pub fn hand_over(&self, folder: &Path) {
+        let owner = std::fs::metadata(self.data()).unwrap();
+        std::os::unix::fs::chown(folder, Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+
+    pub fn pg_ctl(&self, arguments: &[&str]) {
+        let mut pg_ctl = self.command("pg_ctl");
+        pg_ctl.args(arguments).args(["--silent", "--wait", "--pgdata"]).arg(self.data());
+        assert!(pg_ctl.status().unwrap().success(), "{arguments:?}");
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        succeed(&mut self.db("stop"));
     }
 }

@@ -3,10 +3,12 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Database, Files, Finished, Running, finish, host, host_run, sample, start, succeed};
+use crate::support::{
+    Database, Files, Finished, OwnServer, Running, finish, host, host_run, sample, start, succeed,
+};
 
 /// A run that waits for its input, once it has begun its transaction.
 struct Waiting {
@@ -249,68 +251,4 @@ fn a_server_that_does_not_answer() {
     let refused = finish(&mut run);
     assert_eq!((refused.code, refused.stdout.as_str()), (5, ""));
     insta::assert_snapshot!(refused.stderr.replace(&port.to_string(), "[port]"));
-}
-
-/// A server of this test's own, which it may stop.
-struct OwnServer {
-    files: Files,
-}
-
-impl OwnServer {
-    fn new() -> OwnServer {
-        let files = Files::new();
-        std::fs::set_permissions(files.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        OwnServer { files }
-    }
-
-    /// Returns its superuser's URL.
-    fn start(&self) -> String {
-        succeed(&mut self.db("start")).trim().to_owned()
-    }
-
-    fn db(&self, what: &str) -> Command {
-        let mut command = host();
-        command.env("HOST_DATA_DIR", self.files.path()).args(["db", what]);
-        command
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.files.path().join("postgresql/socket")
-    }
-
-    fn data(&self) -> PathBuf {
-        self.files.path().join("postgresql/data")
-    }
-
-    /// One of PostgreSQL's programs, as the user that the server runs as.
-    fn command(&self, program: &str) -> Command {
-        use std::os::unix::fs::MetadataExt as _;
-        use std::os::unix::process::CommandExt as _;
-        let folder = succeed(&mut self.db("programs"));
-        let owner = std::fs::metadata(self.data()).unwrap();
-        // Where the standby goes.
-        self.hand_over(self.files.path());
-        let mut command = Command::new(Path::new(folder.trim()).join(program));
-        command.uid(owner.uid()).gid(owner.gid()).current_dir("/");
-        command
-    }
-
-    /// Gives a folder to the user that the server runs as.
-    fn hand_over(&self, folder: &Path) {
-        use std::os::unix::fs::MetadataExt as _;
-        let owner = std::fs::metadata(self.data()).unwrap();
-        std::os::unix::fs::chown(folder, Some(owner.uid()), Some(owner.gid())).unwrap();
-    }
-
-    fn pg_ctl(&self, arguments: &[&str]) {
-        let mut pg_ctl = self.command("pg_ctl");
-        pg_ctl.args(arguments).args(["--silent", "--wait", "--pgdata"]).arg(self.data());
-        assert!(pg_ctl.status().unwrap().success(), "{arguments:?}");
-    }
-}
-
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        succeed(&mut self.db("stop"));
-    }
 }

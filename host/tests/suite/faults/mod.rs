@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use self::proxy::{Direction, Fault, Moment, Plan, Proxy};
-use crate::support::{Database, Files, Finished, KILLED, host, start, succeed};
+use crate::support::{Database, Files, Finished, KILLED, OwnServer, host, start, succeed};
 
 /// Faults that are tried side by side; most of the time, each waits.
 const WORKERS: usize = 4;
@@ -164,9 +164,9 @@ fn undisturbed(arguments: &[&'static str]) -> (usize, usize) {
 }
 
 /// One run with one fault; panics where anything does not agree.
-fn try_one(scene: &Scene, plan: Plan, server: Option<&Server>) -> Verdict {
+fn try_one(scene: &Scene, plan: Plan, server: Option<&OwnServer>) -> Verdict {
     let socket = socket(&scene.database);
-    let proxy = Proxy::start(&socket, Some(plan), server.map(Server::process));
+    let proxy = Proxy::start(&socket, Some(plan), server.map(OwnServer::process));
     let mut run = scene.run(&behind(&proxy, &scene.database));
     // Where nobody answers, only patience can end.
     run.args(match (plan.fault, plan.later_connections) {
@@ -239,41 +239,6 @@ fn judge(scene: &Scene, plan: Plan, has_struck: bool, finished: &Finished) -> Ve
             Verdict::Unknown
         }
         _ => panic!("{wrong}"),
-    }
-}
-
-/// A server that may be killed.
-struct Server {
-    files: Files,
-}
-
-impl Server {
-    fn new() -> Server {
-        let files = Files::new();
-        std::fs::set_permissions(files.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        Server { files }
-    }
-
-    /// Starts it, also after it was killed; returns its superuser's URL.
-    fn start(&self) -> String {
-        succeed(&mut self.db("start")).trim().to_owned()
-    }
-
-    fn process(&self) -> u32 {
-        let file = self.files.path().join("postgresql/data/postmaster.pid");
-        std::fs::read_to_string(file).unwrap().lines().next().unwrap().parse().unwrap()
-    }
-
-    fn db(&self, what: &str) -> Command {
-        let mut command = host();
-        command.env("HOST_DATA_DIR", self.files.path()).args(["db", what]);
-        command
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        succeed(&mut self.db("stop"));
     }
 }
 
@@ -350,7 +315,7 @@ fn a_server_that_is_killed() {
     let moments = (0..=to_server).map(|messages| Moment { direction: Direction::ToServer, messages });
     let plan = |moment| Plan { moment, fault: Fault::KillServer, later_connections: true };
     let place = || {
-        let server = Server::new();
+        let server = OwnServer::new();
         let database = Database::on(server.start());
         succeed(host().args(["migrate", "--database-url", &database.url()]));
         let scene = Scene::new(database);
