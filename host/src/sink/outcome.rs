@@ -70,11 +70,8 @@ impl Identity {
         let mut has_ended = false;
         loop {
             let left = give_up.saturating_duration_since(Instant::now()).max(PAUSE);
-            let seen = if is_lost {
-                self.look(old, left.min(ATTEMPT)).await
-            } else {
-                self.look_over(old).await
-            };
+            let seen =
+                if is_lost { self.look(old, left.min(ATTEMPT)).await } else { self.look_over(old).await };
             is_lost |= seen.is_err();
             let problem = match seen {
                 Ok(Seen::Fate(fate)) => return Ok(fate),

@@ -238,7 +238,11 @@ impl Transaction {
                 Err(_) => tracing::debug!("no answer to ROLLBACK"),
             }
         }
-        match self.identity.find_out(&self.connection, true, patience.saturating_sub(started.elapsed())).await? {
+        match self
+            .identity
+            .find_out(&self.connection, true, patience.saturating_sub(started.elapsed()))
+            .await?
+        {
             Fate::RolledBack => Ok(()),
             Fate::Committed => Err(SinkError::StrangeAnswer("ROLLBACK")),
         }

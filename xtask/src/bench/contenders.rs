@@ -19,6 +19,8 @@ pub const TALKATIVE: &str = "hostile.wasm";
 pub enum Contender {
     /// Reads, classifies, writes.
     Host,
+    /// The same, with the keys in place while it writes, as everybody else has them.
+    HostKeysInPlace,
     /// Is given the rows already classified, as CSV.
     CopyCsv,
     /// Is given them encoded as the server takes them.
@@ -29,13 +31,19 @@ pub enum Contender {
 
 impl Contender {
     /// In the order of the table.
-    pub const ALL: [Contender; 4] =
-        [Contender::Host, Contender::CopyCsv, Contender::CopyBinary, Contender::Python];
+    pub const ALL: [Contender; 5] = [
+        Contender::Host,
+        Contender::HostKeysInPlace,
+        Contender::CopyCsv,
+        Contender::CopyBinary,
+        Contender::Python,
+    ];
 
     /// As the table calls it.
     pub fn name(self) -> &'static str {
         match self {
             Contender::Host => "`host run`, threshold",
+            Contender::HostKeysInPlace => "`host run --defer-keys never`",
             Contender::CopyCsv => "psql `\\copy`, CSV, classified before",
             Contender::CopyBinary => "psql `\\copy`, binary, encoded before",
             Contender::Python => "Python, csv and psycopg COPY",
@@ -51,6 +59,11 @@ impl Contender {
     pub fn command(self, bench: &Bench, data: &Data) -> Command {
         match self {
             Contender::Host => host(bench, DETECTOR, data),
+            Contender::HostKeysInPlace => {
+                let mut host = host(bench, DETECTOR, data);
+                host.args(["--defer-keys", "never"]);
+                host
+            }
             Contender::CopyCsv => copy(bench, data, "csv"),
             Contender::CopyBinary => copy(bench, data, "binary"),
             Contender::Python => python::loader(bench, data),
