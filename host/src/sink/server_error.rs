@@ -130,15 +130,10 @@ impl ServerError {
         }
     }
 
-    /// The table and the tuple, from 1, at which a COPY failed, where the server says so: its
-    /// context ends in `COPY transactions, line 5`, in whatever language.
+    /// The tuple, from 1, at which a COPY failed, where the server says so.
     #[must_use]
     pub fn tuple_of_copy(&self) -> Option<u64> {
-        let context = self.0.as_db_error()?.where_()?;
-        let copy = context.lines().find(|line| line.contains("COPY "))?;
-        let (_, after_table) = copy.split_once("COPY ")?.1.split_once([' ', ','])?;
-        let digits = after_table.trim_start_matches(|character: char| !character.is_ascii_digit());
-        digits.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+        tuple_of_copy(self.0.as_db_error()?.where_()?)
     }
 
     /// As the end of a headline.
@@ -184,4 +179,45 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// From an error's context. It has a line such as `COPY transactions, line 5, column amount`, in
+/// whatever language the server speaks, after those of the functions that were called.
+fn tuple_of_copy(context: &str) -> Option<u64> {
+    let copy = context.lines().find_map(|line| line.split_once("COPY "))?.1;
+    let (_table, after_table) = copy.split_once(',')?;
+    let digits = after_table.trim_start_matches(|character: char| !character.is_ascii_digit());
+    digits.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::tuple_of_copy;
+
+    #[test]
+    fn the_tuple_is_found_in_every_language() {
+        let cases = [
+            ("COPY transactions, line 5", Some(5)),
+            ("COPY transactions, line 777, column amount", Some(777)),
+            ("PL/pgSQL function refuse() line 2 at RAISE\nCOPY transactions, line 1234", Some(1234)),
+            ("COPY transactions, Zeile 12, Spalte amount", Some(12)),
+            ("COPY table2, línea 3", Some(3)),
+            ("COPY transactions", None),
+            ("PL/pgSQL function refuse() line 2 at RAISE", None),
+            ("COPY transactions, line 99999999999999999999", None),
+            ("", None),
+        ];
+        for (context, tuple) in cases {
+            assert_eq!(tuple_of_copy(context), tuple, "{context:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_context_makes_it_panic(context: String) {
+            let _ = tuple_of_copy(&context);
+        }
+    }
 }
