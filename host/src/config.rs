@@ -172,7 +172,10 @@ fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
 }
 
 /// A time in which something can be done.
-fn time(flag: &'static str, time: SignedDuration) -> Result<Duration, ConfigError> {
+///
+/// # Errors
+/// [`ConfigError::Time`]
+pub fn time(flag: &'static str, time: SignedDuration) -> Result<Duration, ConfigError> {
     Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or(ConfigError::Time(flag))
 }
 

@@ -5,13 +5,15 @@ mod plugin;
 
 use std::sync::Arc;
 
-use crate::cli::{CheckArgs, Cli, Command, DbCommand, RejectsArgs, RunArgs, RunsArgs, VerifyArgs};
+use crate::cli::{
+    CheckArgs, Cli, Command, DatabaseArgs, DbCommand, RejectsArgs, RunArgs, RunsArgs, VerifyArgs,
+};
 use crate::config::{self, ConfigError, IngestConfig, RunConfig, VerifyConfig};
 use crate::error::{DatabaseState, Error, Failure, exit};
 use crate::interrupt::Interrupts;
 use crate::pipeline::{Ended, VerifyError};
 use crate::progress::Progress;
-use crate::sink;
+use crate::sink::{self, Connection};
 use crate::source::{InputRules, RejectLimit};
 use crate::{diagnostic, pipeline, report};
 
@@ -83,8 +85,7 @@ async fn check(arguments: CheckArgs) -> Result<u8, Error> {
 }
 
 async fn rejects(arguments: &RejectsArgs) -> Result<(), Error> {
-    let mut connection = sink::connect(&config::target(&arguments.database)?).await?;
-    sink::migrate(&mut connection).await?;
+    let connection = connect(&arguments.database).await?;
     let found = sink::rejects(&connection, arguments.run).await?;
     connection.close().await;
     let found = found.ok_or(ConfigError::NoRun(arguments.run))?;
@@ -92,9 +93,15 @@ async fn rejects(arguments: &RejectsArgs) -> Result<(), Error> {
     Ok(())
 }
 
-async fn runs(arguments: &RunsArgs) -> Result<(), Error> {
-    let mut connection = sink::connect(&config::target(&arguments.database)?).await?;
+/// To a database whose tables are those that this host knows.
+async fn connect(database: &DatabaseArgs) -> Result<Connection, Error> {
+    let mut connection = sink::connect(&config::target(database)?).await?;
     sink::migrate(&mut connection).await?;
+    Ok(connection)
+}
+
+async fn runs(arguments: &RunsArgs) -> Result<(), Error> {
+    let connection = connect(&arguments.database).await?;
     let format = arguments.format;
     let text = match arguments.run {
         Some(number) => {

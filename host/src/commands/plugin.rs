@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -60,12 +59,10 @@ fn inspect_one(arguments: &InspectArgs) -> Result<(), Error> {
 
 fn check_one(arguments: &PluginCheckArgs) -> Result<u8, Error> {
     let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
-    let time = |flag, given| {
-        Duration::try_from(given).ok().filter(|time| !time.is_zero()).ok_or(ConfigError::Time(flag))
-    };
-    let limits = Limits { call_deadline: time("--deadline", arguments.deadline)?, ..Limits::default() };
+    let limits =
+        Limits { call_deadline: config::time("--deadline", arguments.deadline)?, ..Limits::default() };
     let budgets = check::Budgets {
-        row_nanos: time("--row-time", arguments.row_time)?.as_secs_f64() * 1e9,
+        row_nanos: config::time("--row-time", arguments.row_time)?.as_secs_f64() * 1e9,
         memory_bytes: usize::try_from(arguments.memory.as_u64())
             .map_err(|_| ConfigError::Size("--memory"))?,
         allows_wasi: arguments.allow_wasi,

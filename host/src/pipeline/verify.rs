@@ -279,10 +279,7 @@ impl Comparison {
             let is = stored.reason.as_deref().unwrap_or("none");
             return Some(format!("reason `{is}` is stored, the replay gives `{}`", anomaly.reason));
         }
-        let is_same = stored.user_id == batch.user_ids[i]
-            && stored.amount_cents == Some(batch.amounts_cents[i])
-            && stored.timestamp_micros == batch.timestamps_micros[i];
-        (!is_same).then(|| "its anomaly has another user, amount or timestamp".into())
+        (!stored.has_values_of(batch, i)).then(|| "its anomaly has another user, amount or timestamp".into())
     }
 
     fn compare_rejected(&mut self, row: &RejectedRow) {

@@ -53,10 +53,13 @@ impl StoredRow {
     /// Whether it has the values of row `i` of a batch.
     #[must_use]
     pub fn has_values_of(&self, batch: &Batch, i: usize) -> bool {
-        self.user_id == batch.user_ids[i]
-            && self.amount_cents == Some(batch.amounts_cents[i])
-            && self.timestamp_micros == batch.timestamps_micros[i]
+        are_values_of(batch, i, (self.user_id, self.amount_cents, self.timestamp_micros))
     }
+}
+
+/// Whether a user, an amount and a timestamp are those of row `i` of a batch.
+fn are_values_of(batch: &Batch, i: usize, stored: (i64, Option<i64>, i64)) -> bool {
+    stored == (batch.user_ids[i], Some(batch.amounts_cents[i]), batch.timestamps_micros[i])
 }
 
 /// A timestamp in microseconds since 1970, exactly; infinities are far away.
@@ -85,6 +88,14 @@ pub struct StoredAnomaly {
     pub reason: Option<String>,
     /// The run that wrote it.
     pub run_id: Option<i64>,
+}
+
+impl StoredAnomaly {
+    /// Whether it has the values of row `i` of a batch.
+    #[must_use]
+    pub fn has_values_of(&self, batch: &Batch, i: usize) -> bool {
+        are_values_of(batch, i, (self.user_id, self.amount_cents, self.timestamp_micros))
+    }
 }
 
 const ANOMALIES: &str = "
