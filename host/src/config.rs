@@ -36,10 +36,10 @@ pub enum ConfigError {
     #[error("`--on-conflict` needs `--ids keep`: ids that the host allots are never taken")]
     ConflictOfAssigned,
     /// A time that nothing can be done in.
-    #[error("`{0}` must be longer than nothing")]
+    #[error("`{0}` must be greater than zero")]
     Time(&'static str),
     /// A size that no machine has.
-    #[error("`{0}` is beyond what this machine can address")]
+    #[error("`{0}` is too large for this platform")]
     Size(&'static str),
 }
 

@@ -28,7 +28,7 @@ pub fn note(text: &str) {
 /// Says that not even the runtime could be started.
 #[allow(clippy::print_stderr, reason = "this is the module that prints errors")]
 pub fn no_runtime(error: &std::io::Error) -> ExitCode {
-    eprintln!("error: start the asynchronous runtime\n  caused by: {error}");
+    eprintln!("error: could not start the asynchronous runtime\n  caused by: {error}");
     ExitCode::from(exit::INTERNAL)
 }
 

@@ -55,7 +55,7 @@ pub enum Error {
     #[error(transparent)]
     Verify(#[from] VerifyError),
     /// ^C or `kill`.
-    #[error("{}", match .0 { Interrupt::Interrupt => "interrupted", Interrupt::Terminate => "told to end (SIGTERM)" })]
+    #[error("{}", match .0 { Interrupt::Interrupt => "interrupted", Interrupt::Terminate => "terminated (SIGTERM)" })]
     Interrupted(Interrupt),
     /// A mistake of ours.
     #[error("internal error: {0}")]

@@ -33,7 +33,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 committed, 1 internal error, 2 usage, 3 input, 4 plugin, 5 database, \
-     6 outcome unknown, 130 interrupted, 143 told to end";
+     6 outcome unknown, 130 interrupted, 143 terminated";
 
 /// What can be asked of the host.
 #[derive(Debug, Subcommand)]

@@ -88,7 +88,7 @@ pub enum DetectorError {
         found: Vec<PathBuf>,
     },
     /// The file cannot be read.
-    #[error("read the plugin `{}`", file.display())]
+    #[error("could not read the plugin `{}`", file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -292,7 +292,7 @@ pub enum DetectorError {
         source: Violation,
     },
     /// The sandbox itself could not be set up.
-    #[error("set up the WebAssembly engine")]
+    #[error("could not set up the WebAssembly engine")]
     Engine {
         /// Why.
         source: wasmtime::Error,

@@ -242,7 +242,7 @@ async fn commit(
                     break Err(SinkError::OutcomeUnknown { query, source: None });
                 }
                 is_impatient = true;
-                tracing::warn!("COMMIT has been sent; waiting for the server's word on it; once more, and we leave without it");
+                tracing::warn!("COMMIT has been sent; waiting for confirmation; interrupt again to exit without it");
             }
         }
     };

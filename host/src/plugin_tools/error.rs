@@ -33,7 +33,7 @@ pub enum ToolsError {
         found: crate::digest::Sha256Digest,
     },
     /// A file or folder of ours.
-    #[error("{doing} `{}`", path.display())]
+    #[error("could not {doing} `{}`", path.display())]
     File {
         /// What was to be done with it.
         doing: &'static str,
@@ -43,7 +43,7 @@ pub enum ToolsError {
         source: std::io::Error,
     },
     /// A case that is no CSV.
-    #[error("read the case `{}`", file.display())]
+    #[error("could not read the case `{}`", file.display())]
     Csv {
         /// The case.
         file: PathBuf,

@@ -14,7 +14,7 @@ use crate::text::printable;
 #[derive(Debug, Error)]
 pub enum SinkError {
     /// The URL or a libpq variable makes no sense.
-    #[error("{origin} is not usable: {problem}")]
+    #[error("invalid {origin}: {problem}")]
     Target {
         /// Where it came from, such as `--database-url`.
         origin: String,
@@ -22,7 +22,7 @@ pub enum SinkError {
         problem: String,
     },
     /// Certificates or keys cannot be used.
-    #[error("set up TLS for {server}")]
+    #[error("could not set up TLS for {server}")]
     Tls {
         /// The server.
         server: String,
@@ -30,7 +30,7 @@ pub enum SinkError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Nobody answers.
-    #[error("connect to {server}")]
+    #[error("could not connect to {server}")]
     Connect {
         /// The server.
         server: String,
@@ -38,7 +38,7 @@ pub enum SinkError {
         source: ServerError,
     },
     /// It is not who it should be.
-    #[error("trust the certificate of {server}")]
+    #[error("could not verify the certificate of {server}")]
     Certificate {
         /// The server.
         server: String,
@@ -46,7 +46,7 @@ pub enum SinkError {
         source: ServerError,
     },
     /// It took too long to answer.
-    #[error("connect to {server}: no answer within {seconds} s")]
+    #[error("could not connect to {server}: no answer within {seconds} s")]
     ConnectTimeout {
         /// The server.
         server: String,
@@ -54,7 +54,7 @@ pub enum SinkError {
         seconds: f64,
     },
     /// The server answered and refused.
-    #[error("log in to {server}")]
+    #[error("could not log in to {server}")]
     Login {
         /// The server.
         server: String,
@@ -62,7 +62,7 @@ pub enum SinkError {
         source: ServerError,
     },
     /// A statement failed.
-    #[error("{doing}{}", .source.headline())]
+    #[error("could not {doing}{}", .source.headline())]
     Statement {
         /// What was being done, such as "write the transactions".
         doing: &'static str,
@@ -70,7 +70,7 @@ pub enum SinkError {
         source: ServerError,
     },
     /// An answer did not come in time.
-    #[error("{doing}: the server has not answered for {} s", patience.as_secs_f64())]
+    #[error("could not {doing}: the server has not answered for {} s", patience.as_secs_f64())]
     ServerSilent {
         /// What was being done.
         doing: &'static str,
@@ -78,7 +78,7 @@ pub enum SinkError {
         patience: Duration,
     },
     /// Others hold the lock.
-    #[error("lock `transactions`: others held it for more than {} s{}", waited.as_secs_f64(), held_by(holders))]
+    #[error("could not lock `transactions`: others held it for more than {} s{}", waited.as_secs_f64(), held_by(holders))]
     LockTimeout {
         /// How long was waited.
         waited: Duration,
@@ -125,7 +125,7 @@ pub enum SinkError {
         name: &'static str,
     },
     /// A migration failed.
-    #[error("apply migration {version}, `{name}`")]
+    #[error("could not apply migration {version}, `{name}`")]
     Migration {
         /// Its number.
         version: i32,
@@ -176,7 +176,7 @@ pub enum SinkError {
     #[error("the server rolled the transaction back instead of committing it")]
     NotCommitted,
     /// Nobody knows whether the run was committed.
-    #[error("what became of the COMMIT could not be found out")]
+    #[error("could not determine whether the COMMIT succeeded")]
     OutcomeUnknown {
         /// A query that tells: it returns a row exactly if the run was committed.
         query: String,
@@ -190,7 +190,7 @@ pub enum SinkError {
     #[error("the thread that starts the embedded server ended without saying so")]
     StartDied,
     /// The embedded server does not work.
-    #[error("{doing} the embedded server")]
+    #[error("could not {doing} the embedded server")]
     Embedded {
         /// What was being done, such as "start".
         doing: &'static str,
@@ -209,7 +209,7 @@ pub enum EmbeddedError {
         folder: &'static str,
     },
     /// A file or folder of it cannot be used.
-    #[error("{doing} `{}`", path.display())]
+    #[error("could not {doing} `{}`", path.display())]
     File {
         /// A verb, such as "create".
         doing: &'static str,

@@ -15,7 +15,7 @@ const SHOWN_COLUMNS: usize = 20;
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// It cannot be opened.
-    #[error("open the file `{}`", file.display())]
+    #[error("could not open `{}`", file.display())]
     Open {
         /// The file.
         file: PathBuf,
@@ -29,7 +29,7 @@ pub enum SourceError {
         given: PathBuf,
     },
     /// Reading failed on the way.
-    #[error("read the file `{}`", file.display())]
+    #[error("could not read `{}`", file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -115,7 +115,7 @@ pub enum SourceError {
         tally: Box<Tally>,
     },
     /// The file for rejected rows cannot be written.
-    #[error("write the rejected rows to `{}`", file.display())]
+    #[error("could not write the rejected rows to `{}`", file.display())]
     RejectsFile {
         /// The file.
         file: PathBuf,

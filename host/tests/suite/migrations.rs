@@ -48,9 +48,9 @@ fn migrations_are_applied_once_and_listed() {
     let status = succeed(migrate().arg("--status"));
     assert_eq!(
         status,
-        "0001 tables       not applied\n0002 ledger       not applied\n0003 rejects      not applied\n0004 runs         not applied\n"
+        "0001 tables       not applied\n0002 ledger       not applied\n0003 rejects      not applied\n0004 runs         not applied\n0005 places       not applied\n"
     );
-    assert!(succeed(&mut migrate()).starts_with("4 migrations applied\n"));
+    assert!(succeed(&mut migrate()).starts_with("5 migrations applied\n"));
     assert!(succeed(&mut migrate()).starts_with("0 migrations applied\n"));
     let status = succeed(migrate().arg("--status"));
     assert_eq!(status.matches(" applied 2").count(), 4, "{status}");
