@@ -11,7 +11,8 @@ ALTER TABLE ingest_files ADD COLUMN content_sha256 TEXT;
 -- The names of its columns, as the header has them; null for files that were read without a header.
 ALTER TABLE ingest_files ADD COLUMN header TEXT;
 
-CREATE INDEX ingest_files_content_sha256 ON ingest_files (content_sha256);
+-- Of an older run's file, its own digest is the best that is known.
+CREATE INDEX ingest_files_content ON ingest_files (coalesce(content_sha256, sha256));
 
 -- The file's position in ingest_files: names may occur twice.
 ALTER TABLE rejected_rows ADD COLUMN position INT;
