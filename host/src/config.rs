@@ -7,9 +7,11 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 use thiserror::Error;
 
-use crate::cli::{DatabaseArgs, Format, IdsArg, IngestArgs, InputArgs, RunArgs, SandboxArgs, VerifyArgs};
+use crate::cli::{
+    DatabaseArgs, Format, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs,
+};
 use crate::detector::{Demands, Limits};
-use crate::sink::{IdPolicy, OnConflict, Patience, Target, Terms};
+use crate::sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
 use crate::source::timestamp::TimestampRules;
 use crate::source::{ColumnMap, InputRules};
 use crate::text::printable;
@@ -168,7 +170,11 @@ fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
         (IdsArg::Keep, on_conflict) => IdPolicy::Keep(on_conflict.unwrap_or(OnConflict::Fail)),
     };
     let lock_timeout = arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?;
-    Ok(Terms { lock_timeout, ids, once: arguments.once, defer_keys: arguments.defer_keys })
+    let once = arguments.once.map(|once| match once {
+        OnceArg::File => Once::File,
+        OnceArg::All => Once::All,
+    });
+    Ok(Terms { lock_timeout, ids, once, defer_keys: arguments.defer_keys })
 }
 
 /// A time in which something can be done.

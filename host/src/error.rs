@@ -97,6 +97,7 @@ impl Failure {
             Error::Detector(_) => exit::PLUGIN,
             Error::Tools(error) => error.exit_code(),
             Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,
+            Error::Sink(SinkError::PartlyIngested { .. }) => exit::INPUT,
             Error::Sink(_) => exit::DATABASE,
             Error::Verify(VerifyError::OtherFile { .. }) => exit::INPUT,
             Error::Verify(_) => exit::DATABASE,

@@ -86,9 +86,10 @@ pub struct RunArgs {
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub defer_keys: DeferKeys,
 
-    /// Write nothing where the same content was ingested before with the same plugin and settings
-    #[arg(long)]
-    pub once: bool,
+    /// Leave out files whose content was ingested before; `all`: write nothing if the same files were
+    /// ingested before with the same plugin, settings and way of reading
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file")]
+    pub once: Option<OnceArg>,
 
     /// Where to write rejected rows, besides the database: a CSV that can be mended and run again
     #[arg(long, value_name = "FILE")]
@@ -162,6 +163,15 @@ pub struct RejectsArgs {
     /// How they are printed: for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// What is not ingested a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnceArg {
+    /// The content of a file, compressed or not, whatever the plugin and its settings
+    File,
+    /// All files together, with this plugin and these settings
+    All,
 }
 
 /// Where `transaction_id` comes from.

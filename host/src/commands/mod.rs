@@ -45,11 +45,7 @@ async fn run(arguments: RunArgs) -> Result<(), Failure> {
     progress.finish();
     match ended? {
         Ended::Committed(outcome) => {
-            if let Some(earlier) = outcome.committed.earlier_run {
-                diagnostic::note(&format!(
-                    "a file with the same content was ingested before, by run {earlier}"
-                ));
-            }
+            report::known_files(&outcome).iter().for_each(|note| diagnostic::note(note));
             report::print(&report::summary(&outcome, config.format));
         }
         Ended::AlreadyIngested(ingested) => {

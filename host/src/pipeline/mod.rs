@@ -15,6 +15,7 @@ mod shards;
 mod stages;
 mod verify;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,13 +26,14 @@ use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
 pub use self::stages::{GuestUse, Times};
 pub use self::verify::{Difference, Verified, VerifyError, verify};
 use crate::config::{IngestConfig, RunConfig};
+use crate::digest::Sha256Digest;
 use crate::error::{DatabaseState, Error, Failure};
 use crate::in_thread::in_thread;
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 use crate::sink::{
-    self, Committed, Completed, IdPolicy, Ingested, PluginFacts, Recorded, RunFacts, RunKey, SinkError,
-    Target, Terms, Transaction,
+    self, AlreadyIngested, Candidate, Committed, Completed, IdPolicy, Known, KnownFile, Recorded, RunFacts,
+    SinkError, Target, Terms, Transaction,
 };
 use crate::source::rejects_file::RejectsFile;
 use crate::source::{self, FileList, Reading, Tally};
@@ -51,8 +53,8 @@ const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";
 pub enum Ended {
     /// It was committed.
     Committed(Box<Outcome>),
-    /// There was nothing to do: `--once`, and the ledger knows the same already.
-    AlreadyIngested(Ingested),
+    /// There was nothing to do: with `--once`, all was ingested before.
+    AlreadyIngested(Box<AlreadyIngested>),
 }
 
 /// A run that was committed.
@@ -70,6 +72,8 @@ pub struct Outcome {
     pub guest: GuestUse,
     /// What was rejected.
     pub tally: Tally,
+    /// Files that were left out because their content was ingested before.
+    pub left_out: Vec<KnownFile>,
 }
 
 /// Ingests files. Ends with an [`Outcome`] only after the server acknowledged COMMIT.
@@ -90,30 +94,35 @@ pub async fn run(
         None => None,
     };
     let load = started.elapsed();
+    // Before anything is locked: files may be large.
+    let contents = match config.terms.once {
+        Some(_) => unless_interrupted(interrupts, contents(&list)).await?,
+        None => Vec::new(),
+    };
 
     let target = config.target.clone().labelled(&label(&list));
     let beginning = begin(&target, config.terms, list.size_bytes);
     let mut transaction = unless_interrupted(interrupts, beginning).await?;
-    let connect = started.elapsed() - load;
+    let connect = started.elapsed().saturating_sub(load);
     let server = transaction.server().to_owned();
 
-    let filling = fill(&mut transaction, config, prepared, rejects_file, started_at, progress);
-    let Filled { recorded, facts, tally, times, guest } = match unless_interrupted(interrupts, filling).await
-    {
-        Ok(Ok(filled)) => *filled,
-        Ok(Err(ingested)) => {
-            // Nothing was written that would have to be undone.
-            let _ = transaction.roll_back(false, INTERRUPTED_PATIENCE).await;
-            return Ok(Ended::AlreadyIngested(ingested));
-        }
-        Err(error) => {
-            let failure = roll_back(transaction, error, interrupts).await;
-            return Err(with_place(failure, &list, &config.ingest).await);
-        }
-    };
+    let filling = fill(&mut transaction, config, prepared, contents, rejects_file, started_at, progress);
+    let Filled { recorded, facts, tally, times, guest, left_out } =
+        match unless_interrupted(interrupts, filling).await {
+            Ok(Ok(filled)) => *filled,
+            Ok(Err(already_ingested)) => {
+                // Nothing was written that would have to be undone.
+                let _ = transaction.roll_back(false, INTERRUPTED_PATIENCE).await;
+                return Ok(Ended::AlreadyIngested(already_ingested));
+            }
+            Err(error) => {
+                let failure = roll_back(transaction, error, interrupts).await;
+                return Err(with_place(failure, &list, &config.ingest).await);
+            }
+        };
     let committed = commit(transaction, recorded, interrupts).await?;
     let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
-    Ok(Ended::Committed(Box::new(Outcome { committed, facts, server, times, guest, tally })))
+    Ok(Ended::Committed(Box::new(Outcome { committed, facts, server, times, guest, tally, left_out })))
 }
 
 /// What is known when all rows and the ledger row are in the transaction.
@@ -123,31 +132,44 @@ struct Filled {
     tally: Tally,
     times: Times,
     guest: GuestUse,
+    left_out: Vec<KnownFile>,
 }
 
-/// Brings all rows into the transaction; in place of that, the run that has brought them before.
+/// Brings all rows into the transaction; or says that earlier runs have brought them.
 async fn fill(
     transaction: &mut Transaction,
     config: &RunConfig,
     prepared: Prepared,
+    contents: Vec<Option<Sha256Digest>>,
     rejects_file: Option<RejectsFile>,
     started_at: Timestamp,
     progress: &Progress,
-) -> Result<Result<Box<Filled>, Ingested>, Error> {
+) -> Result<Result<Box<Filled>, Box<AlreadyIngested>>, Error> {
     let Prepared { list, mut source, detectors, plugin } = prepared;
-    if let Some(ingested) = look_ahead(transaction, config, &list, &plugin).await? {
-        return Ok(Err(ingested));
+    let reading = Reading::of(&config.ingest.rules);
+    let files = list.files.iter().map(|file| file.display().to_string()).zip(contents).collect();
+    let candidate = Candidate { files, plugin: &plugin, reading: &reading };
+    let left_out = match transaction.known(&candidate).await? {
+        Known::All(already_ingested) => return Ok(Err(already_ingested)),
+        Known::Files(known) => known,
+    };
+    if !left_out.is_empty() {
+        let positions = left_out.keys().copied().collect();
+        let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
+        source = remaining.await.ok_or(STAGE_DIED)??;
     }
+    check_ids_suffice(transaction, config, &list).await?;
     if let IdPolicy::Keep(_) = config.terms.ids {
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
     let stages = Stages::start(source, detectors);
     let End { files, tally, times, guest } = write(transaction, stages, rejects_file, progress).await?;
-    let facts = RunFacts { files, plugin, reading: Reading::of(&config.ingest.rules), started_at };
+    let facts = RunFacts { files, plugin, reading, started_at };
     Ok(match transaction.complete(&facts).await? {
-        Completed::AlreadyIngested(ingested) => Err(ingested),
+        Completed::AlreadyIngested(already_ingested) => Err(already_ingested),
         Completed::Recorded(recorded) => {
-            Ok(Box::new(Filled { recorded: *recorded, facts, tally, times, guest }))
+            let left_out = left_out.into_values().collect();
+            Ok(Box::new(Filled { recorded: *recorded, facts, tally, times, guest, left_out }))
         }
     })
 }
@@ -161,35 +183,30 @@ async fn begin(target: &Target, terms: Terms, size_bytes: Option<u64>) -> Result
     Ok(Transaction::begin(connection, terms, size_bytes).await?)
 }
 
-/// Finds out, where a look at the files is enough to know, whether the run is to be at all: with
-/// `--once`, whether it was before; otherwise, whether there are ids for all rows. What cannot be
-/// known now (of a pipe, say) is seen at the end.
-async fn look_ahead(
+/// The digests of the files' contents; none of a file that can be read only once.
+async fn contents(list: &FileList) -> Result<Vec<Option<Sha256Digest>>, Error> {
+    let files = list.clone();
+    let digests = in_thread(move || source::hash_files(&files)).await.ok_or(STAGE_DIED)??;
+    Ok(digests.into_iter().map(|digests| Some(digests?.content_sha256)).collect())
+}
+
+/// Finds out, where a look at the files is enough to know, whether there are ids for all rows. What
+/// cannot be known now (of a pipe, say) is seen while writing.
+async fn check_ids_suffice(
     transaction: &Transaction,
     config: &RunConfig,
     list: &FileList,
-    plugin: &PluginFacts,
-) -> Result<Option<Ingested>, Error> {
-    let rules = config.ingest.rules.clone();
-    if config.terms.once {
-        let files = list.clone();
-        let digests = in_thread(move || source::hash_files(&files)).await.ok_or(STAGE_DIED)??;
-        if let Some(digests) = digests {
-            let key = RunKey::new(&digests, plugin, Reading::of(&rules));
-            if let Some(ingested) = transaction.ingested_before(&key).await? {
-                return Ok(Some(ingested));
-            }
-        }
-    }
+) -> Result<(), Error> {
     let could_run_out = list.size_bytes.zip(transaction.ids_left());
-    if let Some((_, left)) = could_run_out.filter(|(bytes, left)| bytes / MIN_ROW_BYTES > *left) {
-        let files = list.clone();
-        let rows = in_thread(move || source::count_rows(&files, &rules)).await.ok_or(STAGE_DIED)??;
-        if rows.is_some_and(|rows| rows > left) {
-            return Err(SinkError::IdsExhausted { last_id: *transaction.id_range.end(), rows }.into());
-        }
+    let Some((_, left)) = could_run_out.filter(|(bytes, left)| bytes / MIN_ROW_BYTES > *left) else {
+        return Ok(());
+    };
+    let (files, rules) = (list.clone(), config.ingest.rules.clone());
+    let rows = in_thread(move || source::count_rows(&files, &rules)).await.ok_or(STAGE_DIED)??;
+    match rows.filter(|rows| *rows > left) {
+        None => Ok(()),
+        rows => Err(SinkError::IdsExhausted { last_id: *transaction.id_range.end(), rows }.into()),
     }
-    Ok(None)
 }
 
 /// Writes what comes until the end of the last file. Where that fails, the file of rejected rows
@@ -296,10 +313,38 @@ fn now() -> Timestamp {
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
-/// What others see at the server while they wait for this run.
+/// What others see at the server while they wait for this run. PostgreSQL shows 63 bytes of it
+/// (`NAMEDATALEN`), and refuses a connection whose parameters come to 10,000.
 fn label(list: &FileList) -> String {
-    let name = |path: &std::path::PathBuf| {
-        path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    const MAX_BYTES: usize = 63;
+    let name = |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let first = list.files.first().map(name).unwrap_or_default();
+    let others = match list.files.len() {
+        0 | 1 => String::new(),
+        count => format!(" and {} more", count - 1),
     };
-    format!("host run {}", list.files.iter().map(name).collect::<Vec<_>>().join(" "))
+    let room = MAX_BYTES - "host run ".len() - others.len();
+    format!("host run {}{others}", &first[..first.floor_char_boundary(room)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_fits_whatever_the_files_are_called() {
+        let label = |names: &[&str]| {
+            let files = names.iter().map(PathBuf::from).collect();
+            label(&FileList { files, size_bytes: None })
+        };
+        assert_eq!(label(&["in/a.csv"]), "host run a.csv");
+        assert_eq!(label(&["in/a.csv", "b.csv", "c.csv"]), "host run a.csv and 2 more");
+        assert_eq!(label(&["-"]), "host run -");
+        for letters in 0..100 {
+            let name = "ä".repeat(letters);
+            for label in [label(&[&name]), label(&vec![name.as_str(); 10_000])] {
+                assert!(label.len() <= 63, "{label}");
+            }
+        }
+    }
 }

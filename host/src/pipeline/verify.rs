@@ -158,6 +158,7 @@ async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error
     });
     let (list, digests) = hashed.await.ok_or(STAGE_DIED)??;
     let other = |problem| VerifyError::OtherFile { run_id: run.record.run_id, problem };
+    let digests: Option<Vec<_>> = digests.into_iter().map(|digests| Some(digests?.sha256)).collect();
     let digests = digests.ok_or_else(|| other("a pipe cannot be compared".into()))?;
     let recorded = &run.record.files;
     if digests.len() != recorded.len() {

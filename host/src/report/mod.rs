@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 pub use self::runs::{run, runs, verified};
-pub use self::summary::{already_ingested, summary};
+pub use self::summary::{already_ingested, known_files, summary};
 use crate::cli::Format;
 use crate::pipeline::Checked;
 use crate::sink::RejectRecord;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::grouped;
 use crate::cli::Format;
 use crate::pipeline::Outcome;
-use crate::sink::{FileRecord, Ingested, PluginRecord};
+use crate::sink::{AlreadyIngested, FileRecord, KnownFile, KnownFrom, Once, PluginRecord};
 use crate::text::printable;
 
 /// The summary of a committed run.
@@ -24,22 +24,55 @@ pub fn summary(outcome: &Outcome, format: Format) -> String {
     }
 }
 
-/// What is said where nothing was written because it was there already.
+/// What is said where nothing was written because all was ingested before.
 #[must_use]
-pub fn already_ingested(ingested: &Ingested, format: Format) -> String {
-    let Ingested { run_id, committed_at } = ingested;
+pub fn already_ingested(already: &AlreadyIngested, format: Format) -> String {
+    let AlreadyIngested { once, files, run } = already;
+    let run_id = run.record.run_id;
     match format {
-        Format::Human => format!(
-            "already ingested by run {run_id}, committed at {committed_at}: the same content, plugin and settings; nothing was written\n"
-        ),
+        Format::Human => {
+            let at = run.committed_at.strftime("%F %TZ");
+            let what = match (once, files.len()) {
+                (Once::All, _) => "the same content, plugin and settings",
+                (Once::File, 1) => "the same content",
+                (Once::File, _) => "the last of these files; the others by it or by earlier runs",
+            };
+            format!("already ingested by run {run_id}, committed at {at}: {what}; nothing was written\n")
+        }
         Format::Json => {
             let json = serde_json::json!({
-                "run_id": run_id, "committed": false, "already_ingested": true, "committed_at": committed_at,
+                "run_id": run_id, "committed": false, "already_ingested": true,
+                "committed_at": run.committed_at.to_string(), "files": files,
             });
             format!("{json}\n")
         }
     }
 }
+
+/// Remarks on files whose content was ingested before, whether they were left out or not.
+#[must_use]
+pub fn known_files(outcome: &Outcome) -> Vec<String> {
+    let known = |file: &KnownFile| {
+        let name = printable(&file.name);
+        match &file.from {
+            KnownFrom::RunId(run_id) => {
+                format!("the content of `{name}` was ingested before, by run {run_id}")
+            }
+            KnownFrom::SameAs(other) => format!("`{name}` has the content of `{}`", printable(other)),
+        }
+    };
+    let left_out = outcome.left_out.iter().map(|file| format!("{}; it was left out", known(file)));
+    let mut notes: Vec<String> = left_out.chain(outcome.committed.known.iter().map(known)).collect();
+    let untold = notes.len().saturating_sub(SHOWN_KNOWN_FILES);
+    if untold > 0 {
+        notes.truncate(SHOWN_KNOWN_FILES);
+        notes.push(format!("the same of {} more files", grouped(untold as u64)));
+    }
+    notes
+}
+
+/// Files whose content is known that are named one by one.
+const SHOWN_KNOWN_FILES: usize = 10;
 
 /// What is printed, in the words of the ledger. Field names are part of the interface.
 #[derive(Serialize)]
@@ -59,7 +92,15 @@ struct Summary<'a> {
     files: Vec<FileRecord>,
     plugin: PluginRecord,
     database: &'a str,
-    earlier_run_of_same_file: Option<i64>,
+    started_at: String,
+    committed_at: String,
+    /// The earliest and the latest time of the rows.
+    first_timestamp: Option<String>,
+    last_timestamp: Option<String>,
+    /// Files whose content an earlier run had ingested, and which were ingested once more.
+    ingested_before: &'a [KnownFile],
+    /// Files that were left out for that reason.
+    left_out: &'a [KnownFile],
     seconds: Seconds,
     rows_per_second: u64,
     /// Of this process; not known on every system.
@@ -84,7 +125,7 @@ struct Seconds {
 
 impl<'a> Summary<'a> {
     fn new(outcome: &'a Outcome) -> Summary<'a> {
-        let Outcome { committed, facts, server, times, guest, tally } = outcome;
+        let Outcome { committed, facts, server, times, guest, tally, left_out } = outcome;
         let (file, plugin) = (facts.file(), &facts.plugin);
         let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
         Summary {
@@ -102,7 +143,12 @@ impl<'a> Summary<'a> {
             file: FileRecord::of(&file),
             plugin: PluginRecord::of(plugin),
             database: server,
-            earlier_run_of_same_file: committed.earlier_run,
+            started_at: committed.started_at.to_string(),
+            committed_at: committed.committed_at.to_string(),
+            first_timestamp: committed.timestamps.map(|(first, _)| first.to_string()),
+            last_timestamp: committed.timestamps.map(|(_, last)| last.to_string()),
+            ingested_before: &committed.known,
+            left_out,
             seconds: Seconds {
                 load: seconds(times.load),
                 connect: seconds(times.connect),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
+use super::once::{KnownFile, KnownFrom};
 use super::server_error::{ServerError, Trouble};
 use crate::source::RowPlace;
 use crate::text::printable;
@@ -172,6 +173,12 @@ pub enum SinkError {
         /// Rows rejected.
         rejected: u64,
     },
+    /// With `once`: some of the files were ingested before, which was only known at the end.
+    #[error("{}, but other files of this run are new", known(file))]
+    PartlyIngested {
+        /// The first of them.
+        file: KnownFile,
+    },
     /// The server rolled back instead of committing.
     #[error("the server rolled the transaction back instead of committing it")]
     NotCommitted,
@@ -260,6 +267,14 @@ fn taken_by(by: &Taker) -> String {
     }
 }
 
+fn known(file: &KnownFile) -> String {
+    let name = printable(&file.name);
+    match &file.from {
+        KnownFrom::RunId(run_id) => format!("run {run_id} has ingested the content of `{name}`"),
+        KnownFrom::SameAs(other) => format!("`{name}` has the content of `{}`", printable(other)),
+    }
+}
+
 fn held_by(holders: &str) -> String {
     if holders.is_empty() { String::new() } else { format!(", last {holders}") }
 }
@@ -324,6 +339,7 @@ impl SinkError {
                 "alter the table, or choose a database or schema without one of that name; the host creates its own".into(),
             ),
             SinkError::IdsExhausted { .. } => Some("widen the columns: ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT".into()),
+            SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it by itself".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
             SinkError::OutcomeUnknown { query, .. } => Some(format!("ask the database: `{query}` returns one row exactly if the run was committed")),
             SinkError::Embedded { source: EmbeddedError::NotInstalled { .. }, .. } => Some(

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
-use super::runs::RunRecord;
-use super::{Connection, Ingested, SinkError};
+use super::once::{Candidate, KnownFile, KnownFrom};
+use super::runs::{FileRecord, RunRecord};
+use super::{Connection, SinkError};
 use crate::digest::Sha256Digest;
 use crate::source::{FileFacts, Reading};
 use crate::text::printable_bytes;
@@ -50,24 +51,46 @@ impl RunFacts {
         if let [file] = self.files.as_slice() {
             return file.clone();
         }
-        let names: Vec<_> = self.files.iter().map(|file| file.name.as_str()).collect();
+        let digests = |of: fn(&FileFacts) -> Sha256Digest| {
+            digest_of_all(&self.files.iter().map(of).collect::<Vec<_>>())
+        };
         FileFacts {
-            name: names.join(", "),
+            name: joined(self.files.iter().map(|file| file.name.as_str())),
             bytes: self.files.iter().map(|file| file.bytes).sum(),
-            sha256: digest_of_all(&self.digests()),
+            sha256: digests(|file| file.sha256),
+            content_sha256: digests(|file| file.content_sha256),
+            header: None,
             rows_read: self.files.iter().map(|file| file.rows_read).sum(),
             rows_rejected: self.files.iter().map(|file| file.rows_rejected).sum(),
         }
     }
 
-    /// What makes this run the same as another.
-    pub(super) fn key(&self) -> RunKey {
-        RunKey::new(&self.digests(), &self.plugin, self.reading.clone())
+    /// The run as a question: was it before?
+    pub(super) fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            files: self.files.iter().map(|file| (file.name.clone(), Some(file.content_sha256))).collect(),
+            plugin: &self.plugin,
+            reading: &self.reading,
+        }
     }
+}
 
-    fn digests(&self) -> Vec<Sha256Digest> {
-        self.files.iter().map(|file| file.sha256).collect()
+/// The names of a run's files as one text of bounded length.
+fn joined<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const MAX_BYTES: usize = 1_000;
+    let count = names.len();
+    let mut text = String::new();
+    for (i, name) in names.enumerate() {
+        if i > 0 && text.len() + name.len() > MAX_BYTES {
+            text.push_str(&format!(" and {} more", count - i));
+            break;
+        }
+        if i > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name);
     }
+    text
 }
 
 /// The digest of several files: that of their digests in hexadecimal, one after the other; of a
@@ -80,60 +103,6 @@ pub fn digest_of_all(files: &[Sha256Digest]) -> Sha256Digest {
     }
 }
 
-/// What makes two runs the same: content, plugin and settings.
-#[derive(Clone, Debug)]
-pub struct RunKey {
-    /// The digest of the files, as [`RunFacts::file`] has it.
-    pub file_sha256: Sha256Digest,
-    /// The digest of the plugin.
-    pub plugin_sha256: String,
-    /// Its settings.
-    pub settings: Settings,
-    /// How the files are read.
-    pub reading: Reading,
-}
-
-impl RunKey {
-    /// That of files with these digests.
-    #[must_use]
-    pub fn new(files: &[Sha256Digest], plugin: &PluginFacts, reading: Reading) -> RunKey {
-        RunKey {
-            file_sha256: digest_of_all(files),
-            plugin_sha256: plugin.sha256.clone(),
-            settings: plugin.settings.clone(),
-            reading,
-        }
-    }
-}
-
-/// The latest run with this key whose rows are still there. A run's rows are gone where its first
-/// or last id is, or where this or a later run was given the same ids.
-const SAME_RUN: &str = "
-    SELECT run_id, date_trunc('second', committed_at)::text FROM ingest_runs r
-    WHERE file_sha256 = $1 AND plugin_sha256 = $2
-      AND settings = $3::text::jsonb AND reading = $4::text::jsonb
-      AND (rows_written = 0
-           OR EXISTS (SELECT FROM transactions WHERE transaction_id = r.first_transaction_id
-                                                 AND xmin <> pg_current_xact_id()::xid)
-              AND EXISTS (SELECT FROM transactions WHERE transaction_id = r.last_transaction_id
-                                                     AND xmin <> pg_current_xact_id()::xid)
-              AND NOT (ids = 'assign'
-                       AND EXISTS (SELECT FROM ingest_runs later
-                                   WHERE later.run_id > r.run_id
-                                     AND later.first_transaction_id <= r.last_transaction_id
-                                     AND later.last_transaction_id >= r.first_transaction_id)))
-    ORDER BY run_id DESC LIMIT 1";
-
-/// Looks for a run that did the same.
-pub(super) async fn same_run(connection: &Connection, key: &RunKey) -> Result<Option<Ingested>, SinkError> {
-    let RunKey { file_sha256, plugin_sha256, settings, reading } = key;
-    let (settings, reading) = (json(settings), json(reading));
-    let file_sha256 = file_sha256.to_string();
-    let parameters: [&(dyn ToSql + Sync); 4] = [&file_sha256, plugin_sha256, &settings, &reading];
-    let rows = connection.query("look for the same run in the ledger", SAME_RUN, &parameters).await?;
-    Ok(rows.first().map(|row| Ingested { run_id: row.get(0), committed_at: row.get(1) }))
-}
-
 /// The row's digest covers the time of the commit, which the server gives.
 const INSERT: &str = "
     WITH now AS MATERIALIZED (SELECT clock_timestamp() AS at)
@@ -141,24 +110,43 @@ const INSERT: &str = "
         plugin_name, plugin_version, plugin_sha256, contract_version, settings,
         rows_read, rows_written, rows_rejected, rows_skipped, anomalies,
         first_transaction_id, last_transaction_id, host_version, started_at, committed_at,
-        ids, reading, sha256)
+        ids, reading, sha256, first_timestamp, last_timestamp)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, $14, $15, $16, $17,
         $18::text::timestamptz, at, $19, $20::text::jsonb,
-        encode(sha256(convert_to($21::text || (extract(epoch FROM at) * 1000000)::bigint, 'UTF8')), 'hex')
+        encode(sha256(convert_to($21::text || (extract(epoch FROM at) * 1000000)::bigint, 'UTF8')), 'hex'),
+        $22::text::timestamp, $23::text::timestamp
     FROM now
-    RETURNING (SELECT max(run_id) FROM ingest_runs WHERE file_sha256 = $4)";
+    RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint";
 
-const INSERT_FILE: &str = "
-    INSERT INTO ingest_files (run_id, position, name, bytes, sha256, rows_read, rows_rejected)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+/// All files in one statement. Returns those whose content an earlier run has ingested, whatever
+/// became of its rows.
+const INSERT_FILES: &str = "
+    INSERT INTO ingest_files AS new
+        (run_id, position, name, bytes, sha256, content_sha256, header, rows_read, rows_rejected)
+    SELECT $1, position, name, bytes, sha256, content_sha256, header, rows_read, rows_rejected
+    FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[])
+        WITH ORDINALITY
+        AS f (name, bytes, sha256, content_sha256, header, rows_read, rows_rejected, position)
+    RETURNING name, (SELECT max(run_id) FROM ingest_files earlier
+                     WHERE coalesce(earlier.content_sha256, earlier.sha256) = new.content_sha256)";
 
-/// Writes the run's rows. Returns the latest earlier run of a file with the same content.
-pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Result<Option<i64>, SinkError> {
+/// What the server made of a ledger row.
+pub(super) struct Entry {
+    /// When it was written, immediately before COMMIT.
+    pub committed_at: Timestamp,
+    /// Files whose content an earlier run has ingested.
+    pub known: Vec<KnownFile>,
+}
+
+/// Writes the run's rows.
+pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Result<Entry, SinkError> {
     let RunRecord { run_id, file, files, plugin, .. } = record;
     let (client, digested) = (&connection.client, record.digested());
     let (settings, reading) = (json(&plugin.settings), json(&record.reading));
     let started_at = record.started_at.to_string();
-    let parameters: [&(dyn ToSql + Sync); 21] = [
+    let [first_timestamp, last_timestamp] =
+        [record.first_timestamp, record.last_timestamp].map(|time| time.map(|time| time.to_string()));
+    let parameters: [&(dyn ToSql + Sync); 23] = [
         run_id,
         &file.name,
         &signed(file.bytes),
@@ -180,26 +168,44 @@ pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Resul
         &record.ids,
         &reading,
         &digested,
+        &first_timestamp,
+        &last_timestamp,
     ];
     let row = connection.answer("write the ledger row", client.query_one(INSERT, &parameters)).await?;
-    for (position, file) in (1_i32..).zip(files) {
-        let parameters: [&(dyn ToSql + Sync); 7] = [
-            run_id,
-            &position,
-            &file.name,
-            &signed(file.bytes),
-            &file.sha256,
-            &signed(file.rows_read),
-            &signed(file.rows_rejected),
-        ];
-        let asked = client.execute(INSERT_FILE, &parameters);
-        connection.answer("write the ledger rows of the files", asked).await?;
+    let strange = |_| SinkError::StrangeAnswer("the ledger row");
+    Ok(Entry {
+        committed_at: Timestamp::from_microsecond(row.get(0)).map_err(strange)?,
+        known: record_files(connection, *run_id, files).await?,
+    })
+}
+
+async fn record_files(
+    connection: &Connection,
+    run_id: i64,
+    files: &[FileRecord],
+) -> Result<Vec<KnownFile>, SinkError> {
+    fn column<T>(files: &[FileRecord], of: impl Fn(&FileRecord) -> T) -> Vec<T> {
+        files.iter().map(of).collect()
     }
-    Ok(row.get(0))
+    let names = column(files, |file| file.name.clone());
+    let bytes = column(files, |file| signed(file.bytes));
+    let digests = column(files, |file| file.sha256.clone());
+    let contents = column(files, |file| file.content_sha256.clone());
+    let headers = column(files, |file| file.header.clone());
+    let rows_read = column(files, |file| signed(file.rows_read));
+    let rows_rejected = column(files, |file| signed(file.rows_rejected));
+    let parameters: [&(dyn ToSql + Sync); 8] =
+        [&run_id, &names, &bytes, &digests, &contents, &headers, &rows_read, &rows_rejected];
+    let rows = connection.query("write the ledger rows of the files", INSERT_FILES, &parameters).await?;
+    let known = |row: &tokio_postgres::Row| {
+        let run_id: Option<i64> = row.get(1);
+        Some(KnownFile { name: row.get(0), from: KnownFrom::RunId(run_id?) })
+    };
+    Ok(rows.iter().filter_map(known).collect())
 }
 
 /// Structs and maps of text always serialise.
-fn json(value: &impl serde::Serialize) -> String {
+pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 

@@ -5,7 +5,7 @@
 //! it that the tables are there and fit. [`transaction`] is the run's one transaction: [`lock`]
 //! begins it, [`keys`] may put off the keys of empty tables,
 //! [`writer`] fills it with rows that [`copy`] encodes and whose ids [`keep`] compares,
-//! [`ledger`] records what was done, [`outcome`] finds out what became of it where the connection
+//! [`ledger`] records what was done, [`once`] knows what was done before, [`outcome`] finds out what became of it where the connection
 //! is lost. [`mod@runs`], [`stored`] and [`snapshot`] read back what earlier runs have written. [`embedded`] is the
 //! server that is there when there is no other.
 
@@ -19,6 +19,7 @@ mod ledger;
 mod libpq;
 mod lock;
 mod migrations;
+mod once;
 mod outcome;
 mod runs;
 mod schema;
@@ -32,15 +33,16 @@ mod writer;
 
 pub use connect::{Connection, connect};
 pub use error::{EmbeddedError, SinkError, Taker};
-pub use ledger::{PluginFacts, RejectRecord, RunFacts, RunKey, rejects};
+pub use ledger::{PluginFacts, RejectRecord, RunFacts, rejects};
 pub use migrations::{Applied, Migration, migrate, status};
+pub use once::{AlreadyIngested, Candidate, Known, KnownFile, KnownFrom, Once};
 pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunRecord, run, runs};
 pub use schema::{IdType, check as check_schema};
 pub use server_error::{ServerError, Trouble};
 pub use snapshot::Snapshot;
 pub use stored::{StoredAnomaly, StoredRow};
 pub use target::{Patience, ServerTarget, Target};
-pub use transaction::{Committed, Completed, Ingested, Recorded, Terms, Transaction};
+pub use transaction::{Committed, Completed, Recorded, Terms, Transaction};
 
 use crate::batch::Batch;
 use crate::detector::Anomaly;

@@ -4,6 +4,8 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use serde::{Serialize, Serializer};
 use tokio_postgres::Row;
 
@@ -46,6 +48,12 @@ pub struct RunRecord {
     pub first_transaction_id: Option<i64>,
     /// The highest.
     pub last_transaction_id: Option<i64>,
+    /// The earliest time of a row that was written; absent where no row was, or it was not recorded.
+    #[serde(serialize_with = "as_optional_text", skip_serializing_if = "Option::is_none")]
+    pub first_timestamp: Option<DateTime>,
+    /// The latest.
+    #[serde(serialize_with = "as_optional_text", skip_serializing_if = "Option::is_none")]
+    pub last_timestamp: Option<DateTime>,
     /// The host that wrote it.
     pub host_version: String,
     /// When it began.
@@ -62,6 +70,12 @@ pub struct FileRecord {
     pub bytes: u64,
     /// The digest of its bytes on disk.
     pub sha256: String,
+    /// The digest of its bytes after decompression; absent where it was not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_sha256: Option<String>,
+    /// The names of its columns; absent without a header, or where it was not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
     /// Records after the header.
     pub rows_read: u64,
     /// Those of them that were no rows.
@@ -102,7 +116,8 @@ impl RunRecord {
         let (file, plugin) = (facts.file(), &facts.plugin);
         RunRecord {
             run_id,
-            file: FileRecord::of(&file),
+            // What is known of single files only is with them.
+            file: FileRecord { content_sha256: None, header: None, ..FileRecord::of(&file) },
             files: facts.files.iter().map(FileRecord::of).collect(),
             plugin: PluginRecord::of(plugin),
             reading: Some(facts.reading.clone()),
@@ -116,6 +131,8 @@ impl RunRecord {
             anomalies: written.anomalies,
             first_transaction_id: written.transaction_ids.map(|(first, _)| first),
             last_transaction_id: written.transaction_ids.map(|(_, last)| last),
+            first_timestamp: written.timestamps_micros.and_then(|(first, _)| local_time(first)),
+            last_timestamp: written.timestamps_micros.and_then(|(_, last)| local_time(last)),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: facts.started_at,
         }
@@ -136,6 +153,8 @@ impl FileRecord {
             name: file.name.clone(),
             bytes: file.bytes,
             sha256: file.sha256.to_string(),
+            content_sha256: Some(file.content_sha256.to_string()),
+            header: file.header.clone(),
             rows_read: file.rows_read,
             rows_rejected: file.rows_rejected,
         }
@@ -163,11 +182,15 @@ const SELECT: &str = "
            ids, rows_written, rows_skipped, anomalies, first_transaction_id, last_transaction_id,
            host_version, (extract(epoch FROM started_at) * 1000000)::bigint,
            (extract(epoch FROM committed_at) * 1000000)::bigint, r.sha256,
-           f.names, f.bytes, f.sha256s, f.rows_read, f.rows_rejected
+           f.names, f.bytes, f.sha256s, f.rows_read, f.rows_rejected, f.contents, f.headers,
+           (extract(epoch FROM first_timestamp) * 1000000)::bigint,
+           (extract(epoch FROM last_timestamp) * 1000000)::bigint
     FROM ingest_runs r, LATERAL (
         SELECT coalesce(array_agg(name ORDER BY position), '{}') AS names,
                coalesce(array_agg(bytes ORDER BY position), '{}') AS bytes,
                coalesce(array_agg(sha256 ORDER BY position), '{}') AS sha256s,
+               coalesce(array_agg(content_sha256 ORDER BY position), '{}') AS contents,
+               coalesce(array_agg(header ORDER BY position), '{}') AS headers,
                coalesce(array_agg(rows_read ORDER BY position), '{}') AS rows_read,
                coalesce(array_agg(rows_rejected ORDER BY position), '{}') AS rows_rejected
         FROM ingest_files f WHERE f.run_id = r.run_id
@@ -203,17 +226,18 @@ fn ledger_run(row: &Row) -> LedgerRun {
         name: row.get(1),
         bytes: count(2),
         sha256: row.get(3),
+        content_sha256: None,
+        header: None,
         rows_read: count(4),
         rows_rejected: count(5),
     };
     let names = row.get::<_, Vec<String>>(22).into_iter().zip(row.get::<_, Vec<String>>(24));
     let numbers = counts(23).zip(counts(25)).zip(counts(26));
-    let files = names.zip(numbers).map(|((name, sha256), ((bytes, rows_read), rows_rejected))| FileRecord {
-        name,
-        bytes,
-        sha256,
-        rows_read,
-        rows_rejected,
+    let contents =
+        row.get::<_, Vec<Option<String>>>(27).into_iter().zip(row.get::<_, Vec<Option<String>>>(28));
+    let files = names.zip(numbers).zip(contents).map(|((texts, numbers), (content_sha256, header))| {
+        let ((name, sha256), ((bytes, rows_read), rows_rejected)) = (texts, numbers);
+        FileRecord { name, bytes, sha256, content_sha256, header, rows_read, rows_rejected }
     });
     let micros = |i: usize| Timestamp::from_microsecond(row.get(i)).unwrap_or_default();
     let record = RunRecord {
@@ -235,6 +259,8 @@ fn ledger_run(row: &Row) -> LedgerRun {
         anomalies: count(15),
         first_transaction_id: row.get(16),
         last_transaction_id: row.get(17),
+        first_timestamp: row.get::<_, Option<i64>>(29).and_then(local_time),
+        last_timestamp: row.get::<_, Option<i64>>(30).and_then(local_time),
         host_version: row.get(18),
         started_at: micros(19),
     };
@@ -243,6 +269,21 @@ fn ledger_run(row: &Row) -> LedgerRun {
         is_intact: text(21).map(|recorded| recorded == digest.to_string()),
         committed_at: micros(20),
         record,
+    }
+}
+
+/// Microseconds since 1970 as the time that a clock shows.
+fn local_time(micros: i64) -> Option<DateTime> {
+    Some(Offset::UTC.to_datetime(Timestamp::from_microsecond(micros).ok()?))
+}
+
+fn as_optional_text<S: Serializer>(
+    value: &Option<impl fmt::Display>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
     }
 }
 

@@ -2,14 +2,18 @@
 //! into it, the ledger row and COMMIT end it. Dropping it at any point before leaves nothing
 //! behind.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
 use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
 
 use super::keys::{self, DeferredKeys};
-use super::ledger::{self, RunKey};
+use super::ledger::{self, Entry};
 use super::lock::{self, Begun};
+use super::once::{self, AlreadyIngested, Candidate, Known, KnownFile, Once};
 use super::outcome::{Fate, Identity, Session};
 use super::runs::RunRecord;
 use super::writer::Writer;
@@ -23,8 +27,8 @@ pub struct Terms {
     pub lock_timeout: Option<Duration>,
     /// Where ids come from.
     pub ids: IdPolicy,
-    /// Whether nothing is to be written where the same was ingested before.
-    pub once: bool,
+    /// What must not be written a second time.
+    pub once: Option<Once>,
     /// Whether, in empty tables, keys are built after the rows.
     pub defer_keys: DeferKeys,
 }
@@ -56,8 +60,14 @@ pub struct Committed {
     pub anomalies: u64,
     /// The lowest and the highest id that was written; none without rows.
     pub transaction_ids: Option<(i64, i64)>,
-    /// The latest earlier run of a file with the same content.
-    pub earlier_run: Option<i64>,
+    /// When the run began.
+    pub started_at: Timestamp,
+    /// When its ledger row was written, immediately before COMMIT.
+    pub committed_at: Timestamp,
+    /// The earliest and the latest time of its rows; none without rows.
+    pub timestamps: Option<(DateTime, DateTime)>,
+    /// Files whose content an earlier run has ingested.
+    pub known: Vec<KnownFile>,
     /// How long the server took for the COMMIT itself.
     pub commit_time: Duration,
 }
@@ -67,22 +77,13 @@ pub enum Completed {
     /// The ledger row is written.
     Recorded(Box<Recorded>),
     /// The ledger knows this already, and `once` was asked for: there is nothing to commit.
-    AlreadyIngested(Ingested),
-}
-
-/// A run of the past.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ingested {
-    /// Its number in the ledger.
-    pub run_id: i64,
-    /// When it was committed, in the server's words.
-    pub committed_at: String,
+    AlreadyIngested(Box<AlreadyIngested>),
 }
 
 /// What the ledger says of a run that is about to be committed.
 pub struct Recorded {
     record: RunRecord,
-    earlier_run: Option<i64>,
+    entry: Entry,
 }
 
 impl Transaction {
@@ -149,12 +150,15 @@ impl Transaction {
         }
     }
 
-    /// The run that has ingested the same before, where `once` was asked for.
+    /// What of a run was ingested before, where that matters.
     ///
     /// # Errors
     /// Where the server refuses.
-    pub async fn ingested_before(&self, key: &RunKey) -> Result<Option<Ingested>, SinkError> {
-        if self.terms.once { ledger::same_run(&self.connection, key).await } else { Ok(None) }
+    pub async fn known(&self, candidate: &Candidate<'_>) -> Result<Known, SinkError> {
+        match self.terms.once {
+            Some(once) => once::look_up(&self.connection, once, candidate).await,
+            None => Ok(Known::Files(BTreeMap::new())),
+        }
     }
 
     /// Writes a batch; gives it back where it is not needed any more.
@@ -186,12 +190,18 @@ impl Transaction {
                 rejected: written.rejected,
             });
         }
-        if let Some(ingested) = self.ingested_before(&facts.key()).await? {
-            return Ok(Completed::AlreadyIngested(ingested));
+        // The content of a pipe is known only now.
+        match self.known(&facts.candidate()).await? {
+            Known::All(already_ingested) => return Ok(Completed::AlreadyIngested(already_ingested)),
+            Known::Files(known) => {
+                if let Some(file) = known.into_values().next() {
+                    return Err(SinkError::PartlyIngested { file });
+                }
+            }
         }
         let record = RunRecord::new(self.identity.run_id, facts, self.terms.ids, &written);
-        let earlier_run = ledger::record(&self.connection, &record).await?;
-        Ok(Completed::Recorded(Box::new(Recorded { record, earlier_run })))
+        let entry = ledger::record(&self.connection, &record).await?;
+        Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
     }
 
     /// Commits, and returns only when the server has said that it did: where the connection is lost
@@ -205,7 +215,7 @@ impl Transaction {
         self.commit_and_confirm().await?;
         let commit_time = started.elapsed();
         self.connection.close().await;
-        let Recorded { record, earlier_run } = recorded;
+        let Recorded { record, entry } = recorded;
         Ok(Committed {
             run_id: record.run_id,
             rows_written: record.rows_written,
@@ -213,7 +223,10 @@ impl Transaction {
             rows_skipped: record.rows_skipped,
             anomalies: record.anomalies,
             transaction_ids: record.first_transaction_id.zip(record.last_transaction_id),
-            earlier_run,
+            started_at: record.started_at,
+            committed_at: entry.committed_at,
+            timestamps: record.first_timestamp.zip(record.last_timestamp),
+            known: entry.known,
             commit_time,
         })
     }

@@ -56,6 +56,8 @@ pub(super) struct Written {
     pub skipped: u64,
     /// The lowest and the highest id.
     pub transaction_ids: Option<(i64, i64)>,
+    /// The earliest and the latest time.
+    pub timestamps_micros: Option<(i64, i64)>,
 }
 
 /// Where ids come from.
@@ -231,9 +233,8 @@ impl Writer {
             rows.push(position);
         }
         self.transactions.put_transaction(row, is_anomalous, source_id);
-        let id = row.transaction_id;
-        let ids = &mut self.written.transaction_ids;
-        *ids = Some(ids.map_or((id, id), |(lowest, highest)| (lowest.min(id), highest.max(id))));
+        widen(&mut self.written.transaction_ids, row.transaction_id);
+        widen(&mut self.written.timestamps_micros, row.timestamp_micros);
     }
 
     async fn send_transactions(&mut self, connection: &Connection) -> Result<(), SinkError> {
@@ -352,6 +353,11 @@ fn refused(
         }
         other => other,
     }
+}
+
+/// Widens a range so that it holds a value.
+fn widen(range: &mut Option<(i64, i64)>, value: i64) {
+    *range = Some(range.map_or((value, value), |(lowest, highest)| (lowest.min(value), highest.max(value))));
 }
 
 fn expect(table: &'static str, sent: u64, stored: u64) -> Result<(), SinkError> {

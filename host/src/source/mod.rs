@@ -22,7 +22,7 @@ pub mod value;
 pub use columns::{ColumnMap, Field};
 pub use encoding::Encoding;
 pub use error::SourceError;
-pub use open::{FileList, expand};
+pub use open::{FileDigests, FileList, expand};
 pub use place::{RowPlace, count_rows, hash_files, place_of_row};
 pub use reader::{FileFacts, Parsed, Source};
 pub use reading::Reading;

@@ -86,10 +86,29 @@ fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == STDIN
 }
 
-/// A file's CSV text, and the digest of its bytes.
+/// A file's CSV text, and the digests of its bytes.
 pub(super) struct Input {
     text: Box<dyn Read + Send>,
-    raw: SharedRaw,
+    bytes: Bytes,
+}
+
+/// A file's bytes on disk, and what they are after decompression; measured while they are read.
+struct Bytes {
+    raw: Shared,
+    /// `None` if there is nothing to decompress.
+    decompressed: Option<Shared>,
+    is_utf16: bool,
+}
+
+/// What is known of a file that was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileDigests {
+    /// Of its bytes on disk.
+    pub sha256: Sha256Digest,
+    /// How many they are.
+    pub bytes: u64,
+    /// Of its bytes after decompression.
+    pub content_sha256: Sha256Digest,
 }
 
 /// Opens a file and looks at its first bytes. `read_bytes` counts what is read of it.
@@ -98,6 +117,31 @@ pub(super) fn open(
     encoding: Encoding,
     read_bytes: Arc<AtomicU64>,
 ) -> Result<Input, SourceError> {
+    let bytes = open_bytes(file, read_bytes)?;
+    if bytes.is_utf16 && encoding == Encoding::Utf8 {
+        return Err(SourceError::NotCsv { file: file.to_owned(), found: "UTF-16 text" });
+    }
+    let text = match &bytes.decompressed {
+        Some(decompressed) => encoding.decode(ReadAhead::new(decompressed.clone())),
+        None => encoding.decode(bytes.raw.clone()),
+    };
+    Ok(Input { text, bytes })
+}
+
+/// Reads a file to its end, for its digests alone.
+///
+/// # Errors
+/// Where it cannot be read.
+pub(super) fn digests(file: &Path) -> Result<FileDigests, SourceError> {
+    let bytes = open_bytes(file, Arc::default())?;
+    let mut content = bytes.decompressed.clone().unwrap_or_else(|| bytes.raw.clone());
+    let fail = |source| SourceError::Read { file: file.to_owned(), source };
+    io::copy(&mut io::BufReader::with_capacity(READ_BUFFER_BYTES, &mut content), &mut io::sink())
+        .map_err(fail)?;
+    bytes.finish().map_err(fail)
+}
+
+fn open_bytes(file: &Path, read_bytes: Arc<AtomicU64>) -> Result<Bytes, SourceError> {
     let fail = |source| SourceError::Open { file: file.to_owned(), source };
     let mut handle: Box<dyn Read + Send> =
         if is_stdin(file) { Box::new(io::stdin()) } else { Box::new(File::open(file).map_err(fail)?) };
@@ -107,23 +151,16 @@ pub(super) fn open(
         .read_to_end(&mut head)
         .map_err(|source| SourceError::Read { file: file.to_owned(), source })?;
     let format = Format::of(&head);
-    let raw =
-        SharedRaw(Arc::new(Mutex::new(Measured::new(Box::new(Cursor::new(head).chain(handle)), read_bytes))));
+    let raw = Shared::new(Box::new(Cursor::new(head).chain(handle)), read_bytes);
     let buffered = || io::BufReader::with_capacity(READ_BUFFER_BYTES, raw.clone());
-    let text = match (format, encoding) {
-        (Format::Gzip, _) => {
-            encoding.decode(ReadAhead::new(flate2::bufread::MultiGzDecoder::new(buffered())))
-        }
-        (Format::Zstd, _) => {
-            encoding.decode(ReadAhead::new(zstd::Decoder::with_buffer(buffered()).map_err(fail)?))
-        }
-        (Format::Utf16, Encoding::Utf8) => {
-            return Err(SourceError::NotCsv { file: file.to_owned(), found: "UTF-16 text" });
-        }
-        (Format::Text | Format::Utf16, _) => encoding.decode(raw.clone()),
-        (Format::Other(found), _) => return Err(SourceError::NotCsv { file: file.to_owned(), found }),
+    let decompressed: Option<Box<dyn Read + Send>> = match format {
+        Format::Gzip => Some(Box::new(flate2::bufread::MultiGzDecoder::new(buffered()))),
+        Format::Zstd => Some(Box::new(zstd::Decoder::with_buffer(buffered()).map_err(fail)?)),
+        Format::Text | Format::Utf16 => None,
+        Format::Other(found) => return Err(SourceError::NotCsv { file: file.to_owned(), found }),
     };
-    Ok(Input { text, raw })
+    let decompressed = decompressed.map(|decompressed| Shared::new(decompressed, Arc::default()));
+    Ok(Bytes { raw, decompressed, is_utf16: matches!(format, Format::Utf16) })
 }
 
 enum Format {
@@ -156,22 +193,42 @@ impl Read for Input {
 }
 
 impl Input {
-    /// The digest and the size of the file's own bytes, compressed or not.
+    /// The digests and the size of the file, when its text has been read to the end.
     ///
     /// # Errors
     /// Where what follows the last decoded byte cannot be read.
-    pub(super) fn finish(mut self) -> io::Result<(Sha256Digest, u64)> {
-        io::copy(&mut self.raw, &mut io::sink())?;
-        Ok(self.raw.0.lock().unwrap_or_else(PoisonError::into_inner).digest())
+    pub(super) fn finish(self) -> io::Result<FileDigests> {
+        drop(self.text);
+        self.bytes.finish()
     }
 }
 
-/// The file's own bytes: read through however many decoders, measured in one place. Only one
-/// thread ever has it, so the lock is free.
-#[derive(Clone)]
-struct SharedRaw(Arc<Mutex<Measured<Box<dyn Read + Send>>>>);
+impl Bytes {
+    fn finish(mut self) -> io::Result<FileDigests> {
+        io::copy(&mut self.raw, &mut io::sink())?;
+        let (sha256, bytes) = self.raw.digest();
+        let content_sha256 = self.decompressed.map_or(sha256, |decompressed| decompressed.digest().0);
+        Ok(FileDigests { sha256, bytes, content_sha256 })
+    }
+}
 
-impl Read for SharedRaw {
+/// Bytes that are measured in one place, through however many decoders they are read. Only one
+/// thread ever reads them, so the lock is free.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Measured<Box<dyn Read + Send>>>>);
+
+impl Shared {
+    fn new(input: Box<dyn Read + Send>, read_bytes: Arc<AtomicU64>) -> Shared {
+        Shared(Arc::new(Mutex::new(Measured::new(input, read_bytes))))
+    }
+
+    /// Of all that was read so far, and its length in bytes.
+    fn digest(&self) -> (Sha256Digest, u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).digest()
+    }
+}
+
+impl Read for Shared {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).read(buffer)
     }

@@ -1,12 +1,11 @@
 //! Looking at files apart from the run itself: how many rows they have, which digest, and where
 //! one of their rows is. Only files that can be read again can be looked at.
 
-use std::fs::File;
-use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::open::{self, FileDigests};
 use super::{FileList, InputRules, RejectLimit, Source, SourceError};
-use crate::digest::{Measured, Sha256Digest};
 
 /// Where a row is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,25 +45,18 @@ pub fn count_rows(files: &FileList, rules: &InputRules) -> Result<Option<u64>, S
     Ok(Some(rows))
 }
 
-/// The digest of each file; none where one cannot be read twice.
+/// The digests of each file; `None` for one that cannot be read twice, such as a pipe.
 ///
 /// # Errors
 /// Where a file cannot be read.
-pub fn hash_files(files: &FileList) -> Result<Option<Vec<Sha256Digest>>, SourceError> {
-    if files.size_bytes.is_none() {
-        return Ok(None);
-    }
-    let digest = |path: &std::path::PathBuf| {
-        let file = File::open(path).map_err(|source| SourceError::Open { file: path.clone(), source })?;
-        let mut measured = Measured::new(io::BufReader::with_capacity(BUFFER_BYTES, file), Arc::default());
-        io::copy(&mut measured, &mut io::sink())
-            .map_err(|source| SourceError::Read { file: path.clone(), source })?;
-        Ok(measured.digest().0)
+pub fn hash_files(files: &FileList) -> Result<Vec<Option<FileDigests>>, SourceError> {
+    let hash = |path: &PathBuf| match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => open::digests(path).map(Some),
+        // Whether it can be opened at all is found out when it is read.
+        _ => Ok(None),
     };
-    files.files.iter().map(digest).collect::<Result<_, _>>().map(Some)
+    files.files.iter().map(hash).collect()
 }
-
-const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The files once more, whatever is rejected of them.
 fn again(files: &FileList, rules: &InputRules) -> Option<Result<Source, SourceError>> {

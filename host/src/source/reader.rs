@@ -1,6 +1,7 @@
 //! The source itself: files in, batches of typed rows out, and with them the records that are no
 //! rows.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Receiver;
 
 use super::columns::Columns;
-use super::open::{FileList, Input, open};
+use super::open::{FileDigests, FileList, Input, open};
 use super::records::{Record, Records, RecordsError};
 use super::reject::{RejectedRow, RowProblem, Tally};
 use super::value::{self, Kind, Problem};
@@ -20,6 +21,9 @@ use crate::digest::Sha256Digest;
 const MAX_BATCH_TEXT_BYTES: usize = 4 * 1024 * 1024;
 /// A record that is longer than this is no record.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
+
+/// What is kept of a header.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// Files from which batches are taken one by one.
 pub struct Source {
@@ -58,6 +62,11 @@ pub struct FileFacts {
     pub bytes: u64,
     /// The digest of its bytes on disk.
     pub sha256: Sha256Digest,
+    /// The digest of its bytes after decompression.
+    pub content_sha256: Sha256Digest,
+    /// The names of its columns, as the header has them, cut to what a ledger should keep; `None`
+    /// if it was read without a header.
+    pub header: Option<String>,
     /// Records after the header.
     pub rows_read: u64,
     /// Those of them that are no rows.
@@ -90,6 +99,19 @@ impl Source {
         };
         source.open_next()?;
         Ok(source)
+    }
+
+    /// Leaves out files, by their positions from 0, before the first of them is read.
+    ///
+    /// # Errors
+    /// Where the first of the others cannot be read.
+    pub fn leave_out(&mut self, positions: &BTreeSet<usize>) -> Result<(), SourceError> {
+        // The first file is open already, the others wait.
+        let is_wanted = |position: &usize| !positions.contains(position);
+        let waiting =
+            (1..).zip(std::mem::take(&mut self.waiting)).filter(|(position, _)| is_wanted(position));
+        self.waiting = waiting.map(|(_, file)| file).collect::<Vec<_>>().into_iter();
+        if is_wanted(&0) { Ok(()) } else { self.open_next() }
     }
 
     /// Rejects rows whose transaction id is not one of these; `expected` says so to people.
@@ -243,15 +265,22 @@ impl OpenFile {
     }
 
     fn finish(self) -> Result<FileFacts, SourceError> {
-        let (sha256, bytes) = self
+        let FileDigests { sha256, bytes, content_sha256 } = self
             .records
             .into_inner()
             .finish()
             .map_err(|source| SourceError::Read { file: self.path, source })?;
+        // A text column cannot hold NUL.
+        let header = self.header.map(|header| String::from_utf8_lossy(&header).replace('\0', "\u{fffd}"));
         Ok(FileFacts {
             name: self.name.to_string(),
             bytes,
             sha256,
+            content_sha256,
+            header: header.map(|mut header| {
+                header.truncate(header.floor_char_boundary(MAX_HEADER_BYTES));
+                header
+            }),
             rows_read: self.records_read,
             rows_rejected: self.rejected,
         })

@@ -21,7 +21,7 @@ fn the_json_summary_is_what_the_database_holds() {
         (&1.into(), &1_800.into())
     );
     assert_eq!(summary["plugin"]["settings"]["limit"], "1000");
-    assert_eq!(summary["earlier_run_of_same_file"], serde_json::Value::Null);
+    assert_eq!(summary["ingested_before"], serde_json::json!([]));
     let anomalies = database.number("SELECT count(*) FROM transactions WHERE amount > 1000");
     assert!(anomalies > 0);
     assert_eq!(summary["anomalies"], anomalies);
@@ -44,6 +44,16 @@ fn the_json_summary_is_what_the_database_holds() {
         "t".into(),
     ];
     assert_eq!(ledger, [expected]);
+    // All that has been recorded of times and contents is the database's, too.
+    let times = "SELECT to_char(min(transaction_timestamp), 'YYYY-MM-DD\"T\"HH24:MI:SS'),
+                        to_char(max(transaction_timestamp), 'YYYY-MM-DD\"T\"HH24:MI:SS') FROM transactions";
+    let range = [text(&summary["first_timestamp"]), text(&summary["last_timestamp"])];
+    assert_eq!(database.rows(times), [range]);
+    let recorded = "SELECT to_char(committed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM ingest_runs";
+    let micros = |time: &str| time.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+    assert_eq!(micros(&text(&summary["committed_at"])), micros(&database.text(recorded)));
+    let header = "transaction_id,user_id,amount,timestamp,is_anomalous";
+    assert_eq!(database.text("SELECT header FROM ingest_files WHERE content_sha256 = sha256"), header);
     let sha256sum = succeed(std::process::Command::new("sha256sum").arg(sample()));
     assert!(sha256sum.starts_with(summary["file"]["sha256"].as_str().unwrap()));
 }
@@ -70,7 +80,8 @@ fn a_file_that_was_ingested_before_is_mentioned() {
     let first = finish(&mut host_run(&database, "threshold", &file));
     assert_eq!(first.stderr, "");
     let second = finish(&mut host_run(&database, "threshold", &file));
-    assert_eq!(second.stderr, "note: a file with the same content was ingested before, by run 1\n");
+    let note = format!("note: the content of `{}` was ingested before, by run 1\n", file.display());
+    assert_eq!(second.stderr, note);
     assert_eq!(database.counts(), (2, 0, 2));
 }
 

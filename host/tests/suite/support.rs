@@ -258,6 +258,13 @@ impl Files {
         self.write(name, text)
     }
 
+    /// A file of this content, compressed.
+    pub fn gzip(&self, name: &str, content: &[u8]) -> PathBuf {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, content).unwrap();
+        self.write(name, gzip.finish().unwrap())
+    }
+
     /// A CSV file with the usual header and these lines.
     pub fn csv(&self, lines: &[&str]) -> PathBuf {
         let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();

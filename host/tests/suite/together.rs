@@ -65,11 +65,83 @@ fn once_means_once_also_at_the_same_moment() {
 }
 
 #[test]
-fn once_asks_for_content_plugin_settings_and_that_the_rows_are_there() {
+fn once_asks_for_content_and_that_the_rows_are_there() {
+    let (database, files) = (Database::new(), Files::new());
+    let once = |file: &Path, arguments: &[&str]| {
+        let mut run = host_run(&database, "threshold", file);
+        summary(run.arg("--once").args(arguments))["committed"].as_bool().unwrap()
+    };
+    assert!(once(&sample(), &[]));
+    assert!(!once(&sample(), &[]));
+    assert!(!once(&sample(), &["--set", "limit=400"]), "it is the content that counts");
+    let renamed = files.write("other.csv", std::fs::read(sample()).unwrap());
+    assert!(!once(&renamed, &[]), "whatever its name");
+    assert!(!once(&files.gzip("sample.csv.gz", &std::fs::read(sample()).unwrap()), &[]), "also compressed");
+    // By a pipe, whose content is only known at the end.
+    let mut piped = host_run(&database, "threshold", Path::new("/dev/stdin"));
+    piped.arg("--once").stdin(piped_sample());
+    assert!(succeed(&mut piped).starts_with("already ingested by run 1,"));
+    assert_eq!(database.counts().2, 1);
+    // The rows are gone: what the ledger remembers is not what is there.
+    database.execute("TRUNCATE transactions, anomalies");
+    assert!(once(&sample(), &[]));
+    assert!(!once(&sample(), &[]));
+    assert_eq!(database.counts(), (1_800, 38, 2));
+}
+
+/// A folder to which a file is added every day, each day ingested as a whole.
+#[test]
+fn once_ingests_what_is_new_in_a_folder() {
+    let (database, files) = (Database::new(), Files::new());
+    let folder = files.path().join("inbox");
+    std::fs::create_dir(&folder).unwrap();
+    let day = |day: i64| {
+        let file = files.many_rows(&format!("inbox/day{day}.csv"), day * 100..day * 100 + 100);
+        let finished = finish(host_run(&database, "threshold", &folder).arg("--once"));
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        (file, finished)
+    };
+    for (number, left_out) in [(1, 0), (2, 1), (3, 2)] {
+        let (_, finished) = day(number);
+        assert_eq!(finished.stderr.matches("it was left out").count(), left_out, "{}", finished.stderr);
+        assert_eq!(database.number("SELECT count(*) FROM transactions"), number * 100);
+        assert_eq!(database.number("SELECT count(*) FROM ingest_files"), number);
+        let name = format!(
+            "SELECT count(*) FROM ingest_files WHERE run_id = {number} AND name LIKE '%day{number}.csv'"
+        );
+        assert_eq!(database.number(&name), 1);
+    }
+    // All are known, by different runs.
+    let all = summary(host_run(&database, "threshold", &folder).arg("--once"));
+    assert_eq!((&all["already_ingested"], &all["run_id"]), (&true.into(), &3.into()));
+    // The same content twice in one run.
+    let copies = [files.many_rows("a.csv", 900..910), files.many_rows("b.csv", 900..910)];
+    let twice = summary(host_run(&database, "threshold", &copies[0]).arg(&copies[1]).arg("--once"));
+    assert_eq!(
+        (&twice["rows_written"], &twice["left_out"][0]["same_as"]),
+        (&10.into(), &copies[0].to_str().into())
+    );
+}
+
+/// A pipe's content is known at its end; then it is too late to leave it out.
+#[test]
+fn once_refuses_a_known_pipe_among_new_files() {
+    let (database, files) = (Database::new(), Files::new());
+    succeed(&mut host_run(&database, "threshold", &sample()));
+    let new = files.many_rows("new.csv", 0..10);
+    let mut run = host_run(&database, "threshold", Path::new("/dev/stdin"));
+    let refused = finish(run.arg(&new).arg("--once").stdin(piped_sample()));
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    insta::assert_snapshot!(files.anonymous(&refused.stderr));
+    assert_eq!(database.counts(), (1_800, 38, 1));
+}
+
+#[test]
+fn once_all_asks_for_plugin_and_settings_too() {
     let database = Database::new();
     let once = |plugin: &str, arguments: &[&str]| {
         let mut run = host_run(&database, plugin, &sample());
-        summary(run.arg("--once").args(arguments))["committed"].as_bool().unwrap()
+        summary(run.arg("--once=all").args(arguments))["committed"].as_bool().unwrap()
     };
     assert!(once("threshold", &[]));
     assert!(!once("threshold", &[]));
@@ -77,17 +149,34 @@ fn once_asks_for_content_plugin_settings_and_that_the_rows_are_there() {
     assert!(once("threshold", &["--set", "limit=400"]), "other settings");
     assert!(!once("threshold", &["--set", "limit=400"]));
     assert!(once("threshold", &["--timezone", "UTC"]), "read otherwise");
+    assert!(once("threshold", &[sample().to_str().unwrap()]), "other files");
     // By a pipe, whose content is only known at the end.
     let mut piped = host_run(&database, "threshold", Path::new("/dev/stdin"));
-    piped.arg("--once").stdin(piped_sample());
+    piped.arg("--once=all").stdin(piped_sample());
     assert!(succeed(&mut piped).starts_with("already ingested by run 1,"));
-    assert_eq!(database.counts().2, 4);
-    // The rows are gone: what the ledger remembers is not what is there.
     database.execute("TRUNCATE transactions, anomalies");
     assert!(once("threshold", &[]));
     assert!(!once("threshold", &[]));
     assert!(once("zscore", &[]), "its ids are another run's now");
-    assert_eq!(database.counts(), (3_600, database.number("SELECT count(*) FROM anomalies"), 6));
+    assert_eq!(database.counts().2, 7);
+}
+
+/// Nothing that is sent to the server grows with the number of files, but for the ledger's rows.
+#[test]
+fn ten_thousand_files_are_one_run() {
+    let (database, files) = (Database::new(), Files::new());
+    let folder = files.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    for i in 0..10_000 {
+        files.many_rows(&format!("folder/shop_transactions_2024-01-01_{i:05}.csv"), i..i + 1);
+    }
+    let finished = finish(&mut host_run(&database, "threshold", &folder));
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(finished.stdout.len() < 4_000, "the summary names all files");
+    assert_eq!(database.number("SELECT count(*) FROM ingest_files WHERE run_id = 1"), 10_000);
+    let in_order = "SELECT count(*) FROM transactions WHERE source_id = transaction_id - 1";
+    assert_eq!(database.number(in_order), 10_000);
+    assert!(database.number("SELECT length(file_name) FROM ingest_runs") < 1_100);
 }
 
 /// The sample, through a pipe.
