@@ -15,7 +15,7 @@ mod shards;
 mod stages;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,8 @@ use crate::sink::{
     self, AlreadyIngested, Candidate, Committed, Completed, IdPolicy, Known, KnownFile, Recorded, RunFacts,
     SinkError, Target, Terms, Transaction,
 };
-use crate::source::rejects_file::RejectsFile;
-use crate::source::{self, FileList, Reading, Tally};
+use crate::source::rejects_file::{FinishedRejects, RejectsFile};
+use crate::source::{self, FileList, Reading, SourceError, Tally};
 
 /// How long the server may take to confirm a rollback before we stop waiting for it.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
@@ -89,8 +89,8 @@ pub async fn run(
     let started_at = now();
     let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
     let list = prepared.list.clone();
-    let rejects_file = match &config.rejects_file {
-        Some(path) => Some(RejectsFile::create(path, config.ingest.rules.delimiter, &list.files)?),
+    let mut rejects = match &config.rejects_file {
+        Some(path) => Some(unless_interrupted(interrupts, open_rejects(path, config, &prepared)).await?),
         None => None,
     };
     let load = started.elapsed();
@@ -106,8 +106,8 @@ pub async fn run(
     let connect = started.elapsed().saturating_sub(load);
     let server = transaction.server().to_owned();
 
-    let filling = fill(&mut transaction, config, prepared, contents, rejects_file, started_at, progress);
-    let Filled { recorded, facts, tally, times, guest, left_out } =
+    let filling = fill(&mut transaction, config, prepared, contents, &mut rejects, started_at, progress);
+    let Filled { recorded, facts, tally, times, guest, left_out, rejects } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Ok(filled)) => *filled,
             Ok(Err(already_ingested)) => {
@@ -116,11 +116,19 @@ pub async fn run(
                 return Ok(Ended::AlreadyIngested(already_ingested));
             }
             Err(error) => {
+                if let Some(rejects) = rejects.take() {
+                    let keeping = keep_rejects(rejects, transaction.run_id(), &error);
+                    // Whoever does not want to wait for a slow reader of it need not.
+                    let _ = unless_interrupted(interrupts, keeping).await;
+                }
                 let failure = roll_back(transaction, error, interrupts).await;
                 return Err(with_place(failure, &list, &config.ingest).await);
             }
         };
     let committed = commit(transaction, recorded, interrupts).await?;
+    if let Some(rejects) = rejects {
+        put_in_place(rejects);
+    }
     let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
     Ok(Ended::Committed(Box::new(Outcome { committed, facts, server, times, guest, tally, left_out })))
 }
@@ -133,6 +141,42 @@ struct Filled {
     times: Times,
     guest: GuestUse,
     left_out: Vec<KnownFile>,
+    rejects: Option<FinishedRejects>,
+}
+
+/// Opens the file of rejected rows, which must not be one that this run reads.
+async fn open_rejects(path: &Path, config: &RunConfig, prepared: &Prepared) -> Result<RejectsFile, Error> {
+    let (path, delimiter) = (path.to_owned(), config.ingest.rules.delimiter);
+    let mut read = prepared.list.files.clone();
+    read.push(prepared.plugin_file.clone());
+    Ok(in_thread(move || RejectsFile::create(&path, delimiter, &read)).await.ok_or(STAGE_DIED)??)
+}
+
+/// Where a run is refused because of its rows, these are put in place, too.
+async fn keep_rejects(mut rejects: RejectsFile, run_id: i64, error: &Error) -> Result<(), Error> {
+    let Error::Source(error) = error else { return Ok(()) };
+    let Some(last) = error.refused_rows() else { return Ok(()) };
+    let written = match rejects.write(run_id, last).await {
+        Ok(()) => rejects.finish().await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(finished) => put_in_place(finished),
+        Err(error) => warn_of(&error),
+    }
+    Ok(())
+}
+
+/// The run has come to its verdict; what became of this file does not change it.
+fn put_in_place(rejects: FinishedRejects) {
+    if let Err(error) = rejects.put_in_place() {
+        warn_of(&error);
+    }
+}
+
+fn warn_of(error: &SourceError) {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    tracing::warn!("{error}{}", cause.unwrap_or_default());
 }
 
 /// Brings all rows into the transaction; or says that earlier runs have brought them.
@@ -141,11 +185,11 @@ async fn fill(
     config: &RunConfig,
     prepared: Prepared,
     contents: Vec<Option<Sha256Digest>>,
-    rejects_file: Option<RejectsFile>,
+    rejects: &mut Option<RejectsFile>,
     started_at: Timestamp,
     progress: &Progress,
 ) -> Result<Result<Box<Filled>, Box<AlreadyIngested>>, Error> {
-    let Prepared { list, mut source, detectors, plugin } = prepared;
+    let Prepared { list, mut source, detectors, plugin, .. } = prepared;
     let reading = Reading::of(&config.ingest.rules);
     let files = list.files.iter().map(|file| file.display().to_string()).zip(contents).collect();
     let candidate = Candidate { files, plugin: &plugin, reading: &reading };
@@ -163,13 +207,18 @@ async fn fill(
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
     let stages = Stages::start(source, detectors);
-    let End { files, tally, times, guest } = write(transaction, stages, rejects_file, progress).await?;
+    let End { files, tally, times, guest } = write(transaction, stages, rejects.as_mut(), progress).await?;
     let facts = RunFacts { files, plugin, reading, started_at };
+    // On disk before COMMIT, so that a full disk is found out in time.
+    let rejects = match rejects.take() {
+        Some(rejects) => Some(rejects.finish().await?),
+        None => None,
+    };
     Ok(match transaction.complete(&facts).await? {
         Completed::AlreadyIngested(already_ingested) => Err(already_ingested),
         Completed::Recorded(recorded) => {
             let left_out = left_out.into_values().collect();
-            Ok(Box::new(Filled { recorded: *recorded, facts, tally, times, guest, left_out }))
+            Ok(Box::new(Filled { recorded: *recorded, facts, tally, times, guest, left_out, rejects }))
         }
     })
 }
@@ -209,20 +258,19 @@ async fn check_ids_suffice(
     }
 }
 
-/// Writes what comes until the end of the last file. Where that fails, the file of rejected rows
-/// keeps what came before.
+/// Writes what comes until the end of the last file.
 async fn write(
     transaction: &mut Transaction,
     mut stages: Stages,
-    mut rejects_file: Option<RejectsFile>,
+    mut rejects: Option<&mut RejectsFile>,
     progress: &Progress,
 ) -> Result<End, Error> {
     let mut busy = Duration::ZERO;
     loop {
         match stages.next().await? {
             Message::Rows(part) => {
-                if let Some(file) = &mut rejects_file {
-                    file.write(transaction.run_id(), &part.rejected)?;
+                if let Some(rejects) = &mut rejects {
+                    rejects.write(transaction.run_id(), &part.rejected).await?;
                 }
                 let rows = part.batch.len() as u64;
                 let started = Instant::now();
@@ -233,7 +281,6 @@ async fn write(
                 progress.rows(rows);
             }
             Message::End(end) => {
-                rejects_file.map_or(Ok(()), RejectsFile::finish)?;
                 return Ok(End { times: Times { write: busy, ..end.times }, ..*end });
             }
         }

@@ -1,6 +1,7 @@
 //! The stages before the sink: source and detector, made ready, and then each on a thread of its
 //! own.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -89,6 +90,7 @@ pub(super) struct Prepared {
     /// At least one; more where they can share the work.
     pub detectors: Vec<Detector>,
     pub plugin: PluginFacts,
+    pub plugin_file: PathBuf,
 }
 
 /// Finds the files, loads the plugin, reads the first header: what can fail cheaply comes first.
@@ -101,7 +103,8 @@ pub(super) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> 
 fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, Error> {
     let list = source::expand(&config.files)?;
     let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
-    let plugin = detector::load(&sandbox, &detector::lookup(&config.plugin)?)?;
+    let plugin_file = detector::lookup(&config.plugin)?;
+    let plugin = detector::load(&sandbox, &plugin_file)?;
     let mut detectors = vec![start(&plugin, config)?];
     let metadata = detectors[0].metadata.clone();
     if metadata.ordering == Ordering::File && config.jobs > 1 {
@@ -121,7 +124,7 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
         contract_version: plugin.contract_version,
         settings: config.settings.iter().cloned().collect(),
     };
-    Ok(Prepared { list, source, detectors, plugin })
+    Ok(Prepared { list, source, detectors, plugin, plugin_file })
 }
 
 fn start(plugin: &Plugin, config: &IngestConfig) -> Result<Detector, Error> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::identity::Change;
 use super::reject::{RejectLimit, RejectedRow, RowProblem, Tally};
 use super::value::Problem;
 use crate::text::{listed, nearest, printable};
@@ -101,6 +102,14 @@ pub enum SourceError {
         /// What is allowed.
         max_bytes: usize,
     },
+    /// It is another one at the end than it was at the start.
+    #[error("`{}` changed while it was read: {change}", file.display())]
+    Changed {
+        /// The file.
+        file: PathBuf,
+        /// How.
+        change: Change,
+    },
     /// A record that is no row, where none may be rejected.
     #[error("{0}")]
     Row(Box<RejectedRow>, #[source] Option<ValueProblem>),
@@ -113,6 +122,26 @@ pub enum SourceError {
         records: u64,
         /// What was rejected.
         tally: Box<Tally>,
+        /// The last of them, which were handed to nobody.
+        last: Vec<RejectedRow>,
+    },
+    /// The rejected rows were written, but not under the name that was asked for.
+    #[error("could not put the rejected rows in place as `{}`; they are in `{}`", file.display(), kept.display())]
+    RejectsNotInPlace {
+        /// The name that was asked for.
+        file: PathBuf,
+        /// Where they are.
+        kept: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file for rejected rows is one that the run reads.
+    #[error("`{}` cannot take the rejected rows: the run reads it, as `{}`", file.display(), other.display())]
+    RejectsOverInput {
+        /// The file for rejected rows.
+        file: PathBuf,
+        /// What is read.
+        other: PathBuf,
     },
     /// The file for rejected rows cannot be written.
     #[error("could not write the rejected rows to `{}`", file.display())]
@@ -139,6 +168,17 @@ impl SourceError {
         SourceError::Row(Box::new(rejected), problem)
     }
 
+    /// Where the file was read and its rows are the reason: the last of them, which were handed to
+    /// nobody.
+    #[must_use]
+    pub fn refused_rows(&self) -> Option<&[RejectedRow]> {
+        match self {
+            SourceError::Row(row, _) => Some(std::slice::from_ref(row)),
+            SourceError::TooManyRejects { last, .. } => Some(last),
+            _ => None,
+        }
+    }
+
     /// What else is known, each with a word that says what it is.
     #[must_use]
     pub fn details(&self) -> Vec<(String, &str)> {
@@ -161,6 +201,8 @@ impl SourceError {
                     (None, false) => format!("if it has another name, pass `--column {column}=NAME`"),
                 })
             }
+            SourceError::RejectsOverInput { .. } => Some("name another file with --rejects".into()),
+            SourceError::Changed { .. } => Some("run again when it is complete; a program that delivers files should write them under another name and rename them when they are".into()),
             SourceError::DuplicateColumn { .. } => Some("remove or rename one of them".into()),
             SourceError::NotCsv { found: "UTF-16 text", .. } => Some("pass `--encoding utf-16`".into()),
             SourceError::NotCsv { .. } => Some("convert it to CSV first".into()),

@@ -3,11 +3,13 @@
 //! [`open`](open::open) finds out what the bytes are and undoes compression and encoding,
 //! [`records`] splits them into fields, [`columns`] finds the columns, [`value`] and
 //! [`timestamp`] turn one cell into one exact value, [`reject`] keeps what could not be typed, and
-//! [`Source`] puts it together, file after file. [`place`] looks at files before or after a run.
+//! [`Source`] puts it together, file after file. [`identity`] tells files apart whatever they are called,
+//! and notices where one changes meanwhile. [`place`] looks at files before or after a run.
 
 mod columns;
 mod encoding;
 mod error;
+mod identity;
 mod open;
 mod place;
 mod read_ahead;
@@ -22,6 +24,7 @@ pub mod value;
 pub use columns::{ColumnMap, Field};
 pub use encoding::Encoding;
 pub use error::SourceError;
+pub use identity::Change;
 pub use open::{FileDigests, FileList, expand};
 pub use place::{RowPlace, count_rows, hash_files, place_of_row};
 pub use reader::{FileFacts, Parsed, Source};

@@ -3,10 +3,12 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::identity::Opened;
 use super::read_ahead::ReadAhead;
 use super::{Encoding, SourceError};
 use crate::digest::{Measured, Sha256Digest};
@@ -82,7 +84,7 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(found)
 }
 
-fn is_stdin(file: &Path) -> bool {
+pub(super) fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == STDIN
 }
 
@@ -95,6 +97,8 @@ pub(super) struct Input {
 /// A file's bytes on disk, and what they are after decompression; measured while they are read.
 struct Bytes {
     raw: Shared,
+    /// A regular file, to see at the end whether it is what it was.
+    opened: Option<(File, PathBuf, Opened)>,
     /// `None` if there is nothing to decompress.
     decompressed: Option<Shared>,
     is_utf16: bool,
@@ -138,13 +142,19 @@ pub(super) fn digests(file: &Path) -> Result<FileDigests, SourceError> {
     let fail = |source| SourceError::Read { file: file.to_owned(), source };
     io::copy(&mut io::BufReader::with_capacity(READ_BUFFER_BYTES, &mut content), &mut io::sink())
         .map_err(fail)?;
-    bytes.finish().map_err(fail)
+    bytes.finish(file)
 }
 
 fn open_bytes(file: &Path, read_bytes: Arc<AtomicU64>) -> Result<Bytes, SourceError> {
     let fail = |source| SourceError::Open { file: file.to_owned(), source };
-    let mut handle: Box<dyn Read + Send> =
-        if is_stdin(file) { Box::new(io::stdin()) } else { Box::new(File::open(file).map_err(fail)?) };
+    let (mut handle, mut opened): (Box<dyn Read + Send>, _) = if is_stdin(file) {
+        let opened = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(fail)?);
+        (Box::new(io::stdin()), opened)
+    } else {
+        let opened = File::open(file).map_err(fail)?;
+        (Box::new(opened.try_clone().map_err(fail)?), opened)
+    };
+    let opened = Opened::new(&mut opened).map(|facts| (opened, file.to_owned(), facts));
     let mut head = Vec::with_capacity(HEAD_BYTES);
     (&mut handle)
         .take(HEAD_BYTES as u64)
@@ -160,7 +170,7 @@ fn open_bytes(file: &Path, read_bytes: Arc<AtomicU64>) -> Result<Bytes, SourceEr
         Format::Other(found) => return Err(SourceError::NotCsv { file: file.to_owned(), found }),
     };
     let decompressed = decompressed.map(|decompressed| Shared::new(decompressed, Arc::default()));
-    Ok(Bytes { raw, decompressed, is_utf16: matches!(format, Format::Utf16) })
+    Ok(Bytes { raw, opened, decompressed, is_utf16: matches!(format, Format::Utf16) })
 }
 
 enum Format {
@@ -196,17 +206,24 @@ impl Input {
     /// The digests and the size of the file, when its text has been read to the end.
     ///
     /// # Errors
-    /// Where what follows the last decoded byte cannot be read.
-    pub(super) fn finish(self) -> io::Result<FileDigests> {
+    /// Where what follows the last decoded byte cannot be read, or the file changed meanwhile.
+    pub(super) fn finish(self, file: &Path) -> Result<FileDigests, SourceError> {
         drop(self.text);
-        self.bytes.finish()
+        self.bytes.finish(file)
     }
 }
 
 impl Bytes {
-    fn finish(mut self) -> io::Result<FileDigests> {
-        io::copy(&mut self.raw, &mut io::sink())?;
+    fn finish(mut self, file: &Path) -> Result<FileDigests, SourceError> {
+        let fail = |source| SourceError::Read { file: file.to_owned(), source };
+        io::copy(&mut self.raw, &mut io::sink()).map_err(fail)?;
         let (sha256, bytes) = self.raw.digest();
+        if let Some((handle, path, opened)) = &self.opened {
+            let now = handle.metadata().map_err(fail)?;
+            if let Some(change) = opened.change(&now, path, bytes) {
+                return Err(SourceError::Changed { file: path.clone(), change });
+            }
+        }
         let content_sha256 = self.decompressed.map_or(sha256, |decompressed| decompressed.digest().0);
         Ok(FileDigests { sha256, bytes, content_sha256 })
     }

@@ -173,7 +173,12 @@ impl Source {
         match parsed.rejected.first() {
             // A single bad row that may not be is told in full.
             Some(first) if limit == super::RejectLimit::Count(0) => Err(SourceError::row(first.clone())),
-            _ => Err(SourceError::TooManyRejects { limit, records, tally: Box::new(self.tally.clone()) }),
+            _ => Err(SourceError::TooManyRejects {
+                limit,
+                records,
+                tally: Box::new(self.tally.clone()),
+                last: parsed.rejected.clone(),
+            }),
         }
     }
 }
@@ -226,7 +231,8 @@ impl OpenFile {
         let OpenFile { path, name, header, records, columns, records_read, rejected } = self;
         let mut text_bytes = 0;
         let stop_at_first = rules.max_rejects == super::RejectLimit::Count(0);
-        while parsed.batch.len() < rules.batch_rows && text_bytes < MAX_BATCH_TEXT_BYTES {
+        let is_full = |parsed: &Parsed| parsed.batch.len() + parsed.rejected.len() >= rules.batch_rows;
+        while !is_full(parsed) && text_bytes < MAX_BATCH_TEXT_BYTES {
             let record = match records.next() {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(true),
@@ -265,11 +271,7 @@ impl OpenFile {
     }
 
     fn finish(self) -> Result<FileFacts, SourceError> {
-        let FileDigests { sha256, bytes, content_sha256 } = self
-            .records
-            .into_inner()
-            .finish()
-            .map_err(|source| SourceError::Read { file: self.path, source })?;
+        let FileDigests { sha256, bytes, content_sha256 } = self.records.into_inner().finish(&self.path)?;
         // A text column cannot hold NUL.
         let header = self.header.map(|header| String::from_utf8_lossy(&header).replace('\0', "\u{fffd}"));
         Ok(FileFacts {

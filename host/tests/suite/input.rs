@@ -198,19 +198,6 @@ fn the_rejects_file_can_be_mended_and_run_again() {
     );
 }
 
-/// A mended file of rejects is not overwritten by what is still wrong with it.
-#[test]
-fn the_rejects_file_is_never_one_that_is_read() {
-    let (database, files) = (Database::new(), Files::new());
-    let file = files.csv(&["1,7,NaN,2024-01-01 00:00:00"]);
-    let before = std::fs::read(&file).unwrap();
-    let same = files.path().join("../").join(files.path().file_name().unwrap()).join("file.csv");
-    let finished =
-        finish(host_run(&database, "threshold", &file).args(["--max-rejects", "1", "--rejects"]).arg(same));
-    assert_eq!((finished.code, database.counts()), (3, (0, 0, 0)), "{}", finished.stderr);
-    assert_eq!(std::fs::read(&file).unwrap(), before);
-}
-
 #[test]
 fn standard_input_is_a_file_too() {
     let database = Database::new();

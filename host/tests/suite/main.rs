@@ -5,6 +5,7 @@
 
 mod append;
 mod authors;
+mod changing;
 mod compose;
 mod conformance;
 mod embedded;
@@ -19,6 +20,7 @@ mod keys;
 mod ledger;
 mod migrations;
 mod plugins;
+mod rejects_file;
 mod run;
 mod sandbox;
 mod signals;

@@ -70,6 +70,17 @@ impl Database {
         }
     }
 
+    /// Does something while another session holds the lock on `transactions` that runs want.
+    pub fn while_locked(&self, act: impl FnOnce() + Send) {
+        with_client(&self.url(), async |client| {
+            let lock = "BEGIN; LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE";
+            client.batch_execute(lock).await.unwrap();
+            // It may want connections of its own.
+            std::thread::scope(|scope| scope.spawn(act).join()).unwrap();
+            client.batch_execute("ROLLBACK").await.unwrap();
+        });
+    }
+
     /// Rows of both tables and of the ledger; none of a table that is not there.
     pub fn counts(&self) -> (i64, i64, i64) {
         let count = |table: &str| {

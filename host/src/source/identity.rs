@@ -1,0 +1,113 @@
+//! Which file something is, whatever it is called: by device and inode, as links and redirections
+//! share them. And whether it is still what it was when it was opened.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Seek as _};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// A file, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
+impl FileIdentity {
+    /// Of a regular file; `None` for everything else, which nothing can overwrite.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Option<FileIdentity> {
+        metadata.is_file().then(|| FileIdentity { device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    /// Of what a path names; `-` is standard input.
+    #[must_use]
+    pub fn of_input(path: &Path) -> Option<FileIdentity> {
+        let metadata =
+            if super::open::is_stdin(path) { metadata_of(&io::stdin()) } else { std::fs::metadata(path) };
+        FileIdentity::of(&metadata.ok()?)
+    }
+}
+
+/// What an open file is.
+pub(super) fn metadata_of(file: &impl AsFd) -> io::Result<Metadata> {
+    File::from(file.as_fd().try_clone_to_owned()?).metadata()
+}
+
+/// Whether a path names something that bytes go through (a pipe, a terminal) or that is open
+/// already (`/dev/stdout`), rather than a file of its own.
+pub(super) fn is_stream(path: &Path) -> bool {
+    let is_open_already = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    let is_special = |metadata: Metadata| {
+        let kind = metadata.file_type();
+        kind.is_fifo() || kind.is_char_device() || kind.is_socket() || kind.is_block_device()
+    };
+    is_open_already || std::fs::metadata(path).is_ok_and(is_special)
+}
+
+/// A regular file as it was when it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opened {
+    identity: FileIdentity,
+    bytes: u64,
+    /// What is left of them to be read; a redirection may have read some already.
+    unread_bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+/// How a file changed while it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It had another size at the end, or other bytes were read than it had.
+    Size {
+        /// Its size when it was opened.
+        before: u64,
+        /// Its size at the end.
+        after: u64,
+    },
+    /// It was written to.
+    Written,
+    /// Its name is another file's now.
+    Replaced,
+}
+
+impl Opened {
+    /// `None` for what is not a regular file: a pipe is what comes out of it.
+    pub fn new(file: &mut File) -> Option<Opened> {
+        let metadata = file.metadata().ok()?;
+        let (identity, bytes) = (FileIdentity::of(&metadata)?, metadata.len());
+        let unread_bytes = bytes.saturating_sub(file.stream_position().ok()?);
+        Some(Opened { identity, bytes, unread_bytes, modified: metadata.modified().ok() })
+    }
+
+    /// Compares it with what the open file and its path are now, when all of it was read.
+    pub fn change(&self, now: &Metadata, path: &Path, read_bytes: u64) -> Option<Change> {
+        let Opened { identity, bytes, unread_bytes, modified } = *self;
+        // A file that was merely moved away is still the one that was meant.
+        let named = std::fs::metadata(path).ok().as_ref().and_then(FileIdentity::of);
+        if now.len() != bytes || read_bytes != unread_bytes {
+            Some(Change::Size { before: bytes, after: now.len() })
+        } else if now.modified().ok() != modified {
+            Some(Change::Written)
+        } else if named.is_some_and(|named| named != identity) {
+            Some(Change::Replaced)
+        } else {
+            None
+        }
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Change::Size { before, after } if before != after => {
+                write!(f, "it had {before} bytes at the start and {after} at the end")
+            }
+            Change::Size { before, .. } => write!(f, "other than its {before} bytes were read"),
+            Change::Written => f.write_str("it was written to"),
+            Change::Replaced => f.write_str("another file has its name now"),
+        }
+    }
+}
