@@ -11,6 +11,7 @@ use crate::cli::{
     DatabaseArgs, Format, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs,
 };
 use crate::detector::{Demands, Limits};
+use crate::environment::Environment;
 use crate::sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
 use crate::source::timestamp::TimestampRules;
 use crate::source::{ColumnMap, InputRules};
@@ -263,11 +264,5 @@ pub fn target(arguments: &DatabaseArgs) -> Result<Target, crate::error::Error> {
         connect: arguments.connect_timeout.map(|given| time("--connect-timeout", given)).transpose()?,
         answer: time("--server-timeout", arguments.server_timeout)?,
     };
-    Ok(Target::choose(arguments.database_url.as_deref(), patience, &environment)?)
-}
-
-/// A variable of the environment, if it is text.
-#[must_use]
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    Ok(Target::choose(arguments.database_url.as_deref(), patience, &Environment::of_process())?)
 }

@@ -76,6 +76,7 @@ fn note_on(database: DatabaseState) -> Option<&'static str> {
 
 fn help(error: &Error) -> Option<String> {
     match error {
+        Error::Variable(error) => Some(error.help()),
         Error::Config(error) => error.help(),
         Error::Source(error) => error.help(),
         Error::Detector(error) => error.help(),

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::config::ConfigError;
 use crate::detector::DetectorError;
+use crate::environment::VariableError;
 use crate::interrupt::Interrupt;
 use crate::pipeline::VerifyError;
 use crate::plugin_tools::ToolsError;
@@ -36,6 +37,9 @@ pub mod exit {
 /// Why a command failed.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// A variable of the environment cannot be used.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
     /// What was asked for makes no sense.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -91,8 +95,9 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match &self.error {
+            Error::Variable(_) | Error::Detector(DetectorError::Variable(_)) => exit::USAGE,
             Error::Config(_) => exit::USAGE,
-            Error::Sink(SinkError::Target { .. }) => exit::USAGE,
+            Error::Sink(SinkError::Target { .. } | SinkError::Variable(_)) => exit::USAGE,
             Error::Source(_) => exit::INPUT,
             Error::Detector(_) => exit::PLUGIN,
             Error::Tools(error) => error.exit_code(),

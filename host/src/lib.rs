@@ -9,6 +9,7 @@ pub mod config;
 pub mod detector;
 pub mod diagnostic;
 pub mod digest;
+pub mod environment;
 pub mod error;
 pub mod folders;
 mod in_thread;

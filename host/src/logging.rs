@@ -5,20 +5,31 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
+use crate::environment::{Environment, VariableError};
+
 /// Starts logging: warnings, with `-v` what happens, with `-vv` everything of the host and its
 /// guests. `HOST_LOG` overrides it, in the syntax of tracing's `EnvFilter`.
-pub fn start(verbose: u8) {
+///
+/// # Errors
+/// [`VariableError`] where `HOST_LOG` is no filter.
+pub fn start(verbose: u8, environment: &Environment) -> Result<(), VariableError> {
     let level = match verbose {
         0 => "warn",
         1 => "info",
         _ => "debug",
     };
-    let default = format!("warn,host={level},guest={level}");
-    let filter = EnvFilter::try_from_env("HOST_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = match environment.text("HOST_LOG")? {
+        Some(filter) => EnvFilter::try_new(filter).map_err(|error| VariableError::Invalid {
+            name: "HOST_LOG".into(),
+            problem: error.to_string(),
+        })?,
+        None => EnvFilter::new(format!("warn,host={level},guest={level}")),
+    };
     fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .init();
+    Ok(())
 }

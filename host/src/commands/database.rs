@@ -6,7 +6,8 @@ use std::process;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{DbCommand, MigrateArgs};
-use crate::config::{self, environment};
+use crate::config;
+use crate::environment::Environment;
 use crate::error::{Error, exit};
 use crate::report;
 use crate::sink::embedded::{Cluster, State, Stopped};
@@ -30,7 +31,7 @@ pub async fn migrate(arguments: &MigrateArgs) -> Result<(), Error> {
 
 /// Starts, stops and describes the embedded server.
 pub fn db(command: &DbCommand) -> Result<(), Error> {
-    let cluster = Cluster::of_user(&environment);
+    let cluster = Cluster::of_user(&Environment::of_process())?;
     match command {
         DbCommand::Start => {
             cluster.start_and_keep()?;
@@ -66,7 +67,7 @@ pub fn db(command: &DbCommand) -> Result<(), Error> {
 
 /// Runs psql on the embedded server; returns its exit code.
 pub fn psql(arguments: &[OsString]) -> Result<u8, Error> {
-    let cluster = Cluster::of_user(&environment);
+    let cluster = Cluster::of_user(&Environment::of_process())?;
     let _in_use = cluster.ensure_running()?;
     let beside_server = Cluster::programs_folder()?.join("psql");
     let program = if beside_server.is_file() { beside_server } else { "psql".into() };

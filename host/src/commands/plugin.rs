@@ -23,7 +23,7 @@ pub fn plugin(command: PluginCommand) -> Result<u8, Error> {
         PluginCommand::Test(arguments) => return test(&arguments),
         PluginCommand::Bench(arguments) => measure(&arguments)?,
         PluginCommand::List(arguments) => {
-            let entries = library::list();
+            let entries = library::list()?;
             print(arguments.format, &entries, || library::human(&entries));
         }
         PluginCommand::Add(arguments) => {

@@ -18,6 +18,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::digest::Sha256Digest;
+use crate::environment::Environment;
 
 /// How many compiled plugins are kept; the oldest go first.
 const KEPT_FILES: usize = 100;
@@ -37,9 +38,14 @@ impl Cache {
     /// The user's own: in `XDG_CACHE_HOME`, else `~/.cache`.
     #[must_use]
     pub fn of_user() -> Cache {
-        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
-        base.map_or(Cache(None), |base| Cache::in_folder(&base.join("host/compiled")))
+        match crate::folders::cache(&Environment::of_process()) {
+            Ok(Some(base)) => Cache::in_folder(&base.join("compiled")),
+            Ok(None) => Cache(None),
+            Err(error) => {
+                tracing::warn!("compiled plugins are not kept: {error}");
+                Cache(None)
+            }
+        }
     }
 
     /// In this folder, if it can be trusted; it is made where it is not there.

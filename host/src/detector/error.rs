@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::contract::SPOKEN;
 use super::verify::Violation;
 use crate::digest::Sha256Digest;
+use crate::environment::VariableError;
 use crate::text::{listed, printable};
 
 /// How many of a plugin's imports a message names.
@@ -71,6 +72,9 @@ pub enum GuestErrorKind {
 /// Why a plugin could not be used. `plugin` is its name as it was given.
 #[derive(Debug, Error)]
 pub enum DetectorError {
+    /// A variable of the environment that says where plugins are.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
     /// No such file where plugins are looked for.
     #[error("no plugin `{}`; looked in {}", printable(plugin), places(looked_in))]
     NotFound {
@@ -328,6 +332,7 @@ impl DetectorError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
+            DetectorError::Variable(error) => Some(error.help()),
             DetectorError::NotFound { .. } => {
                 Some("give a path, or put the plugin into one of these folders".into())
             }

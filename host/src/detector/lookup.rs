@@ -7,40 +7,43 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DetectorError;
-use crate::config::environment;
 use crate::digest::Sha256Digest;
+use crate::environment::{Environment, VariableError};
 
 /// What plugins' files end in.
 pub const EXTENSION: &str = "wasm";
 
 /// Where plugins are looked for by name, in this order: the folders of `HOST_PLUGIN_PATH`, the user's
 /// own, the one beside this program.
-#[must_use]
-pub fn folders() -> Vec<PathBuf> {
-    let listed = environment("HOST_PLUGIN_PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> =
-        std::env::split_paths(&listed).filter(|folder| folder.is_absolute()).collect();
-    folders.push(user_folder());
+///
+/// # Errors
+/// [`VariableError`] where `HOST_PLUGIN_PATH`, or the variable that says where the user's folder is,
+/// cannot be used.
+pub fn folders() -> Result<Vec<PathBuf>, VariableError> {
+    let mut folders = Environment::of_process().paths("HOST_PLUGIN_PATH")?;
+    folders.push(user_folder()?);
     // The program may have been found through a link.
     let beside = std::env::current_exe().ok().and_then(|program| {
         let program = program.canonicalize().ok()?;
         Some(program.parent()?.join("plugins"))
     });
     folders.extend(beside);
-    folders
+    Ok(folders)
 }
 
 /// The user's own plugins, where `host plugin add` puts them.
-#[must_use]
-pub fn user_folder() -> PathBuf {
-    crate::folders::data(&environment).join("plugins")
+///
+/// # Errors
+/// [`VariableError`] where the variable that says where that is cannot be used.
+pub fn user_folder() -> Result<PathBuf, VariableError> {
+    Ok(crate::folders::data(&Environment::of_process())?.join("plugins"))
 }
 
 /// Finds the plugin's file.
 ///
 /// # Errors
 /// [`DetectorError::NotFound`] with the places that were looked in, [`DetectorError::Ambiguous`]
-/// where different files have the name.
+/// where different files have the name, [`DetectorError::Variable`] where it is not known where to look.
 pub fn lookup(plugin: &Path) -> Result<PathBuf, DetectorError> {
     if plugin.is_file() {
         return Ok(plugin.to_owned());
@@ -51,7 +54,7 @@ pub fn lookup(plugin: &Path) -> Result<PathBuf, DetectorError> {
     }
     let mut places = names.clone();
     if plugin.components().count() == 1 {
-        places.extend(folders().iter().flat_map(|folder| names.iter().map(|name| folder.join(name))));
+        places.extend(folders()?.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))));
     }
     let found: Vec<&PathBuf> = places.iter().filter(|place| place.is_file()).collect();
     let Some(first) = found.first() else {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::ToolsError;
 use crate::detector::{self, Detector, EXTENSION, Sandbox};
 use crate::digest::Sha256Digest;
+use crate::environment::VariableError;
 use crate::error::Error;
 use crate::text::printable;
 
@@ -30,9 +31,11 @@ pub struct Entry {
 }
 
 /// All plugins in the folders that are looked in, in that order, and by name.
-#[must_use]
-pub fn list() -> Vec<Entry> {
-    let mut entries: Vec<Entry> = detector::folders().iter().flat_map(|folder| entries_of(folder)).collect();
+///
+/// # Errors
+/// Where a variable that says where they are cannot be used.
+pub fn list() -> Result<Vec<Entry>, VariableError> {
+    let mut entries: Vec<Entry> = detector::folders()?.iter().flat_map(|folder| entries_of(folder)).collect();
     let mut digests: BTreeMap<String, Vec<Option<String>>> = BTreeMap::new();
     for entry in &entries {
         digests.entry(entry.name.clone()).or_default().push(entry.sha256.clone());
@@ -40,7 +43,7 @@ pub fn list() -> Vec<Entry> {
     for entry in &mut entries {
         entry.is_unambiguous = digests[&entry.name].iter().all(|digest| *digest == entry.sha256);
     }
-    entries
+    Ok(entries)
 }
 
 fn entries_of(folder: &Path) -> Vec<Entry> {
@@ -78,7 +81,7 @@ pub fn human(entries: &[Entry]) -> String {
     }
     if entries.is_empty() {
         text.push_str("no plugins; looked in\n");
-        for folder in detector::folders() {
+        for folder in detector::folders().unwrap_or_default() {
             let _ = writeln!(text, "  {}", folder.display());
         }
     }
@@ -119,7 +122,7 @@ pub fn add(sandbox: &Sandbox, file: &Path, replace: bool) -> Result<Added, Error
         }
         .into());
     }
-    let folder = detector::user_folder();
+    let folder = detector::user_folder()?;
     fs::create_dir_all(&folder).map_err(fail("create", &folder))?;
     let target = folder.join(&name).with_extension(EXTENSION);
     match fs::read(&target).map(|there| Sha256Digest::of(&there)) {

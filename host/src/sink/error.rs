@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 
 use super::once::{KnownFile, KnownFrom};
 use super::server_error::{ServerError, Trouble};
+use crate::environment::VariableError;
 use crate::source::RowPlace;
 use crate::text::printable;
 
@@ -22,6 +23,9 @@ pub enum SinkError {
         /// What is wrong; never contains a password.
         problem: String,
     },
+    /// A variable of the environment that decides where to write cannot be used.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
     /// Certificates or keys cannot be used.
     #[error("could not set up TLS for {server}")]
     Tls {
@@ -327,6 +331,7 @@ impl SinkError {
             SinkError::Login { .. } => Some(
                 "check user, password and database name; a password can be given in the URL, PGPASSWORD or ~/.pgpass".into(),
             ),
+            SinkError::Variable(error) => Some(error.help()),
             SinkError::Target { .. } => Some("a URL looks like `postgres://user@localhost:5432/database`".into()),
             SinkError::Statement { source, .. } | SinkError::Migration { source, .. } | SinkError::LockTimeout { source, .. } => {
                 source.trouble().help().map(str::to_owned)

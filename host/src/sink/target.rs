@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::libpq::{self, Parameters};
+use super::libpq::{self, Parameters, Unusable};
 use super::tls::Tls;
 use super::{SinkError, embedded};
+use crate::environment::Environment;
 
 /// A database to write to. Can be connected to again and again.
 #[derive(Clone)]
@@ -47,21 +48,20 @@ impl Target {
     /// Chooses, from the flag's value and the environment.
     ///
     /// # Errors
-    /// [`SinkError::Target`] where what was given makes no sense.
+    /// [`SinkError::Target`] where what was given makes no sense, [`SinkError::Variable`] where a
+    /// variable that is asked cannot be used.
     pub fn choose(
         database_url: Option<&str>,
         patience: Patience,
-        environment: &dyn Fn(&str) -> Option<String>,
+        environment: &Environment,
     ) -> Result<Target, SinkError> {
-        let variable = environment("DATABASE_URL").filter(|url| !url.is_empty());
-        let given = match (database_url, variable) {
-            (Some(url), _) => Some(("--database-url", url.to_owned())),
-            (None, Some(url)) => Some(("DATABASE_URL", url)),
-            (None, None) => None,
+        let given = match database_url {
+            Some(url) => Some(("--database-url", url)),
+            None => environment.text("DATABASE_URL")?.map(|url| ("DATABASE_URL", url)),
         };
         let (origin, parameters) = match given {
             Some((origin, url)) => {
-                (origin, Some(Parameters::parse(&url).map_err(|problem| wrong(origin, problem))?))
+                (origin, Some(Parameters::parse(url).map_err(|problem| wrong(origin, problem.into()))?))
             }
             None => ("the environment", libpq::names_a_server(environment).then(Parameters::default)),
         };
@@ -69,7 +69,7 @@ impl Target {
             Some(parameters) => Server::Given(Arc::new(
                 parameters.complete(environment).map_err(|problem| wrong(origin, problem))?,
             )),
-            None => Server::Embedded(embedded::Cluster::of_user(environment)),
+            None => Server::Embedded(embedded::Cluster::of_user(environment)?),
         };
         Ok(Target { server, patience, label: None })
     }
@@ -81,6 +81,9 @@ impl Target {
     }
 }
 
-fn wrong(origin: &str, problem: String) -> SinkError {
-    SinkError::Target { origin: origin.to_owned(), problem }
+pub(super) fn wrong(origin: &str, problem: Unusable) -> SinkError {
+    match problem {
+        Unusable::Variable(error) => SinkError::Variable(error),
+        Unusable::Parameters(problem) => SinkError::Target { origin: origin.to_owned(), problem },
+    }
 }

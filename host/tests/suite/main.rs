@@ -2,12 +2,14 @@
 //!
 //! `cargo xtask test` builds the plugins, starts a throwaway server and runs this.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, that is how to fail")]
+#![allow(clippy::disallowed_methods, reason = "the tests have an environment of their own")]
 
 mod append;
 mod authors;
 mod changing;
 mod compose;
 mod conformance;
+mod connection;
 mod embedded;
 mod ensemble;
 mod errors;

@@ -24,8 +24,10 @@ use std::time::{Duration, Instant};
 use self::programs::{Programs, held, run, server_user, text};
 use super::error::EmbeddedError;
 use super::libpq::Parameters;
+use super::target::wrong;
 use super::{ServerTarget, SinkError};
 use crate::digest::Sha256Digest;
+use crate::environment::{Environment, VariableError};
 
 /// The same names as in docker-compose.yml, so that queries work in both.
 pub const DATABASE: &str = "ecomm_fraud_db";
@@ -81,9 +83,11 @@ pub enum Stopped {
 impl Cluster {
     /// The user's own, in their data folder; not below root's home, which the server could not reach
     /// when it has dropped root's rights.
-    #[must_use]
-    pub fn of_user(environment: &dyn Fn(&str) -> Option<String>) -> Cluster {
-        Cluster { folder: crate::folders::data(environment).join("postgresql") }
+    ///
+    /// # Errors
+    /// [`VariableError`] where the variable that says where that is cannot be used.
+    pub fn of_user(environment: &Environment) -> Result<Cluster, VariableError> {
+        Ok(Cluster { folder: crate::folders::data(environment)?.join("postgresql") })
     }
 
     /// The folder that everything is in.
@@ -97,9 +101,10 @@ impl Cluster {
     /// # Errors
     /// Where the socket's folder cannot be made.
     pub fn target(&self) -> Result<ServerTarget, SinkError> {
-        let parameters = Parameters::parse(&self.url()).and_then(|given| given.complete(&|_| None));
-        let mut target = parameters
-            .map_err(|problem| SinkError::Target { origin: "the embedded server".into(), problem })?;
+        let origin = "the embedded server";
+        let parameters = Parameters::parse(&self.url()).map_err(|problem| wrong(origin, problem.into()))?;
+        let mut target =
+            parameters.complete(&Environment::default()).map_err(|problem| wrong(origin, problem))?;
         target.description = format!("the embedded server in `{}`", self.folder.display());
         Ok(target)
     }

@@ -9,6 +9,7 @@ use std::process::Command;
 use nix::unistd::{Uid, User};
 
 use super::at;
+use crate::environment::Environment;
 use crate::sink::error::EmbeddedError;
 
 /// Where Debian and its kin keep the programs of each major version.
@@ -36,8 +37,7 @@ impl Programs {
             .filter(|(_, folder)| has_server(folder))
             .collect();
         versions.sort();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let on_path = || std::env::split_paths(&path).find(has_server);
+        let on_path = || Environment::of_process().system_folders("PATH").find(has_server);
         let folder = versions.pop().map(|(_, folder)| folder).or_else(on_path);
         folder
             .map(|folder| Programs { folder })

@@ -15,9 +15,29 @@ use tokio_postgres::config::{ChannelBinding, Config};
 use self::texts::{parse_keywords, parse_url, pgpass_fields, read_service};
 use super::target::ServerTarget;
 use super::tls::{SslMode, Tls};
+use crate::environment::{Environment, VariableError};
 use crate::text::printable;
 
-type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+/// Why the parameters cannot be used.
+#[derive(Debug, PartialEq)]
+pub enum Unusable {
+    /// A variable that stands in for one of them.
+    Variable(VariableError),
+    /// What is wrong with them; never contains a password.
+    Parameters(String),
+}
+
+impl From<VariableError> for Unusable {
+    fn from(error: VariableError) -> Unusable {
+        Unusable::Variable(error)
+    }
+}
+
+impl From<String> for Unusable {
+    fn from(problem: String) -> Unusable {
+        Unusable::Parameters(problem)
+    }
+}
 
 /// Parameters and the variables that stand in for them.
 const VARIABLES: [(&str, &str); 18] = [
@@ -46,10 +66,8 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// Whether the environment chooses a server: a user name or a password alone does not.
-pub fn names_a_server(environment: Environment<'_>) -> bool {
-    ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"]
-        .iter()
-        .any(|name| environment(name).is_some_and(|value| !value.is_empty()))
+pub fn names_a_server(environment: &Environment) -> bool {
+    ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"].iter().any(|name| environment.has(name))
 }
 
 /// Parameters by name.
@@ -78,17 +96,20 @@ impl Parameters {
     /// file, from libpq's defaults.
     ///
     /// # Errors
-    /// What is wrong with the parameters or a file.
-    pub fn complete(mut self, environment: Environment<'_>) -> Result<ServerTarget, String> {
-        let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
-        if let Some(service) = self.0.remove("service").or_else(|| variable("PGSERVICE")) {
+    /// What is wrong with the parameters, a variable or a file.
+    pub fn complete(mut self, environment: &Environment) -> Result<ServerTarget, Unusable> {
+        let service = match self.0.remove("service") {
+            Some(service) => Some(service),
+            None => environment.text("PGSERVICE")?.map(str::to_owned),
+        };
+        if let Some(service) = service {
             for (name, value) in read_service(&service, environment)? {
                 self.0.entry(name).or_insert(value);
             }
         }
         for (name, from) in VARIABLES {
-            if let Some(value) = variable(from) {
-                self.0.entry(name.to_owned()).or_insert(value);
+            if let (false, Some(value)) = (self.0.contains_key(name), environment.text(from)?) {
+                self.0.insert(name.to_owned(), value.to_owned());
             }
         }
         let user = match self.0.get("user") {
@@ -97,7 +118,7 @@ impl Parameters {
                 .ok()
                 .flatten()
                 .map(|user| user.name)
-                .ok_or("no user was given, and the system knows no name for the current one")?,
+                .ok_or("no user was given, and the system knows no name for the current one".to_owned())?,
         };
         let database = self.0.get("dbname").unwrap_or(&user).clone();
         let hosts = self.hosts()?;
@@ -124,14 +145,22 @@ impl Parameters {
                 "disable" => ChannelBinding::Disable,
                 "prefer" => ChannelBinding::Prefer,
                 "require" => ChannelBinding::Require,
-                other => return Err(format!("`{}` is no channel_binding", printable(other))),
+                other => return Err(format!("`{}` is no channel_binding", printable(other)).into()),
             });
         }
         let password = match self.0.get("password") {
             Some(password) => Some(password.clone()),
-            None => hosts
-                .iter()
-                .find_map(|(host, _, port)| self.password_of(host, *port, &database, &user, environment)),
+            None => {
+                let passfile = match self.0.get("passfile") {
+                    Some(file) => Some(PathBuf::from(file)),
+                    None => home(environment)?.map(|home| home.join(".pgpass")),
+                };
+                passfile.and_then(|passfile| {
+                    hosts
+                        .iter()
+                        .find_map(|(host, _, port)| password_of(host, *port, &database, &user, &passfile))
+                })
+            }
         };
         if let Some(password) = password {
             config.password(password);
@@ -189,8 +218,8 @@ impl Parameters {
         }
     }
 
-    fn tls(&self, environment: Environment<'_>, local: bool) -> Result<Tls, String> {
-        let home = home(environment).map(|home| home.join(".postgresql"));
+    fn tls(&self, environment: &Environment, local: bool) -> Result<Tls, Unusable> {
+        let home = home(environment)?.map(|home| home.join(".postgresql"));
         let file = |name: &str, default: &str| {
             let given = self.0.get(name).map(PathBuf::from);
             given.or_else(|| home.as_ref().map(|home| home.join(default)).filter(|path| path.is_file()))
@@ -206,35 +235,24 @@ impl Parameters {
             key: file("sslkey", "postgresql.key"),
         })
     }
+}
 
-    /// The first line of the password file that fits.
-    fn password_of(
-        &self,
-        host: &str,
-        port: u16,
-        database: &str,
-        user: &str,
-        environment: Environment<'_>,
-    ) -> Option<String> {
-        let file = match self.0.get("passfile") {
-            Some(file) => PathBuf::from(file),
-            None => home(environment)?.join(".pgpass"),
-        };
-        let metadata = fs::metadata(&file).ok()?;
-        if metadata.mode() & 0o077 != 0 {
-            tracing::warn!("`{}` is ignored: others can read it; chmod it to 0600", file.display());
-            return None;
-        }
-        let host = if host.starts_with('/') { "localhost" } else { host };
-        let wanted = [host, &port.to_string(), database, user];
-        fs::read_to_string(file).ok()?.lines().find_map(|line| {
-            let fields = pgpass_fields(line);
-            let (password, keys) = fields.split_last()?;
-            let fits =
-                keys.len() == 4 && keys.iter().zip(wanted).all(|(key, wanted)| key == "*" || key == wanted);
-            fits.then(|| password.clone())
-        })
+/// The first line of the password file that fits.
+fn password_of(host: &str, port: u16, database: &str, user: &str, file: &Path) -> Option<String> {
+    let metadata = fs::metadata(file).ok()?;
+    if metadata.mode() & 0o077 != 0 {
+        tracing::warn!("`{}` is ignored: others can read it; chmod it to 0600", file.display());
+        return None;
     }
+    let host = if host.starts_with('/') { "localhost" } else { host };
+    let wanted = [host, &port.to_string(), database, user];
+    fs::read_to_string(file).ok()?.lines().find_map(|line| {
+        let fields = pgpass_fields(line);
+        let (password, keys) = fields.split_last()?;
+        let fits =
+            keys.len() == 4 && keys.iter().zip(wanted).all(|(key, wanted)| key == "*" || key == wanted);
+        fits.then(|| password.clone())
+    })
 }
 
 /// A local server's socket where there is one, as libpq does it, else localhost.
@@ -244,8 +262,8 @@ fn default_host(port: u16) -> String {
     socket.copied().unwrap_or("localhost").to_owned()
 }
 
-fn home(environment: Environment<'_>) -> Option<PathBuf> {
-    environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+fn home(environment: &Environment) -> Result<Option<PathBuf>, VariableError> {
+    environment.path("HOME")
 }
 
 #[cfg(test)]
@@ -308,28 +326,27 @@ mod tests {
         let servicefile = folder.path().join("service");
         fs::write(&servicefile, "[other]\nhost=x\n[mine]\nhost = h\nuser=me\n# c\n[third]\nport=9\n")
             .unwrap();
-        let environment = |name: &str| match name {
-            "PGSERVICE" => Some("mine".to_owned()),
-            "PGSERVICEFILE" => Some(servicefile.display().to_string()),
-            "PGPASSFILE" => Some(passfile.display().to_string()),
-            "PGUSER" => Some("not me: the service wins".to_owned()),
-            "PGPORT" => Some("6000".to_owned()),
-            "PGSSLMODE" => Some("disable".to_owned()),
-            _ => None,
-        };
+        let variables = [
+            ("PGSERVICEFILE", servicefile.to_str().unwrap()),
+            ("PGPASSFILE", passfile.to_str().unwrap()),
+            ("PGUSER", "not me: the service wins"),
+            ("PGPORT", "6000"),
+            ("PGSSLMODE", "disable"),
+        ];
+        let environment = variables.into_iter().chain([("PGSERVICE", "mine")]).collect();
         assert!(names_a_server(&environment));
         let server = Parameters::default().complete(&environment).unwrap();
         assert_eq!(server.description, "database `me` on h:6000");
         assert_eq!(server.config.get_password(), Some(&b"co:lon\\ed"[..]));
         assert_eq!(server.tls.mode, SslMode::Disable);
         let given = Parameters::parse("postgres://you@g:1/db").unwrap();
-        let server = given.complete(&|name: &str| environment(name).filter(|_| name != "PGSERVICE")).unwrap();
+        let server = given.complete(&variables.into_iter().collect()).unwrap();
         assert_eq!(server.description, "database `db` on g:1");
     }
 
     #[test]
     fn nonsense_is_named() {
-        let nothing = |_: &str| None;
+        let nothing = Environment::default();
         for (text, message) in [
             ("port=x", "`x` is no port"),
             ("sslmode=maybe", "`maybe` is no sslmode"),
@@ -339,7 +356,7 @@ mod tests {
             ("service=none", "there is no service `none` in the service files"),
         ] {
             let problem = Parameters::parse(text).unwrap().complete(&nothing).err();
-            assert_eq!(problem.as_deref(), Some(message), "{text}");
+            assert_eq!(problem, Some(Unusable::Parameters(message.into())), "{text}");
         }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Environment, home};
+use super::{Unusable, home};
+use crate::environment::Environment;
 use crate::text::printable;
 
 /// `[user[:password]@][host[:port],…][/database][?name=value&…]`
@@ -85,11 +86,13 @@ pub fn parse_keywords(text: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// The section `[service]` of the user's or the system's service file.
-pub fn read_service(service: &str, environment: Environment<'_>) -> Result<Vec<(String, String)>, String> {
-    let user_file = environment("PGSERVICEFILE")
-        .map(PathBuf::from)
-        .or_else(|| home(environment).map(|home| home.join(".pg_service.conf")));
-    let system_file = environment("PGSYSCONFDIR")
+pub fn read_service(service: &str, environment: &Environment) -> Result<Vec<(String, String)>, Unusable> {
+    let user_file = match environment.text("PGSERVICEFILE")? {
+        Some(file) => Some(PathBuf::from(file)),
+        None => home(environment)?.map(|home| home.join(".pg_service.conf")),
+    };
+    let system_file = environment
+        .text("PGSYSCONFDIR")?
         .map_or("/etc/postgresql-common".into(), PathBuf::from)
         .join("pg_service.conf");
     for file in user_file.into_iter().chain([system_file]) {
@@ -104,7 +107,7 @@ pub fn read_service(service: &str, environment: Environment<'_>) -> Result<Vec<(
                 .collect());
         }
     }
-    Err(format!("there is no service `{}` in the service files", printable(service)))
+    Err(format!("there is no service `{}` in the service files", printable(service)).into())
 }
 
 /// The fields of a line of a password file; `\` escapes `:` and itself.
