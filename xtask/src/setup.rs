@@ -50,13 +50,7 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
         ("npm", &["--version"], "npm"),
     ];
     for (program, probe, package) in programs {
-        if works(Command::new(program).args(probe)) {
-            continue;
-        }
-        say(&format!("{program} is missing, or a part of it"));
-        apt_install(&[package], || {
-            format!("install {program} (on Debian or Ubuntu: sudo apt-get install {package})")
-        })?;
+        program_of(program, probe, package)?;
     }
     let templates = crate::shell::root().join("host/templates");
     for (language, tool) in [("python", "bin/componentize-py"), ("c", "bin/python-zig")] {
@@ -82,6 +76,22 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the tests put between the host and the server.
+pub fn pgbouncer() -> Result<()> {
+    program_of("pgbouncer", &["--version"], "pgbouncer")
+}
+
+/// A program that is tried by these arguments, by a package of the system.
+fn program_of(program: &str, probe: &[&str], package: &str) -> Result<()> {
+    if works(Command::new(program).args(probe)) {
+        return Ok(());
+    }
+    say(&format!("{program} is missing, or a part of it"));
+    apt_install(&[package], || {
+        format!("install {program} (on Debian or Ubuntu: sudo apt-get install {package})")
+    })
 }
 
 /// PostgreSQL's programs, by the system's packages. `host` is the built program, which knows

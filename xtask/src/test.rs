@@ -16,6 +16,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     shell::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"]))?;
     let host = target()?.join("debug/host");
     setup::postgresql(&host)?;
+    setup::pgbouncer()?;
     let tools = target()?.join("authors-tools");
     setup::authors_tools(&tools)?;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::embedded::InUse;
 use super::server_error::ServerError;
@@ -26,6 +26,8 @@ pub struct Connection {
     pub server: String,
     /// To ask once more, over another connection.
     pub(super) target: Target,
+    /// For requests to cancel, which are connections of their own.
+    tls: MakeRustlsConnect,
     /// Why the connection ended, once it has.
     ended: Arc<OnceLock<Arc<tokio_postgres::Error>>>,
     /// Moves the bytes; ends when the client is dropped.
@@ -69,7 +71,7 @@ async fn connect_to(
     // tokio-postgres bounds the connecting to each server, not what comes after it.
     let each = config.get_connect_timeout().copied().unwrap_or_default();
     let all = each * u32::try_from(config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
-    let (client, connection) = match timeout(all, config.connect(tls)).await {
+    let (client, connection) = match timeout(all, config.connect(tls.clone())).await {
         Err(_) => return Err(SinkError::ConnectTimeout { server, seconds: all.as_secs_f64() }),
         Ok(Err(error)) => return Err(refused(server, error)),
         Ok(Ok(connected)) => connected,
@@ -84,7 +86,7 @@ async fn connect_to(
             }
         }
     });
-    Ok(Connection { client, server, target: target.clone(), ended, task, _embedded: embedded })
+    Ok(Connection { client, server, target: target.clone(), tls, ended, task, _embedded: embedded })
 }
 
 impl Connection {
@@ -101,16 +103,6 @@ impl Connection {
             Ok(Err(error)) => Err(self.failed(doing, error)),
             Err(_) => Err(SinkError::ServerSilent { doing, patience }),
         }
-    }
-
-    /// The rows of a query; see [`answer`](Self::answer).
-    pub(super) async fn query(
-        &self,
-        doing: &'static str,
-        query: &str,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, SinkError> {
-        self.answer(doing, self.client.query(query, parameters)).await
     }
 
     /// The error of a request on this connection. Where the connection is gone, the request's own
@@ -132,6 +124,17 @@ impl Connection {
         target.patience.answer = within;
         target.patience.connect = Some(target.patience.connect.map_or(within, |given| given.min(within)));
         connect(&target).await
+    }
+
+    /// Asks the server to stop what it does for this connection, and waits until it has heard of it.
+    /// This needs no login, so it is possible where no further connection is allowed.
+    pub(super) async fn cancel(&self, within: Duration) {
+        let token = self.client.cancel_token();
+        match timeout(within, token.cancel_query(self.tls.clone())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("could not cancel: {error}"),
+            Err(_) => tracing::debug!("could not cancel: no answer"),
+        }
     }
 
     /// Says goodbye and waits until the last byte is out, or until it is clear that nobody takes it.

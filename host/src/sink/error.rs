@@ -121,6 +121,21 @@ pub enum SinkError {
     /// The server's answer is none that PostgreSQL gives.
     #[error("the server's answer to {0} makes no sense; is it a PostgreSQL?")]
     StrangeAnswer(&'static str),
+    /// Something keeps the ledger from what the run wrote into it.
+    #[error("the ledger row was not stored as it was written")]
+    LedgerRowRefused,
+    /// The server takes no writes.
+    #[error("the server takes no writes: {}", if *.is_standby { "it is a standby" } else { "`default_transaction_read_only` is on" })]
+    ReadOnly {
+        /// Whether it is a standby, or merely set so.
+        is_standby: bool,
+    },
+    /// Something was to be written when everything had been.
+    #[error("rows were to be written after the last one")]
+    WriterClosed,
+    /// Another program's names leave none for ours.
+    #[error("the session is full of another program's prepared statements")]
+    StatementNames,
     /// A migration in the database is not the one that this host has.
     #[error("migration {version} in the database is not the `{name}` that this host knows")]
     MigrationChanged {
@@ -189,7 +204,7 @@ pub enum SinkError {
     /// Nobody knows whether the run was committed.
     #[error("could not determine whether the COMMIT succeeded")]
     OutcomeUnknown {
-        /// A query that tells: it returns a row exactly if the run was committed.
+        /// A query that tells: whether the run was committed, was not, or is still being committed.
         query: String,
         /// Why not; none where we were told not to wait.
         source: Option<Box<SinkError>>,
@@ -305,6 +320,16 @@ impl SinkError {
         }
     }
 
+    /// Whether the server has said no, which it can only if it lives.
+    pub(super) fn is_an_answer(&self) -> bool {
+        match self {
+            SinkError::Statement { source, .. }
+            | SinkError::Login { source, .. }
+            | SinkError::Connect { source, .. } => source.code().is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether the connection is of no use any more.
     #[must_use]
     pub fn has_lost_connection(&self) -> bool {
@@ -337,6 +362,14 @@ impl SinkError {
                 source.trouble().help().map(str::to_owned)
             }
             SinkError::RowRefused { triggers, .. } => Some(refusal_help(triggers)),
+            SinkError::ReadOnly { is_standby: true } => Some(
+                "name the primary, or list both servers and ask for it: `host=a,b target_session_attrs=read-write`".into(),
+            ),
+            SinkError::ReadOnly { is_standby: false } => Some(
+                "for the host's role: ALTER ROLE … SET default_transaction_read_only = off; or add options=-cdefault_transaction_read_only=off to the URL".into(),
+            ),
+            SinkError::StatementNames => Some("a pooler in transaction mode seems to be in between; name the server's own port, or a pool in session mode".into()),
+            SinkError::LedgerRowRefused => Some("is there a trigger or a rule on `ingest_runs`? The host's own tables must take what it writes".into()),
             SinkError::ServerSilent { .. } => Some("is the network up? Where the server merely needs longer, raise --server-timeout".into()),
             SinkError::IdTaken { by: Taker::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass --on-conflict skip".into()),
             SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass --on-conflict skip; to have ids allotted, leave out --ids keep".into()),
@@ -346,7 +379,9 @@ impl SinkError {
             SinkError::IdsExhausted { .. } => Some("widen the columns: ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT".into()),
             SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it by itself".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
-            SinkError::OutcomeUnknown { query, .. } => Some(format!("ask the database: `{query}` returns one row exactly if the run was committed")),
+            SinkError::OutcomeUnknown { query, .. } => Some(format!(
+                "give the same command again with `--once`: it waits for this run to end, and ingests the files only if it was not committed. Or ask the database: `{query}`"
+            )),
             SinkError::Embedded { source: EmbeddedError::NotInstalled { .. }, .. } => Some(
                 "install PostgreSQL (on Debian or Ubuntu: apt-get install postgresql), or name a server with --database-url".into(),
             ),
@@ -356,7 +391,7 @@ impl SinkError {
 }
 
 fn refusal_help(triggers: &[String]) -> String {
-    let help = "mend the row, or the constraint or trigger, then run again";
+    let help = "correct the row, or the constraint or trigger, then run again";
     match triggers {
         [] => help.into(),
         triggers => format!("{help}; triggers on this table: {}", printable(&triggers.join(", "))),

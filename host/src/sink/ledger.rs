@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use tokio_postgres::types::ToSql;
-
 use super::once::{Candidate, KnownFile, KnownFrom};
+use super::query::Parameter;
 use super::runs::{FileRecord, RunRecord};
 use super::{Connection, SinkError};
 use crate::digest::Sha256Digest;
 use crate::source::{FileFacts, Reading};
 use crate::text::printable_bytes;
+use jiff::Timestamp;
 
 /// Settings of a plugin: names and values, as they were given.
 pub type Settings = BTreeMap<String, String>;
@@ -116,7 +115,7 @@ const INSERT: &str = "
         encode(sha256(convert_to($21::text || (extract(epoch FROM at) * 1000000)::bigint, 'UTF8')), 'hex'),
         $22::text::timestamp, $23::text::timestamp
     FROM now
-    RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint";
+    RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint, sha256";
 
 /// All files in one statement. Returns those whose content an earlier run has ingested, whatever
 /// became of its rows.
@@ -134,6 +133,8 @@ const INSERT_FILES: &str = "
 pub(super) struct Entry {
     /// When it was written, immediately before COMMIT.
     pub committed_at: Timestamp,
+    /// The row's digest, which no other run's row has.
+    pub sha256: String,
     /// Files whose content an earlier run has ingested.
     pub known: Vec<KnownFile>,
 }
@@ -141,12 +142,12 @@ pub(super) struct Entry {
 /// Writes the run's rows.
 pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Result<Entry, SinkError> {
     let RunRecord { run_id, file, files, plugin, .. } = record;
-    let (client, digested) = (&connection.client, record.digested());
+    let digested = record.digested();
     let (settings, reading) = (json(&plugin.settings), json(&record.reading));
     let started_at = record.started_at.to_string();
     let [first_timestamp, last_timestamp] =
         [record.first_timestamp, record.last_timestamp].map(|time| time.map(|time| time.to_string()));
-    let parameters: [&(dyn ToSql + Sync); 23] = [
+    let parameters: [&dyn Parameter; 23] = [
         run_id,
         &file.name,
         &signed(file.bytes),
@@ -171,12 +172,14 @@ pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Resul
         &first_timestamp,
         &last_timestamp,
     ];
-    let row = connection.answer("write the ledger row", client.query_one(INSERT, &parameters)).await?;
-    let strange = |_| SinkError::StrangeAnswer("the ledger row");
-    Ok(Entry {
-        committed_at: Timestamp::from_microsecond(row.get(0)).map_err(strange)?,
-        known: record_files(connection, *run_id, files).await?,
-    })
+    let rows = connection.query("write the ledger row", INSERT, &parameters).await?;
+    let stored = rows.first().and_then(|row| {
+        let committed_at = Timestamp::from_microsecond(row.try_get(0).ok()?).ok()?;
+        Some((committed_at, row.try_get::<_, Option<String>>(1).ok()??))
+    });
+    // A trigger that leaves the row out, or takes its digest away.
+    let (committed_at, sha256) = stored.ok_or(SinkError::LedgerRowRefused)?;
+    Ok(Entry { committed_at, sha256, known: record_files(connection, *run_id, files).await? })
 }
 
 async fn record_files(
@@ -194,7 +197,7 @@ async fn record_files(
     let headers = column(files, |file| file.header.clone());
     let rows_read = column(files, |file| signed(file.rows_read));
     let rows_rejected = column(files, |file| signed(file.rows_rejected));
-    let parameters: [&(dyn ToSql + Sync); 8] =
+    let parameters: [&dyn Parameter; 8] =
         [&run_id, &names, &bytes, &digests, &contents, &headers, &rows_read, &rows_rejected];
     let rows = connection.query("write the ledger rows of the files", INSERT_FILES, &parameters).await?;
     let known = |row: &tokio_postgres::Row| {

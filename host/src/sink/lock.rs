@@ -1,116 +1,131 @@
-//! BEGIN and the lock on `transactions`, in one round trip; and, where others hold the lock, who.
+//! The lock on `transactions`; and, where others hold it, who.
 //!
 //! The lock keeps others from inserting transactions until we have committed, so that the ids
 //! after the highest one are ours; readers are not kept from anything. Whoever waits does so in
 //! the server's queue, so runs are served in their order and none starves.
+//!
+//! Waiting is lawful, however long it takes. It ends with an error only where the connection breaks
+//! (keepalive sees to that) or where, for as long as the server may take for an answer, a second
+//! connection either finds nobody in the way or nobody at all. A server that refuses the second
+//! connection lives.
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::SimpleQueryMessage;
-
-use super::outcome::Session;
+use super::outcome::Identity;
+use super::query::rows;
 use super::server_error::Trouble;
 use super::{Connection, SinkError};
 use crate::text::printable;
 
 /// How long to wait before asking who is in the way, and between asking again.
 const CURIOSITY: Duration = Duration::from_secs(1);
-const DOING: &str = "begin the transaction and lock `transactions`";
+/// How long to wait at most before trying to connect again in order to ask.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+const LOCK: &str = "LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE";
+const DOING: &str = "lock `transactions`";
 
-/// What is known once the lock is ours.
-pub(super) struct Begun {
-    /// The highest id; none in an empty table.
-    pub last_id: Option<i64>,
-    pub xact_id: String,
-    pub run_id: i64,
-}
-
-/// Begins, and waits for the lock, at most for `lock_timeout`.
-pub(super) async fn begin(
+/// Waits for the lock, at most for `lock_timeout`.
+pub(super) async fn lock(
     connection: &Connection,
-    session: &Session,
+    identity: &Identity,
     lock_timeout: Option<Duration>,
-) -> Result<Begun, SinkError> {
-    let limit = lock_timeout.map(|limit| format!("SET LOCAL lock_timeout = {};", limit.as_millis().max(1)));
-    let statements = format!(
-        "BEGIN; {}
-        LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE;
-        SELECT coalesce(max(transaction_id)::text, ''), pg_current_xact_id()::text,
-               nextval(pg_get_serial_sequence('ingest_runs', 'run_id'))
-        FROM transactions",
-        limit.unwrap_or_default()
-    );
+) -> Result<(), SinkError> {
     let started = Instant::now();
-    let mut holders = String::new();
-    let begin = connection.client.simple_query(&statements);
-    tokio::pin!(begin);
+    let mut observer = Observer::new(connection, identity.pid);
+    let locking = connection.client.batch_execute(LOCK);
+    tokio::pin!(locking);
     let patience = connection.target.patience.answer;
     let pause = CURIOSITY.min(patience).min(lock_timeout.map_or(CURIOSITY, |limit| limit / 2));
-    let mut last_sign_of_life = Instant::now();
     let answer = loop {
         tokio::select! {
-            answer = &mut begin => break answer,
-            () = tokio::time::sleep(pause) => {}
+            answer = &mut locking => break answer,
+            () = observer.look(pause) => {}
         }
-        match who_holds(connection, session).await {
-            Ok(found) if !found.is_empty() => {
-                last_sign_of_life = Instant::now();
-                if found != holders {
-                    tracing::warn!("waiting for the lock on `transactions`, {found}");
-                }
-                holders = found;
-            }
-            // Nobody is in the way, or nobody says; then the answer is merely late.
-            Ok(_) | Err(_) if last_sign_of_life.elapsed() < patience => {}
-            Ok(_) | Err(_) => return Err(SinkError::ServerSilent { doing: DOING, patience }),
+        if observer.last_sign_of_life.elapsed() >= patience {
+            return Err(SinkError::ServerSilent { doing: DOING, patience });
         }
     };
-    match answer {
-        Ok(answer) => begun(&answer),
-        Err(error) => {
-            let source = connection.server_error(error);
-            Err(match (source.trouble(), lock_timeout) {
-                (Trouble::LockTimeout, _) => {
-                    SinkError::LockTimeout { waited: started.elapsed(), holders, source }
-                }
-                _ => SinkError::Statement { doing: DOING, source },
-            })
+    answer.map_err(|error| {
+        let source = connection.server_error(error);
+        match source.trouble() {
+            Trouble::LockTimeout => {
+                SinkError::LockTimeout { waited: started.elapsed(), holders: observer.holders, source }
+            }
+            _ => SinkError::Statement { doing: DOING, source },
+        }
+    })
+}
+
+/// Finds out who keeps us waiting, over a connection of its own, which it keeps.
+struct Observer<'a> {
+    waiting: &'a Connection,
+    /// The process that waits.
+    pid: i32,
+    second: Option<Connection>,
+    /// How long to wait before trying to connect again.
+    pause: Duration,
+    /// Who holds the lock, as far as is known.
+    holders: String,
+    last_sign_of_life: Instant,
+}
+
+impl Observer<'_> {
+    fn new(waiting: &Connection, pid: i32) -> Observer<'_> {
+        Observer {
+            waiting,
+            pid,
+            second: None,
+            pause: Duration::ZERO,
+            holders: String::new(),
+            last_sign_of_life: Instant::now(),
         }
     }
-}
 
-fn begun(answer: &[SimpleQueryMessage]) -> Result<Begun, SinkError> {
-    let row = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    });
-    let field = |i| row.and_then(|row| row.get(i)).ok_or(SinkError::StrangeAnswer("BEGIN"));
-    let number = |i| field(i)?.parse::<i64>().map_err(|_| SinkError::StrangeAnswer("BEGIN"));
-    let last_id = if field(0)?.is_empty() { None } else { Some(number(0)?) };
-    Ok(Begun { last_id, xact_id: field(1)?.to_owned(), run_id: number(2)? })
-}
+    /// Waits, and looks. The wait is longer where no second connection is to be had.
+    async fn look(&mut self, pause: Duration) {
+        tokio::time::sleep(pause.max(self.pause)).await;
+        match self.ask().await {
+            Ok(holders) if holders.is_empty() => {}
+            Ok(holders) => {
+                self.last_sign_of_life = Instant::now();
+                if holders != self.holders {
+                    tracing::warn!("waiting for the lock on `transactions`, {holders}");
+                }
+                self.holders = holders;
+            }
+            Err(error) => {
+                self.second = None;
+                let longest = MAX_PAUSE.min(self.waiting.target.patience.answer);
+                self.pause = (self.pause * 2).max(CURIOSITY).min(longest);
+                if error.is_an_answer() {
+                    self.last_sign_of_life = Instant::now();
+                }
+                tracing::info!("waiting for the lock on `transactions`; could not ask who holds it: {error}");
+            }
+        }
+    }
 
-/// Who keeps our session waiting, asked over a connection of its own; empty where nobody does.
-async fn who_holds(waiting: &Connection, session: &Session) -> Result<String, SinkError> {
-    // What it is called, by whom and since when is for everybody to see; what it does is not.
-    const HOLDERS: &str = "
-        SELECT pid, coalesce(nullif(application_name, ''), 'a session'), usename::text,
-               to_char(backend_start, 'HH24:MI:SS')
-        FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids($1)) ORDER BY backend_start";
-    let connection = waiting.another(CURIOSITY).await?;
-    let rows = connection.query("ask who holds the lock", HOLDERS, &[&session.pid]).await;
-    connection.close().await;
-    let holder = |row: &tokio_postgres::Row| {
-        let (pid, name): (i32, &str) = (row.get(0), row.get(1));
-        let user = row.get::<_, Option<&str>>(2).unwrap_or("nobody");
-        let since = row.get::<_, Option<&str>>(3).map(|since| format!(", connected at {since}"));
-        format!(
-            "`{}` (process {pid}, user `{}`{})",
-            printable(name),
-            printable(user),
-            since.unwrap_or_default()
-        )
-    };
-    let holders: Vec<_> = rows?.iter().map(holder).collect();
-    Ok(if holders.is_empty() { String::new() } else { format!("held by {}", holders.join(" and ")) })
+    /// Who is in the way; empty if nobody is.
+    async fn ask(&mut self) -> Result<String, SinkError> {
+        let second = match self.second.take() {
+            Some(second) => second,
+            None => self.waiting.another(CURIOSITY).await?,
+        };
+        // What it is called, by whom and since when is for everybody to see; what it does is not.
+        let holders = format!(
+            "SELECT pid, coalesce(nullif(application_name, ''), 'a session'), coalesce(usename, 'nobody'),
+                    ', connected at ' || to_char(backend_start, 'HH24:MI:SS')
+            FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids({})) ORDER BY backend_start",
+            self.pid
+        );
+        let answer = second.answer("ask who holds the lock", second.client.simple_query(&holders)).await?;
+        self.second = Some(second);
+        self.pause = Duration::ZERO;
+        let holder = |row: tokio_postgres::SimpleQueryRow| {
+            let text = |i| printable(row.get(i).unwrap_or_default()).into_owned();
+            format!("`{}` (process {}, user `{}`{})", text(1), text(0), text(2), text(3))
+        };
+        let holders: Vec<_> = rows(answer).into_iter().map(holder).collect();
+        Ok(if holders.is_empty() { String::new() } else { format!("held by {}", holders.join(" and ")) })
+    }
 }

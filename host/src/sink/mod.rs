@@ -1,13 +1,14 @@
 //! From classified batches to one committed PostgreSQL transaction. Knows nothing of CSV or
 //! WebAssembly.
 //!
-//! [`target`] decides which server, [`mod@connect`] reaches it, [`migrations`] and [`schema`] see to
-//! it that the tables are there and fit. [`transaction`] is the run's one transaction: [`lock`]
-//! begins it, [`keys`] may put off the keys of empty tables,
-//! [`writer`] fills it with rows that [`copy`] encodes and whose ids [`keep`] compares,
-//! [`ledger`] records what was done, [`once`] knows what was done before, [`outcome`] finds out what became of it where the connection
-//! is lost. [`mod@runs`], [`stored`] and [`snapshot`] read back what earlier runs have written. [`embedded`] is the
-//! server that is there when there is no other.
+//! [`target`] decides which server, [`mod@connect`] reaches it, [`query`] asks it, [`migrations`] and
+//! [`schema`] see to it that the tables are there and fit. [`transaction`] is the run's one transaction:
+//! [`session`] begins it, [`lock`] keeps others out, [`numbers`] says where to go on, [`keys`] may put
+//! off the keys of empty tables, [`writer`] fills it with rows that [`copy`] encodes and whose ids
+//! [`keep`] compares, [`ledger`] records what was done, [`once`] knows what was done before, [`outcome`]
+//! finds out what became of it where the connection is lost. [`mod@runs`], [`stored`] and [`snapshot`]
+//! read back what earlier runs have written. [`embedded`] is the server that is there when there is no
+//! other.
 
 mod connect;
 pub mod copy;
@@ -19,11 +20,14 @@ mod ledger;
 mod libpq;
 mod lock;
 mod migrations;
+mod numbers;
 mod once;
 mod outcome;
+mod query;
 mod runs;
 mod schema;
 mod server_error;
+mod session;
 mod snapshot;
 mod stored;
 mod target;

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use tokio_postgres::types::ToSql;
 
 use super::ledger::json;
+use super::query::Parameter;
 use super::{Connection, LedgerRun, PluginFacts, SinkError};
 use crate::digest::Sha256Digest;
 use crate::source::Reading;
@@ -166,7 +166,7 @@ async fn known_run(
         files.iter().map(|(_, content)| Some(content.as_ref()?.to_string())).collect();
     let Some(contents) = contents else { return Ok(BTreeMap::new()) };
     let (settings, reading) = (json(&plugin.settings), json(reading));
-    let parameters: [&(dyn ToSql + Sync); 4] = [&contents, &plugin.sha256, &settings, &reading];
+    let parameters: [&dyn Parameter; 4] = [&contents, &plugin.sha256, &settings, &reading];
     let rows = connection.query("look for the same run in the ledger", &query, &parameters).await?;
     let Some(run_id) = rows.first().map(|row| row.get(0)) else { return Ok(BTreeMap::new()) };
     let file = |(name, _): &(String, _)| KnownFile { name: name.clone(), from: KnownFrom::RunId(run_id) };

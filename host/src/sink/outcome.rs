@@ -2,14 +2,13 @@
 //! during COMMIT leaves the client in doubt, but never the server: it is asked over another
 //! connection until it says.
 //!
-//! What decides is the ledger row, which is part of the transaction: where it is, everything is.
-//! Where it is not, `pg_xact_status` (PostgreSQL 10 and later) tells a transaction that has ended
-//! from one that may still commit. A session that waits for us, although we cannot reach it any
-//! more, is ended: otherwise it would hold its lock until the server notices by itself.
+//! What decides is the ledger row, which is part of the transaction: where it is, everything is. It
+//! is told from all others by its digest; a number alone may be given again, after a restore or by a
+//! standby that took over. Where the row is not, the transaction's id tells one that has ended from
+//! one that may still commit. All of it is asked in one query, which sees one moment, so no answer is
+//! put together from two.
 
 use std::time::{Duration, Instant};
-
-use tokio_postgres::SimpleQueryMessage;
 
 use super::{Connection, SinkError};
 
@@ -17,19 +16,22 @@ use super::{Connection, SinkError};
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long one attempt may take: the server may be the next of several.
 const ATTEMPT: Duration = Duration::from_secs(5);
-
-/// A session of the server's. Numbers of processes are used again, but not at the same time.
-#[derive(Clone, Debug)]
-pub(super) struct Session {
-    pub pid: i32,
-    started: String,
-}
+const DOING: &str = "ask what became of the transaction";
 
 /// A transaction, as others can ask about it.
 pub(super) struct Identity {
-    pub session: Session,
-    pub xact_id: String,
-    pub run_id: i64,
+    /// The process that the server has for it.
+    pub pid: i32,
+    xact_id: u64,
+    ledger_row: Option<LedgerRow>,
+}
+
+/// The run's row in the ledger, once it is written.
+struct LedgerRow {
+    /// With its schema, quoted.
+    table: String,
+    run_id: i64,
+    sha256: String,
 }
 
 /// What became of a transaction.
@@ -39,20 +41,48 @@ pub(super) enum Fate {
     RolledBack,
 }
 
-impl Session {
-    /// That of this connection.
-    pub async fn of(connection: &Connection) -> Result<Session, SinkError> {
-        const ASK: &str =
-            "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
-        let row = connection.answer("look up our session", connection.client.query_one(ASK, &[])).await?;
-        Ok(Session { pid: row.get(0), started: row.get(1) })
-    }
+/// Whether a transaction that is under way may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// COMMIT was sent: the server is waited for, unless COMMIT never reached it.
+    Commit,
+    /// COMMIT was never sent: whatever it does, it is ended, so that it holds no lock.
+    End,
 }
 
 impl Identity {
-    /// A query that returns a row exactly if the transaction was committed.
+    pub fn new(pid: i32, xact_id: u64) -> Identity {
+        Identity { pid, xact_id, ledger_row: None }
+    }
+
+    /// From now on, COMMIT may have been sent. `table` is the ledger's name with its schema.
+    pub fn is_recorded(&mut self, table: String, run_id: i64, sha256: String) {
+        self.ledger_row = Some(LedgerRow { table, run_id, sha256 });
+    }
+
+    /// COMMIT, together with the question what became of it: COMMIT of a transaction that the
+    /// server has given up is answered without an error.
+    pub fn commit_statements(&self) -> String {
+        format!("COMMIT; SELECT pg_xact_status('{}'::xid8)", self.xact_id)
+    }
+
+    /// A query that tells what became of the transaction, whenever and wherever it is asked: also
+    /// while the COMMIT is under way, when the id is too old for `pg_xact_status`, and on a standby.
     pub fn deciding_query(&self) -> String {
-        format!("SELECT run_id FROM ingest_runs WHERE run_id = {}", self.run_id)
+        let is_there = self.ledger_row.as_ref().map(|LedgerRow { table, run_id, sha256 }| {
+            format!(
+                "WHEN EXISTS (SELECT FROM {table} WHERE run_id = {run_id} AND sha256 = '{sha256}') THEN '{COMMITTED}' "
+            )
+        });
+        // Whoever has an id holds a lock on it, which everybody can see, and which has 32 bits of it.
+        let (id, short) = (self.xact_id, self.xact_id & u64::from(u32::MAX));
+        format!(
+            "SELECT CASE {}WHEN pg_is_in_recovery() THEN '{STANDBY}' \
+            WHEN pg_visible_in_snapshot('{id}', pg_current_snapshot()) THEN '{NOT_COMMITTED}' \
+            WHEN EXISTS (SELECT FROM pg_locks WHERE transactionid = '{short}' AND granted) THEN '{IN_PROGRESS}' \
+            ELSE '{NO_TRACE}' END",
+            is_there.unwrap_or_default()
+        )
     }
 
     /// Asks until the server says, at most this long: over the old connection, until that is lost,
@@ -64,21 +94,24 @@ impl Identity {
         &self,
         old: &Connection,
         mut is_lost: bool,
+        wish: Wish,
         patience: Duration,
     ) -> Result<Fate, SinkError> {
         let give_up = Instant::now() + patience;
-        let mut has_ended = false;
+        let mut was_without_trace = false;
         loop {
             let left = give_up.saturating_duration_since(Instant::now()).max(PAUSE);
-            let seen =
-                if is_lost { self.look(old, left.min(ATTEMPT)).await } else { self.look_over(old).await };
+            let seen = match is_lost {
+                true => self.look(old, wish, left.min(ATTEMPT)).await,
+                false => self.look_over(old, wish).await,
+            };
             is_lost |= seen.is_err();
             let problem = match seen {
                 Ok(Seen::Fate(fate)) => return Ok(fate),
-                // The ledger was looked at before it ended: once more decides.
-                Ok(Seen::EndedWithoutLedgerRow) if has_ended => return Ok(Fate::RolledBack),
-                Ok(Seen::EndedWithoutLedgerRow) => {
-                    has_ended = true;
+                // It ended between the two halves of the first look, or it never was here.
+                Ok(Seen::NoTrace) if was_without_trace => return Ok(Fate::RolledBack),
+                Ok(Seen::NoTrace) => {
+                    was_without_trace = true;
                     continue;
                 }
                 Ok(Seen::InProgress) => SinkError::StillInProgress,
@@ -92,64 +125,62 @@ impl Identity {
         }
     }
 
-    async fn look(&self, lost: &Connection, within: Duration) -> Result<Seen, SinkError> {
+    async fn look(&self, lost: &Connection, wish: Wish, within: Duration) -> Result<Seen, SinkError> {
         let connection = tokio::time::timeout(within, lost.another(within)).await;
         let doing = "connect again to ask what became of the transaction";
         let connection = connection.map_err(|_| SinkError::ServerSilent { doing, patience: within })??;
-        let seen = self.look_over(&connection).await;
+        let seen = self.look_over(&connection, wish).await;
         connection.close().await;
         seen
     }
 
-    async fn look_over(&self, connection: &Connection) -> Result<Seen, SinkError> {
-        if one_value(connection, &self.deciding_query()).await?.is_some() {
-            return Ok(Seen::Fate(Fate::Committed));
-        }
-        // A standby may have the row a moment later.
-        if one_value(connection, "SELECT pg_is_in_recovery()").await?.as_deref() == Some("t") {
-            return Ok(Seen::InProgress);
-        }
-        let ask = format!("SELECT pg_xact_status('{}'::xid8)", self.xact_id);
-        match one_value(connection, &ask).await.as_ref().map(Option::as_deref) {
-            Ok(Some("in progress")) => {
-                self.end_session(connection).await?;
-                Ok(Seen::InProgress)
+    async fn look_over(&self, connection: &Connection, wish: Wish) -> Result<Seen, SinkError> {
+        let rows = connection.simple_query(DOING, &self.deciding_query()).await?;
+        Ok(match rows.first().and_then(|row| row.get(0)) {
+            Some(COMMITTED) => Seen::Fate(Fate::Committed),
+            Some(NOT_COMMITTED) => Seen::Fate(Fate::RolledBack),
+            Some(IN_PROGRESS) => {
+                self.end_session(connection, wish).await?;
+                Seen::InProgress
             }
-            Ok(Some("aborted")) => Ok(Seen::Fate(Fate::RolledBack)),
-            // Committed, or too long ago, or a server that has never heard of it (a standby that took
-            // over): what is in the database says it.
-            Ok(_) => Ok(Seen::EndedWithoutLedgerRow),
-            Err(SinkError::Statement { source, .. }) if source.code().is_some() => {
-                Ok(Seen::EndedWithoutLedgerRow)
-            }
-            Err(_) => Ok(Seen::InProgress),
-        }
+            // It may have the row a moment later.
+            Some(STANDBY) => Seen::InProgress,
+            Some(NO_TRACE) => Seen::NoTrace,
+            _ => return Err(SinkError::StrangeAnswer("a question about a transaction")),
+        })
     }
 
-    /// Ends our old session if it waits for us: COMMIT has not reached it, and never will.
-    async fn end_session(&self, connection: &Connection) -> Result<(), SinkError> {
-        let Session { pid, started } = &self.session;
+    /// Ends our old session, if it is still in our transaction: process numbers are used again, and
+    /// behind a pooler the session may serve others next. Where COMMIT was sent, only if it never
+    /// arrived, so that the server waits for a client that cannot reach it any more.
+    ///
+    /// The role that logged in may do this; one that `SET role` has made of it may not.
+    async fn end_session(&self, connection: &Connection, wish: Wish) -> Result<(), SinkError> {
+        let only = match wish {
+            Wish::Commit => " AND wait_event = 'ClientRead'",
+            Wish::End => "",
+        };
         let end = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE pid = {pid} AND backend_start = '{started}' AND wait_event = 'ClientRead'"
+            "BEGIN; SET LOCAL ROLE NONE;
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE pid = {} AND backend_xid = '{}'{only}; COMMIT",
+            self.pid,
+            self.xact_id & u64::from(u32::MAX)
         );
-        one_value(connection, &end).await.map(drop)
+        connection.simple_query("end the old session", &end).await.map(drop)
     }
 }
+
+/// Answers of the deciding query.
+const COMMITTED: &str = "committed";
+const NOT_COMMITTED: &str = "not committed";
+const IN_PROGRESS: &str = "in progress: ask again";
+const STANDBY: &str = "this is a standby: ask the primary";
+const NO_TRACE: &str = "no trace of it: ask again, if it says the same it was not committed";
 
 /// What a look at the server shows.
 enum Seen {
     Fate(Fate),
     InProgress,
-    EndedWithoutLedgerRow,
-}
-
-/// The first value of the first row; none where there is no row or it is NULL.
-async fn one_value(connection: &Connection, query: &str) -> Result<Option<String>, SinkError> {
-    let doing = "ask what became of the transaction";
-    let answer = connection.answer(doing, connection.client.simple_query(query)).await?;
-    Ok(answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    }))
+    NoTrace,
 }

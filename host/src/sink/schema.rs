@@ -26,9 +26,10 @@ const COLUMNS: [(&str, &str, &[&str]); 14] = [
     ("anomalies", "anomaly_id", &[]),
 ];
 
-/// All columns of the two tables: table, column, type, whether a value must be given.
+/// All columns of the two tables: table, column, type (whatever `quote_all_identifiers` makes of it),
+/// whether a value must be given.
 const QUERY: &str = "
-    SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
+    SELECT c.relname::text, a.attname::text, replace(format_type(a.atttypid, a.atttypmod), '"', ''),
            a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.oid IN (to_regclass('transactions'), to_regclass('anomalies'))

@@ -34,8 +34,11 @@ pub enum Trouble {
     NotAllowed,
     /// A table or column is not there, or is of another type, although it was there before BEGIN.
     TableChanged,
-    /// A constraint or trigger does not want the row.
+    /// A constraint or trigger does not want what was to be written.
     RowRefused,
+    /// A prepared statement is not there, or another has its name: the session is not the one that
+    /// it was.
+    OtherSession,
     /// Anything else; the server's own words must do.
     Other,
 }
@@ -56,7 +59,8 @@ impl Trouble {
             Trouble::ReadOnly => "this server takes no writes",
             Trouble::NotAllowed => "a privilege is missing",
             Trouble::TableChanged => "the tables have changed meanwhile",
-            Trouble::RowRefused => "the database refuses a row",
+            Trouble::RowRefused => "a constraint or trigger refuses it",
+            Trouble::OtherSession => "a connection pooler gave us another session",
             Trouble::Other => return None,
         })
     }
@@ -86,7 +90,10 @@ impl Trouble {
                 "the host needs to read and insert in its tables, to lock `transactions` (UPDATE or DELETE privilege), and, the first time, to create them"
             }
             Trouble::TableChanged => "run again; `host migrate` says whether the tables fit",
-            Trouble::RowRefused => "mend the row, or the constraint or trigger, then run again",
+            Trouble::RowRefused => "the server's words above say which; correct it, then run again",
+            Trouble::OtherSession => {
+                "name the server's own port rather than the pooler's, or a pool in session mode"
+            }
             Trouble::Other => return None,
         })
     }
@@ -122,6 +129,7 @@ impl ServerError {
             ("25006", _) => Trouble::ReadOnly,
             ("42501", _) => Trouble::NotAllowed,
             ("42P01" | "42703" | "42804" | "22P03", _) => Trouble::TableChanged,
+            ("42P05" | "26000" | "08P01", _) => Trouble::OtherSession,
             ("P0001", _) | (_, "23") => Trouble::RowRefused,
             (_, "53") => Trouble::OutOfResources,
             (_, "08") => Trouble::ConnectionLost,

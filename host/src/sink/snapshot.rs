@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::ledger::{self, RejectRecord};
 use super::stored::{self, StoredAnomaly};
-use super::{Connection, SinkError, StoredRow};
+use super::{Connection, SinkError, StoredRow, session};
 
 /// A read-only transaction that sees nothing of what others write meanwhile.
 pub struct Snapshot {
@@ -17,8 +17,7 @@ impl Snapshot {
     /// # Errors
     /// Where the server refuses.
     pub async fn take(connection: Connection) -> Result<Snapshot, SinkError> {
-        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        connection.answer("begin to read", connection.client.batch_execute(BEGIN)).await?;
+        session::begin_to_read(&connection).await?;
         Ok(Snapshot { connection })
     }
 

@@ -8,17 +8,21 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use tokio::time::timeout;
-use tokio_postgres::SimpleQueryMessage;
 
 use super::keys::{self, DeferredKeys};
 use super::ledger::{self, Entry};
-use super::lock::{self, Begun};
+use super::numbers::Numbers;
 use super::once::{self, AlreadyIngested, Candidate, Known, KnownFile, Once};
-use super::outcome::{Fate, Identity, Session};
+use super::outcome::{Fate, Identity, Wish};
 use super::runs::RunRecord;
 use super::writer::Writer;
-use super::{Classified, Connection, DeferKeys, IdPolicy, RunFacts, SinkError, schema};
+use super::{Classified, Connection, DeferKeys, IdPolicy, RunFacts, SinkError, lock, schema, session};
 use crate::batch::Batch;
+
+/// How long a request to cancel a statement may take.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a session may take to end that is of no use any more.
+const END_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is asked of a transaction.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +41,12 @@ pub struct Terms {
 pub struct Transaction {
     connection: Connection,
     identity: Identity,
+    numbers: Numbers,
     terms: Terms,
     writer: Writer,
     deferred_keys: Option<DeferredKeys>,
     /// The ids that the columns can hold.
     pub id_range: std::ops::RangeInclusive<i64>,
-    last_id: i64,
 }
 
 /// What the server acknowledged.
@@ -87,7 +91,7 @@ pub struct Recorded {
 }
 
 impl Transaction {
-    /// Looks whether the tables fit, begins, and waits for runs that are under way to end.
+    /// Begins, waits for runs that are under way to end, and looks whether the tables fit.
     /// `size_bytes` is that of the files, where they have one.
     ///
     /// # Errors
@@ -97,30 +101,28 @@ impl Transaction {
         terms: Terms,
         size_bytes: Option<u64>,
     ) -> Result<Transaction, SinkError> {
-        let (id_type, triggers, session) = tokio::try_join!(
-            schema::check(&connection),
-            schema::triggers(&connection),
-            Session::of(&connection)
-        )?;
-        let begun = lock::begin(&connection, &session, terms.lock_timeout).await?;
-        let Begun { last_id, xact_id, run_id } = begun;
-        // Triggers may still have something to do at the end, which keys must not be built before.
-        let may_defer =
-            terms.defer_keys.applies_to(size_bytes) && terms.ids == IdPolicy::Assign && triggers.is_empty();
-        let deferred_keys =
-            if may_defer && last_id.is_none() { keys::defer(&connection).await? } else { None };
-        let last_id = last_id.unwrap_or_default();
-        let writer = Writer::new(&connection, run_id, id_type, terms.ids, last_id, triggers).await?;
-        let identity = Identity { session, xact_id, run_id };
-        Ok(Transaction {
-            connection,
-            identity,
-            terms,
-            writer,
-            deferred_keys,
-            id_range: id_type.range(),
-            last_id,
-        })
+        let identity = match session::begin(&connection, terms.lock_timeout).await {
+            Ok(identity) => identity,
+            Err(error) => {
+                if error.has_lost_connection() {
+                    connection.cancel(CANCEL_PATIENCE).await;
+                }
+                return Err(error);
+            }
+        };
+        match Prepared::new(&connection, &identity, terms, size_bytes).await {
+            Ok(Prepared { numbers, writer, deferred_keys, id_range }) => {
+                Ok(Transaction { connection, identity, numbers, terms, writer, deferred_keys, id_range })
+            }
+            Err(error) => {
+                if error.has_lost_connection() {
+                    connection.cancel(CANCEL_PATIENCE).await;
+                    // It holds the lock, or will; whether it could be ended changes nothing for us.
+                    let _ = identity.find_out(&connection, true, Wish::End, END_PATIENCE).await;
+                }
+                Err(error)
+            }
+        }
     }
 
     /// The database, for messages.
@@ -132,7 +134,7 @@ impl Transaction {
     /// This run's number in the ledger.
     #[must_use]
     pub fn run_id(&self) -> i64 {
-        self.identity.run_id
+        self.numbers.run_id
     }
 
     /// A query that tells, after all, whether the run was committed.
@@ -145,7 +147,9 @@ impl Transaction {
     #[must_use]
     pub fn ids_left(&self) -> Option<u64> {
         match self.terms.ids {
-            IdPolicy::Assign => Some(self.id_range.end().abs_diff(self.last_id.max(0))),
+            IdPolicy::Assign => {
+                Some(self.id_range.end().abs_diff(self.numbers.last_id.unwrap_or_default().max(0)))
+            }
             IdPolicy::Keep(_) => None,
         }
     }
@@ -199,8 +203,10 @@ impl Transaction {
                 }
             }
         }
-        let record = RunRecord::new(self.identity.run_id, facts, self.terms.ids, &written);
+        let Numbers { run_id, ledger, .. } = &self.numbers;
+        let record = RunRecord::new(*run_id, facts, self.terms.ids, &written);
         let entry = ledger::record(&self.connection, &record).await?;
+        self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
         Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
     }
 
@@ -210,7 +216,7 @@ impl Transaction {
     /// # Errors
     /// [`SinkError::OutcomeUnknown`] where the server could not be asked what became of it; after
     /// any other error the server has confirmed that nothing was written.
-    pub async fn commit(self, recorded: Recorded) -> Result<Committed, SinkError> {
+    pub async fn commit(mut self, recorded: Recorded) -> Result<Committed, SinkError> {
         let started = Instant::now();
         self.commit_and_confirm().await?;
         let commit_time = started.elapsed();
@@ -231,8 +237,8 @@ impl Transaction {
         })
     }
 
-    /// Rolls back, and waits for the server to say so, at most this long. Where the connection is
-    /// lost already, it is asked over another one.
+    /// Rolls back, and waits for the server to say so, at most this long. Where it does not answer,
+    /// or the connection is lost already, its session is ended over another one.
     ///
     /// # Errors
     /// Where it does not; it rolls back nevertheless, because COMMIT was never sent.
@@ -240,34 +246,45 @@ impl Transaction {
         let started = Instant::now();
         let patience = patience.min(self.connection.target.patience.answer);
         self.writer.abandon();
-        if !is_lost {
-            let asked = self.connection.answer("roll back", self.connection.client.batch_execute("ROLLBACK"));
-            match timeout(patience / 2, asked).await {
-                Ok(Ok(())) => {
-                    self.connection.close().await;
-                    return Ok(());
-                }
-                Ok(Err(error)) => tracing::debug!("{error}"),
-                Err(_) => tracing::debug!("no answer to ROLLBACK"),
-            }
+        if is_lost {
+            self.connection.cancel(patience / 4).await;
+        } else if self.ask_to_roll_back(patience / 4).await {
+            self.connection.close().await;
+            return Ok(());
         }
-        match self
-            .identity
-            .find_out(&self.connection, true, patience.saturating_sub(started.elapsed()))
-            .await?
-        {
+        let left = patience.saturating_sub(started.elapsed());
+        match self.identity.find_out(&self.connection, true, Wish::End, left).await? {
             Fate::RolledBack => Ok(()),
             Fate::Committed => Err(SinkError::StrangeAnswer("ROLLBACK")),
         }
     }
 
+    /// Sends ROLLBACK. If the server is still busy with something else after a while, cancels that.
+    async fn ask_to_roll_back(&self, patience: Duration) -> bool {
+        let asked = self.connection.answer("roll back", self.connection.client.batch_execute("ROLLBACK"));
+        tokio::pin!(asked);
+        let answer = match timeout(patience, &mut asked).await {
+            Err(_) => {
+                self.connection.cancel(patience).await;
+                timeout(patience, asked).await
+            }
+            answered => answered,
+        };
+        match answer {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => tracing::debug!("{error}"),
+            Err(_) => tracing::debug!("no answer to ROLLBACK"),
+        }
+        false
+    }
+
     /// COMMIT of a transaction that the server has given up is answered without an error: it
     /// rolls back. So the server is asked, in the same round trip, what became of it.
-    async fn commit_and_confirm(&self) -> Result<(), SinkError> {
-        let commit = format!("COMMIT; SELECT pg_xact_status('{}'::xid8)", self.identity.xact_id);
-        let asked = self.connection.client.simple_query(&commit);
-        let refusal = match self.connection.answer("commit", asked).await {
-            Ok(answer) => match status(&answer) {
+    async fn commit_and_confirm(&mut self) -> Result<(), SinkError> {
+        self.writer.close_statements();
+        let asked = self.connection.simple_query("commit", &self.identity.commit_statements()).await;
+        let refusal = match asked {
+            Ok(rows) => match rows.first().and_then(|row| row.get(0)) {
                 Some("committed") => return Ok(()),
                 Some("aborted") => return Err(SinkError::NotCommitted),
                 _ => SinkError::StrangeAnswer("COMMIT"),
@@ -279,7 +296,7 @@ impl Transaction {
             tracing::warn!("{refusal}; asking what became of it");
         }
         let patience = self.connection.target.patience.answer;
-        match self.identity.find_out(&self.connection, is_lost, patience).await {
+        match self.identity.find_out(&self.connection, is_lost, Wish::Commit, patience).await {
             Ok(Fate::Committed) => Ok(()),
             Ok(Fate::RolledBack) => Err(refusal),
             Err(source) => Err(SinkError::OutcomeUnknown {
@@ -290,9 +307,56 @@ impl Transaction {
     }
 }
 
-fn status(answer: &[SimpleQueryMessage]) -> Option<&str> {
-    answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0),
-        _ => None,
-    })
+/// What a transaction needs besides its connection, once it has the lock.
+struct Prepared {
+    numbers: Numbers,
+    writer: Writer,
+    deferred_keys: Option<DeferredKeys>,
+    id_range: std::ops::RangeInclusive<i64>,
+}
+
+impl Prepared {
+    async fn new(
+        connection: &Connection,
+        identity: &Identity,
+        terms: Terms,
+        size_bytes: Option<u64>,
+    ) -> Result<Prepared, SinkError> {
+        if let Err(error) = lock::lock(connection, identity, terms.lock_timeout).await {
+            // What cannot be locked may be no table of ours.
+            return Err(better(connection, error).await);
+        }
+        // Under the lock, since somebody may have altered the tables while we waited for it; in one
+        // round trip, of which the first error is the true one.
+        let (id_type, triggers, numbers) = tokio::join!(
+            schema::check(connection),
+            schema::triggers(connection),
+            Numbers::look_up(connection)
+        );
+        let (id_type, triggers, numbers) = (id_type?, triggers?, numbers?);
+        // Triggers may still have something to do at the end, which keys must not be built before.
+        let may_defer =
+            terms.defer_keys.applies_to(size_bytes) && terms.ids == IdPolicy::Assign && triggers.is_empty();
+        let deferred_keys =
+            if may_defer && numbers.last_id.is_none() { keys::defer(connection).await? } else { None };
+        if let Some(taken) = numbers.taken_name {
+            connection.skip_names(taken).await?;
+        }
+        let writer = Writer::new(connection, &numbers, id_type, terms.ids, triggers).await?;
+        Ok(Prepared { numbers, writer, deferred_keys, id_range: id_type.range() })
+    }
+}
+
+/// What is wrong with the tables, if something is; otherwise the same error.
+async fn better(connection: &Connection, error: SinkError) -> SinkError {
+    match &error {
+        SinkError::Statement { .. } if error.is_an_answer() && !error.has_lost_connection() => {
+            let rolled_back = connection.simple_query("roll back", "ROLLBACK").await;
+            match (rolled_back, schema::check(connection).await) {
+                (Ok(_), Err(misfit @ SinkError::TableDoesNotFit { .. })) => misfit,
+                _ => error,
+            }
+        }
+        _ => error,
+    }
 }

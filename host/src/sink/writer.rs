@@ -15,6 +15,7 @@ use super::copy::{
     ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, SKIPPED_COLUMNS, TRANSACTION_COLUMNS, TransactionRow,
 };
 use super::keep::{Conflict, Keeper};
+use super::numbers::Numbers;
 use super::schema::{IdType, Trigger};
 use super::server_error::Trouble;
 use super::{Classified, Connection, IdPolicy, SinkError};
@@ -30,8 +31,8 @@ pub(super) struct Writer {
     run_id: i64,
     id_type: IdType,
     ids: Ids,
-    copy_transactions: Statement,
-    copy_anomalies: Statement,
+    /// `None` once there is nothing more to write.
+    copies: Option<Copies>,
     stream: Option<Pin<Box<CopyInSink<Bytes>>>>,
     transactions: CopyBuffer,
     /// Which rows of the run are in the current COPY of transactions.
@@ -60,10 +61,16 @@ pub(super) struct Written {
     pub timestamps_micros: Option<(i64, i64)>,
 }
 
+/// Statements of the transaction's session.
+struct Copies {
+    transactions: Statement,
+    anomalies: Statement,
+}
+
 /// Where ids come from.
 enum Ids {
-    /// One after the other.
-    Assigned { next: i64 },
+    /// One after the other, after this one.
+    Assigned { last: i64 },
     /// From the file.
     Kept(Keeper),
 }
@@ -76,33 +83,31 @@ enum RowsInCopy {
 }
 
 impl Writer {
-    /// Prepares the statements. `last_id` is the highest that is taken.
+    /// Prepares the statements.
     pub async fn new(
         connection: &Connection,
-        run_id: i64,
+        numbers: &Numbers,
         id_type: IdType,
         policy: IdPolicy,
-        last_id: i64,
         triggers: Vec<Trigger>,
     ) -> Result<Writer, SinkError> {
-        let copy = |columns| format!("COPY {columns} FROM STDIN (FORMAT binary)");
-        let (transactions, anomalies) = (copy(TRANSACTION_COLUMNS), copy(ANOMALY_COLUMNS));
-        let client = &connection.client;
-        let (copy_transactions, copy_anomalies) = tokio::try_join!(
-            connection.answer("prepare to write the transactions", client.prepare(&transactions)),
-            connection.answer("prepare to write the anomalies", client.prepare(&anomalies)),
-        )?;
+        // Both are sent at once. Where the first is refused, the server refuses the second because
+        // of that, which is not what the user has to know.
+        let (transactions, anomalies) = tokio::join!(
+            prepare(connection, "prepare to write the transactions", TRANSACTION_COLUMNS),
+            prepare(connection, "prepare to write the anomalies", ANOMALY_COLUMNS),
+        );
+        let (copy_transactions, copy_anomalies) = (transactions?, anomalies?);
         let ids = match policy {
             // A table that was filled from below zero goes on at one.
-            IdPolicy::Assign => Ids::Assigned { next: last_id.max(0) + 1 },
+            IdPolicy::Assign => Ids::Assigned { last: numbers.last_id.unwrap_or_default().max(0) },
             IdPolicy::Keep(on_conflict) => Ids::Kept(Keeper::new(on_conflict)),
         };
         Ok(Writer {
-            run_id,
+            run_id: numbers.run_id,
             id_type,
             ids,
-            copy_transactions,
-            copy_anomalies,
+            copies: Some(Copies { transactions: copy_transactions, anomalies: copy_anomalies }),
             stream: None,
             transactions: CopyBuffer::new(id_type),
             rows_in_copy: RowsInCopy::From(0),
@@ -151,17 +156,22 @@ impl Writer {
     /// Ends an unfinished COPY with an error at the server.
     pub fn abandon(&mut self) {
         self.stream = None;
+        self.close_statements();
+    }
+
+    /// Gives up the names in the server's session. This is sent at once: after the transaction, the
+    /// session may be somebody else's.
+    pub fn close_statements(&mut self) {
+        self.copies = None;
     }
 
     fn encode_assigned(&mut self, part: &Classified) -> Result<(), SinkError> {
-        let Ids::Assigned { next } = &mut self.ids else { return Ok(()) };
-        let first = *next;
-        let end = first.saturating_add(part.batch.len() as i64);
-        if end - 1 > self.id_type.max() {
-            return Err(SinkError::IdsExhausted { last_id: self.id_type.max(), rows: None });
-        }
-        *next = end;
-        self.encode(part, |i| Ok(first + i as i64));
+        let Ids::Assigned { last } = &mut self.ids else { return Ok(()) };
+        let (before, max) = (*last, self.id_type.max());
+        let end = i64::try_from(part.batch.len()).ok().and_then(|rows| before.checked_add(rows));
+        *last = end.filter(|end| *end <= max).ok_or(SinkError::IdsExhausted { last_id: max, rows: None })?;
+        // Not above `last`.
+        self.encode(part, |i| Ok(before + 1 + i as i64));
         Ok(())
     }
 
@@ -241,7 +251,8 @@ impl Writer {
         let stream = match &mut self.stream {
             Some(stream) => stream,
             None => {
-                let begin = connection.client.copy_in(&self.copy_transactions);
+                let copies = self.copies.as_ref().ok_or(SinkError::WriterClosed)?;
+                let begin = connection.client.copy_in(&copies.transactions);
                 let stream = connection.answer(WRITE_TRANSACTIONS, begin).await?;
                 self.stream.insert(Box::pin(stream))
             }
@@ -269,8 +280,9 @@ impl Writer {
         }
         let rows = std::mem::take(&mut self.anomalous_rows);
         if !self.anomalies.is_empty() {
+            let copies = self.copies.as_ref().ok_or(SinkError::WriterClosed)?;
             let stored =
-                copy_at_once(connection, "write the anomalies", &self.copy_anomalies, &mut self.anomalies)
+                copy_at_once(connection, "write the anomalies", &copies.anomalies, &mut self.anomalies)
                     .await
                     .map_err(|error| {
                         refused(&self.triggers, "anomalies", error, |tuple| rows.get(tuple).copied())
@@ -295,8 +307,7 @@ impl Writer {
             ),
         ] {
             if !buffer.is_empty() {
-                let copy = format!("COPY {columns} FROM STDIN (FORMAT binary)");
-                let copy = connection.answer(doing, connection.client.prepare(&copy)).await?;
+                let copy = prepare(connection, doing, columns).await?;
                 let stored = copy_at_once(connection, doing, &copy, buffer).await?;
                 expect(table, buffer.rows(), stored)?;
                 *written += stored;
@@ -316,6 +327,15 @@ impl RowsInCopy {
             RowsInCopy::These(rows) => rows.get(tuple).copied(),
         }
     }
+}
+
+async fn prepare(
+    connection: &Connection,
+    doing: &'static str,
+    columns: &str,
+) -> Result<Statement, SinkError> {
+    let copy = format!("COPY {columns} FROM STDIN (FORMAT binary)");
+    connection.answer(doing, connection.client.prepare(&copy)).await
 }
 
 /// A COPY of what is buffered; returns how many rows the server stored.

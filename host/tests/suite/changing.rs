@@ -33,9 +33,12 @@ fn append(file: &Path) {
         .unwrap();
 }
 
+/// What is done to a file.
+type Change = fn(&Path);
+
 #[test]
 fn a_file_that_changes_is_an_error() {
-    let changes: [(&str, fn(&Path)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("grows", append),
         ("shrinks", |file| OpenOptions::new().write(true).open(file).unwrap().set_len(1_000).unwrap()),
         ("is written to", |file| {
@@ -70,7 +73,7 @@ fn a_file_that_changes_after_it_was_looked_at_is_an_error_too() {
 /// It is still all there.
 #[test]
 fn a_file_may_be_moved_or_removed() {
-    let moves: [fn(&Path); 2] = [
+    let moves: [Change; 2] = [
         |file| fs::rename(file, file.with_extension("done")).unwrap(),
         |file| fs::remove_file(file).unwrap(),
     ];

@@ -74,10 +74,21 @@ fn a_signal_during_commit_does_not_lie() {
             }
             let finished = run.finish();
             assert_eq!((finished.code, finished.stdout.as_str()), (6, ""), "{}", finished.stderr);
-            insta::assert_snapshot!("signal_twice_during_commit", finished.stderr);
+            let mut settings = insta::Settings::clone_current();
+            settings.add_filter("'[0-9a-f]{64}'", "'[sha256]'");
+            settings.add_filter(r"'\d+'", "'[transaction]'");
+            settings.bind(|| insta::assert_snapshot!("signal_twice_during_commit", finished.stderr));
+            // What the message says to ask tells the truth at every moment.
+            let query =
+                finished.stderr.split_once("ask the database: `").unwrap().1.split_once('`').unwrap().0;
+            assert_eq!(database.text(query), "in progress: ask again");
             database.execute(release);
             // The server goes on with what it was told.
             database.wait_for("SELECT count(*) FROM ingest_runs WHERE run_id = 1", 1);
+            assert_eq!(database.text(query), "committed");
+            // And so does the command that it says to give again.
+            let again = finish(host_run(&database, "threshold", &sample()).arg("--once"));
+            assert!(again.stdout.starts_with("already ingested by run 1,"), "{again:?}");
             assert_eq!(database.counts(), (1_800, 38, 1));
         }
         holder.join().unwrap().unwrap();

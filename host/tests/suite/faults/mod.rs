@@ -233,9 +233,11 @@ fn judge(scene: &Scene, plan: Plan, has_struck: bool, finished: &Finished) -> Ve
         (KILLED, false) if plan.fault == Fault::KillHost && !said_committed => Verdict::KilledRolledBack,
         (6, _) if !plan.later_connections && !said_committed && !said_nothing => {
             // What the message tells to ask decides.
-            let query = finished.stderr.split_once("ask the database: `").expect(&wrong).1;
+            let query = finished.stderr.split_once("Or ask the database: `").expect(&wrong).1;
             let query = query.split_once('`').expect(&wrong).0;
-            assert_eq!(!scene.database.rows(query).is_empty(), is_there, "{plan:?}, {finished:?}");
+            let answer = scene.database.text(query);
+            assert_eq!(answer == "committed", is_there, "{answer}, {plan:?}, {finished:?}");
+            assert_ne!(answer, "in progress: ask again", "{plan:?}, {finished:?}");
             Verdict::Unknown
         }
         _ => panic!("{wrong}"),

@@ -1,0 +1,52 @@
+//! What a run finds in the tables that it has locked, and goes on from.
+
+use super::{Connection, SinkError};
+
+/// Numbers and names, asked for under the lock.
+pub(super) struct Numbers {
+    /// The highest id; `None` in an empty table.
+    pub last_id: Option<i64>,
+    /// This run's number in the ledger.
+    pub run_id: i64,
+    /// The ledger's name with its schema, quoted, for questions by others.
+    pub ledger: String,
+    /// The highest number of a statement's name that tokio-postgres might choose, too.
+    pub taken_name: Option<u32>,
+}
+
+/// The ledger's own sequence may be behind, after a restore for instance; nobody else takes a number
+/// while we have the lock.
+const QUERY: &str = r"
+    SELECT max(transaction_id),
+        greatest(nextval(pg_get_serial_sequence('ingest_runs', 'run_id')),
+                 (SELECT max(run_id) + 1 FROM ingest_runs)),
+        (SELECT format('%I.%I', relnamespace::regnamespace, relname) FROM pg_class
+         WHERE oid = 'ingest_runs'::regclass),
+        (SELECT max(substring(name FROM '^s([0-9]{1,9})$')::int) FROM pg_prepared_statements),
+        (SELECT string_agg(quote_ident(relname), ', ' ORDER BY relname) FROM pg_class c
+         WHERE relpersistence = 'u' AND relkind IN ('r', 'p')
+           AND EXISTS (SELECT FROM unnest(ARRAY['transactions', 'anomalies', 'ingest_runs', 'ingest_files',
+                                                'rejected_rows', 'skipped_rows']) AS name
+                       WHERE to_regclass(name) = c.oid
+                          OR to_regclass(name) IN (SELECT pg_partition_ancestors(c.oid))))
+    FROM transactions";
+
+impl Numbers {
+    pub async fn look_up(connection: &Connection) -> Result<Numbers, SinkError> {
+        let rows = connection.simple_query("look up the highest id and the run's number", QUERY).await?;
+        let strange = || SinkError::StrangeAnswer("a question about the highest id");
+        let row = rows.first().ok_or_else(strange)?;
+        if let Some(unlogged) = row.get(4) {
+            tracing::warn!(
+                "what is written to {unlogged} is lost if the server crashes, because it is UNLOGGED; see ALTER TABLE … SET LOGGED"
+            );
+        }
+        let number = |text: &str| text.parse::<i64>().map_err(|_| strange());
+        Ok(Numbers {
+            last_id: row.get(0).map(number).transpose()?,
+            run_id: row.get(1).ok_or_else(strange).and_then(number)?,
+            ledger: row.get(2).ok_or_else(strange)?.to_owned(),
+            taken_name: row.get(3).and_then(|number| number.parse().ok()),
+        })
+    }
+}
