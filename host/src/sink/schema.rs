@@ -29,7 +29,7 @@ const COLUMNS: [(&str, &str, &[&str]); 14] = [
 /// All columns of the two tables: table, column, type (whatever `quote_all_identifiers` makes of it),
 /// whether a value must be given.
 const QUERY: &str = "
-    SELECT c.relname::text, a.attname::text, replace(format_type(a.atttypid, a.atttypmod), '"', ''),
+    SELECT c.relname::text, a.attname::text, replace(format_type(a.atttypid, a.atttypmod), '\"', ''),
            a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.oid IN (to_regclass('transactions'), to_regclass('anomalies'))

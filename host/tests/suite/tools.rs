@@ -253,7 +253,11 @@ fn folders_that_are_named_are_looked_in() {
     let (code, message) = failure(&files, host_in(&files).args(["plugin", "inspect", "mine"]));
     assert_eq!(code, 4);
     insta::assert_snapshot!("lookup_not_found", message);
+    // What cannot be used is not passed over.
     let path = format!("relative:{}", elsewhere.path().display());
+    let relative = finish(host_in(&files).args(["plugin", "list"]).env("HOST_PLUGIN_PATH", &path));
+    assert_eq!(relative.code, 2, "{}", relative.stderr);
+    let path = format!("{}:{}", files.path().join("absent").display(), elsewhere.path().display());
     let listed =
         succeed(host_in(&files).args(["plugin", "list", "--format", "json"]).env("HOST_PLUGIN_PATH", &path));
     let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
