@@ -9,52 +9,64 @@
 
 use std::error::Error as _;
 use std::fmt::Write as _;
-use std::process::ExitCode;
 
-use crate::error::{DatabaseState, Error, Failure, exit};
+use crate::error::{DatabaseState, Error, Failure};
+use crate::text::one_line;
+use crate::{output, panics};
 
 /// Prints a failure to stderr.
-#[allow(clippy::print_stderr, reason = "this is the module that prints errors")]
 pub fn print(failure: &Failure) {
-    eprint!("{}", render(failure));
+    output::message(&render(failure));
 }
 
 /// Prints a remark to stderr.
-#[allow(clippy::print_stderr, reason = "this is the module that prints remarks")]
 pub fn note(text: &str) {
-    eprintln!("note: {text}");
+    output::message(&format!("note: {}\n", one_line(text)));
 }
 
-/// Says that not even the runtime could be started.
-#[allow(clippy::print_stderr, reason = "this is the module that prints errors")]
-pub fn no_runtime(error: &std::io::Error) -> ExitCode {
-    eprintln!("error: could not start the asynchronous runtime\n  caused by: {error}");
-    ExitCode::from(exit::INTERNAL)
-}
-
-/// A failure as text, ending in a line break.
+/// A failure as text, ending in a line break. Whatever is in the words of others, each part of it is
+/// one line: nobody can forge a `note:`.
 #[must_use]
 pub fn render(failure: &Failure) -> String {
-    let mut text = format!("error: {}\n", failure.error);
-    // Writing into a String cannot fail.
-    let mut cause = failure.error.source();
-    while let Some(error) = cause {
-        let _ = writeln!(text, "  caused by: {error}");
-        cause = error.source();
+    let mut text = String::new();
+    let mut line = |label: &str, words: &str| {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{label}: {}", one_line(words));
+    };
+    line("error", &failure.error.to_string());
+    for cause in causes(&failure.error) {
+        line("  caused by", &cause);
     }
     for (label, detail) in details(&failure.error) {
-        let _ = writeln!(text, "  {label}: {detail}");
+        line(&format!("  {}", one_line(&label)), detail);
     }
     if let Some(note) = note_on(failure.database) {
-        let _ = writeln!(text, "note: {note}");
+        line("note", note);
     }
     if let Some(help) = help(&failure.error) {
-        let _ = writeln!(text, "help: {help}");
+        line("help", &help);
     }
     text
 }
 
-fn details(error: &Error) -> Vec<(String, &str)> {
+/// Why, from the nearest cause to the first.
+#[must_use]
+pub fn causes(error: &Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    if let Error::Internal(_) = error {
+        causes.extend(panics::last());
+    }
+    causes
+}
+
+/// What else is known, each with a word that says what it is.
+#[must_use]
+pub fn details(error: &Error) -> Vec<(String, &str)> {
     match error {
         Error::Source(error) => error.details(),
         Error::Detector(error) => error.details(),
@@ -70,11 +82,14 @@ fn note_on(database: DatabaseState) -> Option<&'static str> {
             Some("nothing was written: the transaction was never committed, and the server rolls it back")
         }
         DatabaseState::Unknown => Some("whether the run was committed is not known"),
+        DatabaseState::Committed => Some("the run was committed, and all of it is there"),
         DatabaseState::NotConcerned => None,
     }
 }
 
-fn help(error: &Error) -> Option<String> {
+/// What to do.
+#[must_use]
+pub fn help(error: &Error) -> Option<String> {
     match error {
         Error::Variable(error) => Some(error.help()),
         Error::Config(error) => error.help(),
@@ -83,9 +98,10 @@ fn help(error: &Error) -> Option<String> {
         Error::Tools(error) => error.help(),
         Error::Sink(error) => error.help(),
         Error::Verify(error) => error.help(),
-        Error::Interrupted(_) => None,
-        Error::Internal(_) => {
-            Some("this is a mistake in the host; please report it with the lines above".into())
+        Error::Interrupted(_) | Error::Runtime(_) => None,
+        Error::Output(_) => {
+            Some("see to the file or pipe that standard output goes to, then give the command again".into())
         }
+        Error::Internal(_) => Some("this is a bug in host; please report it with the lines above".into()),
     }
 }

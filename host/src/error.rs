@@ -6,33 +6,12 @@ use thiserror::Error;
 use crate::config::ConfigError;
 use crate::detector::DetectorError;
 use crate::environment::VariableError;
+use crate::exit;
 use crate::interrupt::Interrupt;
 use crate::pipeline::VerifyError;
 use crate::plugin_tools::ToolsError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
-
-/// Exit codes.
-pub mod exit {
-    /// The run was committed, whatever was found in it; other commands: done.
-    pub const COMMITTED: u8 = 0;
-    /// A mistake in the host.
-    pub const INTERNAL: u8 = 1;
-    /// A wrong command line or environment. (Also what clap uses.)
-    pub const USAGE: u8 = 2;
-    /// The file cannot be ingested.
-    pub const INPUT: u8 = 3;
-    /// The plugin cannot be used or misbehaved.
-    pub const PLUGIN: u8 = 4;
-    /// The database cannot be reached or refused something.
-    pub const DATABASE: u8 = 5;
-    /// Whether the run was committed is not known.
-    pub const UNKNOWN: u8 = 6;
-    /// Interrupted by ^C (SIGINT); nothing was written.
-    pub const INTERRUPTED: u8 = 130;
-    /// Told to end (SIGTERM); nothing was written.
-    pub const TERMINATED: u8 = 143;
-}
 
 /// Why a command failed.
 #[derive(Debug, Error)]
@@ -61,7 +40,13 @@ pub enum Error {
     /// ^C or `kill`.
     #[error("{}", match .0 { Interrupt::Interrupt => "interrupted", Interrupt::Terminate => "terminated (SIGTERM)" })]
     Interrupted(Interrupt),
-    /// A mistake of ours.
+    /// What a command found out could not be written to stdout.
+    #[error("could not write the result to standard output")]
+    Output(#[source] std::io::Error),
+    /// Not even the asynchronous runtime could be started.
+    #[error("could not start the asynchronous runtime")]
+    Runtime(#[source] std::io::Error),
+    /// A bug of ours.
     #[error("internal error: {0}")]
     Internal(&'static str),
 }
@@ -77,6 +62,8 @@ pub enum DatabaseState {
     NeverCommitted,
     /// Only the database knows.
     Unknown,
+    /// The server acknowledged the COMMIT before it came to the error.
+    Committed,
     /// Not a command that writes rows; there is nothing to say.
     NotConcerned,
 }
@@ -95,6 +82,8 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match &self.error {
+            _ if self.database == DatabaseState::Committed => exit::COMMITTED,
+            Error::Internal(_) if self.database == DatabaseState::Unknown => exit::UNKNOWN,
             Error::Variable(_) | Error::Detector(DetectorError::Variable(_)) => exit::USAGE,
             Error::Config(_) => exit::USAGE,
             Error::Sink(SinkError::Target { .. } | SinkError::Variable(_)) => exit::USAGE,
@@ -105,10 +94,11 @@ impl Failure {
             Error::Sink(SinkError::PartlyIngested { .. }) => exit::INPUT,
             Error::Sink(_) => exit::DATABASE,
             Error::Verify(VerifyError::OtherFile { .. }) => exit::INPUT,
+            Error::Verify(VerifyError::Differs { .. }) => exit::DIFFERS,
             Error::Verify(_) => exit::DATABASE,
             Error::Interrupted(Interrupt::Interrupt) => exit::INTERRUPTED,
             Error::Interrupted(Interrupt::Terminate) => exit::TERMINATED,
-            Error::Internal(_) => exit::INTERNAL,
+            Error::Output(_) | Error::Runtime(_) | Error::Internal(_) => exit::INTERNAL,
         }
     }
 }

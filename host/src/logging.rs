@@ -1,11 +1,10 @@
 //! The log: on stderr, for whoever wants to know more. What a guest says comes here too.
 
-use std::io::IsTerminal as _;
-
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
 use crate::environment::{Environment, VariableError};
+use crate::output;
 
 /// Starts logging: warnings, with `-v` what happens, with `-vv` everything of the host and its
 /// guests. `HOST_LOG` overrides it, in the syntax of tracing's `EnvFilter`.
@@ -25,11 +24,7 @@ pub fn start(verbose: u8, environment: &Environment) -> Result<(), VariableError
         })?,
         None => EnvFilter::new(format!("warn,host={level},guest={level}")),
     };
-    fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .without_time()
-        .init();
+    // Without colours, so that nothing that looks like one has to be let through.
+    fmt().with_env_filter(filter).with_writer(|| output::Log).with_ansi(false).without_time().init();
     Ok(())
 }

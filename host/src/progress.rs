@@ -1,11 +1,12 @@
 //! The progress bar: on a terminal only, on stderr, gone when the run ends.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output;
 
 /// How far a run has come.
 #[derive(Default)]
@@ -18,7 +19,7 @@ impl Progress {
     /// Shows the bar if somebody is looking. `read_bytes` is watched; without a size (a pipe has
     /// none) there is no bar.
     pub fn start(&self, size_bytes: Option<u64>, read_bytes: Arc<AtomicU64>) {
-        let Some(size_bytes) = size_bytes.filter(|_| std::io::stderr().is_terminal()) else { return };
+        let Some(size_bytes) = size_bytes.filter(|_| output::is_seen()) else { return };
         let template = "{bar:30} {bytes}/{total_bytes}, {msg} rows/s, {eta} left";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(size_bytes).with_style(style);

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
 
 /// How much of a foreign text a message shows, in characters.
 pub const SHOWN_CHARS: usize = 200;
@@ -34,11 +36,7 @@ pub fn printable_up_to(text: &str, max_chars: usize) -> Cow<'_, str> {
     let mut shown = String::new();
     for character in text.chars().take(max_chars) {
         match character {
-            '\n' | '\r' | '\t' => shown.extend(character.escape_default()),
-            _ if is_unprintable(character) => {
-                // Writing into a String cannot fail.
-                let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
-            }
+            _ if is_unprintable(character) => push_escape(&mut shown, character),
             _ => shown.push(character),
         }
     }
@@ -46,6 +44,122 @@ pub fn printable_up_to(text: &str, max_chars: usize) -> Cow<'_, str> {
         shown.push('…');
     }
     Cow::Owned(shown)
+}
+
+fn push_escape(shown: &mut String, character: char) {
+    match character {
+        '\n' | '\r' | '\t' => shown.extend(character.escape_default()),
+        _ => {
+            // Writing into a String cannot fail.
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
+        }
+    }
+}
+
+/// How [`without_control_characters`] writes what it takes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// As `\u{1b}`, for people.
+    Text,
+    /// As `\u001b`, which a JSON string gives back as it was. Between the strings of a JSON text there
+    /// are no such characters but line breaks.
+    Json,
+}
+
+/// Text of many lines with all unprintable characters but line breaks written as escapes. What went
+/// through [`printable`] is left as it is.
+#[must_use]
+pub fn without_control_characters(text: &str, escape: Escape) -> Cow<'_, str> {
+    let is_escaped = |character: char| character != '\n' && is_unprintable(character);
+    if !text.contains(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match escape {
+            _ if !is_escaped(character) => shown.push(character),
+            Escape::Text => push_escape(&mut shown, character),
+            Escape::Json => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(shown, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The whole of a text as one line: like [`printable`], but not cut.
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    printable_up_to(text, usize::MAX)
+}
+
+/// A file's name for a message, printable and never cut.
+#[must_use]
+pub fn path(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(&one_line(chunk.valid()));
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// An argument as it must be written in a shell: as it is where the shell takes it so, else in
+/// quotes. Unprintable characters are written so that bash, zsh and ksh take them (`$'\x1b'`).
+#[must_use]
+pub fn shell_quoted(argument: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
+    if !argument.is_empty() && argument.bytes().all(is_plain) {
+        return Cow::Borrowed(argument);
+    }
+    if !argument.contains(is_unprintable) {
+        return Cow::Owned(format!("'{}'", argument.replace('\'', r"'\''")));
+    }
+    let mut quoted = String::from("$'");
+    for character in argument.chars() {
+        match character {
+            '\\' | '\'' => quoted.extend(['\\', character]),
+            _ if is_unprintable(character) => {
+                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(quoted, "\\x{byte:02x}");
+                }
+            }
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('\'');
+    Cow::Owned(quoted)
+}
+
+/// A count and its unit: "1 row", "2 rows".
+#[must_use]
+pub fn counted(count: u64, unit: &str) -> String {
+    format!("{} {unit}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// With commas: 1,234,567.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A time span in seconds as people write it, to the millisecond: `3 s`, `0.25 s`.
+#[must_use]
+pub fn seconds(span: Duration) -> String {
+    let millis = (span.as_secs_f64() * 1000.0).round() / 1000.0;
+    format!("{millis} s")
 }
 
 /// Bytes of unknown encoding as printable text; what is no UTF-8 shows as `\xNN`.
@@ -96,6 +210,68 @@ mod tests {
         assert_eq!(printable("a\nb\tc\r"), "a\\nb\\tc\\r");
         assert_eq!(printable("\u{202e}gnp.exe"), "\\u{202e}gnp.exe");
         assert_eq!(printable_bytes(b"12\xff\xfe\0"), "12\\xff\\xfe\\u{0}");
+    }
+
+    #[test]
+    fn the_gate_leaves_nothing_but_line_breaks() {
+        let text = "a\x1b[31m\r\n\u{202e}\u{e0001}\u{7f}";
+        assert_eq!(
+            without_control_characters(text, Escape::Text),
+            "a\\u{1b}[31m\\r\n\\u{202e}\\u{e0001}\\u{7f}"
+        );
+        let once = printable("a\x1b\n").into_owned();
+        assert_eq!(without_control_characters(&once, Escape::Text), once);
+    }
+
+    #[test]
+    fn json_gives_back_every_character() {
+        let text: String = (0..0x11_0000).filter_map(char::from_u32).collect();
+        let json = serde_json::to_string(&text).unwrap();
+        let json = without_control_characters(&json, Escape::Json);
+        assert!(!json.contains(is_unprintable));
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+
+    /// Asks real shells.
+    #[test]
+    fn a_quoted_argument_is_what_a_shell_takes_it_for() {
+        let hostile = [
+            "",
+            "plain-1.2_x",
+            "User Id",
+            "it's",
+            "a\"b`c$d\\e!*?[",
+            "ünï",
+            "~",
+            "-x",
+            "a\tb\n\x1b[1m\u{202e}'\\",
+        ];
+        for argument in hostile {
+            let quoted = shell_quoted(argument);
+            assert!(!quoted.contains(is_unprintable), "{quoted}");
+            let script = format!("printf '%s|' {quoted}");
+            let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{argument}|"), "{quoted}");
+        }
+        assert_eq!(shell_quoted("amount=TX_AMOUNT"), "amount=TX_AMOUNT");
+        assert_eq!(shell_quoted("amount=it's"), r"'amount=it'\''s'");
+    }
+
+    #[test]
+    fn names_of_files_are_one_printable_line() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let name = std::ffi::OsStr::from_bytes(b"a\nerror: \x1b\xff");
+        assert_eq!(path(Path::new(name)), "a\\nerror: \\u{1b}\\xff");
+    }
+
+    #[test]
+    fn counts_agree_with_their_units() {
+        let cases = [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (1_234_567, "1,234,567 rows")];
+        for (count, text) in cases {
+            assert_eq!(counted(count, "row"), text);
+        }
+        assert_eq!(seconds(Duration::from_micros(3_000_518)), "3.001 s");
+        assert_eq!(seconds(Duration::from_secs(3)), "3 s");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod database;
 mod ingest;
+mod parse;
 mod plugin;
 
 use std::path::PathBuf;
@@ -12,16 +13,18 @@ use jiff::SignedDuration;
 
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use ingest::{IngestArgs, InputArgs, SandboxArgs};
+pub use parse::parse;
 pub use plugin::{
     AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, ListArgs, NewArgs, PluginCheckArgs, PluginCommand,
     SubjectArgs, TestArgs,
 };
 
+use crate::exit;
 use crate::sink::{DeferKeys, OnConflict};
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES)]
+#[command(version, after_help = exit::LIST)]
 pub struct Cli {
     /// Show more of what happens; twice for even more
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
@@ -31,9 +34,6 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
-
-const EXIT_CODES: &str = "Exit codes: 0 committed, 1 internal error, 2 usage, 3 input, 4 plugin, 5 database, \
-     6 outcome unknown, 130 interrupted, 143 terminated";
 
 /// What can be asked of the host.
 #[derive(Debug, Subcommand)]

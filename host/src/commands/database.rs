@@ -8,10 +8,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::{DbCommand, MigrateArgs};
 use crate::config;
 use crate::environment::Environment;
-use crate::error::{Error, exit};
-use crate::report;
+use crate::error::Error;
+use crate::exit;
 use crate::sink::embedded::{Cluster, State, Stopped};
 use crate::sink::{self, EmbeddedError, SinkError};
+use crate::{report, text};
 
 /// Creates or updates the tables.
 pub async fn migrate(arguments: &MigrateArgs) -> Result<(), Error> {
@@ -19,11 +20,11 @@ pub async fn migrate(arguments: &MigrateArgs) -> Result<(), Error> {
     if !arguments.status {
         let newly_applied = sink::migrate(&mut connection).await?;
         sink::check_schema(&connection).await?;
-        report::print(&format!("{} migrations applied\n", newly_applied.len()));
+        report::print(&format!("{} migrations applied\n", newly_applied.len()))?;
     }
     for applied in sink::status(&connection).await? {
         let at = applied.at.map_or("not applied".into(), |at| format!("applied {at}"));
-        report::print(&format!("{:04} {:<12} {at}\n", applied.migration.version, applied.migration.name));
+        report::print(&format!("{:04} {:<12} {at}\n", applied.migration.version, applied.migration.name))?;
     }
     connection.close().await;
     Ok(())
@@ -35,13 +36,13 @@ pub fn db(command: &DbCommand) -> Result<(), Error> {
     match command {
         DbCommand::Start => {
             cluster.start_and_keep()?;
-            report::print(&format!("{}\n", cluster.url()));
+            report::print(&format!("{}\n", cluster.url()))?;
         }
         DbCommand::Stop => report::print(match cluster.stop()? {
             Stopped::Now => "stopped\n",
             Stopped::WhenUnused => "a run uses it; it stops when that has ended\n",
             Stopped::WasNotRunning => "it was not running\n",
-        }),
+        })?,
         DbCommand::Status => {
             let state = match cluster.state() {
                 State::Absent => "not created yet",
@@ -51,13 +52,13 @@ pub fn db(command: &DbCommand) -> Result<(), Error> {
             };
             report::print(&format!(
                 "{state}\n  folder  {}\n  socket  {}\n  url     {}\n",
-                cluster.folder().display(),
-                cluster.socket_folder().display(),
+                text::path(cluster.folder()),
+                text::path(&cluster.socket_folder()),
                 cluster.url(),
-            ));
+            ))?;
         }
-        DbCommand::Url => report::print(&format!("{}\n", cluster.url())),
-        DbCommand::Programs => report::print(&format!("{}\n", Cluster::programs_folder()?.display())),
+        DbCommand::Url => report::print(&format!("{}\n", cluster.url()))?,
+        DbCommand::Programs => report::print(&format!("{}\n", text::path(&Cluster::programs_folder()?)))?,
         DbCommand::Guard => cluster.guard()?,
         // Ends with psql's exit code rather than ours.
         DbCommand::Psql { .. } => {}

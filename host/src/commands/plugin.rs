@@ -10,7 +10,8 @@ use crate::cli::{
 };
 use crate::config::ConfigError;
 use crate::detector::{self, Cache, Demands, DetectorError, Limits, Sandbox};
-use crate::error::{Error, exit};
+use crate::error::Error;
+use crate::exit;
 use crate::plugin_tools::{bench, cases, check, inspect, library, new};
 use crate::{config, report};
 
@@ -24,7 +25,7 @@ pub fn plugin(command: PluginCommand) -> Result<u8, Error> {
         PluginCommand::Bench(arguments) => measure(&arguments)?,
         PluginCommand::List(arguments) => {
             let entries = library::list()?;
-            print(arguments.format, &entries, || library::human(&entries));
+            print(arguments.format, &entries, || library::human(&entries))?;
         }
         PluginCommand::Add(arguments) => {
             let added = library::add(&sandbox(Cache::of_user())?, &arguments.file, arguments.replace)?;
@@ -33,12 +34,12 @@ pub fn plugin(command: PluginCommand) -> Result<u8, Error> {
                 added.name,
                 added.file.display(),
                 added.sha256
-            ));
+            ))?;
         }
         PluginCommand::Digest(arguments) => {
             let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
             let digest = check::digest(&plugin, &settings, &Limits::default(), rows.as_deref())?;
-            report::print(&format!("{digest}\n"));
+            report::print(&format!("{digest}\n"))?;
         }
     }
     Ok(exit::COMMITTED)
@@ -46,15 +47,13 @@ pub fn plugin(command: PluginCommand) -> Result<u8, Error> {
 
 fn start_new(arguments: &NewArgs) -> Result<(), Error> {
     new::create(Path::new(""), &arguments.name, arguments.lang)?;
-    report::print(&new::next_steps(&arguments.name, arguments.lang));
-    Ok(())
+    report::print(&new::next_steps(&arguments.name, arguments.lang))
 }
 
 fn inspect_one(arguments: &InspectArgs) -> Result<(), Error> {
     let cache = if arguments.fresh { Cache::none() } else { Cache::of_user() };
     let inspection = inspect::inspect(&sandbox(cache)?, &detector::lookup(&arguments.plugin)?)?;
-    print(arguments.format, &inspection, || inspection.human());
-    Ok(())
+    print(arguments.format, &inspection, || inspection.human())
 }
 
 fn check_one(arguments: &PluginCheckArgs) -> Result<u8, Error> {
@@ -69,14 +68,14 @@ fn check_one(arguments: &PluginCheckArgs) -> Result<u8, Error> {
     };
     let elsewhere = || digest_elsewhere(&plugin, &arguments.subject);
     let report = check::check(&plugin, &settings, &limits, &budgets, rows.as_deref(), &elsewhere)?;
-    print(arguments.format, &report, || report.human());
+    print(arguments.format, &report, || report.human())?;
     Ok(if report.passed { exit::COMMITTED } else { exit::PLUGIN })
 }
 
 fn test(arguments: &TestArgs) -> Result<u8, Error> {
     let plugin = detector::load(&sandbox(Cache::of_user())?, &detector::lookup(&arguments.plugin)?)?;
     let outcomes = cases::run(&plugin, &arguments.cases, arguments.tolerance, arguments.update)?;
-    print(arguments.format, &outcomes, || cases::human(&outcomes));
+    print(arguments.format, &outcomes, || cases::human(&outcomes))?;
     let passed = outcomes.iter().all(|outcome| outcome.differences.is_empty());
     Ok(if passed { exit::COMMITTED } else { exit::PLUGIN })
 }
@@ -84,8 +83,7 @@ fn test(arguments: &TestArgs) -> Result<u8, Error> {
 fn measure(arguments: &BenchArgs) -> Result<(), Error> {
     let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
     let measured = bench::bench(&plugin, &settings, &Limits::default(), rows.as_deref())?;
-    print(arguments.format, &measured, || measured.human());
-    Ok(())
+    print(arguments.format, &measured, || measured.human())
 }
 
 /// What the arguments name, found and taken apart.
@@ -123,10 +121,11 @@ fn digest_elsewhere(plugin: &Path, subject: &SubjectArgs) -> Result<String, Stri
     }
 }
 
-fn print(format: Format, value: &impl Serialize, human: impl FnOnce() -> String) {
-    report::print(&match format {
+fn print(format: Format, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), Error> {
+    let text = match format {
         Format::Human => human(),
         // Structs of numbers and strings always serialise.
         Format::Json => serde_json::to_string(value).unwrap_or_default() + "\n",
-    });
+    };
+    report::print_as(&text, format)
 }

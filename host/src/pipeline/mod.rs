@@ -30,6 +30,7 @@ use crate::digest::Sha256Digest;
 use crate::error::{DatabaseState, Error, Failure};
 use crate::in_thread::in_thread;
 use crate::interrupt::Interrupts;
+use crate::panics::TransactionPhase;
 use crate::progress::Progress;
 use crate::sink::{
     self, AlreadyIngested, Candidate, Committed, Completed, IdPolicy, Known, KnownFile, Recorded, RunFacts,
@@ -103,6 +104,7 @@ pub async fn run(
     let target = config.target.clone().labelled(&label(&list));
     let beginning = begin(&target, config.terms, list.size_bytes);
     let mut transaction = unless_interrupted(interrupts, beginning).await?;
+    TransactionPhase::Begun.begins();
     let connect = started.elapsed().saturating_sub(load);
     let server = transaction.server().to_owned();
 
@@ -295,6 +297,7 @@ async fn commit(
     interrupts: &mut Interrupts,
 ) -> Result<Committed, Failure> {
     let query = transaction.deciding_query();
+    TransactionPhase::Committing.begins();
     let committing = transaction.commit(recorded);
     tokio::pin!(committing);
     let mut is_impatient = false;
@@ -310,6 +313,9 @@ async fn commit(
             }
         }
     };
+    if committed.is_ok() {
+        TransactionPhase::Committed.begins();
+    }
     committed.map_err(|error| Failure {
         database: match error {
             SinkError::OutcomeUnknown { .. } => DatabaseState::Unknown,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::error::exit;
+use crate::exit;
 use crate::text::printable;
 
 /// Why a tool could not do its work.

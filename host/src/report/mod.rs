@@ -4,19 +4,35 @@ mod runs;
 mod summary;
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 
 pub use self::runs::{run, runs, verified};
 pub use self::summary::{already_ingested, known_files, summary};
 use crate::cli::Format;
+use crate::error::Error;
+use crate::output;
 use crate::pipeline::Checked;
 use crate::sink::RejectRecord;
 use crate::source::{RejectLimit, RejectedRow};
-use crate::text::printable;
+use crate::text::{grouped, printable};
 
-/// Prints to stdout. A reader that has gone away is no error of ours: the run is committed.
-pub fn print(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+/// Prints a result for people to stdout.
+///
+/// # Errors
+/// Where it could not be written. A reader that has gone away is not an error.
+pub fn print(text: &str) -> Result<(), Error> {
+    print_as(text, Format::Human)
+}
+
+/// Prints a result that is in this format.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_as(text: &str, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Human => output::result(text),
+        Format::Json => output::json(text),
+    }
+    .map_err(Error::Output)
 }
 
 /// A rejected record, as one line.
@@ -66,28 +82,4 @@ pub fn rejects(records: &[RejectRecord], format: Format) -> String {
         Format::Json => serde_json::to_string(record).unwrap_or_default() + "\n",
     };
     records.iter().map(line).collect()
-}
-
-/// With commas: 1,234,567.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn thousands_are_grouped() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
-        for (number, text) in cases {
-            assert_eq!(super::grouped(number), text);
-        }
-    }
 }

@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 
 use bytesize::ByteSize;
 
-use super::grouped;
 use crate::cli::Format;
 use crate::pipeline::Verified;
 use crate::sink::{LedgerRun, RunRecord};
-use crate::text::{printable, printable_up_to};
+use crate::text::{grouped, printable, printable_up_to};
 
 /// Characters of a file's name in the table.
 const NAME_CHARS: usize = 40;

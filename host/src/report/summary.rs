@@ -7,11 +7,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Serialize;
 
-use super::grouped;
 use crate::cli::Format;
 use crate::pipeline::Outcome;
 use crate::sink::{AlreadyIngested, FileRecord, KnownFile, KnownFrom, Once, PluginRecord};
-use crate::text::printable;
+use crate::text::{grouped, printable};
 
 /// The summary of a committed run.
 #[must_use]

@@ -67,7 +67,7 @@ fn a_run_is_reproduced_exactly_or_the_differences_are_listed() {
         );
         database.execute(change);
         let differs = verify();
-        assert_eq!(differs.code, 5, "{name}: {}", differs.stderr);
+        assert_eq!(differs.code, 7, "{name}: {}", differs.stderr);
         let told = format!("{}---\n{}", differs.stdout, differs.stderr);
         insta::assert_snapshot!(format!("verify_{name}"), files.anonymous(&told));
         database.execute(

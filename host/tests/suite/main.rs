@@ -22,6 +22,7 @@ mod keys;
 mod ledger;
 mod migrations;
 mod outcome;
+mod output;
 mod plugins;
 mod pooler;
 mod rejects_file;

@@ -1,0 +1,160 @@
+//! The gate: everything that the program prints, on stdout and on stderr, leaves through here (the
+//! progress bar alone draws for itself, and shows nothing but numbers of ours).
+//!
+//! Here it is made sure that
+//! - a message is one write, so that those of different threads do not mix;
+//! - no control character of a file's name, a plugin, a server or an argument reaches a terminal:
+//!   all but line breaks are written as escapes, whatever was done before;
+//! - a stderr that is full, broken or closed loses the message, never the run;
+//! - what could not be written to stdout is known to whoever wanted to write it.
+//!
+//! `clippy.toml` forbids `std::io::stdout` and `stderr` everywhere else.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::text::{self, Escape};
+
+/// How long to wait before a stream that was made non-blocking by its other users is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+
+/// Writes a result to stdout. A reader that has gone away (`| head`) has seen what it wanted: that
+/// is not an error.
+///
+/// # Errors
+/// Where it could not be written, such as to a full disk.
+pub fn result(text: &str) -> io::Result<()> {
+    stdout(&text::without_control_characters(text, Escape::Text))
+}
+
+/// Writes JSON to stdout: like [`result`], but escapes are those of JSON, so that a reader gets back
+/// every character.
+///
+/// # Errors
+/// Where it could not be written.
+pub fn json(json: &str) -> io::Result<()> {
+    stdout(&text::without_control_characters(json, Escape::Json))
+}
+
+/// Writes a message to stderr. Where that is not possible the message is lost, and nothing else.
+pub fn message(text: &str) {
+    let text = text::without_control_characters(text, Escape::Text);
+    // There is nobody left to be told.
+    let _ = write(Stream::Stderr, text.as_bytes());
+}
+
+/// Whether somebody looks at stderr.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "it is only asked")]
+pub fn is_seen() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// For tracing: each call of `write` is one event.
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        // An event is a line, whatever is said in it.
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        message(&format!("{}\n", text::one_line(line)));
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn stdout(text: &str) -> io::Result<()> {
+    match write(Stream::Stdout, text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// Past the standard library's own buffers, which would hold back what could not be written and
+/// try it again at the end.
+fn write(stream: Stream, bytes: &[u8]) -> io::Result<()> {
+    static STDOUT: Mutex<Option<File>> = Mutex::new(None);
+    static STDERR: Mutex<Option<File>> = Mutex::new(None);
+    let file = match stream {
+        Stream::Stdout => &STDOUT,
+        Stream::Stderr => &STDERR,
+    };
+    // Held while writing. There is nothing in it that a panic could have left half done.
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = match &mut *file {
+        Some(file) => file,
+        unopened => unopened.insert(open(stream)?),
+    };
+    write_all(file, bytes)
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the module that writes to them")]
+fn open(stream: Stream) -> io::Result<File> {
+    let handle = match stream {
+        Stream::Stdout => io::stdout().as_fd().try_clone_to_owned()?,
+        Stream::Stderr => io::stderr().as_fd().try_clone_to_owned()?,
+    };
+    Ok(File::from(handle))
+}
+
+fn write_all(mut output: impl Write, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match output.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(BUSY_PAUSE),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes two bytes at a time, and is interrupted and busy in between.
+    struct Reluctant(Vec<u8>, u8);
+
+    impl Write for Reluctant {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1 = (self.1 + 1) % 3;
+            match self.1 {
+                0 => Err(io::ErrorKind::Interrupted.into()),
+                1 => Err(io::ErrorKind::WouldBlock.into()),
+                _ => {
+                    let taken = bytes.len().min(2);
+                    self.0.extend(&bytes[..taken]);
+                    Ok(taken)
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn all_of_it_is_written() {
+        let mut output = Reluctant(Vec::new(), 0);
+        write_all(&mut output, b"12345").unwrap();
+        assert_eq!(output.0, b"12345");
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert_eq!(write_all(full, b"1").unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}
