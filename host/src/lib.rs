@@ -22,6 +22,7 @@ pub mod pipeline;
 pub mod plugin_tools;
 pub mod progress;
 pub mod report;
+mod secret;
 pub mod sink;
 pub mod source;
 pub mod text;

@@ -5,6 +5,7 @@
 //! - a message is one write, so that those of different threads do not mix;
 //! - no control character of a file's name, a plugin, a server or an argument reaches a terminal:
 //!   all but line breaks are written as escapes, whatever was done before;
+//! - no password of a URL that stands where nobody expects one is shown;
 //! - a stderr that is full, broken or closed loses the message, never the run;
 //! - what could not be written to stdout is known to whoever wanted to write it.
 //!
@@ -16,6 +17,7 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::secret::hide_passwords;
 use crate::text::{self, Escape};
 
 /// How long to wait before a stream that was made non-blocking by its other users is tried again.
@@ -41,7 +43,8 @@ pub fn json(json: &str) -> io::Result<()> {
 
 /// Writes a message to stderr. Where that is not possible the message is lost, and nothing else.
 pub fn message(text: &str) {
-    let text = text::without_control_characters(text, Escape::Text);
+    let text = hide_passwords(text);
+    let text = text::without_control_characters(&text, Escape::Text);
     // There is nobody left to be told.
     let _ = write(Stream::Stderr, text.as_bytes());
 }

@@ -1,18 +1,25 @@
 //! Reaching the server, and waiting for its answers, but not for ever.
 
 use std::error::Error;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::Client;
+use tokio_postgres::config::{Config, SslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::embedded::InUse;
 use super::server_error::ServerError;
-use super::target::Server;
+use super::target::{Server, ServerHost, SessionAttributes};
+use super::turned_away::TurnedAway;
 use super::{ServerTarget, SinkError, Target};
 use crate::in_thread::in_thread;
 
@@ -51,31 +58,242 @@ pub async fn connect(target: &Target) -> Result<Connection, SinkError> {
     }
 }
 
+/// To the first of its hosts that lets us in and is what it must be.
 async fn connect_to(
     server_target: &ServerTarget,
     target: &Target,
     embedded: Option<InUse>,
 ) -> Result<Connection, SinkError> {
-    let server = server_target.description.clone();
+    let server = &server_target.hosts[0].description;
     let tls =
         server_target.tls.connector().map_err(|source| SinkError::Tls { server: server.clone(), source })?;
-    let mut config = server_target.config.clone();
-    if let Some(timeout) = target.patience.connect {
-        config.connect_timeout(timeout);
-    }
-    if let Some(label) =
-        target.label.as_deref().filter(|_| config.get_application_name() == Some(DEFAULT_NAME))
-    {
-        config.application_name(label);
-    }
-    // tokio-postgres bounds the connecting to each server, not what comes after it.
-    let each = config.get_connect_timeout().copied().unwrap_or_default();
-    let all = each * u32::try_from(config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
-    let (client, connection) = match timeout(all, config.connect(tls.clone())).await {
-        Err(_) => return Err(SinkError::ConnectTimeout { server, seconds: all.as_secs_f64() }),
-        Ok(Err(error)) => return Err(refused(server, error)),
-        Ok(Ok(connected)) => connected,
+    let attempt = Attempt::new(server_target, target, tls);
+    let mut failures = Vec::new();
+    let (first, then) = match server_target.attributes {
+        SessionAttributes::PreferStandby => (SessionAttributes::Standby, Some(SessionAttributes::Any)),
+        wanted => (wanted, None),
     };
+    for wanted in [Some(first), then].into_iter().flatten() {
+        // Those of an earlier round are only that none is a standby.
+        failures.clear();
+        for index in order(server_target, target.reached) {
+            match attempt.host(&server_target.hosts[index], wanted).await {
+                Ok(Reached { client, ended, task }) => {
+                    let server = server_target.hosts[index].description.clone();
+                    let target = Target { reached: Some(index), ..target.clone() };
+                    let tls = attempt.tls;
+                    return Ok(Connection { client, server, target, tls, ended, task, _embedded: embedded });
+                }
+                Err(failure) => {
+                    let is_final = !is_worth_another_host(&failure);
+                    failures.push(failure);
+                    if is_final {
+                        return Err(all_of(failures));
+                    }
+                }
+            }
+        }
+    }
+    Err(all_of(failures))
+}
+
+fn all_of(mut failures: Vec<SinkError>) -> SinkError {
+    match failures.pop() {
+        Some(only) if failures.is_empty() => only,
+        Some(last) => {
+            failures.push(last);
+            SinkError::NoneOfSeveral { failures }
+        }
+        // There is at least one host.
+        None => SinkError::StrangeAnswer("connecting"),
+    }
+}
+
+/// Whether the next host is tried. As with libpq, not where one has answered and refused: that is
+/// no matter of which server is up.
+fn is_worth_another_host(failure: &SinkError) -> bool {
+    match failure {
+        SinkError::Connect { .. }
+        | SinkError::LookUp { .. }
+        | SinkError::ConnectTimeout { .. }
+        | SinkError::WrongKind { .. } => true,
+        SinkError::TurnedAway { reason, .. } => *reason == TurnedAway::NotReady,
+        _ => false,
+    }
+}
+
+/// The hosts' indexes in the order in which they are tried.
+fn order(server: &ServerTarget, reached: Option<usize>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..server.hosts.len()).collect();
+    if server.is_shuffled {
+        shuffle(&mut order);
+    }
+    if let Some(reached) = reached {
+        order.sort_by_key(|index| *index != reached);
+    }
+    order
+}
+
+/// Load is balanced well enough by the standard library's random seeds.
+fn shuffle<T>(items: &mut [T]) {
+    for last in (1..items.len()).rev() {
+        let random = RandomState::new().hash_one(last) as usize;
+        items.swap(last, random % (last + 1));
+    }
+}
+
+/// What all attempts have in common.
+struct Attempt<'a> {
+    server: &'a ServerTarget,
+    config: Config,
+    tls: MakeRustlsConnect,
+    /// For one address; `None` is as long as it takes.
+    patience: Option<Duration>,
+}
+
+/// A client, and the task that moves its bytes.
+struct Reached {
+    client: Client,
+    ended: Arc<OnceLock<Arc<tokio_postgres::Error>>>,
+    task: JoinHandle<()>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(server: &'a ServerTarget, target: &Target, tls: MakeRustlsConnect) -> Attempt<'a> {
+        let mut config = server.config.clone();
+        let patience = target.patience.connect.or(config.get_connect_timeout().copied());
+        if let Some(patience) = patience {
+            config.connect_timeout(patience);
+        }
+        if let Some(label) =
+            target.label.as_deref().filter(|_| config.get_application_name() == Some(DEFAULT_NAME))
+        {
+            config.application_name(label);
+        }
+        Attempt { server, config, tls, patience }
+    }
+
+    /// Tries each of a host's addresses.
+    async fn host(&self, host: &ServerHost, wanted: SessionAttributes) -> Result<Reached, SinkError> {
+        let mut config = self.config.clone();
+        config.host(&host.name).port(host.port);
+        if let Some(password) = &host.password {
+            config.password(password);
+        }
+        let tls = &self.server.tls;
+        config.ssl_mode(if host.socket_folder().is_some() { SslMode::Disable } else { tls.negotiation() });
+        if tls.is_direct {
+            config.ssl_negotiation(SslNegotiation::Direct);
+        }
+        let mut failure = None;
+        for address in self.addresses(host).await? {
+            let mut config = config.clone();
+            if let Some(address) = address {
+                config.hostaddr(address);
+            }
+            match self.within(host, self.address(&config, host, wanted)).await {
+                Err(failed) if is_worth_another_host(&failed) => failure = Some(failed),
+                result => return result,
+            }
+        }
+        Err(failure.unwrap_or(SinkError::StrangeAnswer("the look-up of its name")))
+    }
+
+    /// `None` for a socket.
+    async fn addresses(&self, host: &ServerHost) -> Result<Vec<Option<IpAddr>>, SinkError> {
+        if host.socket_folder().is_some() {
+            return Ok(vec![None]);
+        }
+        if let Some(address) = host.address {
+            return Ok(vec![Some(address)]);
+        }
+        let look_up = tokio::net::lookup_host((host.name.as_str(), host.port));
+        let found = self
+            .within(host, async {
+                look_up.await.map_err(|source| SinkError::LookUp { server: host.description.clone(), source })
+            })
+            .await?;
+        let mut addresses: Vec<_> = found.map(|address| Some(address.ip())).collect();
+        if self.server.is_shuffled {
+            shuffle(&mut addresses);
+        }
+        Ok(addresses)
+    }
+
+    async fn within<T>(
+        &self,
+        host: &ServerHost,
+        work: impl Future<Output = Result<T, SinkError>>,
+    ) -> Result<T, SinkError> {
+        let Some(patience) = self.patience else { return work.await };
+        timeout(patience, work).await.unwrap_or_else(|_| {
+            Err(SinkError::ConnectTimeout {
+                server: host.description.clone(),
+                seconds: patience.as_secs_f64(),
+            })
+        })
+    }
+
+    async fn address(
+        &self,
+        config: &Config,
+        host: &ServerHost,
+        wanted: SessionAttributes,
+    ) -> Result<Reached, SinkError> {
+        let server = || host.description.clone();
+        let reached = match (&self.server.required_peer, host.socket_folder()) {
+            (Some(user), Some(folder)) => {
+                let stream = peer(folder, user, host).await?;
+                let (client, connection) =
+                    config.connect_raw(stream, NoTls).await.map_err(|error| refused(server(), error))?;
+                spawn(client, connection)
+            }
+            _ => {
+                let connected = config.connect(self.tls.clone()).await;
+                let (client, connection) = connected.map_err(|error| refused(server(), error))?;
+                spawn(client, connection)
+            }
+        };
+        if wanted == SessionAttributes::Any {
+            return Ok(reached);
+        }
+        let question = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')";
+        let answer = reached.client.simple_query(question).await.map_err(|error| refused(server(), error))?;
+        let answer = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some((row.get(0)? == "t", row.get(1)? == "on")),
+            _ => None,
+        });
+        let (is_standby, is_read_only) =
+            answer.ok_or(SinkError::StrangeAnswer("what kind of server it is"))?;
+        let fits = match wanted {
+            SessionAttributes::Any | SessionAttributes::PreferStandby => true,
+            SessionAttributes::ReadWrite => !is_read_only,
+            SessionAttributes::ReadOnly => is_read_only,
+            SessionAttributes::Primary => !is_standby,
+            SessionAttributes::Standby => is_standby,
+        };
+        if fits { Ok(reached) } else { Err(SinkError::WrongKind { server: server(), wanted }) }
+    }
+}
+
+/// A connection to a socket behind which this user's process is.
+async fn peer(folder: &Path, user: &str, host: &ServerHost) -> Result<UnixStream, SinkError> {
+    let failed = |source| SinkError::LookUp { server: host.description.clone(), source };
+    let stream = UnixStream::connect(folder.join(format!(".s.PGSQL.{}", host.port))).await.map_err(failed)?;
+    let uid = stream.peer_cred().map_err(failed)?.uid();
+    let found = nix::unistd::User::from_uid(uid.into()).ok().flatten();
+    let name = found.map_or_else(|| uid.to_string(), |found| found.name);
+    if name == user {
+        return Ok(stream);
+    }
+    Err(SinkError::WrongPeer { server: host.description.clone(), user: name })
+}
+
+fn spawn<S, T>(client: Client, connection: tokio_postgres::Connection<S, T>) -> Reached
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let ended = Arc::<OnceLock<_>>::default();
     let task = tokio::spawn({
         let ended = ended.clone();
@@ -86,7 +304,7 @@ async fn connect_to(
             }
         }
     });
-    Ok(Connection { client, server, target: target.clone(), tls, ended, task, _embedded: embedded })
+    Reached { client, ended, task }
 }
 
 impl Connection {
@@ -118,7 +336,8 @@ impl Connection {
         }
     }
 
-    /// Another connection to the same server, within this time.
+    /// Another connection, within this time: to the same server, or, where that is gone, to another
+    /// of those that were given.
     pub(super) async fn another(&self, within: Duration) -> Result<Connection, SinkError> {
         let mut target = self.target.clone();
         target.patience.answer = within;
@@ -150,14 +369,10 @@ const GOODBYE: Duration = Duration::from_millis(500);
 
 /// Telling "nobody there" from "not whom you want" and "you may not".
 fn refused(server: String, error: tokio_postgres::Error) -> SinkError {
-    const LOGIN: [SqlState; 4] = [
-        SqlState::INVALID_PASSWORD,
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        SqlState::INVALID_CATALOG_NAME,
-        SqlState::INSUFFICIENT_PRIVILEGE,
-    ];
     let is_login = match error.code() {
-        Some(code) => LOGIN.contains(code),
+        Some(code) => {
+            [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code)
+        }
         // The server asks for a password and none was given.
         None => error.source().is_some_and(|cause| cause.to_string() == "password missing"),
     };
@@ -167,6 +382,8 @@ fn refused(server: String, error: tokio_postgres::Error) -> SinkError {
         SinkError::Login { server, source }
     } else if is_certificate {
         SinkError::Certificate { server, source }
+    } else if let Some(reason) = TurnedAway::of(&source) {
+        SinkError::TurnedAway { server, reason, source }
     } else {
         SinkError::Connect { server, source }
     }

@@ -8,6 +8,8 @@ use tokio_postgres::error::SqlState;
 
 use super::once::{KnownFile, KnownFrom};
 use super::server_error::{ServerError, Trouble};
+use super::target::SessionAttributes;
+use super::turned_away::TurnedAway;
 use crate::environment::VariableError;
 use crate::source::RowPlace;
 use crate::text::printable;
@@ -42,6 +44,14 @@ pub enum SinkError {
         /// Why not.
         source: ServerError,
     },
+    /// Nobody answers, or nobody knows where it is.
+    #[error("could not connect to {server}")]
+    LookUp {
+        /// The server.
+        server: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// It is not who it should be.
     #[error("could not verify the certificate of {server}")]
     Certificate {
@@ -57,6 +67,38 @@ pub enum SinkError {
         server: String,
         /// How long was waited.
         seconds: f64,
+    },
+    /// None of several servers.
+    #[error("could not connect to any of {} servers: {}", failures.len(), of_each(failures))]
+    NoneOfSeveral {
+        /// Why not, one a server, in the order in which they were tried.
+        failures: Vec<SinkError>,
+    },
+    /// It is not what `target_session_attrs` asks for.
+    #[error("{server} {}", wrong_kind(*wanted))]
+    WrongKind {
+        /// The server.
+        server: String,
+        /// What it should be.
+        wanted: SessionAttributes,
+    },
+    /// It runs as somebody else than `requirepeer` asks for.
+    #[error("{server} does not run as the user that `requirepeer` names, but as `{}`", printable(user))]
+    WrongPeer {
+        /// The server.
+        server: String,
+        /// As whom it runs.
+        user: String,
+    },
+    /// The server answered that it cannot be used, for a reason that no login changes.
+    #[error("could not connect to {server}{}", reason.headline())]
+    TurnedAway {
+        /// The server.
+        server: String,
+        /// What kind of reason.
+        reason: TurnedAway,
+        /// In the server's words.
+        source: ServerError,
     },
     /// The server answered and refused.
     #[error("could not log in to {server}")]
@@ -267,6 +309,37 @@ pub enum EmbeddedError {
     NoUser,
 }
 
+/// One line of several failures.
+fn of_each(failures: &[SinkError]) -> String {
+    let of_one = |failure: &SinkError| {
+        let text = match failure {
+            SinkError::Connect { server, .. } | SinkError::LookUp { server, .. } => server.clone(),
+            SinkError::ConnectTimeout { server, seconds } => {
+                format!("{server}: no answer within {seconds} s")
+            }
+            SinkError::TurnedAway { server, reason, .. } => format!("{server}{}", reason.headline()),
+            other => other.to_string(),
+        };
+        match std::error::Error::source(failure) {
+            Some(cause) => format!("{text}: {cause}"),
+            None => text,
+        }
+    };
+    failures.iter().map(of_one).collect::<Vec<_>>().join("; ")
+}
+
+fn wrong_kind(wanted: SessionAttributes) -> &'static str {
+    match wanted {
+        SessionAttributes::ReadWrite => "takes no writes",
+        SessionAttributes::ReadOnly => {
+            "takes writes, and target_session_attrs=read-only asks for one that does not"
+        }
+        SessionAttributes::Primary => "is a standby, and target_session_attrs=primary asks for none",
+        SessionAttributes::Standby | SessionAttributes::PreferStandby => "is not a standby",
+        SessionAttributes::Any => "is not what target_session_attrs asks for",
+    }
+}
+
 /// Who has an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taker {
@@ -326,6 +399,8 @@ impl SinkError {
             SinkError::Statement { source, .. }
             | SinkError::Login { source, .. }
             | SinkError::Connect { source, .. } => source.code().is_some(),
+            SinkError::TurnedAway { .. } => true,
+            SinkError::NoneOfSeveral { failures } => failures.last().is_some_and(SinkError::is_an_answer),
             _ => false,
         }
     }
@@ -346,7 +421,10 @@ impl SinkError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            SinkError::Connect { .. } | SinkError::ConnectTimeout { .. } => Some(
+            SinkError::NoneOfSeveral { failures } => failures.last().and_then(SinkError::help),
+            SinkError::TurnedAway { reason, .. } => reason.help().map(str::to_owned),
+            SinkError::Connect { source, .. } if !source.is_unreachable() => None,
+            SinkError::Connect { .. } | SinkError::LookUp { .. } | SinkError::ConnectTimeout { .. } => Some(
                 "is the server running and reachable? It is chosen by --database-url, DATABASE_URL or PGHOST and the like; with none of them, the embedded server is used".into(),
             ),
             SinkError::Certificate { .. } => Some(
@@ -358,6 +436,8 @@ impl SinkError {
             ),
             SinkError::Variable(error) => Some(error.help()),
             SinkError::Target { .. } => Some("a URL looks like `postgres://user@localhost:5432/database`".into()),
+            SinkError::WrongKind { .. } => Some("list all servers that may be it, as in `host=a,b`, or leave out target_session_attrs".into()),
+            SinkError::WrongPeer { .. } => Some("somebody else may be listening there; if it is the right one, correct requirepeer".into()),
             SinkError::Statement { source, .. } | SinkError::Migration { source, .. } | SinkError::LockTimeout { source, .. } => {
                 source.trouble().help().map(str::to_owned)
             }

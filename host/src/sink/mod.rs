@@ -33,6 +33,7 @@ mod stored;
 mod target;
 mod tls;
 mod transaction;
+mod turned_away;
 mod writer;
 
 pub use connect::{Connection, connect};
@@ -47,6 +48,7 @@ pub use snapshot::Snapshot;
 pub use stored::{StoredAnomaly, StoredRow};
 pub use target::{Patience, ServerTarget, Target};
 pub use transaction::{Committed, Completed, Recorded, Terms, Transaction};
+pub use turned_away::TurnedAway;
 
 use crate::batch::Batch;
 use crate::detector::Anomaly;

@@ -110,6 +110,12 @@ impl ServerError {
         self.0.code()
     }
 
+    /// Whether nobody has answered, rather than somebody who says no.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.code().is_none() && self.trouble() == Trouble::ConnectionLost
+    }
+
     /// What kind of trouble it is (PostgreSQL documentation, appendix "PostgreSQL Error Codes").
     #[must_use]
     pub fn trouble(&self) -> Trouble {

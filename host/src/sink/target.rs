@@ -1,6 +1,8 @@
 //! Which database: what was given on the command line, else `DATABASE_URL`, else libpq's own
 //! variables, else the embedded server. And how patient to be with it.
 
+use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ pub struct Target {
     pub(super) patience: Patience,
     /// What this program calls itself at the server, unless the URL has a name for it.
     pub(super) label: Option<String>,
+    /// The host that was reached before, among several: it is tried first.
+    pub(super) reached: Option<usize>,
 }
 
 /// Whose server.
@@ -27,12 +31,58 @@ pub(super) enum Server {
     Embedded(embedded::Cluster),
 }
 
-/// How to reach a server.
+/// How to reach a server: one of several, perhaps.
 pub struct ServerTarget {
+    /// All but the host and the password.
     pub(super) config: tokio_postgres::Config,
+    /// At least one.
+    pub(super) hosts: Vec<ServerHost>,
+    /// What the server must be.
+    pub(super) attributes: SessionAttributes,
+    /// Whether the hosts are tried in any order.
+    pub(super) is_shuffled: bool,
+    /// The user that the server must run as; only on unix sockets.
+    pub(super) required_peer: Option<String>,
     pub(super) tls: Tls,
+}
+
+/// A server to try.
+#[derive(Clone)]
+pub(super) struct ServerHost {
+    /// A name, an address, or the folder of a socket.
+    pub name: String,
+    /// Its address, where it is not to be looked up.
+    pub address: Option<IpAddr>,
+    pub port: u16,
+    /// For this server only.
+    pub password: Option<String>,
     /// Host, port and database for messages; without password.
     pub description: String,
+}
+
+impl ServerHost {
+    /// Where its socket is, if it has one.
+    pub fn socket_folder(&self) -> Option<&Path> {
+        let is_socket = self.address.is_none() && self.name.starts_with('/');
+        is_socket.then(|| Path::new(&self.name))
+    }
+}
+
+/// What a server must be: libpq's `target_session_attrs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionAttributes {
+    /// Anything.
+    Any,
+    /// It takes writes.
+    ReadWrite,
+    /// It takes none.
+    ReadOnly,
+    /// It is not a standby.
+    Primary,
+    /// It is one.
+    Standby,
+    /// A standby, or any if there is none.
+    PreferStandby,
 }
 
 /// How long to wait for the server.
@@ -63,15 +113,27 @@ impl Target {
             Some((origin, url)) => {
                 (origin, Some(Parameters::parse(url).map_err(|problem| wrong(origin, problem.into()))?))
             }
-            None => ("the environment", libpq::names_a_server(environment).then(Parameters::default)),
+            None => (
+                "connection parameters in the environment",
+                libpq::names_a_server(environment).then(Parameters::default),
+            ),
         };
         let server = match parameters {
             Some(parameters) => Server::Given(Arc::new(
                 parameters.complete(environment).map_err(|problem| wrong(origin, problem))?,
             )),
-            None => Server::Embedded(embedded::Cluster::of_user(environment)?),
+            None => {
+                let pointless = libpq::pointless_variables(environment);
+                if !pointless.is_empty() {
+                    tracing::warn!(
+                        "the embedded server is used: {} is set, but none of PGHOST, PGHOSTADDR, PGSERVICE and PGDATABASE",
+                        pointless.join(", ")
+                    );
+                }
+                Server::Embedded(embedded::Cluster::of_user(environment)?)
+            }
         };
-        Ok(Target { server, patience, label: None })
+        Ok(Target { server, patience, label: None, reached: None })
     }
 
     /// With a name by which others can see at the server what this connection is for.

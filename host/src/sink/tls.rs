@@ -1,5 +1,6 @@
 //! TLS as libpq's `sslmode` has it, by rustls.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,15 +8,20 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// How much TLS is wanted. `allow` counts as `prefer`: encryption is never turned down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SslMode {
+    #[default]
     Disable,
     Prefer,
     Require,
@@ -24,26 +30,54 @@ pub enum SslMode {
 }
 
 impl SslMode {
-    pub fn parse(text: &str) -> Option<SslMode> {
-        Some(match text {
-            "disable" => SslMode::Disable,
-            "allow" | "prefer" => SslMode::Prefer,
-            "require" => SslMode::Require,
-            "verify-ca" => SslMode::VerifyCa,
-            "verify-full" => SslMode::VerifyFull,
-            _ => return None,
-        })
+    /// By libpq's names.
+    pub const ALL: [(&str, SslMode); 6] = [
+        ("disable", SslMode::Disable),
+        ("allow", SslMode::Prefer),
+        ("prefer", SslMode::Prefer),
+        ("require", SslMode::Require),
+        ("verify-ca", SslMode::VerifyCa),
+        ("verify-full", SslMode::VerifyFull),
+    ];
+}
+
+/// Which versions of TLS are spoken; there are two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersions {
+    #[default]
+    All,
+    Only12,
+    Only13,
+}
+
+impl TlsVersions {
+    fn spoken(self) -> &'static [&'static SupportedProtocolVersion] {
+        static LATEST_FIRST: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        match self {
+            TlsVersions::All => &LATEST_FIRST,
+            TlsVersions::Only12 => &LATEST_FIRST[1..],
+            TlsVersions::Only13 => &LATEST_FIRST[..1],
+        }
     }
 }
 
 /// The TLS of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tls {
     pub mode: SslMode,
     /// `system` stands for the operating system's.
     pub root_certificates: Option<PathBuf>,
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
+    /// A file of revocation lists.
+    pub revoked: Option<PathBuf>,
+    /// A folder of such files.
+    pub revoked_folder: Option<PathBuf>,
+    pub versions: TlsVersions,
+    /// Whether the server is told by which name it is reached.
+    pub sends_name: bool,
+    /// Whether TLS begins without asking the server for it first.
+    pub is_direct: bool,
 }
 
 impl Tls {
@@ -70,16 +104,20 @@ impl Tls {
             _ => Arc::new(Lenient { provider: provider.clone(), issuer: None }),
         };
         let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
+            .with_protocol_versions(self.versions.spoken())?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let config = match (&self.certificate, &self.key) {
+        let mut config = match (&self.certificate, &self.key) {
             (Some(certificate), Some(key)) => {
                 let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<_, _>>()?;
                 builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key)?)?
             }
             _ => builder.with_no_client_auth(),
         };
+        config.enable_sni = self.sends_name;
+        if self.is_direct {
+            config.alpn_protocols = vec![b"postgresql".to_vec()];
+        }
         Ok(MakeRustlsConnect::new(config))
     }
 
@@ -101,7 +139,32 @@ impl Tls {
                 }
             }
         }
-        Ok(WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build()?)
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+        Ok(builder.with_crls(self.revocation_lists()?).build()?)
+    }
+
+    /// Where there are any, every certificate of the chain must be covered by one of them.
+    fn revocation_lists(&self) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
+        let mut files: Vec<PathBuf> = self.revoked.iter().cloned().collect();
+        if let Some(folder) = &self.revoked_folder {
+            let unreadable =
+                |error| format!("could not read the revocation lists in `{}`: {error}", folder.display());
+            for entry in fs::read_dir(folder).map_err(unreadable)? {
+                files.push(entry.map_err(unreadable)?.path());
+            }
+        }
+        let mut lists = Vec::new();
+        for file in files {
+            let unreadable =
+                |error| format!("could not read the revocation list `{}`: {error}", file.display());
+            for list in CertificateRevocationListDer::pem_file_iter(&file).map_err(unreadable)? {
+                lists.push(list.map_err(unreadable)?);
+            }
+        }
+        if lists.is_empty() && (self.revoked.is_some() || self.revoked_folder.is_some()) {
+            return Err("there is no revocation list where sslcrl or sslcrldir say".into());
+        }
+        Ok(lists)
     }
 }
 

@@ -2,9 +2,16 @@
 //! hosts, and what is told where none of it leads anywhere.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
-use crate::support::{Files, finish, host, sample};
+use crate::support::{
+    Database, Files, Finished, OwnServer, STANDBY_PORT, execute, finish, host, sample, server_url, succeed,
+};
 
 /// A variable that is set, but says nothing, must not lead the rows somewhere else.
 #[test]
@@ -38,4 +45,225 @@ fn a_variable_that_is_not_needed_may_be_anything() {
     check.env("DATABASE_URL", "").env("PGHOST", OsStr::new(""));
     let finished = finish(check.args(["check", "--plugin", "threshold"]).arg(sample()));
     assert_eq!(finished.code, 0, "{}", finished.stderr);
+}
+
+/// `host runs` on what these variables name.
+fn runs(variables: &[(&str, &str)]) -> Finished {
+    let files = Files::new();
+    let mut runs = host();
+    runs.env("HOME", files.path()).env("HOST_DATA_DIR", files.path()).arg("runs");
+    finish(runs.envs(variables.iter().copied()))
+}
+
+/// A server that answers every login with an error, as a pooler or a server that is starting does.
+struct Refusing {
+    port: u16,
+    /// What it was sent besides requests for TLS.
+    received: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Refusing {
+    fn start(sqlstate: &str, message: &str) -> Refusing {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let received = Arc::<Mutex<Vec<u8>>>::default();
+        let fields = format!("SFATAL\0VFATAL\0C{sqlstate}\0M{message}\0\0");
+        let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+        let answer = [b"E".as_slice(), &length, fields.as_bytes()].concat();
+        let log = received.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut packet = [0; 4096];
+                // A request for TLS has eight bytes; there is none here.
+                while let Ok(length @ 1..) = stream.read(&mut packet) {
+                    if length == 8 {
+                        stream.write_all(b"N").unwrap();
+                    } else {
+                        log.lock().unwrap().extend(&packet[..length]);
+                        stream.write_all(&answer).unwrap();
+                        break;
+                    }
+                }
+            }
+        });
+        Refusing { port, received }
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://me:secret@127.0.0.1:{}/db", self.port)
+    }
+}
+
+/// The first of two is a standby: what asks for another kind of server gets it, however it asks.
+#[test]
+fn a_server_of_the_kind_that_is_wanted_is_found() {
+    let primary = OwnServer::new();
+    let database = Database::on(primary.start());
+    succeed(host().args(["migrate", "--database-url", &database.url()]));
+    let _standby = primary.standby();
+    let (socket, files) = (primary.socket(), Files::new());
+    let socket = socket.to_str().unwrap();
+    let name = database.url().rsplit_once('/').unwrap().1.to_owned();
+    let both = format!("host={socket},{socket}\nport={STANDBY_PORT},5432\nuser=postgres\ndbname={name}\n");
+    let escaped = socket.replace('/', "%2F");
+    let services = files.write("services", format!("[both]\n{both}target_session_attrs=read-write\n"));
+    let url = format!("postgres://postgres@{escaped}:{STANDBY_PORT},{escaped}:5432/{name}");
+    let run = |variables: &[(&str, &str)]| {
+        let mut run = host();
+        run.envs(variables.iter().copied());
+        finish(run.args(["run", "--plugin", "threshold"]).arg(sample()))
+    };
+    let primary_names = format!("into     database `{name}` on {socket}:5432\n");
+    for variables in [
+        [("DATABASE_URL", format!("{url}?target_session_attrs=read-write"))].as_slice(),
+        &[("DATABASE_URL", format!("{url}?target_session_attrs=primary"))],
+        &[("DATABASE_URL", format!("{} target_session_attrs=read-write", both.replace('\n', " ")))],
+        &[("DATABASE_URL", url.clone()), ("PGTARGETSESSIONATTRS", "read-write".into())],
+        &[("PGSERVICE", "both".into()), ("PGSERVICEFILE", services.to_str().unwrap().into())],
+    ] {
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let finished = run(&variables);
+        assert_eq!(finished.code, 0, "{variables:?}: {}", finished.stderr);
+        assert!(finished.stdout.contains(&primary_names), "{variables:?}: {}", finished.stdout);
+    }
+    assert_eq!(database.counts().2, 5);
+    // A standby shows the ledger, too; it is asked first here in any case.
+    for wanted in ["standby", "read-only", "prefer-standby", "any"] {
+        let finished = run(&[("DATABASE_URL", &url), ("PGTARGETSESSIONATTRS", wanted)]);
+        assert_eq!(finished.code, 5, "{wanted}");
+        assert!(finished.stderr.contains("it is a standby"), "{wanted}: {}", finished.stderr);
+    }
+    let only_primary = database.url();
+    let unfit = run(&[("DATABASE_URL", &only_primary), ("PGTARGETSESSIONATTRS", "standby")]);
+    assert_eq!(unfit.code, 5, "{}", unfit.stderr);
+    assert!(unfit.stderr.contains("is not a standby"), "{}", unfit.stderr);
+    let preferred = run(&[("DATABASE_URL", &only_primary), ("PGTARGETSESSIONATTRS", "prefer-standby")]);
+    assert_eq!(preferred.code, 0, "{}", preferred.stderr);
+}
+
+/// What is said names the server that was reached, and all that were not.
+#[test]
+fn the_server_that_was_reached_is_named() {
+    let database = Database::new();
+    let (server, name) =
+        database.url().rsplit_once('/').map(|(server, name)| (server.to_owned(), name.to_owned())).unwrap();
+    let (_, address) = server.rsplit_once('@').unwrap();
+    let refusing = Refusing::start("57P03", "the database system is starting up");
+    let url = |hosts: &str| format!("postgres://postgres@{hosts}/{name}?connect_timeout=5");
+    let unreachable = format!("127.0.0.1:1,no-such-host.invalid,127.0.0.1:{}", refusing.port);
+    let mut run = host();
+    run.args(["run", "--plugin", "threshold", "--database-url", &url(&format!("{unreachable},{address}"))]);
+    let summary = succeed(run.arg(sample()));
+    let shown = address.replace("%2F", "/").replace("%2E", ".");
+    let shown =
+        if shown.contains(":5432") || !shown.starts_with('/') { shown } else { format!("{shown}:5432") };
+    assert!(summary.contains(&format!("into     database `{name}` on {shown}\n")), "{summary}");
+    let failed = runs(&[("DATABASE_URL", &url(&unreachable))]);
+    assert_eq!(failed.code, 5, "{}", failed.stderr);
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"test_\d+_\d+", "[test]");
+    settings.add_filter(&refusing.port.to_string(), "[port]");
+    settings.add_filter("failed to lookup address information: [^;\n]*", "[not found]");
+    settings.bind(|| insta::assert_snapshot!(failed.stderr));
+}
+
+/// A server that answers is there: what it says is told, and what to do about it.
+#[test]
+fn a_server_that_turns_us_away_is_not_said_to_be_down() {
+    let database = Database::new();
+    let (server, name) =
+        database.url().rsplit_once('/').map(|(server, name)| (server.to_owned(), name.to_owned())).unwrap();
+    let role = format!("turned_away_{}", std::process::id());
+    database.execute(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0"));
+    let as_role = database.url().replace("//postgres@", &format!("//{role}@"));
+    let told = |name: &str, url: &str| {
+        let finished = runs(&[("DATABASE_URL", url)]);
+        assert_eq!((finished.code, finished.stdout.as_str()), (5, ""), "{name}: {}", finished.stderr);
+        let mut settings = insta::Settings::clone_current();
+        settings.add_filter(r"test_\d+_\d+", "[test]");
+        settings.add_filter(&role, "[role]");
+        settings.add_filter(r"on \S+:\d+", "on [server]");
+        settings.bind(|| insta::assert_snapshot!(format!("turned_away_{name}"), finished.stderr));
+    };
+    told("no_connections_left", &as_role);
+    database.execute(&format!(
+        "ALTER ROLE {role} CONNECTION LIMIT -1; REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"
+    ));
+    told("may_not_connect", &as_role);
+    database.execute(&format!("DROP ROLE {role}"));
+    execute(&server_url(), &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    told("closed", &database.url());
+    execute(&server_url(), &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    told("no_database", &format!("{server}/{name}_not"));
+    told("setting", &format!("{}?options=-c%20nonsense%3D1", database.url()));
+    let pooler = Refusing::start("08P01", "unsupported startup parameter in options: search_path");
+    told("setting_at_pooler", &pooler.url());
+    told("not_ready", &Refusing::start("57P03", "the database system is starting up").url());
+    told("other", &Refusing::start("XX000", "Tenant or user not found").url());
+}
+
+/// Where one server of several has refused the login, no other is sent the password.
+#[test]
+fn a_refused_login_ends_the_search() {
+    let first = Refusing::start("28P01", "password authentication failed for user \"me\"");
+    let second = Refusing::start("28P01", "not reached");
+    let url = format!("postgres://me:secret@127.0.0.1:{},127.0.0.1:{}/db", first.port, second.port);
+    assert_eq!(runs(&[("DATABASE_URL", &url)]).code, 5);
+    assert!(!first.received.lock().unwrap().is_empty());
+    assert!(second.received.lock().unwrap().is_empty());
+}
+
+/// Who may be behind a socket.
+#[test]
+fn the_peer_that_is_required_is_checked() {
+    let server = OwnServer::new();
+    let url = server.start();
+    let owner = nix::unistd::User::from_uid(std::fs::metadata(server.socket()).unwrap().uid().into())
+        .unwrap()
+        .unwrap()
+        .name;
+    let right = runs(&[("DATABASE_URL", &url), ("PGREQUIREPEER", &owner)]);
+    assert_eq!(right.code, 0, "{}", right.stderr);
+    let wrong = runs(&[("DATABASE_URL", &url), ("PGREQUIREPEER", "nobody-else")]);
+    assert_eq!(wrong.code, 5, "{}", wrong.stderr);
+    assert!(wrong.stderr.contains(&format!("but as `{owner}`")), "{}", wrong.stderr);
+}
+
+/// A variable that restricts is never ignored: nothing was sent to the server.
+#[test]
+fn a_restriction_that_cannot_be_kept_is_refused() {
+    let server = Refusing::start("28P01", "not to be reached");
+    for (name, value) in [
+        ("PGREQUIREAUTH", "scram-sha-256"),
+        ("PGGSSENCMODE", "require"),
+        ("PGSSLCRL", "/none"),
+        ("PGSSLCERTMODE", "require"),
+        ("PGREQUIREPEER", "postgres"),
+        ("PGSSLNEGOTIATION", "direct"),
+        ("PGCHANNELBINDING", "sometimes"),
+        ("PGMINPROTOCOLVERSION", "3.2"),
+        ("PGCLIENTENCODING", "LATIN1"),
+        ("PGSSLMAXPROTOCOLVERSION", "TLSv1"),
+    ] {
+        let finished = runs(&[("DATABASE_URL", &server.url()), (name, value)]);
+        assert_eq!(finished.code, 2, "{name}: {}", finished.stderr);
+        assert!(finished.stderr.contains(&format!("`{name}`")), "{}", finished.stderr);
+    }
+    assert!(server.received.lock().unwrap().is_empty());
+}
+
+/// Neither zero nor more than there is time.
+#[test]
+fn limits_on_connecting_may_be_extreme() {
+    let database = Database::migrated();
+    let url = |timeout: &str| format!("{}?connect_timeout={timeout}", database.url());
+    assert_eq!(runs(&[("DATABASE_URL", &url("0"))]).code, 0);
+    assert_eq!(runs(&[("DATABASE_URL", &url("2147483647"))]).code, 0);
+    assert_eq!(runs(&[("DATABASE_URL", &url("18446744073709551616"))]).code, 2);
+    let several = url("2147483647").replace('@', "@127.0.0.1:1,");
+    assert_eq!(runs(&[("DATABASE_URL", &several)]).code, 0);
+    let mut longest = host();
+    longest.args(["runs", "--connect-timeout", "9223372036854775807s", "--database-url", &database.url()]);
+    assert_eq!(finish(&mut longest).code, 0);
 }

@@ -349,6 +349,47 @@ impl OwnServer {
     }
 }
 
+/// A standby of a server, in the same folder of sockets, for as long as this lives.
+pub struct Standby<'a> {
+    primary: &'a OwnServer,
+    folder: PathBuf,
+}
+
+/// The port of every [`Standby`].
+pub const STANDBY_PORT: u16 = 5433;
+
+impl OwnServer {
+    /// Makes a standby by pg_basebackup; it is kept up to date.
+    pub fn standby(&self) -> Standby<'_> {
+        let folder = self.files.path().join("standby");
+        let socket = self.socket();
+        let mut backup = self.command("pg_basebackup");
+        backup.args(["--write-recovery-conf", "--checkpoint=fast", "--username=postgres", "--host"]);
+        succeed(backup.arg(&socket).arg("--pgdata").arg(&folder));
+        let standby = Standby { primary: self, folder };
+        let options = format!(
+            "-c port={STANDBY_PORT} -c listen_addresses='' -c unix_socket_directories='{}'",
+            socket.display()
+        );
+        standby.pg_ctl(&["start", "--wait", "--silent", "--log", "/dev/null", "--options", &options]);
+        standby
+    }
+}
+
+impl Standby<'_> {
+    fn pg_ctl(&self, arguments: &[&str]) {
+        let mut pg_ctl = self.primary.command("pg_ctl");
+        pg_ctl.args(arguments).arg("--pgdata").arg(&self.folder);
+        assert!(pg_ctl.status().unwrap().success(), "{arguments:?}");
+    }
+}
+
+impl Drop for Standby<'_> {
+    fn drop(&mut self) {
+        self.pg_ctl(&["stop", "--silent", "--mode=immediate"]);
+    }
+}
+
 impl Drop for OwnServer {
     fn drop(&mut self) {
         succeed(&mut self.db("stop"));

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::{
-    Database, Files, Finished, OwnServer, Running, finish, host, host_run, sample, start, succeed,
+    Database, Files, Finished, OwnServer, Running, STANDBY_PORT, finish, host, host_run, sample, start,
+    succeed,
 };
 
 /// A run that waits for its input, once it has begun its transaction.
@@ -141,29 +142,13 @@ fn a_standby() {
     let files = Files::new();
     let database = Database::on(primary.start());
     succeed(host().args(["migrate", "--database-url", &database.url()]));
-    let folder = primary.files.path().join("standby");
-    let socket = primary.socket();
-    let mut backup = primary.command("pg_basebackup");
-    backup.args(["--write-recovery-conf", "--checkpoint=fast", "--username=postgres", "--host"]);
-    succeed(backup.arg(&socket).arg("--pgdata").arg(&folder));
-    let mut pg_ctl = primary.command("pg_ctl");
-    let options =
-        format!("-c port=5433 -c listen_addresses='' -c unix_socket_directories='{}'", socket.display());
-    pg_ctl.args(["start", "--wait", "--silent", "--log", "/dev/null", "--options", &options]);
-    assert!(pg_ctl.arg("--pgdata").arg(&folder).status().unwrap().success());
+    let _standby = primary.standby();
     let name = database.url().rsplit_once('/').unwrap().1.to_owned();
-    let url = format!("host={} port=5433 user=postgres dbname={name}", socket.display());
+    let socket = primary.socket();
+    let url = format!("host={} port={STANDBY_PORT} user=postgres dbname={name}", socket.display());
     let mut run = host();
     run.args(["run", "--plugin", "threshold", "--database-url", &url]).arg(sample());
     let refused = finish(&mut run);
-    let mut stop = primary.command("pg_ctl");
-    assert!(
-        stop.args(["stop", "--silent", "--mode=immediate", "--pgdata"])
-            .arg(&folder)
-            .status()
-            .unwrap()
-            .success()
-    );
     insta::assert_snapshot!(failed(&database, &files, &refused));
 }
 

@@ -105,7 +105,9 @@ impl Cluster {
         let parameters = Parameters::parse(&self.url()).map_err(|problem| wrong(origin, problem.into()))?;
         let mut target =
             parameters.complete(&Environment::default()).map_err(|problem| wrong(origin, problem))?;
-        target.description = format!("the embedded server in `{}`", self.folder.display());
+        for host in &mut target.hosts {
+            host.description = format!("the embedded server in `{}`", self.folder.display());
+        }
         Ok(target)
     }
 

@@ -1,20 +1,28 @@
 //! Connection parameters as libpq takes them: URLs and keyword strings, the `PG…` variables,
 //! service files and password files. tokio-postgres knows only the first two, and of those not
 //! the TLS files. (PostgreSQL documentation, "Database Connection Control Functions".)
+//!
+//! Messages name parameters, never what was given for them: with a separator in the wrong place, any
+//! part of a URL or keyword string may be a piece of the password.
 
+mod hosts;
+mod known;
+mod passfile;
 mod texts;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_postgres::config::{ChannelBinding, Config};
 
-use self::texts::{parse_keywords, parse_url, pgpass_fields, read_service};
-use super::target::ServerTarget;
-use super::tls::{SslMode, Tls};
+use self::hosts::hosts;
+use self::known::{KNOWN, SETTINGS, either, unknown};
+use self::passfile::PasswordFile;
+use self::texts::{parse_keywords, parse_url, read_service, system_service_file};
+use super::target::{ServerHost, ServerTarget, SessionAttributes};
+use super::tls::{SslMode, Tls, TlsVersions};
 use crate::environment::{Environment, VariableError};
 use crate::text::printable;
 
@@ -39,56 +47,78 @@ impl From<String> for Unusable {
     }
 }
 
-/// Parameters and the variables that stand in for them.
-const VARIABLES: [(&str, &str); 18] = [
-    ("service", "PGSERVICE"),
-    ("host", "PGHOST"),
-    ("hostaddr", "PGHOSTADDR"),
-    ("port", "PGPORT"),
-    ("dbname", "PGDATABASE"),
-    ("user", "PGUSER"),
-    ("password", "PGPASSWORD"),
-    ("passfile", "PGPASSFILE"),
-    ("options", "PGOPTIONS"),
-    ("application_name", "PGAPPNAME"),
-    ("connect_timeout", "PGCONNECT_TIMEOUT"),
-    ("sslmode", "PGSSLMODE"),
-    ("sslrootcert", "PGSSLROOTCERT"),
-    ("sslcert", "PGSSLCERT"),
-    ("sslkey", "PGSSLKEY"),
-    ("channel_binding", "PGCHANNELBINDING"),
-    ("keepalives", ""),
-    ("keepalives_idle", ""),
-];
-
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Where servers' sockets are by default, on Debian and as built from source.
-const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+/// The largest number that libpq takes.
+const LARGEST: u64 = i32::MAX as u64;
+/// What a system does with a connection that is idle, where it is asked to do as it likes.
+const SYSTEM_KEEPALIVES_IDLE: Duration = Duration::from_secs(7200);
 
 /// Whether the environment chooses a server: a user name or a password alone does not.
 pub fn names_a_server(environment: &Environment) -> bool {
     ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"].iter().any(|name| environment.has(name))
 }
 
+/// Variables that are meant for a server, although none of them names one.
+pub fn pointless_variables(environment: &Environment) -> Vec<&'static str> {
+    let variables = KNOWN.iter().filter_map(|known| known.variable);
+    variables.filter(|name| *name != "PGSERVICEFILE" && environment.has(name)).collect()
+}
+
+/// A parameter's value, and where it comes from.
+#[derive(PartialEq)]
+struct Given {
+    value: String,
+    from: Origin,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Origin {
+    /// The URL or the keywords.
+    Text,
+    /// The service file.
+    Service,
+    /// This variable.
+    Variable(&'static str),
+}
+
 /// Parameters by name.
-#[derive(Debug, Default, PartialEq)]
-pub struct Parameters(BTreeMap<String, String>);
+#[derive(Default, PartialEq)]
+pub struct Parameters(BTreeMap<String, Given>);
+
+/// Without the values: one of them is the password.
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Parameters {
     /// From a URL or a string of `keyword=value` pairs.
     ///
     /// # Errors
-    /// What is wrong with it; never quotes a password.
+    /// What is wrong with it; never quotes any of it.
     pub fn parse(text: &str) -> Result<Parameters, String> {
+        let text = text.trim();
         let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
+        let is_quoted = |quote| text.starts_with(quote) && text.ends_with(quote);
         let parameters = match rest {
+            _ if text.is_empty() => return Err("it is empty".into()),
+            _ if is_quoted('"') || is_quoted('\'') => {
+                return Err("it stands in quotes; leave them out".into());
+            }
+            _ if text.contains(['\n', '\r']) => return Err("there is a line break in it".into()),
             Some(rest) => parse_url(rest)?,
-            None if text.contains("://") => return Err("it does not start with `postgres://`".into()),
+            None if has_scheme(text) => return Err("it does not start with `postgres://`".into()),
             None => parse_keywords(text)?,
         };
-        match parameters.keys().find(|name| !VARIABLES.iter().any(|(known, _)| known == name)) {
-            Some(unknown) => Err(format!("unknown parameter `{}`", printable(unknown))),
-            None => Ok(Parameters(parameters)),
+        match parameters.keys().find(|name| known::find(name).is_none()) {
+            Some(name) => Err(unknown(name)),
+            None => Ok(Parameters(
+                parameters
+                    .into_iter()
+                    .map(|(name, value)| (name, Given { value, from: Origin::Text }))
+                    .collect(),
+            )),
         }
     }
 
@@ -98,265 +128,312 @@ impl Parameters {
     /// # Errors
     /// What is wrong with the parameters, a variable or a file.
     pub fn complete(mut self, environment: &Environment) -> Result<ServerTarget, Unusable> {
-        let service = match self.0.remove("service") {
-            Some(service) => Some(service),
-            None => environment.text("PGSERVICE")?.map(str::to_owned),
-        };
-        if let Some(service) = service {
-            for (name, value) in read_service(&service, environment)? {
-                self.0.entry(name).or_insert(value);
+        let home = environment.path("HOME")?;
+        self.add_service(home.as_deref(), environment)?;
+        for known in KNOWN {
+            let Some(variable) = known.variable else { continue };
+            if self.0.contains_key(known.name) {
+                continue;
+            }
+            if let Some(value) = environment.text(variable)? {
+                let given = Given { value: value.to_owned(), from: Origin::Variable(variable) };
+                self.0.insert(known.name.to_owned(), given);
             }
         }
-        for (name, from) in VARIABLES {
-            if let (false, Some(value)) = (self.0.contains_key(name), environment.text(from)?) {
-                self.0.insert(name.to_owned(), value.to_owned());
+        for known in KNOWN {
+            if let Some(given) = self.0.get(known.name) {
+                known.check(&given.value).map_err(|problem| self.wrong(known.name, problem))?;
             }
         }
-        let user = match self.0.get("user") {
-            Some(user) => user.clone(),
+        let user = match self.text("user") {
+            Some(user) => user.to_owned(),
             None => nix::unistd::User::from_uid(nix::unistd::geteuid())
                 .ok()
                 .flatten()
                 .map(|user| user.name)
                 .ok_or("no user was given, and the system knows no name for the current one".to_owned())?,
         };
-        let database = self.0.get("dbname").unwrap_or(&user).clone();
-        let hosts = self.hosts()?;
-
-        let mut config = Config::new();
-        config.user(&user).dbname(&database).connect_timeout(self.connect_timeout()?);
-        config.application_name(
-            self.0.get("application_name").map_or(super::connect::DEFAULT_NAME, String::as_str),
-        );
-        // A server that is gone is noticed within about a minute, not after hours.
-        config.keepalives_idle(Duration::from_secs(30));
-        config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
-        for (host, address, port) in &hosts {
-            config.host(host).port(*port);
-            if let Some(address) = address {
-                config.hostaddr(*address);
-            }
+        let database = self.text("dbname").unwrap_or(&user).to_owned();
+        if database.contains("://") {
+            return Err(self.wrong("dbname", "`dbname` must be a name, not a URL".into()));
         }
-        if let Some(options) = self.0.get("options") {
-            config.options(options);
+        let mut tls = self.tls(home.as_deref())?;
+        let config = self.config(&user, &database, environment)?;
+        let hosts = self.hosts(&database, &user, home.as_deref())?;
+        let required_peer = self.text("requirepeer").map(str::to_owned);
+        let is_local = |host: &ServerHost| host.socket_folder().is_some();
+        if required_peer.is_some() && !hosts.iter().all(is_local) {
+            return Err(self.wrong("requirepeer", "`requirepeer` needs a unix socket as host".into()));
         }
-        if let Some(binding) = self.0.get("channel_binding") {
-            config.channel_binding(match binding.as_str() {
-                "disable" => ChannelBinding::Disable,
-                "prefer" => ChannelBinding::Prefer,
-                "require" => ChannelBinding::Require,
-                other => return Err(format!("`{}` is no channel_binding", printable(other)).into()),
-            });
-        }
-        let password = match self.0.get("password") {
-            Some(password) => Some(password.clone()),
-            None => {
-                let passfile = match self.0.get("passfile") {
-                    Some(file) => Some(PathBuf::from(file)),
-                    None => home(environment)?.map(|home| home.join(".pgpass")),
-                };
-                passfile.and_then(|passfile| {
-                    hosts
-                        .iter()
-                        .find_map(|(host, _, port)| password_of(host, *port, &database, &user, &passfile))
-                })
-            }
-        };
-        if let Some(password) = password {
-            config.password(password);
-        }
-        let tls = self.tls(environment, hosts.iter().all(|(host, ..)| host.starts_with('/')))?;
-        config.ssl_mode(tls.negotiation());
-        let (host, _, port) = &hosts[0];
-        let description = format!("database `{}` on {}:{port}", printable(&database), printable(host));
-        Ok(ServerTarget { config, tls, description })
-    }
-
-    /// Host, address and port of every server to try; at least one.
-    fn hosts(&self) -> Result<Vec<(String, Option<std::net::IpAddr>, u16)>, String> {
-        let list = |name| {
-            self.0.get(name).map(|text: &String| text.split(',').map(str::to_owned).collect::<Vec<_>>())
-        };
-        let addresses = list("hostaddr").unwrap_or_default();
-        let names = match list("host") {
-            Some(names) => names,
-            None if !addresses.is_empty() => addresses.clone(),
-            None => vec![String::new()],
-        };
-        let ports = list("port").unwrap_or_default();
-        if !addresses.is_empty() && addresses.len() != names.len()
-            || ports.len() > 1 && ports.len() != names.len()
-        {
-            return Err("the lists of hosts, addresses and ports differ in length".into());
-        }
-        let port = |i: usize| match ports.get(i).or(ports.first()).map(String::as_str) {
-            None | Some("") => Ok(5432),
-            Some(text) => text.parse().map_err(|_| format!("`{}` is no port", printable(text))),
-        };
-        names
-            .into_iter()
-            .enumerate()
-            .map(|(i, name)| {
-                let port = port(i)?;
-                let address = match addresses.get(i).map(String::as_str) {
-                    None | Some("") => None,
-                    Some(text) => {
-                        Some(text.parse().map_err(|_| format!("`{}` is no address", printable(text)))?)
-                    }
-                };
-                let name = if name.is_empty() { default_host(port) } else { name };
-                Ok((name, address, port))
-            })
-            .collect()
-    }
-
-    fn connect_timeout(&self) -> Result<Duration, String> {
-        match self.0.get("connect_timeout").map(|text| (text, text.parse::<u64>())) {
-            None | Some((_, Ok(0))) => Ok(DEFAULT_CONNECT_TIMEOUT),
-            Some((_, Ok(seconds))) => Ok(Duration::from_secs(seconds)),
-            Some((text, Err(_))) => Err(format!("`{}` is no number of seconds", printable(text))),
-        }
-    }
-
-    fn tls(&self, environment: &Environment, local: bool) -> Result<Tls, Unusable> {
-        let home = home(environment)?.map(|home| home.join(".postgresql"));
-        let file = |name: &str, default: &str| {
-            let given = self.0.get(name).map(PathBuf::from);
-            given.or_else(|| home.as_ref().map(|home| home.join(default)).filter(|path| path.is_file()))
-        };
-        let mode = self.0.get("sslmode").map_or(Ok(SslMode::Prefer), |text| {
-            SslMode::parse(text).ok_or_else(|| format!("`{}` is no sslmode", printable(text)))
-        })?;
-        Ok(Tls {
+        if hosts.iter().all(is_local) {
             // libpq does not encrypt unix sockets, whatever the mode.
-            mode: if local { SslMode::Disable } else { mode },
-            root_certificates: file("sslrootcert", "root.crt"),
-            certificate: file("sslcert", "postgresql.crt"),
-            key: file("sslkey", "postgresql.key"),
+            tls = Tls::default();
+        }
+        let attributes = self.choice(
+            "target_session_attrs",
+            &[
+                ("any", SessionAttributes::Any),
+                ("read-write", SessionAttributes::ReadWrite),
+                ("read-only", SessionAttributes::ReadOnly),
+                ("primary", SessionAttributes::Primary),
+                ("standby", SessionAttributes::Standby),
+                ("prefer-standby", SessionAttributes::PreferStandby),
+            ],
+        )?;
+        let is_shuffled = self.choice("load_balance_hosts", &[("disable", false), ("random", true)])?;
+        Ok(ServerTarget {
+            config,
+            hosts,
+            attributes: attributes.unwrap_or(SessionAttributes::Any),
+            is_shuffled: is_shuffled.unwrap_or(false),
+            required_peer,
+            tls,
         })
     }
-}
 
-/// The first line of the password file that fits.
-fn password_of(host: &str, port: u16, database: &str, user: &str, file: &Path) -> Option<String> {
-    let metadata = fs::metadata(file).ok()?;
-    if metadata.mode() & 0o077 != 0 {
-        tracing::warn!("`{}` is ignored: others can read it; chmod it to 0600", file.display());
-        return None;
+    /// What the service that was named has for parameters that were not given.
+    fn add_service(&mut self, home: Option<&Path>, environment: &Environment) -> Result<(), Unusable> {
+        let service = match self.text("service") {
+            Some(service) => service.to_owned(),
+            None => match environment.text("PGSERVICE")? {
+                Some(service) => service.to_owned(),
+                None => return Ok(()),
+            },
+        };
+        let named = match self.text("servicefile") {
+            Some(file) => Some(file),
+            None => environment.text("PGSERVICEFILE")?,
+        };
+        let user_file = named.map(PathBuf::from).or_else(|| home.map(|home| home.join(".pg_service.conf")));
+        let system_file = system_service_file(environment.text("PGSYSCONFDIR")?);
+        for (name, value) in read_service(&service, user_file.as_deref(), named.is_some(), &system_file)? {
+            if known::find(&name).is_none() || name == "service" || name == "servicefile" {
+                return Err(in_service(&service, unknown(&name)));
+            }
+            self.0.entry(name).or_insert(Given { value, from: Origin::Service });
+        }
+        self.0.insert("service".into(), Given { value: service, from: Origin::Text });
+        Ok(())
     }
-    let host = if host.starts_with('/') { "localhost" } else { host };
-    let wanted = [host, &port.to_string(), database, user];
-    fs::read_to_string(file).ok()?.lines().find_map(|line| {
-        let fields = pgpass_fields(line);
-        let (password, keys) = fields.split_last()?;
-        let fits =
-            keys.len() == 4 && keys.iter().zip(wanted).all(|(key, wanted)| key == "*" || key == wanted);
-        fits.then(|| password.clone())
-    })
+
+    /// What tokio-postgres has to know but for the hosts.
+    fn config(&self, user: &str, database: &str, environment: &Environment) -> Result<Config, Unusable> {
+        let mut config = Config::new();
+        config.user(user).dbname(database);
+        let name = self.text("application_name").or(self.text("fallback_application_name"));
+        config.application_name(name.unwrap_or(super::connect::DEFAULT_NAME));
+        match self.seconds("connect_timeout", 0..=LARGEST)? {
+            None => config.connect_timeout(DEFAULT_CONNECT_TIMEOUT),
+            // As long as it takes.
+            Some(Duration::ZERO) => &mut config,
+            Some(time) => config.connect_timeout(time),
+        };
+        self.keep_alive(&mut config)?;
+        let mut options = self.text("options").unwrap_or_default().to_owned();
+        for (variable, setting) in SETTINGS {
+            if let Some(value) = environment.text(variable)? {
+                let escaped: String = value
+                    .chars()
+                    .flat_map(|character| {
+                        let escape = (character == '\\' || character.is_whitespace()).then_some('\\');
+                        escape.into_iter().chain([character])
+                    })
+                    .collect();
+                options.push_str(&format!(" -c {setting}={escaped}"));
+            }
+        }
+        if !options.is_empty() {
+            config.options(options.trim_start());
+        }
+        let bindings = [
+            ("disable", ChannelBinding::Disable),
+            ("prefer", ChannelBinding::Prefer),
+            ("require", ChannelBinding::Require),
+        ];
+        if let Some(binding) = self.choice("channel_binding", &bindings)? {
+            config.channel_binding(binding);
+        }
+        Ok(config)
+    }
+
+    /// How a server that is gone is noticed: by default within about a minute, not after hours.
+    fn keep_alive(&self, config: &mut Config) -> Result<(), Unusable> {
+        // More than these Linux does not take.
+        let (longest, most) = (0..=32_767, 0..=127);
+        config.keepalives(self.number("keepalives", 0..=LARGEST)? != Some(0));
+        config.keepalives_idle(match self.seconds("keepalives_idle", longest.clone())? {
+            None => Duration::from_secs(30),
+            Some(Duration::ZERO) => SYSTEM_KEEPALIVES_IDLE,
+            Some(idle) => idle,
+        });
+        match self.seconds("keepalives_interval", longest)? {
+            None => config.keepalives_interval(Duration::from_secs(10)),
+            Some(Duration::ZERO) => config,
+            Some(interval) => config.keepalives_interval(interval),
+        };
+        match self.number("keepalives_count", most)? {
+            None => config.keepalives_retries(3),
+            Some(0) => config,
+            Some(count) => config.keepalives_retries(u32::try_from(count).unwrap_or(u32::MAX)),
+        };
+        match self.number("tcp_user_timeout", 0..=LARGEST)? {
+            None | Some(0) => {}
+            Some(millis) => {
+                config.tcp_user_timeout(Duration::from_millis(millis));
+            }
+        }
+        Ok(())
+    }
+
+    /// The servers to try, each with its own password.
+    fn hosts(&self, database: &str, user: &str, home: Option<&Path>) -> Result<Vec<ServerHost>, Unusable> {
+        let hosts = hosts(self.text("host"), self.text("hostaddr"), self.text("port"))
+            .map_err(|(name, problem)| self.wrong(name, format!("`{name}` {problem}")))?;
+        let password = self.text("password").filter(|password| !password.is_empty());
+        let passwords = match (password, self.text("passfile"), home) {
+            (Some(_), ..) | (None, None, None) => PasswordFile::default(),
+            (None, Some(file), _) => PasswordFile::read(Path::new(file), true),
+            (None, None, Some(home)) => PasswordFile::read(&home.join(".pgpass"), false),
+        };
+        // A name that was not given may be a misplaced part of a URL, like the user's.
+        let shown = match self.text("dbname") {
+            Some(_) => format!("database `{}`", printable(database)),
+            None => "the user's database".into(),
+        };
+        Ok(hosts
+            .into_iter()
+            .map(|host| ServerHost {
+                password: password
+                    .map(str::to_owned)
+                    .or_else(|| passwords.password(&host.name, host.port, database, user)),
+                description: format!("{shown} on {}:{}", printable(&host.name), host.port),
+                name: host.name,
+                address: host.address,
+                port: host.port,
+            })
+            .collect())
+    }
+
+    fn tls(&self, home: Option<&Path>) -> Result<Tls, Unusable> {
+        let home = home.map(|home| home.join(".postgresql"));
+        let file = |name: &str, default: &str| {
+            let given = self.text(name).map(PathBuf::from);
+            given.or_else(|| home.as_ref().map(|home| home.join(default)).filter(|path| path.is_file()))
+        };
+        let mode = self.choice("sslmode", &SslMode::ALL)?;
+        let trusts_system = self.text("sslrootcert") == Some("system");
+        if trusts_system && mode.is_some_and(|mode| mode != SslMode::VerifyFull) {
+            // Anybody can have a certificate from one of the system's authorities.
+            return Err(self.wrong("sslrootcert", "`sslrootcert=system` needs `sslmode=verify-full`".into()));
+        }
+        let default = if trusts_system { SslMode::VerifyFull } else { SslMode::Prefer };
+        let mode = mode.unwrap_or(default);
+        let certificate =
+            file("sslcert", "postgresql.crt").filter(|_| self.text("sslcertmode") != Some("disable"));
+        let key = file("sslkey", "postgresql.key");
+        if certificate.is_some() && key.is_none() {
+            return Err(
+                self.wrong("sslcert", "`sslcert` needs the key that belongs to it, as `sslkey`".into())
+            );
+        }
+        let tls = Tls {
+            mode,
+            root_certificates: file("sslrootcert", "root.crt"),
+            certificate,
+            key,
+            revoked: file("sslcrl", "root.crl"),
+            revoked_folder: self.text("sslcrldir").map(PathBuf::from),
+            versions: self.tls_versions()?,
+            sends_name: self.choice("sslsni", &[("1", true), ("0", false)])?.unwrap_or(true),
+            is_direct: self
+                .choice("sslnegotiation", &[("postgres", false), ("direct", true)])?
+                .unwrap_or(false),
+        };
+        let is_required = !matches!(mode, SslMode::Disable | SslMode::Prefer);
+        if tls.is_direct && !is_required {
+            return Err(self
+                .wrong("sslnegotiation", "`sslnegotiation=direct` needs `sslmode=require` or more".into()));
+        }
+        for name in ["sslcrl", "sslcrldir"] {
+            if self.text(name).is_some() && !(is_required && tls.root_certificates.is_some()) {
+                let problem = format!(
+                    "`{name}` needs `sslrootcert` and `sslmode=require` or more: without them no certificate is verified"
+                );
+                return Err(self.wrong(name, problem));
+            }
+        }
+        Ok(tls)
+    }
+
+    /// Those between the lowest and the highest that were given. There is none below 1.2 here, so
+    /// any lower one is as good as that as a lowest, and none as a highest.
+    fn tls_versions(&self) -> Result<TlsVersions, Unusable> {
+        let (old, current, latest) = (1, 2, 3);
+        let versions = [("TLSv1", old), ("TLSv1.1", old), ("TLSv1.2", current), ("TLSv1.3", latest)];
+        let lowest = self.choice("ssl_min_protocol_version", &versions)?.unwrap_or(current);
+        let highest = self.choice("ssl_max_protocol_version", &versions)?.unwrap_or(latest);
+        if highest == old || highest < lowest {
+            let problem =
+                "`ssl_max_protocol_version` must be `TLSv1.2` or `TLSv1.3`, and not below the lowest";
+            return Err(self.wrong("ssl_max_protocol_version", problem.into()));
+        }
+        Ok(match (lowest == latest, highest == latest) {
+            (true, _) => TlsVersions::Only13,
+            (false, true) => TlsVersions::All,
+            (false, false) => TlsVersions::Only12,
+        })
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|given| given.value.as_str())
+    }
+
+    fn number(&self, name: &str, range: std::ops::RangeInclusive<u64>) -> Result<Option<u64>, Unusable> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        number.map(Some).ok_or_else(|| {
+            let (least, most) = range.into_inner();
+            self.wrong(name, format!("`{name}` must be a whole number from {least} to {most}"))
+        })
+    }
+
+    fn seconds(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<Option<Duration>, Unusable> {
+        Ok(self.number(name, range)?.map(Duration::from_secs))
+    }
+
+    fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, Unusable> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let chosen = choices.iter().find(|(choice, _)| *choice == text);
+        chosen.map(|(_, choice)| Some(*choice)).ok_or_else(|| {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            self.wrong(name, format!("`{name}` must be {}", either(&names)))
+        })
+    }
+
+    /// A problem with this parameter, told together with where its value comes from.
+    fn wrong(&self, name: &str, problem: String) -> Unusable {
+        match self.0.get(name).map(|given| given.from) {
+            Some(Origin::Variable(variable)) => {
+                VariableError::Invalid { name: variable.to_owned(), problem }.into()
+            }
+            Some(Origin::Service) => in_service(self.text("service").unwrap_or_default(), problem),
+            Some(Origin::Text) | None => Unusable::Parameters(problem),
+        }
+    }
 }
 
-/// A local server's socket where there is one, as libpq does it, else localhost.
-fn default_host(port: u16) -> String {
-    let socket =
-        SOCKET_FOLDERS.iter().find(|folder| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists());
-    socket.copied().unwrap_or("localhost").to_owned()
+/// Whether it looks like a URL of another kind.
+fn has_scheme(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains('='))
 }
 
-fn home(environment: &Environment) -> Result<Option<PathBuf>, VariableError> {
-    environment.path("HOME")
+fn in_service(service: &str, problem: String) -> Unusable {
+    Unusable::Parameters(format!("in the service `{}`: {problem}", printable(service)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parameters(pairs: &[(&str, &str)]) -> Parameters {
-        Parameters(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
-    }
-
-    #[test]
-    fn urls_and_keywords_mean_the_same() {
-        let cases: &[(&str, &[(&str, &str)])] = &[
-            ("postgres://", &[]),
-            ("postgresql://localhost/db", &[("host", "localhost"), ("dbname", "db")]),
-            (
-                "postgres://me:p%40ss:w@h:5433/my%20db?sslmode=verify-full&sslrootcert=/ca.crt",
-                &[
-                    ("user", "me"),
-                    ("password", "p@ss:w"),
-                    ("host", "h"),
-                    ("port", "5433"),
-                    ("dbname", "my db"),
-                    ("sslmode", "verify-full"),
-                    ("sslrootcert", "/ca.crt"),
-                ],
-            ),
-            ("postgres://h1:1,h2/db", &[("host", "h1,h2"), ("port", "1,"), ("dbname", "db")]),
-            ("postgres://[::1]:5433/", &[("host", "::1"), ("port", "5433")]),
-            ("postgres://%2Ftmp%2Fx/db", &[("host", "/tmp/x"), ("dbname", "db")]),
-            ("postgres:///db?host=/tmp/x", &[("host", "/tmp/x"), ("dbname", "db")]),
-            (
-                r"host=h  dbname = 'my \'db\'' password=a\ b",
-                &[("host", "h"), ("dbname", "my 'db'"), ("password", "a b")],
-            ),
-            ("", &[]),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(Parameters::parse(text), Ok(parameters(expected)), "{text}");
-        }
-        for wrong in [
-            "mysql://x",
-            "just words",
-            "host='x",
-            "postgres://h?nonsense=1",
-            "postgres://h?x",
-            "postgres://%ff",
-        ] {
-            assert!(Parameters::parse(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_given_comes_from_the_environment() {
-        let folder = tempfile::tempdir().unwrap();
-        let passfile = folder.path().join("pgpass");
-        fs::write(&passfile, "# comment\nh:5432:*:other:no\nh:*:*:me:co:lon\\\\ed\n").unwrap();
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        fs::set_permissions(&passfile, permissions).unwrap();
-        let servicefile = folder.path().join("service");
-        fs::write(&servicefile, "[other]\nhost=x\n[mine]\nhost = h\nuser=me\n# c\n[third]\nport=9\n")
-            .unwrap();
-        let variables = [
-            ("PGSERVICEFILE", servicefile.to_str().unwrap()),
-            ("PGPASSFILE", passfile.to_str().unwrap()),
-            ("PGUSER", "not me: the service wins"),
-            ("PGPORT", "6000"),
-            ("PGSSLMODE", "disable"),
-        ];
-        let environment = variables.into_iter().chain([("PGSERVICE", "mine")]).collect();
-        assert!(names_a_server(&environment));
-        let server = Parameters::default().complete(&environment).unwrap();
-        assert_eq!(server.description, "database `me` on h:6000");
-        assert_eq!(server.config.get_password(), Some(&b"co:lon\\ed"[..]));
-        assert_eq!(server.tls.mode, SslMode::Disable);
-        let given = Parameters::parse("postgres://you@g:1/db").unwrap();
-        let server = given.complete(&variables.into_iter().collect()).unwrap();
-        assert_eq!(server.description, "database `db` on g:1");
-    }
-
-    #[test]
-    fn nonsense_is_named() {
-        let nothing = Environment::default();
-        for (text, message) in [
-            ("port=x", "`x` is no port"),
-            ("sslmode=maybe", "`maybe` is no sslmode"),
-            ("connect_timeout=soon", "`soon` is no number of seconds"),
-            ("host=a,b port=1,2,3", "the lists of hosts, addresses and ports differ in length"),
-            ("hostaddr=localhost", "`localhost` is no address"),
-            ("service=none", "there is no service `none` in the service files"),
-        ] {
-            let problem = Parameters::parse(text).unwrap().complete(&nothing).err();
-            assert_eq!(problem, Some(Unusable::Parameters(message.into())), "{text}");
-        }
-    }
-}
+mod tests;

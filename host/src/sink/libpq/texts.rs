@@ -1,28 +1,49 @@
-//! The texts that libpq reads: URLs, keyword strings, service files and password files.
+//! The texts that libpq reads: URLs, keyword strings and service files. What is wrong with one is said
+//! without repeating any of it: where a separator stands in a password, every part may be a piece of
+//! it.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Unusable, home};
-use crate::environment::Environment;
 use crate::text::printable;
+
+/// What to write in place of characters that separate the parts of a URL.
+const ESCAPES: &str =
+    "in a user name, password or other part write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`";
 
 /// `[user[:password]@][host[:port],…][/database][?name=value&…]`
 pub fn parse_url(rest: &str) -> Result<BTreeMap<String, String>, String> {
     let mut found = BTreeMap::new();
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if tail.contains(['@', '#']) || authority.matches('@').count() > 1 {
+        return Err(format!("a `@` or `#` is not where a URL has one; {ESCAPES}"));
+    }
+    let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+    let database = path.strip_prefix('/').unwrap_or(path);
+    if database.contains('/') || query.contains('?') {
+        return Err(format!("there is more than one `/` or `?`; {ESCAPES}"));
+    }
+    let (login, hosts) = authority.split_once('@').unwrap_or(("", authority));
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
     let (mut names, mut ports) = (Vec::new(), Vec::new());
     for host in hosts.split(',') {
-        let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((address, port)) => (address, port.strip_prefix(':').unwrap_or(port)),
+        let (name, port) = match host.strip_prefix('[') {
+            Some(rest) => {
+                let (address, port) = rest.split_once(']').ok_or("a `[` in it is not closed")?;
+                (
+                    address,
+                    if port.is_empty() {
+                        ""
+                    } else {
+                        port.strip_prefix(':').ok_or("after `]` comes no `:`")?
+                    },
+                )
+            }
             None => host.rsplit_once(':').unwrap_or((host, "")),
         };
         names.push(decode(name)?);
-        ports.push(port);
+        ports.push(decode(port)?);
     }
     let pairs = [
         ("user", decode(user)?),
@@ -41,22 +62,38 @@ pub fn parse_url(rest: &str) -> Result<BTreeMap<String, String>, String> {
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or("a parameter after `?` has no `=`")?;
-        found.insert(decode(name)?, decode(value)?);
+        let (name, value) = (decode(name)?, decode(value)?);
+        // As other programs write it; libpq takes it too.
+        let is_jdbcs = (name.as_str(), value.as_str()) == ("ssl", "true");
+        let (name, value) = if is_jdbcs { ("sslmode".into(), "require".into()) } else { (name, value) };
+        found.insert(name, value);
     }
     Ok(found)
 }
 
 fn decode(text: &str) -> Result<String, String> {
+    let is_escape = |rest: &str| {
+        rest.len() >= 2 && rest.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit) && !rest.starts_with("00")
+    };
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err("a `%` in it is not followed by two hexadecimal digits (other than 00); write `%` itself as `%25`".into());
+    }
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
     decoded.map(String::from).map_err(|_| "a %-escape in it is not UTF-8".into())
 }
 
 /// `name = value` pairs; values with blanks stand in single quotes, `\` escapes.
 pub fn parse_keywords(text: &str) -> Result<BTreeMap<String, String>, String> {
+    const NEITHER: &str =
+        "it is neither a URL nor `keyword=value` pairs (a value with blanks stands in single quotes)";
     let mut found = BTreeMap::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let (name, after) = rest.split_once('=').ok_or("it is neither a URL nor `keyword=value` pairs")?;
+        let (name, after) = rest.split_once('=').ok_or(NEITHER)?;
+        let name = name.trim_end();
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(NEITHER.into());
+        }
         let after = after.trim_start();
         let (quoted, body) = after.strip_prefix('\'').map_or((false, after), |body| (true, body));
         let mut value = String::new();
@@ -79,53 +116,50 @@ pub fn parse_keywords(text: &str) -> Result<BTreeMap<String, String>, String> {
         if quoted && end.is_none() {
             return Err("a quote in it is not closed".into());
         }
-        found.insert(name.trim().to_owned(), value);
+        found.insert(name.to_owned(), value);
         rest = body[end.unwrap_or(body.len())..].trim_start();
     }
     Ok(found)
 }
 
-/// The section `[service]` of the user's or the system's service file.
-pub fn read_service(service: &str, environment: &Environment) -> Result<Vec<(String, String)>, Unusable> {
-    let user_file = match environment.text("PGSERVICEFILE")? {
-        Some(file) => Some(PathBuf::from(file)),
-        None => home(environment)?.map(|home| home.join(".pg_service.conf")),
-    };
-    let system_file = environment
-        .text("PGSYSCONFDIR")?
-        .map_or("/etc/postgresql-common".into(), PathBuf::from)
-        .join("pg_service.conf");
-    for file in user_file.into_iter().chain([system_file]) {
-        let Ok(text) = fs::read_to_string(&file) else { continue };
-        let mut lines = text.lines().map(str::trim).skip_while(|line| *line != format!("[{service}]"));
-        if lines.next().is_some() {
-            return Ok(lines
-                .take_while(|line| !line.starts_with('['))
-                .filter(|line| !line.starts_with('#'))
-                .filter_map(|line| line.split_once('='))
-                .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-                .collect());
+/// The parameters of a service, from the first of these files that has it. The user's file is
+/// `required` where somebody has named it.
+pub fn read_service(
+    service: &str,
+    user_file: Option<&Path>,
+    required: bool,
+    system_file: &Path,
+) -> Result<Vec<(String, String)>, String> {
+    let shown = printable(service);
+    for (file, required) in user_file.map(|file| (file, required)).into_iter().chain([(system_file, false)]) {
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if required => {
+                return Err(format!("could not read the service file `{}`: {error}", file.display()));
+            }
+            Err(_) => continue,
+        };
+        let mut lines = (1..).zip(text.lines().map(str::trim));
+        if !lines.any(|(_, line)| line == format!("[{service}]")) {
+            continue;
         }
+        return lines
+            .take_while(|(_, line)| !line.starts_with('['))
+            .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+            .map(|(number, line)| {
+                let pair = line
+                    .split_once('=')
+                    .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
+                let place =
+                    || format!("line {number} of the service file `{}` is not NAME=VALUE", file.display());
+                pair.ok_or_else(place)
+            })
+            .collect();
     }
-    Err(format!("there is no service `{}` in the service files", printable(service)).into())
+    Err(format!("there is no service `{shown}` in the service files"))
 }
 
-/// The fields of a line of a password file; `\` escapes `:` and itself.
-pub fn pgpass_fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut characters = line.chars();
-    if line.starts_with('#') {
-        return fields;
-    }
-    while let Some(character) = characters.next() {
-        // There is always a last field.
-        let last = fields.len() - 1;
-        match character {
-            '\\' => fields[last].extend(characters.next()),
-            // Colons in the password need no escape.
-            ':' if last < 4 => fields.push(String::new()),
-            _ => fields[last].push(character),
-        }
-    }
-    fields
+/// Where the services of all users are.
+pub fn system_service_file(folder: Option<&str>) -> PathBuf {
+    folder.map_or("/etc/postgresql-common".into(), PathBuf::from).join("pg_service.conf")
 }

@@ -1,0 +1,50 @@
+//! Passwords that stand where nobody expects them, such as a URL in the place of a file's name: they
+//! are taken out of whatever is printed, as the last of the gates.
+
+use std::borrow::Cow;
+
+/// `text` with what stands between `://name:` and the last `@` of the same word written as `…`.
+#[must_use]
+pub fn hide_passwords(text: &str) -> Cow<'_, str> {
+    const SCHEME_END: &str = "://";
+    if !text.contains(SCHEME_END) {
+        return Cow::Borrowed(text);
+    }
+    let mut hidden = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(SCHEME_END) {
+        let (before, after) = rest.split_at(start + SCHEME_END.len());
+        hidden.push_str(before);
+        let word = &after[..after.find(char::is_whitespace).unwrap_or(after.len())];
+        rest = after;
+        if let Some((login, _)) = word.rsplit_once('@')
+            && let Some((user, _)) = login.split_once(':')
+        {
+            hidden.push_str(user);
+            hidden.push_str(":…");
+            rest = &after[login.len()..];
+        }
+    }
+    hidden.push_str(rest);
+    Cow::Owned(hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hide_passwords;
+
+    #[test]
+    fn passwords_in_urls_are_hidden() {
+        let cases = [
+            ("no URL: a@b", "no URL: a@b"),
+            ("see https://example.com/a:b and x@y", "see https://example.com/a:b and x@y"),
+            ("`postgres://u:secret@h/db` is no file", "`postgres://u:…@h/db` is no file"),
+            ("postgres://u:a@b/c?d#e@h", "postgres://u:…@h"),
+            ("a://u:p@h b://v:q@i", "a://u:…@h b://v:…@i"),
+            ("postgres://u@h:5432/db", "postgres://u@h:5432/db"),
+        ];
+        for (text, hidden) in cases {
+            assert_eq!(hide_passwords(text), hidden);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Why a server that is there does not let anybody in, apart from who asks. It answers, so it is
+//! neither down nor out of reach, and the question whether it runs would lead people astray.
+
+use tokio_postgres::error::SqlState;
+
+use super::server_error::ServerError;
+
+/// What kind of reason it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// All connections that the server, the database or the role may have are in use.
+    NoConnectionsLeft,
+    /// It is just starting, stopping or recovering.
+    NotReady,
+    /// The database takes no connections.
+    Closed,
+    /// There is no such database.
+    NoDatabase,
+    /// The role may not connect to the database.
+    NotAllowed,
+    /// It does not know a setting that the connection asks for; mostly, a pooler is in between.
+    Setting,
+    /// Anything else; the server's own words must do.
+    Other,
+}
+
+impl TurnedAway {
+    /// From the server's answer; `None` if there was none.
+    pub(super) fn of(error: &ServerError) -> Option<TurnedAway> {
+        let code = error.code()?;
+        let is_setting = |message: &str| {
+            message.contains("startup parameter") || message.contains("startup packet parameter")
+        };
+        let message = error.0.as_db_error().map(|said| said.message()).unwrap_or_default();
+        Some(match *code {
+            SqlState::TOO_MANY_CONNECTIONS => TurnedAway::NoConnectionsLeft,
+            SqlState::CANNOT_CONNECT_NOW => TurnedAway::NotReady,
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => TurnedAway::Closed,
+            SqlState::INVALID_CATALOG_NAME => TurnedAway::NoDatabase,
+            SqlState::INSUFFICIENT_PRIVILEGE => TurnedAway::NotAllowed,
+            SqlState::UNDEFINED_OBJECT
+            | SqlState::INVALID_PARAMETER_VALUE
+            | SqlState::CANT_CHANGE_RUNTIME_PARAM => TurnedAway::Setting,
+            // Only this message of a pooler's says which one: the code is that of any broken rule.
+            SqlState::PROTOCOL_VIOLATION if is_setting(message) => TurnedAway::Setting,
+            _ => TurnedAway::Other,
+        })
+    }
+
+    /// As the end of a headline.
+    pub(super) fn headline(self) -> &'static str {
+        match self {
+            TurnedAway::NoConnectionsLeft => ": no connections are left",
+            TurnedAway::NotReady => ": it is starting or stopping",
+            TurnedAway::Closed => ": the database takes no connections",
+            TurnedAway::NoDatabase => ": there is no such database",
+            TurnedAway::NotAllowed => ": the role may not use the database",
+            TurnedAway::Setting => {
+                ": a setting of the connection is refused, by the server or a pooler before it"
+            }
+            TurnedAway::Other => "",
+        }
+    }
+
+    /// What to do.
+    pub(super) fn help(self) -> Option<&'static str> {
+        Some(match self {
+            TurnedAway::NoConnectionsLeft => {
+                "run again when others have closed theirs (see pg_stat_activity), or raise the limit that the server names: max_connections, or CONNECTION LIMIT of the role or database"
+            }
+            TurnedAway::NotReady => "run again when the server is up; nothing has to be cleaned up before",
+            TurnedAway::Closed => {
+                "choose another database, or let it take connections: ALTER DATABASE … ALLOW_CONNECTIONS true"
+            }
+            TurnedAway::NoDatabase => "create it (CREATE DATABASE …), or name another one",
+            TurnedAway::NotAllowed => "GRANT CONNECT ON DATABASE … TO …, or log in as another role",
+            TurnedAway::Setting => {
+                "leave it out of `options`, PGOPTIONS, PGTZ, PGDATESTYLE or PGGEQO, set it at the role (ALTER ROLE … SET …), or connect to the server directly rather than through the pooler"
+            }
+            TurnedAway::Other => return None,
+        })
+    }
+}
