@@ -84,7 +84,7 @@ impl Trouble {
             }
             Trouble::OutOfResources => "see the server's log",
             Trouble::ReadOnly => {
-                "is it a standby? Name the primary, or list both: host=a,b target_session_attrs=read-write"
+                "a standby takes none: name the primary, or list both with `target_session_attrs=read-write`; elsewhere see `SHOW default_transaction_read_only`"
             }
             Trouble::NotAllowed => {
                 "the host needs to read and insert in its tables, to lock `transactions` (UPDATE or DELETE privilege), and, the first time, to create them"

@@ -126,7 +126,7 @@ impl Target {
                 let pointless = libpq::pointless_variables(environment);
                 if !pointless.is_empty() {
                     tracing::warn!(
-                        "the embedded server is used: {} is set, but none of PGHOST, PGHOSTADDR, PGSERVICE and PGDATABASE",
+                        "the embedded server is used, without {}: none of PGHOST, PGHOSTADDR, PGSERVICE and PGDATABASE names another server",
                         pointless.join(", ")
                     );
                 }

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::support::{
-    Database, Files, Finished, OwnServer, STANDBY_PORT, execute, finish, host, sample, server_url, succeed,
+    Database, Files, Finished, OwnServer, STANDBY_PORT, execute, finish, host, sample, server_url, start,
+    succeed,
 };
 
 /// A variable that is set, but says nothing, must not lead the rows somewhere else.
@@ -266,4 +267,146 @@ fn limits_on_connecting_may_be_extreme() {
     let mut longest = host();
     longest.args(["runs", "--connect-timeout", "9223372036854775807s", "--database-url", &database.url()]);
     assert_eq!(finish(&mut longest).code, 0);
+}
+
+/// What every password here is.
+const MARKER: &str = "Zq7xKw2pVt";
+
+/// Whether any four letters of the password are in it.
+fn leaks(text: &[u8]) -> bool {
+    MARKER.as_bytes().windows(4).any(|piece| text.windows(4).any(|found| found == piece))
+}
+
+/// The mistakes that people make with URLs, and those of tools that put them together.
+fn broken_urls() -> Vec<String> {
+    let (head, tail) = MARKER.split_at(5);
+    let mut urls: Vec<String> = "/?#@%:,&=[ \"'\\\n"
+        .chars()
+        .map(|separator| format!("postgres://bob:{head}{separator}{tail}@127.0.0.1:1/db"))
+        .collect();
+    urls.extend(
+        [
+            "postgres://bob:MARKER",
+            "postgres://bob:MARKER@",
+            "postgres://bob:MARKER:127.0.0.1:1/db",
+            "postgres://bob:MARKER/127.0.0.1:1/db",
+            "postgres://bob:12345/MARKER@127.0.0.1:1/db",
+            "postgres://bob@MARKER@127.0.0.1:1/db",
+            "postgres://bob:MARKER@127.0.0.1:one/db",
+            "postgres://bob:MARKER@127.0.0.1:1:2/db",
+            "postgres://bob:MARKER@[::1/db",
+            "postgres://bob:MARKER@127.0.0.1:1/db?sslmodus=require",
+            "postgres://bob:MARKER@127.0.0.1:1/db?sslmode=MARKER",
+            "postgres://bob:MARKER@127.0.0.1:1/db?MARKER",
+            "postgres://bob:MARKER@127.0.0.1:1/db?MARKER=1",
+            "postgres://bob:MARKER@127.0.0.1:1/db?connect_timeout=MARKER",
+            "postgres://bob:MARKER%zz@127.0.0.1:1/db",
+            "postgres:/bob:MARKER@127.0.0.1:1/db",
+            "postgres//bob:MARKER@127.0.0.1:1/db",
+            "postgers://bob:MARKER@127.0.0.1:1/db",
+            "\"postgres://bob:MARKER@127.0.0.1:1/db\"",
+            "bob:MARKER@127.0.0.1:1/db",
+            "host=127.0.0.1 port=1 user=bob password=MARKER",
+            "host=127.0.0.1 password=my MARKER port=1",
+            "host=127.0.0.1 password='MARKER port=1",
+            "host=127.0.0.1 password MARKER",
+            "host=127.0.0.1 pasword=MARKER",
+            "host=127.0.0.1 port=1 sslmode=MARKER",
+            "MARKER",
+        ]
+        .map(|url| url.replace("MARKER", MARKER)),
+    );
+    urls
+}
+
+/// No piece of a password is printed, whatever is wrong, however much is logged.
+#[test]
+fn a_password_is_never_printed() {
+    let files = Files::new();
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = host();
+        command.env("HOME", files.path()).env("HOST_LOG", "trace").env("RUST_LOG", "trace");
+        command.env("PGCONNECT_TIMEOUT", "2").env("HOST_DATA_DIR", files.path());
+        finish(command.envs(variables.iter().copied()).args(arguments))
+    };
+    let sample = sample();
+    let sample = sample.to_str().unwrap();
+    let json = ["run", "--plugin", "threshold", "--format", "json", sample];
+    for url in broken_urls() {
+        let by_flag = ["run", "--plugin", "threshold", sample, "--database-url", &url];
+        // Among them URLs in the wrong place, or of a mistyped flag.
+        let mistyped = format!("--database-ur={url}");
+        for (arguments, variables) in [
+            (by_flag.as_slice(), [].as_slice()),
+            (&json, &[("DATABASE_URL", url.as_str())]),
+            (&["migrate"], &[("PGDATABASE", &url), ("PGHOST", "127.0.0.1"), ("PGPORT", "1")]),
+            (&["runs"], &[("PGHOST", &url)]),
+            (&["runs", &mistyped], &[]),
+        ] {
+            // Such a word is a name, too.
+            if url == MARKER && variables.iter().any(|(name, _)| name.starts_with("PG")) {
+                continue;
+            }
+            let finished = run(arguments, variables);
+            assert!([2, 5].contains(&finished.code), "{arguments:?} {variables:?}: {finished:?}");
+            let said = finished.stdout + &finished.stderr;
+            assert!(!leaks(said.as_bytes()), "{arguments:?} {variables:?}: {said}");
+        }
+    }
+    // A whole URL in the place of something else.
+    let url = format!("postgres://bob:{MARKER}@127.0.0.1:1/db");
+    for arguments in [
+        ["run", "--plugin", "threshold", &url].as_slice(),
+        &["run", "--plugin", "threshold", "--format", "json", &url],
+        &["run", "--plugin", &url, sample],
+        &["run", "--plugin", "threshold", "--rejects", &url, sample],
+        &["check", "--plugin", "threshold", &url],
+        &["runs", &url],
+        &["migrate", &url],
+        &["verify", "1", &url],
+        &["rejects", &url],
+        &["plugin", "inspect", &url],
+        &[&url],
+    ] {
+        let finished = run(arguments, &[("DATABASE_URL", "postgres://127.0.0.1:1/db")]);
+        assert_ne!(finished.code, 0, "{arguments:?}: {finished:?}");
+        let said = finished.stdout + &finished.stderr;
+        assert!(!leaks(said.as_bytes()), "{arguments:?}: {said}");
+    }
+}
+
+/// Nor does it go anywhere else: not into the server's list of sessions, the ledger, or the arguments
+/// of the programs that are started.
+#[test]
+fn a_password_goes_nowhere_else() {
+    let database = Database::migrated();
+    let files = Files::new();
+    // The test server asks for none, so any will do.
+    let url = database.url().replace("//postgres@", &format!("//postgres:{MARKER}@"));
+    let pipe = files.pipe();
+    let mut run = host();
+    run.env("HOST_LOG", "trace").args(["run", "--plugin", "threshold", "--database-url", &url]);
+    let running = start(run.arg(&pipe));
+    let mut input = std::fs::File::options().write(true).open(&pipe).unwrap();
+    input.write_all(b"transaction_id,user_id,amount,timestamp\n1,7,900.00,2024-01-01 00:00:00\n").unwrap();
+    let ours = "datname = current_database() AND application_name LIKE 'host run%'";
+    database.wait_for(&format!("SELECT least(count(*), 1) FROM pg_stat_activity WHERE {ours}"), 1);
+    let sessions = database.rows(&format!("SELECT a::text FROM pg_stat_activity a WHERE {ours}"));
+    assert!(!leaks(format!("{sessions:?}").as_bytes()), "{sessions:?}");
+    let children = std::fs::read_dir("/proc").unwrap().flatten().filter(|process| {
+        let status = std::fs::read_to_string(process.path().join("status")).unwrap_or_default();
+        status.contains(&format!("\nPPid:\t{}\n", running.id()))
+    });
+    for child in children {
+        let arguments = std::fs::read(child.path().join("cmdline")).unwrap_or_default();
+        assert!(!leaks(&arguments), "{}", String::from_utf8_lossy(&arguments));
+    }
+    drop(input);
+    let finished = running.finish();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(!leaks((finished.stdout + &finished.stderr).as_bytes()));
+    for table in ["ingest_runs", "ingest_files", "transactions", "anomalies", "ingest_migrations"] {
+        let rows = database.rows(&format!("SELECT t::text FROM {table} t"));
+        assert!(!leaks(format!("{rows:?}").as_bytes()), "{table}: {rows:?}");
+    }
 }

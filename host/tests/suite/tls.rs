@@ -100,7 +100,25 @@ fn certify(files: &Files) -> (String, String) {
     authority("other.crt");
     let issuer = authority("right.crt");
     let key = rcgen::KeyPair::generate().unwrap();
-    let parameters = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+    parameters.serial_number = Some(7.into());
+    for (name, revoked) in [("revoked.crl", Some(7)), ("none_revoked.crl", None)] {
+        let revoked = revoked.map(|number: u64| rcgen::RevokedCertParams {
+            serial_number: number.into(),
+            revocation_time: rcgen::date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2026, 1, 1),
+            next_update: rcgen::date_time_ymd(4000, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.into_iter().collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        files.write(name, list.signed_by(&issuer).unwrap().pem().unwrap());
+    }
     (parameters.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem())
 }
 
@@ -137,6 +155,40 @@ fn sslmode_is_as_libpq_has_it() {
         let finished = server.run(password, host, &parameters);
         assert_eq!(finished.code, 5, "{name}: {}", finished.stderr);
         insta::assert_snapshot!(format!("tls_{name}"), finished.stderr);
+    }
+}
+
+/// What restricts whom TLS is spoken with, and how.
+#[test]
+fn restrictions_of_tls_are_kept() {
+    let server = TlsServer::start();
+    let verified = format!("sslmode=verify-ca&sslrootcert={}", server.authority("right.crt"));
+    let list = |name: &str| server.authority(name);
+    let folder = server.files.path().join("lists");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(list("revoked.crl"), folder.join("0.r0")).unwrap();
+    for parameters in [
+        format!("{verified}&sslcrl={}", list("none_revoked.crl")),
+        "sslmode=require&ssl_min_protocol_version=TLSv1.3".into(),
+        "sslmode=require&ssl_max_protocol_version=TLSv1.2".into(),
+        "sslmode=require&ssl_min_protocol_version=TLSv1&sslsni=0&sslcertmode=disable".into(),
+        "sslmode=require&channel_binding=require".into(),
+    ] {
+        let finished = server.run("right", "127.0.0.1", &parameters);
+        assert_eq!(finished.code, 0, "{parameters}: {}", finished.stderr);
+    }
+    for (parameters, said) in [
+        (format!("{verified}&sslcrl={}", list("revoked.crl")), "Revoked"),
+        (format!("{verified}&sslcrldir={}", folder.display()), "Revoked"),
+        (format!("{verified}&sslcrl={}", list("none.crl")), "could not read the revocation list"),
+        // A list of another kind of thing is no list.
+        (format!("{verified}&sslcrl={}", list("right.crt")), "there is no revocation list"),
+        // PostgreSQL 15 does not know this way to begin.
+        ("sslmode=require&sslnegotiation=direct".into(), "could not connect"),
+    ] {
+        let finished = server.run("right", "127.0.0.1", &parameters);
+        assert_eq!(finished.code, 5, "{parameters}: {}", finished.stderr);
+        assert!(finished.stderr.contains(said), "{parameters}: {}", finished.stderr);
     }
 }
 

@@ -295,9 +295,13 @@ impl Parameters {
             (None, Some(file), _) => PasswordFile::read(Path::new(file), true),
             (None, None, Some(home)) => PasswordFile::read(&home.join(".pgpass"), false),
         };
-        // A name that was not given may be a misplaced part of a URL, like the user's.
+        // What does not look like a name may be a misplaced part of a URL; so may the user's.
+        let is_name = |name: &str| {
+            name.chars().all(|character| character.is_alphanumeric() || " $'\"-._".contains(character))
+        };
         let shown = match self.text("dbname") {
-            Some(_) => format!("database `{}`", printable(database)),
+            Some(name) if is_name(name) => format!("database `{name}`"),
+            Some(_) => "the given database".into(),
             None => "the user's database".into(),
         };
         Ok(hosts
