@@ -7,9 +7,7 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 use thiserror::Error;
 
-use crate::cli::{
-    DatabaseArgs, Format, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs,
-};
+use crate::cli::{DatabaseArgs, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs};
 use crate::detector::{Demands, Limits};
 use crate::environment::Environment;
 use crate::sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
@@ -18,7 +16,8 @@ use crate::source::{ColumnMap, InputRules};
 use crate::text::printable;
 
 /// What was asked for makes no sense.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "usage_")]
 pub enum ConfigError {
     /// `--set` without `=`.
     #[error("`--set {}` is not NAME=VALUE", printable(.0))]
@@ -92,8 +91,6 @@ pub struct RunConfig {
     pub terms: Terms,
     /// Where to write rejected rows, besides the database.
     pub rejects_file: Option<PathBuf>,
-    /// How to print the summary.
-    pub format: Format,
 }
 
 impl IngestConfig {
@@ -125,7 +122,6 @@ impl RunConfig {
             terms: terms(&arguments)?,
             ingest: IngestConfig::new(arguments.ingest)?,
             rejects_file: arguments.rejects,
-            format: arguments.format,
         })
     }
 }

@@ -1,7 +1,11 @@
 //! The error of a whole command: which stage failed, what became of the database, and which exit
 //! code says so.
 
+mod kinds;
+
 use thiserror::Error;
+
+pub use self::kinds::{Place, Retry};
 
 use crate::config::ConfigError;
 use crate::detector::DetectorError;

@@ -1,22 +1,24 @@
 //! Parse, do, print what went wrong, exit.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use host::environment::Environment;
-use host::{cli, commands, diagnostic, logging, panics};
+use host::report::Reporter;
+use host::{cli, commands, logging, panics};
 
 fn main() -> ExitCode {
     panics::remember();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let reporter = Reporter::new(cli::format_asked_for(&arguments));
     let done = panics::caught(|| {
-        let cli = match cli::parse(std::env::args_os()) {
+        let cli = match cli::parse(&arguments) {
             Ok(cli) => cli,
-            Err(instead) => return commands::instead(&instead),
+            Err(said) => return commands::instead(&said, &reporter),
         };
+        reporter.is_of(cli.command.name());
         logging::start(cli.verbose, &Environment::of_process())?;
-        commands::run_to_end(cli)
+        commands::run_to_end(cli, &reporter)
     });
-    ExitCode::from(done.unwrap_or_else(|failure| {
-        diagnostic::print(&failure);
-        failure.exit_code()
-    }))
+    ExitCode::from(done.unwrap_or_else(|failure| reporter.failed(&failure)))
 }

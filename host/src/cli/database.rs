@@ -56,3 +56,19 @@ pub enum DbCommand {
     #[command(hide = true)]
     Guard,
 }
+
+impl DbCommand {
+    /// As it is typed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            DbCommand::Start => "db start",
+            DbCommand::Stop => "db stop",
+            DbCommand::Status => "db status",
+            DbCommand::Url => "db url",
+            DbCommand::Programs => "db programs",
+            DbCommand::Psql { .. } => "db psql",
+            DbCommand::Guard => "db guard",
+        }
+    }
+}

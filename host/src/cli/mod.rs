@@ -9,13 +9,15 @@ mod plugin;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use ingest::{IngestArgs, InputArgs, SandboxArgs};
-pub use parse::parse;
+pub use parse::{format_asked_for, parse};
 pub use plugin::{
-    AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, ListArgs, NewArgs, PluginCheckArgs, PluginCommand,
+    AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, NewArgs, PluginCheckArgs, PluginCommand,
     SubjectArgs, TestArgs,
 };
 
@@ -30,9 +32,31 @@ pub struct Cli {
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
 
+    /// How results are printed: for people, or as JSON, one object a line; the last line is the end of
+    /// the command, also where it fails
+    #[arg(long, value_enum, global = true, default_value_t)]
+    pub format: Format,
+
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Command {
+    /// As it is typed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Run(_) => "run",
+            Command::Check(_) => "check",
+            Command::Runs(_) => "runs",
+            Command::Verify(_) => "verify",
+            Command::Rejects(_) => "rejects",
+            Command::Migrate(_) => "migrate",
+            Command::Db(command) => command.name(),
+            Command::Plugin(command) => command.name(),
+        }
+    }
 }
 
 /// What can be asked of the host.
@@ -94,10 +118,6 @@ pub struct RunArgs {
     /// Where to write rejected rows, besides the database: a CSV that can be mended and run again
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
-
-    /// How the summary is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// Arguments of `host check`.
@@ -115,16 +135,25 @@ pub struct RunsArgs {
     pub run: Option<i64>,
 
     /// How many runs are listed, the latest first
-    #[arg(long, value_name = "RUNS", default_value_t = 20)]
+    #[arg(long, value_name = "RUNS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
+
+    /// Only runs committed at this time or later, such as `2024-02-29` or `2024-02-29T23:59:59Z`; a
+    /// time without a zone is local time
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<Timestamp>,
+
+    /// Only runs of a file whose name contains this
+    #[arg(long, value_name = "PART")]
+    pub file: Option<String>,
+
+    /// Only runs by the plugin of this name
+    #[arg(long, value_name = "NAME")]
+    pub plugin: Option<String>,
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub database: DatabaseArgs,
-
-    /// How they are printed: for people, or one JSON object a line
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// Arguments of `host verify`.
@@ -159,10 +188,6 @@ pub struct RejectsArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub database: DatabaseArgs,
-
-    /// How they are printed: for people, or one JSON object a line
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// What is not ingested a second time.
@@ -172,6 +197,12 @@ pub enum OnceArg {
     File,
     /// All files together, with this plugin and these settings
     All,
+}
+
+fn since(text: &str) -> Result<Timestamp, String> {
+    let local = || text.parse::<DateTime>().and_then(|time| time.to_zoned(TimeZone::system()));
+    let time = text.parse::<Timestamp>().or_else(|_| local().map(|time| time.timestamp()));
+    time.map_err(|_| "give a day or a time, such as `2024-02-29` or `2024-02-29T23:59:59Z`".into())
 }
 
 /// Where `transaction_id` comes from.
@@ -184,12 +215,12 @@ pub enum IdsArg {
     Keep,
 }
 
-/// How the summary is printed.
+/// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
     #[default]
     Human,
-    /// One JSON object on stdout
+    /// One JSON object a line
     Json,
 }

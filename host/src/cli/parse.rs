@@ -5,21 +5,39 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 
-use super::Cli;
+use super::{Cli, Format};
 use crate::text::{is_unprintable, one_line};
 
 /// Takes the arguments apart, the program's name first.
 ///
 /// # Errors
 /// Where they are not usable, and where help or the version is asked for.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
-    Cli::try_parse_from(&arguments).map_err(|error| {
+pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(arguments).map_err(|error| {
         // clap's message is of several lines, so what an argument adds to them has to be made
         // harmless before it comes in.
         let printable: Vec<OsString> = arguments.iter().map(printable).collect();
         if printable == arguments { error } else { Cli::try_parse_from(printable).err().unwrap_or(error) }
     })
+}
+
+/// The format that these arguments ask for, as far as that can be seen where they are not usable.
+#[must_use]
+pub fn format_asked_for(arguments: &[OsString]) -> Format {
+    let mut options = arguments.iter().skip(1).map_while(|argument| match argument.to_str() {
+        Some("--") => None,
+        text => Some(text.unwrap_or_default()),
+    });
+    let mut format = Format::Human;
+    while let Some(option) = options.next() {
+        let value = option.strip_prefix("--format=");
+        match value.or_else(|| (option == "--format").then(|| options.next()).flatten()) {
+            Some("json") => format = Format::Json,
+            Some(_) => format = Format::Human,
+            None => {}
+        }
+    }
+    format
 }
 
 fn printable(argument: &OsString) -> OsString {

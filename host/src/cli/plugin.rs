@@ -6,8 +6,6 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::Format;
-
 /// What can be done with a plugin beside running it.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
@@ -22,12 +20,29 @@ pub enum PluginCommand {
     /// Measure a plugin against the detector `threshold`
     Bench(BenchArgs),
     /// List the plugins that are found by name
-    List(ListArgs),
+    List,
     /// Copy a plugin to where it is found by name
     Add(AddArgs),
     /// The digest of a plugin's answers, for `check` to compare between processes
     #[command(hide = true)]
     Digest(DigestArgs),
+}
+
+impl PluginCommand {
+    /// As it is typed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            PluginCommand::New(_) => "plugin new",
+            PluginCommand::Inspect(_) => "plugin inspect",
+            PluginCommand::Check(_) => "plugin check",
+            PluginCommand::Test(_) => "plugin test",
+            PluginCommand::Bench(_) => "plugin bench",
+            PluginCommand::List => "plugin list",
+            PluginCommand::Add(_) => "plugin add",
+            PluginCommand::Digest(_) => "plugin digest",
+        }
+    }
 }
 
 /// The language of a new detector.
@@ -63,10 +78,6 @@ pub struct InspectArgs {
     /// Compile it anew, to see how long that takes
     #[arg(long)]
     pub fresh: bool,
-
-    /// How it is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// A plugin, its settings, and rows to try it on.
@@ -105,10 +116,6 @@ pub struct PluginCheckArgs {
     /// How much memory it may use
     #[arg(long, value_name = "SIZE", default_value = "128MiB")]
     pub memory: ByteSize,
-
-    /// How the report is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// Arguments of `host plugin test`.
@@ -128,10 +135,6 @@ pub struct TestArgs {
     /// How far a score may be from the expected one, relative to it
     #[arg(long, value_name = "FRACTION", default_value_t = 1e-9)]
     pub tolerance: f64,
-
-    /// How the outcome is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// Arguments of `host plugin bench`.
@@ -140,18 +143,6 @@ pub struct BenchArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub subject: SubjectArgs,
-
-    /// How it is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-/// Arguments of `host plugin list`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// How it is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// Arguments of `host plugin add`.

@@ -1,8 +1,10 @@
 //! Commands on the database itself: the tables and the embedded server.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::process;
 
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{DbCommand, MigrateArgs};
@@ -10,65 +12,99 @@ use crate::config;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::exit;
+use crate::report::{self, Reporter};
 use crate::sink::embedded::{Cluster, State, Stopped};
-use crate::sink::{self, EmbeddedError, SinkError};
-use crate::{report, text};
+use crate::sink::{self, Applied, EmbeddedError, SinkError};
+use crate::text;
 
 /// Creates or updates the tables.
-pub async fn migrate(arguments: &MigrateArgs) -> Result<(), Error> {
+pub async fn migrate(arguments: &MigrateArgs, reporter: &Reporter) -> Result<u8, Error> {
     let mut connection = sink::connect(&config::target(&arguments.database)?).await?;
+    let mut newly_applied = None;
     if !arguments.status {
-        let newly_applied = sink::migrate(&mut connection).await?;
+        newly_applied = Some(sink::migrate(&mut connection).await?.len() as u64);
         sink::check_schema(&connection).await?;
-        report::print(&format!("{} migrations applied\n", newly_applied.len()))?;
     }
-    for applied in sink::status(&connection).await? {
-        let at = applied.at.map_or("not applied".into(), |at| format!("applied {at}"));
-        report::print(&format!("{:04} {:<12} {at}\n", applied.migration.version, applied.migration.name))?;
-    }
+    let migrations = sink::status(&connection).await?;
     connection.close().await;
-    Ok(())
+    let listed = |applied: &Applied| {
+        // `applied at` is in the server's words.
+        let at = applied.at.as_deref().and_then(|at| at.parse().ok());
+        json!({
+            "version": applied.migration.version,
+            "name": applied.migration.name,
+            "is_applied": applied.at.is_some(),
+            "applied_at": at.map(|at| report::json::time(&at)),
+        })
+    };
+    let object = json!({
+        "newly_applied": newly_applied.unwrap_or(0),
+        "migrations": migrations.iter().map(listed).collect::<Vec<_>>(),
+    });
+    reporter.end(exit::COMMITTED, object, || {
+        let mut text = newly_applied
+            .map_or_else(String::new, |count| format!("{} applied\n", text::counted(count, "migration")));
+        for Applied { migration, at } in &migrations {
+            let at = at.as_ref().map_or("not applied".into(), |at| format!("applied {at}"));
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{:04} {:<12} {at}", migration.version, migration.name);
+        }
+        text
+    })?;
+    Ok(exit::COMMITTED)
 }
 
-/// Starts, stops and describes the embedded server.
-pub fn db(command: &DbCommand) -> Result<(), Error> {
+/// Starts, stops and describes the embedded server; returns the exit code.
+pub fn db(command: &DbCommand, reporter: &Reporter) -> Result<u8, Error> {
     let cluster = Cluster::of_user(&Environment::of_process())?;
+    let done = |object, text: String| reporter.end(exit::COMMITTED, object, || text + "\n");
     match command {
         DbCommand::Start => {
             cluster.start_and_keep()?;
-            report::print(&format!("{}\n", cluster.url()))?;
+            done(json!({ "url": cluster.url() }), cluster.url())?;
         }
-        DbCommand::Stop => report::print(match cluster.stop()? {
-            Stopped::Now => "stopped\n",
-            Stopped::WhenUnused => "a run uses it; it stops when that has ended\n",
-            Stopped::WasNotRunning => "it was not running\n",
-        })?,
-        DbCommand::Status => {
-            let state = match cluster.state() {
-                State::Absent => "not created yet",
-                State::Stopped => "stopped",
-                State::RunningOnDemand => "running, until nobody uses it",
-                State::KeptRunning => "running, until `host db stop`",
+        DbCommand::Stop => {
+            let (state, text) = match cluster.stop()? {
+                Stopped::Now => ("stopped", "stopped"),
+                Stopped::WhenUnused => ("stopping", "a run uses it; it stops when that has ended"),
+                Stopped::WasNotRunning => ("was_not_running", "it was not running"),
             };
-            report::print(&format!(
-                "{state}\n  folder  {}\n  socket  {}\n  url     {}\n",
-                text::path(cluster.folder()),
-                text::path(&cluster.socket_folder()),
-                cluster.url(),
-            ))?;
+            done(json!({ "state": state }), text.into())?;
         }
-        DbCommand::Url => report::print(&format!("{}\n", cluster.url()))?,
-        DbCommand::Programs => report::print(&format!("{}\n", text::path(&Cluster::programs_folder()?)))?,
+        DbCommand::Status => return status(&cluster, reporter),
+        DbCommand::Url => done(json!({ "url": cluster.url() }), cluster.url())?,
+        DbCommand::Programs => {
+            let folder = text::path(&Cluster::programs_folder()?);
+            done(json!({ "folder": folder }), folder)?;
+        }
         DbCommand::Guard => cluster.guard()?,
         // Ends with psql's exit code rather than ours.
-        DbCommand::Psql { .. } => {}
+        DbCommand::Psql { arguments } => return psql(&cluster, arguments),
     }
-    Ok(())
+    Ok(exit::COMMITTED)
+}
+
+fn status(cluster: &Cluster, reporter: &Reporter) -> Result<u8, Error> {
+    let (state, text) = match cluster.state() {
+        State::Absent => ("absent", "not created yet"),
+        State::Stopped => ("stopped", "stopped"),
+        State::RunningOnDemand => ("running", "running, until nobody uses it"),
+        State::KeptRunning => ("kept_running", "running, until `host db stop`"),
+    };
+    let exit_code = match cluster.state() {
+        State::Absent | State::Stopped => exit::NOT_RUNNING,
+        State::RunningOnDemand | State::KeptRunning => exit::COMMITTED,
+    };
+    let (folder, socket) = (text::path(cluster.folder()), text::path(&cluster.socket_folder()));
+    let object = json!({ "state": state, "folder": folder, "socket": socket, "url": cluster.url() });
+    reporter.end(exit_code, object, || {
+        format!("{text}\n  folder  {folder}\n  socket  {socket}\n  url     {}\n", cluster.url())
+    })?;
+    Ok(exit_code)
 }
 
 /// Runs psql on the embedded server; returns its exit code.
-pub fn psql(arguments: &[OsString]) -> Result<u8, Error> {
-    let cluster = Cluster::of_user(&Environment::of_process())?;
+fn psql(cluster: &Cluster, arguments: &[OsString]) -> Result<u8, Error> {
     let _in_use = cluster.ensure_running()?;
     let beside_server = Cluster::programs_folder()?.join("psql");
     let program = if beside_server.is_file() { beside_server } else { "psql".into() };

@@ -5,39 +5,34 @@ mod plugin;
 
 use std::sync::Arc;
 
-use crate::cli::{
-    CheckArgs, Cli, Command, DatabaseArgs, DbCommand, RejectsArgs, RunArgs, RunsArgs, VerifyArgs,
-};
+use serde_json::json;
+
+use crate::cli::{CheckArgs, Cli, Command, DatabaseArgs, RejectsArgs, RunArgs, RunsArgs, VerifyArgs};
 use crate::config::{self, ConfigError, IngestConfig, RunConfig, VerifyConfig};
 use crate::error::{DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
-use crate::pipeline::{Ended, VerifyError};
+use crate::pipeline::Ended;
 use crate::progress::Progress;
-use crate::sink::{self, Connection};
+use crate::report::Reporter;
+use crate::sink::{self, Connection, RunFilter};
 use crate::source::{InputRules, RejectLimit};
-use crate::{diagnostic, exit, output, pipeline, report};
+use crate::{diagnostic, exit, pipeline, report};
 
 /// Does what was asked for; returns the exit code.
 ///
 /// # Errors
 /// A [`Failure`], to be printed.
-pub fn run_to_end(cli: Cli) -> Result<u8, Failure> {
+pub fn run_to_end(cli: Cli, reporter: &Reporter) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(Error::Runtime)?.block_on(execute(cli))
+    runtime.map_err(Error::Runtime)?.block_on(execute(cli.command, reporter))
 }
 
-/// Prints what clap has to say instead of a command line: help, the version, or what is wrong.
+/// Prints what clap has to say instead of a command line; returns the exit code.
 ///
 /// # Errors
 /// Where help cannot be written.
-pub fn instead(said: &clap::Error) -> Result<u8, Failure> {
-    let text = said.render().to_string();
-    if said.use_stderr() {
-        output::message(&text);
-        return Ok(exit::USAGE);
-    }
-    output::result(&text).map_err(|error| no_rows(Error::Output(error)))?;
-    Ok(exit::COMMITTED)
+pub fn instead(said: &clap::Error, reporter: &Reporter) -> Result<u8, Failure> {
+    reporter.instead(said).map_err(no_rows)
 }
 
 /// Of a command that writes no rows.
@@ -45,39 +40,40 @@ fn no_rows(error: Error) -> Failure {
     Failure { error, database: DatabaseState::NotConcerned }
 }
 
-async fn execute(cli: Cli) -> Result<u8, Failure> {
-    match cli.command {
-        Command::Run(arguments) => run(arguments).await?,
-        Command::Check(arguments) => return check(arguments).await.map_err(no_rows),
-        Command::Runs(arguments) => runs(&arguments).await.map_err(no_rows)?,
-        Command::Verify(arguments) => verify(arguments).await.map_err(no_rows)?,
-        Command::Rejects(arguments) => rejects(&arguments).await.map_err(no_rows)?,
-        Command::Migrate(arguments) => database::migrate(&arguments).await.map_err(no_rows)?,
-        Command::Db(DbCommand::Psql { arguments }) => return database::psql(&arguments).map_err(no_rows),
-        Command::Db(command) => database::db(&command).map_err(no_rows)?,
-        Command::Plugin(command) => return plugin::plugin(command).map_err(no_rows),
-    }
-    Ok(exit::COMMITTED)
+async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
+    let done = match command {
+        Command::Run(arguments) => return run(arguments, reporter).await,
+        Command::Check(arguments) => check(arguments, reporter).await,
+        Command::Runs(arguments) => runs(&arguments, reporter).await,
+        Command::Verify(arguments) => verify(arguments, reporter).await,
+        Command::Rejects(arguments) => rejects(&arguments, reporter).await,
+        Command::Migrate(arguments) => database::migrate(&arguments, reporter).await,
+        Command::Db(command) => database::db(&command, reporter),
+        Command::Plugin(command) => plugin::plugin(command, reporter),
+    };
+    done.map_err(no_rows)
 }
 
-async fn run(arguments: RunArgs) -> Result<(), Failure> {
+async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
     let config = RunConfig::new(arguments)?;
     let mut interrupts = catch_interrupts()?;
     let progress = Arc::new(Progress::default());
     let ended = pipeline::run(&config, &progress, &mut interrupts).await;
     progress.finish();
-    match ended? {
+    let (run_id, printed) = match ended? {
         Ended::Committed(outcome) => {
             report::known_files(&outcome).iter().for_each(|note| diagnostic::note(note));
-            let printed = report::print_as(&report::summary(&outcome, config.format), config.format);
-            note_lost_summary(printed, outcome.committed.run_id);
+            let summary = report::Summary::new(&outcome, &config);
+            (outcome.committed.run_id, reporter.end(exit::COMMITTED, &summary, || summary.human()))
         }
-        Ended::AlreadyIngested(ingested) => {
-            let text = report::already_ingested(&ingested, config.format);
-            note_lost_summary(report::print_as(&text, config.format), ingested.run.record.run_id);
+        Ended::AlreadyIngested(already) => {
+            let object = report::AlreadyObject::new(&already);
+            let human = || report::already_ingested(&already);
+            (already.run.record.run_id, reporter.end(exit::COMMITTED, &object, human))
         }
-    }
-    Ok(())
+    };
+    note_lost_summary(printed, run_id);
+    Ok(exit::COMMITTED)
 }
 
 /// The run is committed, so it has succeeded, whatever becomes of its summary.
@@ -95,7 +91,7 @@ fn catch_interrupts() -> Result<Interrupts, Error> {
 }
 
 /// Returns the exit code that a run would have.
-async fn check(arguments: CheckArgs) -> Result<u8, Error> {
+async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     let config = IngestConfig::new(arguments.ingest)?;
     let limit = config.rules.max_rejects;
     // All of them are listed, whatever the limit.
@@ -109,7 +105,7 @@ async fn check(arguments: CheckArgs) -> Result<u8, Error> {
     let list = |rejected: &[_]| {
         for row in rejected {
             if printed.is_ok() {
-                printed = report::print(&report::rejected(row));
+                printed = reporter.record(&report::rejected_object(row), || report::rejected(row));
             }
         }
     };
@@ -119,16 +115,24 @@ async fn check(arguments: CheckArgs) -> Result<u8, Error> {
     printed?;
     let records = checked.files.iter().map(|file| file.rows_read).sum();
     let is_refused = checked.tally.exceeds(limit, records, true);
-    report::print(&report::checked(&checked, limit, is_refused))?;
-    Ok(if is_refused { exit::INPUT } else { exit::COMMITTED })
+    let exit_code = if is_refused { exit::INPUT } else { exit::COMMITTED };
+    let object = report::CheckObject::new(&checked, limit, is_refused);
+    reporter.end(exit_code, object, || report::checked(&checked, limit, is_refused))?;
+    Ok(exit_code)
 }
 
-async fn rejects(arguments: &RejectsArgs) -> Result<(), Error> {
+async fn rejects(arguments: &RejectsArgs, reporter: &Reporter) -> Result<u8, Error> {
     let connection = connect(&arguments.database).await?;
     let found = sink::rejects(&connection, arguments.run).await?;
     connection.close().await;
     let found = found.ok_or(ConfigError::NoRun(arguments.run))?;
-    report::print_as(&report::rejects(&found, arguments.format), arguments.format)
+    for record in &found {
+        reporter.record(record, || report::reject(record))?;
+    }
+    reporter.end(exit::COMMITTED, json!({ "run_id": arguments.run, "listed": found.len() }), || {
+        if found.is_empty() { format!("run {} rejected nothing\n", arguments.run) } else { String::new() }
+    })?;
+    Ok(exit::COMMITTED)
 }
 
 /// To a database whose tables are those that this host knows.
@@ -138,31 +142,52 @@ async fn connect(database: &DatabaseArgs) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-async fn runs(arguments: &RunsArgs) -> Result<(), Error> {
+async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {
     let connection = connect(&arguments.database).await?;
-    let format = arguments.format;
-    let text = match arguments.run {
+    match arguments.run {
         Some(number) => {
-            let run = sink::run(&connection, number).await?.ok_or(ConfigError::NoRun(number))?;
-            report::run(&run, format)
+            let run = sink::run(&connection, number).await?;
+            connection.close().await;
+            let run = run.ok_or(ConfigError::NoRun(number))?;
+            reporter.end(exit::COMMITTED, report::RunObject::new(&run), || report::page(&run))?;
         }
-        None => report::runs(&sink::runs(&connection, arguments.limit).await?, format),
-    };
-    connection.close().await;
-    report::print_as(&text, format)
+        None => {
+            let wanted = RunFilter {
+                since: arguments.since,
+                file: arguments.file.clone(),
+                plugin: arguments.plugin.clone(),
+            };
+            let (runs, not_shown) = sink::runs(&connection, &wanted, arguments.limit).await?;
+            connection.close().await;
+            for run in &runs {
+                reporter.record(&report::RunObject::new(run), String::new)?;
+            }
+            let object = json!({ "listed": runs.len(), "not_shown": not_shown });
+            reporter.end(exit::COMMITTED, object, || report::table(&runs, not_shown, &wanted))?;
+        }
+    }
+    Ok(exit::COMMITTED)
 }
 
-async fn verify(arguments: VerifyArgs) -> Result<(), Error> {
+async fn verify(arguments: VerifyArgs, reporter: &Reporter) -> Result<u8, Error> {
     let config = VerifyConfig::new(arguments)?;
     let mut interrupts = catch_interrupts()?;
     let progress = Arc::new(Progress::default());
     let verified = pipeline::verify(&config, &progress, &mut interrupts).await;
     progress.finish();
     let verified = verified?;
-    let printed = report::print(&report::verified(&verified));
-    match verified.count {
-        0 => printed,
-        // That it differs is the more important news.
-        count => Err(VerifyError::Differs { run_id: config.run_id, count }.into()),
+    let Some(differs) = verified.differs() else {
+        let object = report::VerifyObject::new(&verified, None);
+        reporter.end(exit::COMMITTED, object, || report::verified(&verified))?;
+        return Ok(exit::COMMITTED);
+    };
+    let failure = no_rows(differs.into());
+    let object = report::VerifyObject::new(&verified, Some(&failure));
+    let printed = reporter.end(failure.exit_code(), object, || report::verified(&verified));
+    if let Err(error) = printed {
+        diagnostic::print(&no_rows(error));
     }
+    // That it differs is the more important news.
+    diagnostic::print(&failure);
+    Ok(failure.exit_code())
 }

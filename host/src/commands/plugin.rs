@@ -3,60 +3,56 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde::Serialize;
+use serde_json::json;
 
-use crate::cli::{
-    BenchArgs, Format, InspectArgs, NewArgs, PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs,
-};
+use crate::cli::{BenchArgs, InspectArgs, PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs};
 use crate::config::ConfigError;
 use crate::detector::{self, Cache, Demands, DetectorError, Limits, Sandbox};
 use crate::error::Error;
 use crate::exit;
 use crate::plugin_tools::{bench, cases, check, inspect, library, new};
-use crate::{config, report};
+use crate::report::Reporter;
+use crate::{config, text};
 
 /// Does it; returns the exit code.
-pub fn plugin(command: PluginCommand) -> Result<u8, Error> {
+pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> {
     match command {
-        PluginCommand::New(arguments) => start_new(&arguments)?,
-        PluginCommand::Inspect(arguments) => inspect_one(&arguments)?,
-        PluginCommand::Check(arguments) => return check_one(&arguments),
-        PluginCommand::Test(arguments) => return test(&arguments),
-        PluginCommand::Bench(arguments) => measure(&arguments)?,
-        PluginCommand::List(arguments) => {
+        PluginCommand::New(arguments) => {
+            new::create(Path::new(""), &arguments.name, arguments.lang)?;
+            let next_steps = || new::next_steps(&arguments.name, arguments.lang);
+            reporter.end(exit::COMMITTED, json!({ "name": arguments.name }), next_steps)?;
+        }
+        PluginCommand::Inspect(arguments) => inspect_one(&arguments, reporter)?,
+        PluginCommand::Check(arguments) => return check_one(&arguments, reporter),
+        PluginCommand::Test(arguments) => return test(&arguments, reporter),
+        PluginCommand::Bench(arguments) => measure(&arguments, reporter)?,
+        PluginCommand::List => {
             let entries = library::list()?;
-            print(arguments.format, &entries, || library::human(&entries))?;
+            reporter.end(exit::COMMITTED, json!({ "plugins": entries }), || library::human(&entries))?;
         }
         PluginCommand::Add(arguments) => {
             let added = library::add(&sandbox(Cache::of_user())?, &arguments.file, arguments.replace)?;
-            report::print(&format!(
-                "added `{}`: {}\n  sha256 {}\n",
-                added.name,
-                added.file.display(),
-                added.sha256
-            ))?;
+            let (name, file, sha256) = (&added.name, text::path(&added.file), added.sha256.to_string());
+            reporter.end(exit::COMMITTED, json!({ "name": name, "file": file, "sha256": sha256 }), || {
+                format!("added `{}`: {file}\n  sha256 {sha256}\n", text::printable(name))
+            })?;
         }
         PluginCommand::Digest(arguments) => {
             let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
             let digest = check::digest(&plugin, &settings, &Limits::default(), rows.as_deref())?;
-            report::print(&format!("{digest}\n"))?;
+            reporter.end(exit::COMMITTED, json!({ "digest": digest }), || format!("{digest}\n"))?;
         }
     }
     Ok(exit::COMMITTED)
 }
 
-fn start_new(arguments: &NewArgs) -> Result<(), Error> {
-    new::create(Path::new(""), &arguments.name, arguments.lang)?;
-    report::print(&new::next_steps(&arguments.name, arguments.lang))
-}
-
-fn inspect_one(arguments: &InspectArgs) -> Result<(), Error> {
+fn inspect_one(arguments: &InspectArgs, reporter: &Reporter) -> Result<(), Error> {
     let cache = if arguments.fresh { Cache::none() } else { Cache::of_user() };
     let inspection = inspect::inspect(&sandbox(cache)?, &detector::lookup(&arguments.plugin)?)?;
-    print(arguments.format, &inspection, || inspection.human())
+    reporter.end(exit::COMMITTED, &inspection, || inspection.human())
 }
 
-fn check_one(arguments: &PluginCheckArgs) -> Result<u8, Error> {
+fn check_one(arguments: &PluginCheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
     let limits =
         Limits { call_deadline: config::time("--deadline", arguments.deadline)?, ..Limits::default() };
@@ -68,22 +64,24 @@ fn check_one(arguments: &PluginCheckArgs) -> Result<u8, Error> {
     };
     let elsewhere = || digest_elsewhere(&plugin, &arguments.subject);
     let report = check::check(&plugin, &settings, &limits, &budgets, rows.as_deref(), &elsewhere)?;
-    print(arguments.format, &report, || report.human())?;
-    Ok(if report.passed { exit::COMMITTED } else { exit::PLUGIN })
+    let exit_code = if report.passed { exit::COMMITTED } else { exit::PLUGIN };
+    reporter.end(exit_code, &report, || report.human())?;
+    Ok(exit_code)
 }
 
-fn test(arguments: &TestArgs) -> Result<u8, Error> {
+fn test(arguments: &TestArgs, reporter: &Reporter) -> Result<u8, Error> {
     let plugin = detector::load(&sandbox(Cache::of_user())?, &detector::lookup(&arguments.plugin)?)?;
     let outcomes = cases::run(&plugin, &arguments.cases, arguments.tolerance, arguments.update)?;
-    print(arguments.format, &outcomes, || cases::human(&outcomes))?;
     let passed = outcomes.iter().all(|outcome| outcome.differences.is_empty());
-    Ok(if passed { exit::COMMITTED } else { exit::PLUGIN })
+    let exit_code = if passed { exit::COMMITTED } else { exit::PLUGIN };
+    reporter.end(exit_code, json!({ "passed": passed, "cases": outcomes }), || cases::human(&outcomes))?;
+    Ok(exit_code)
 }
 
-fn measure(arguments: &BenchArgs) -> Result<(), Error> {
+fn measure(arguments: &BenchArgs, reporter: &Reporter) -> Result<(), Error> {
     let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
     let measured = bench::bench(&plugin, &settings, &Limits::default(), rows.as_deref())?;
-    print(arguments.format, &measured, || measured.human())
+    reporter.end(exit::COMMITTED, &measured, || measured.human())
 }
 
 /// What the arguments name, found and taken apart.
@@ -119,13 +117,4 @@ fn digest_elsewhere(plugin: &Path, subject: &SubjectArgs) -> Result<String, Stri
     } else {
         Err(String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("it failed").to_owned())
     }
-}
-
-fn print(format: Format, value: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), Error> {
-    let text = match format {
-        Format::Human => human(),
-        // Structs of numbers and strings always serialise.
-        Format::Json => serde_json::to_string(value).unwrap_or_default() + "\n",
-    };
-    report::print_as(&text, format)
 }

@@ -70,7 +70,8 @@ pub enum GuestErrorKind {
 }
 
 /// Why a plugin could not be used. `plugin` is its name as it was given.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "plugin_")]
 pub enum DetectorError {
     /// A variable of the environment that says where plugins are.
     #[error(transparent)]

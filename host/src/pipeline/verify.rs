@@ -24,7 +24,8 @@ use crate::text::printable;
 const DESCRIBED: usize = 20;
 
 /// Why a run cannot be verified, or is not what it was.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "verify_")]
 pub enum VerifyError {
     /// The ledger's row is not the one that the run wrote.
     #[error("the ledger's rows of run {run_id} were altered after it was committed")]
@@ -80,6 +81,15 @@ pub struct Verified {
     pub differences: Vec<Difference>,
     /// How many there are.
     pub count: u64,
+}
+
+impl Verified {
+    /// The error that this is, if anything differs.
+    #[must_use]
+    pub fn differs(&self) -> Option<VerifyError> {
+        let (run_id, count) = (self.run.record.run_id, self.count);
+        (count > 0).then_some(VerifyError::Differs { run_id, count })
+    }
 }
 
 /// A place where what is stored is not what the replay gives.

@@ -9,7 +9,8 @@ use crate::exit;
 use crate::text::printable;
 
 /// Why a tool could not do its work.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "tool_")]
 pub enum ToolsError {
     /// A name that no plugin can have.
     #[error("`{}` is not a name for a plugin: {why}", printable(name))]

@@ -21,6 +21,7 @@ pub struct Entry {
     /// The name that finds it.
     pub name: String,
     /// The file.
+    #[serde(serialize_with = "as_text")]
     pub file: PathBuf,
     /// The digest of its bytes; none where it cannot be read.
     pub sha256: Option<String>,
@@ -28,6 +29,11 @@ pub struct Entry {
     pub is_as_added: Option<bool>,
     /// Whether the name alone is enough: no other file has it.
     pub is_unambiguous: bool,
+}
+
+/// A path need not be text, but JSON is.
+fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// All plugins in the folders that are looked in, in that order, and by name.

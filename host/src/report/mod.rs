@@ -1,44 +1,154 @@
 //! What a command says when it has done its work, on stdout: for people, or as one JSON object.
 
+pub mod json;
 mod runs;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
-pub use self::runs::{run, runs, verified};
-pub use self::summary::{already_ingested, known_files, summary};
+use serde::Serialize;
+
+pub use self::runs::{RunObject, VerifyObject, page, table, verified};
+pub use self::summary::{AlreadyObject, Summary, already_ingested, known_files};
 use crate::cli::Format;
-use crate::error::Error;
-use crate::output;
+use crate::error::{Error, Failure};
 use crate::pipeline::Checked;
-use crate::sink::RejectRecord;
+use crate::sink::{FileRecord, PluginRecord, RejectRecord};
 use crate::source::{RejectLimit, RejectedRow};
-use crate::text::{grouped, printable};
+use crate::text::{counted, grouped, one_line, printable, printable_bytes};
+use crate::{diagnostic, exit, output};
 
-/// Prints a result for people to stdout.
-///
-/// # Errors
-/// Where it could not be written. A reader that has gone away is not an error.
-pub fn print(text: &str) -> Result<(), Error> {
-    print_as(text, Format::Human)
+/// Prints what a command has to say, in the format that was asked for.
+pub struct Reporter {
+    format: Format,
+    command: OnceLock<&'static str>,
 }
 
-/// Prints a result that is in this format.
-///
-/// # Errors
-/// As [`print`].
-pub fn print_as(text: &str, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Human => output::result(text),
-        Format::Json => output::json(text),
+impl Reporter {
+    /// For a command that is not known yet.
+    #[must_use]
+    pub fn new(format: Format) -> Reporter {
+        Reporter { format, command: OnceLock::new() }
     }
-    .map_err(Error::Output)
+
+    /// From now on, what is printed is of this command.
+    pub fn is_of(&self, command: &'static str) {
+        // There is one a process.
+        let _ = self.command.set(command);
+    }
+
+    fn command(&self) -> &'static str {
+        self.command.get().copied().unwrap_or_default()
+    }
+
+    /// One of several records of a listing.
+    ///
+    /// # Errors
+    /// Where it could not be written. A reader that has gone away is not an error.
+    pub fn record(&self, record: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), Error> {
+        match self.format {
+            Format::Human => output::result(&human()),
+            Format::Json => output::json(&json::line(record)),
+        }
+        .map_err(Error::Output)
+    }
+
+    /// The end of a command, with its exit code: `body` is a struct or a map.
+    ///
+    /// # Errors
+    /// As [`record`](Reporter::record).
+    pub fn end(
+        &self,
+        exit_code: u8,
+        body: impl Serialize,
+        human: impl FnOnce() -> String,
+    ) -> Result<(), Error> {
+        match self.format {
+            Format::Human => output::result(&human()),
+            Format::Json => output::json(&json::end(self.command(), exit_code, body)),
+        }
+        .map_err(Error::Output)
+    }
+
+    /// The end of a command that failed: on stderr for people, in either format, and as JSON on
+    /// stdout where that was asked for. Returns the exit code.
+    #[must_use]
+    pub fn failed(&self, failure: &Failure) -> u8 {
+        diagnostic::print(failure);
+        if self.format == Format::Json && !matches!(failure.error, Error::Output(_)) {
+            // The exit code says it, too.
+            let _ = output::json(&json::failure(self.command(), failure));
+        }
+        failure.exit_code()
+    }
+
+    /// What clap has to say instead of a command line: help, the version, or what is wrong. Returns
+    /// the exit code.
+    ///
+    /// # Errors
+    /// Where help cannot be written.
+    pub fn instead(&self, said: &clap::Error) -> Result<u8, Error> {
+        let text = said.render().to_string();
+        if !said.use_stderr() {
+            output::result(&text).map_err(Error::Output)?;
+            return Ok(exit::COMMITTED);
+        }
+        output::message(&text);
+        if self.format == Format::Json {
+            // The exit code says it, too.
+            let _ = output::json(&json::usage(&text, exit::USAGE));
+        }
+        Ok(exit::USAGE)
+    }
 }
 
 /// A rejected record, as one line.
 #[must_use]
 pub fn rejected(row: &RejectedRow) -> String {
     format!("{}:{}: {}: {}\n", printable(&row.file), row.line, row.reason(), row.message())
+}
+
+/// [`rejected`] for programs, with the fields of the same record in the database.
+#[must_use]
+pub fn rejected_object(row: &RejectedRow) -> impl Serialize {
+    serde_json::json!({
+        "file": &*row.file, "line": row.line, "byte_offset": row.byte_offset, "column": row.column,
+        "reason": row.reason(), "message": row.message(), "raw": printable_bytes(&row.raw),
+    })
+}
+
+/// What a run would do, for programs: fields are those of a run.
+#[derive(Serialize)]
+pub struct CheckObject<'a> {
+    would_commit: bool,
+    rows_read: u64,
+    rows_written: u64,
+    rows_rejected: u64,
+    rejected_by_reason: &'a BTreeMap<String, u64>,
+    anomalies: u64,
+    max_rejects: String,
+    files: Vec<FileRecord>,
+    plugin: PluginRecord,
+}
+
+impl<'a> CheckObject<'a> {
+    /// Of a check, with the limit that a run would have.
+    #[must_use]
+    pub fn new(checked: &'a Checked, limit: RejectLimit, is_refused: bool) -> CheckObject<'a> {
+        CheckObject {
+            would_commit: !is_refused,
+            rows_read: checked.files.iter().map(|file| file.rows_read).sum(),
+            rows_written: checked.rows,
+            rows_rejected: checked.tally.count,
+            rejected_by_reason: &checked.tally.by_reason,
+            anomalies: checked.anomalies,
+            max_rejects: limit.to_string(),
+            files: checked.files.iter().map(FileRecord::of).collect(),
+            plugin: PluginRecord::of(&checked.plugin),
+        }
+    }
 }
 
 /// What a run would do.
@@ -49,20 +159,20 @@ pub fn checked(checked: &Checked, limit: RejectLimit, is_refused: bool) -> Strin
     // Writing into a String cannot fail.
     let _ = writeln!(
         text,
-        "{}: {} rows, {} anomalies, {} rejected, in {} by {} {}",
+        "{}: {}, {}, {} rejected, in {} by {} {}",
         if is_refused { "a run would be refused" } else { "a run would be committed" },
-        grouped(*rows),
-        grouped(*anomalies),
+        counted(*rows, "row"),
+        anomalies_of(*anomalies),
         grouped(tally.count),
         match files.as_slice() {
             [file] => format!("`{}`", printable(&file.name)),
-            files => format!("{} files", files.len()),
+            files => counted(files.len() as u64, "file"),
         },
-        plugin.name,
-        plugin.version,
+        printable(&plugin.name),
+        printable(&plugin.version),
     );
     for (reason, count) in &tally.by_reason {
-        let _ = writeln!(text, "  {count} times {reason}");
+        let _ = writeln!(text, "  {} {reason}", counted(*count, "time"));
     }
     if is_refused {
         let _ = writeln!(text, "  at most {limit} may be rejected; see --max-rejects");
@@ -70,16 +180,20 @@ pub fn checked(checked: &Checked, limit: RejectLimit, is_refused: bool) -> Strin
     text
 }
 
-/// The rejected records of a run.
+/// "1 anomaly", "2 anomalies".
+fn anomalies_of(count: u64) -> String {
+    if count == 1 { "1 anomaly".into() } else { format!("{} anomalies", grouped(count)) }
+}
+
+/// A rejected record of a run.
 #[must_use]
-pub fn rejects(records: &[RejectRecord], format: Format) -> String {
-    let line = |record: &RejectRecord| match format {
-        Format::Human => {
-            let RejectRecord { file, line, reason, message, raw, .. } = record;
-            format!("{}:{line}: {reason}: {message}\n    {raw}\n", printable(file))
-        }
-        // A struct of numbers and strings always serialises.
-        Format::Json => serde_json::to_string(record).unwrap_or_default() + "\n",
-    };
-    records.iter().map(line).collect()
+pub fn reject(record: &RejectRecord) -> String {
+    let RejectRecord { file, line, reason, message, raw, .. } = record;
+    format!(
+        "{}:{line}: {}: {}\n    {}\n",
+        printable(file),
+        printable(reason),
+        one_line(message),
+        one_line(raw)
+    )
 }

@@ -3,31 +3,108 @@
 use std::fmt::Write as _;
 
 use bytesize::ByteSize;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use serde::Serialize;
 
-use crate::cli::Format;
+use super::json;
+use crate::error::Failure;
 use crate::pipeline::Verified;
-use crate::sink::{LedgerRun, RunRecord};
-use crate::text::{grouped, printable, printable_up_to};
+use crate::sink::{FileRecord, LedgerRun, PluginRecord, RunFilter, RunRecord};
+use crate::source::Reading;
+use crate::text::{counted, grouped, printable, printable_up_to};
 
 /// Characters of a file's name in the table.
 const NAME_CHARS: usize = 40;
 
-/// Runs as a table, or one JSON object a line.
-#[must_use]
-pub fn runs(runs: &[LedgerRun], format: Format) -> String {
-    match format {
-        Format::Json => runs.iter().map(json).collect(),
-        Format::Human if runs.is_empty() => "no runs yet\n".into(),
-        Format::Human => table(runs),
+/// A run as it is printed for programs, by every command that speaks of one.
+#[derive(Serialize)]
+pub struct RunObject<'a> {
+    run_id: i64,
+    committed: bool,
+    #[serde(serialize_with = "json::as_time")]
+    started_at: Timestamp,
+    #[serde(serialize_with = "json::as_time")]
+    committed_at: Timestamp,
+    /// In the time of the rows, which has no zone.
+    first_timestamp: Option<String>,
+    last_timestamp: Option<String>,
+    rows_read: u64,
+    rows_written: u64,
+    rows_rejected: u64,
+    rows_skipped: u64,
+    anomalies: u64,
+    first_transaction_id: Option<i64>,
+    last_transaction_id: Option<i64>,
+    ids: &'a str,
+    file: &'a FileRecord,
+    files: &'a [FileRecord],
+    plugin: &'a PluginRecord,
+    reading: Option<&'a Reading>,
+    host_version: &'a str,
+    is_intact: Option<bool>,
+}
+
+impl<'a> RunObject<'a> {
+    /// Of a run in the ledger.
+    #[must_use]
+    pub fn new(run: &'a LedgerRun) -> RunObject<'a> {
+        let LedgerRun { record, committed_at, is_intact } = run;
+        RunObject {
+            run_id: record.run_id,
+            committed: true,
+            started_at: record.started_at,
+            committed_at: *committed_at,
+            first_timestamp: record.first_timestamp.as_ref().map(row_time),
+            last_timestamp: record.last_timestamp.as_ref().map(row_time),
+            rows_read: record.file.rows_read,
+            rows_written: record.rows_written,
+            rows_rejected: record.rows_rejected,
+            rows_skipped: record.rows_skipped,
+            anomalies: record.anomalies,
+            first_transaction_id: record.first_transaction_id,
+            last_transaction_id: record.last_transaction_id,
+            ids: &record.ids,
+            // Of a single file more is known.
+            file: if let [file] = record.files.as_slice() { file } else { &record.file },
+            files: &record.files,
+            plugin: &record.plugin,
+            reading: record.reading.as_ref(),
+            host_version: &record.host_version,
+            is_intact: *is_intact,
+        }
     }
 }
 
-/// All of one run.
-#[must_use]
-pub fn run(run: &LedgerRun, format: Format) -> String {
-    match format {
-        Format::Json => json(run),
-        Format::Human => page(run),
+/// The time of a row: `2024-02-29T23:59:59.000000`.
+pub(super) fn row_time(time: &DateTime) -> String {
+    time.strftime("%FT%T%.6f").to_string()
+}
+
+/// The result of a replay, for programs.
+#[derive(Serialize)]
+pub struct VerifyObject<'a> {
+    is_reproduced: bool,
+    #[serde(flatten)]
+    run: RunObject<'a>,
+    difference_count: u64,
+    /// The first of them.
+    differences: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<json::ErrorObject<'a>>,
+}
+
+impl<'a> VerifyObject<'a> {
+    /// Of a replay, and what was wrong with it.
+    #[must_use]
+    pub fn new(verified: &'a Verified, failure: Option<&'a Failure>) -> VerifyObject<'a> {
+        VerifyObject {
+            is_reproduced: failure.is_none(),
+            run: RunObject::new(&verified.run),
+            difference_count: verified.count,
+            differences: verified.differences.iter().map(ToString::to_string).collect(),
+            error: failure.map(json::error),
+        }
     }
 }
 
@@ -38,9 +115,9 @@ pub fn verified(verified: &Verified) -> String {
     let RunRecord { run_id, rows_written, anomalies, rows_rejected, .. } = run.record;
     if *count == 0 {
         return format!(
-            "run {run_id} is exactly reproduced: {} rows, {} anomalies, {} rejected\n",
-            grouped(rows_written),
-            grouped(anomalies),
+            "run {run_id} is exactly reproduced: {}, {}, {} rejected\n",
+            counted(rows_written, "row"),
+            super::anomalies_of(anomalies),
             grouped(rows_rejected),
         );
     }
@@ -53,12 +130,12 @@ pub fn verified(verified: &Verified) -> String {
     text
 }
 
-/// A struct of numbers and strings always serialises.
-fn json(run: &LedgerRun) -> String {
-    serde_json::to_string(run).unwrap_or_default() + "\n"
-}
-
-fn table(runs: &[LedgerRun]) -> String {
+/// Runs as a table.
+#[must_use]
+pub fn table(runs: &[LedgerRun], not_shown: u64, wanted: &RunFilter) -> String {
+    if runs.is_empty() {
+        return if wanted.is_all() { "no runs yet\n".into() } else { "no such runs\n".into() };
+    }
     let head = ["run", "committed at", "rows", "anomalies", "rejected", "plugin", "file"].map(str::to_owned);
     let mut lines = vec![head];
     lines.extend(runs.iter().map(|LedgerRun { record, committed_at, is_intact }| {
@@ -70,7 +147,7 @@ fn table(runs: &[LedgerRun]) -> String {
             grouped(record.anomalies),
             grouped(record.rows_rejected),
             printable(&format!("{} {}", record.plugin.name, record.plugin.version)).into_owned(),
-            printable_up_to(&record.file.name, NAME_CHARS).into_owned(),
+            files(record),
         ]
     }));
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
@@ -84,10 +161,25 @@ fn table(runs: &[LedgerRun]) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
+    if not_shown > 0 {
+        let _ = writeln!(text, "and {}; see --limit", counted(not_shown, "earlier run"));
+    }
     text
 }
 
-fn page(run: &LedgerRun) -> String {
+/// The first file of a run, and how many there are besides.
+fn files(record: &RunRecord) -> String {
+    let first = record.files.first().map_or(&record.file.name, |file| &file.name);
+    let first = printable_up_to(first, NAME_CHARS);
+    match record.files.len() {
+        0 | 1 => first.into_owned(),
+        count => format!("{first} and {} more", grouped(count as u64 - 1)),
+    }
+}
+
+/// All of one run.
+#[must_use]
+pub fn page(run: &LedgerRun) -> String {
     let LedgerRun { record, committed_at, is_intact } = run;
     let mut text = format!("run {}, committed at {}\n", record.run_id, committed_at.strftime("%F %T.%6fZ"));
     let mut line = |label: &str, value: String| {

@@ -5,46 +5,48 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::Format;
+use super::json;
+use super::runs::{RunObject, row_time};
+use crate::config::RunConfig;
 use crate::pipeline::Outcome;
-use crate::sink::{AlreadyIngested, FileRecord, KnownFile, KnownFrom, Once, PluginRecord};
-use crate::text::{grouped, printable};
-
-/// The summary of a committed run.
-#[must_use]
-pub fn summary(outcome: &Outcome, format: Format) -> String {
-    let summary = Summary::new(outcome);
-    match format {
-        Format::Human => summary.human(),
-        // A struct of numbers and strings always serialises.
-        Format::Json => serde_json::to_string(&summary).unwrap_or_default() + "\n",
-    }
-}
+use crate::sink::{
+    ASSIGN, AlreadyIngested, FileRecord, IdPolicy, KEEP, KnownFile, KnownFrom, Once, PluginRecord,
+};
+use crate::source::Reading;
+use crate::text::{counted, grouped, one_line, printable};
 
 /// What is said where nothing was written because all was ingested before.
 #[must_use]
-pub fn already_ingested(already: &AlreadyIngested, format: Format) -> String {
+pub fn already_ingested(already: &AlreadyIngested) -> String {
     let AlreadyIngested { once, files, run } = already;
     let run_id = run.record.run_id;
-    match format {
-        Format::Human => {
-            let at = run.committed_at.strftime("%F %TZ");
-            let what = match (once, files.len()) {
-                (Once::All, _) => "the same content, plugin and settings",
-                (Once::File, 1) => "the same content",
-                (Once::File, _) => "the last of these files; the others by it or by earlier runs",
-            };
-            format!("already ingested by run {run_id}, committed at {at}: {what}; nothing was written\n")
-        }
-        Format::Json => {
-            let json = serde_json::json!({
-                "run_id": run_id, "committed": false, "already_ingested": true,
-                "committed_at": run.committed_at.to_string(), "files": files,
-            });
-            format!("{json}\n")
-        }
+    let at = run.committed_at.strftime("%F %TZ");
+    let what = match (once, files.len()) {
+        (Once::All, _) => "the same content, plugin and settings",
+        (Once::File, 1) => "the same content",
+        (Once::File, _) => "the last of these files; the others by it or by earlier runs",
+    };
+    format!("already ingested by run {run_id}, committed at {at}: {what}; nothing was written\n")
+}
+
+/// [`already_ingested`] for programs: all of the earlier run.
+#[derive(Serialize)]
+pub struct AlreadyObject<'a> {
+    #[serde(flatten)]
+    run: RunObject<'a>,
+    already_ingested: bool,
+    /// What became of each of the files that were given.
+    left_out: &'a [KnownFile],
+}
+
+impl<'a> AlreadyObject<'a> {
+    /// Of this end of a run.
+    #[must_use]
+    pub fn new(already: &'a AlreadyIngested) -> AlreadyObject<'a> {
+        AlreadyObject { run: RunObject::new(&already.run), already_ingested: true, left_out: &already.files }
     }
 }
 
@@ -73,11 +75,20 @@ pub fn known_files(outcome: &Outcome) -> Vec<String> {
 /// Files whose content is known that are named one by one.
 const SHOWN_KNOWN_FILES: usize = 10;
 
-/// What is printed, in the words of the ledger. Field names are part of the interface.
+/// What is printed of a committed run: the fields of [`RunObject`](super::RunObject), and what only
+/// the run itself knows.
 #[derive(Serialize)]
-struct Summary<'a> {
+pub struct Summary<'a> {
     run_id: i64,
     committed: bool,
+    already_ingested: bool,
+    #[serde(serialize_with = "json::as_time")]
+    started_at: Timestamp,
+    #[serde(serialize_with = "json::as_time")]
+    committed_at: Timestamp,
+    /// The earliest and the latest time of the rows.
+    first_timestamp: Option<String>,
+    last_timestamp: Option<String>,
     rows_read: u64,
     rows_written: u64,
     rows_rejected: u64,
@@ -91,11 +102,12 @@ struct Summary<'a> {
     files: Vec<FileRecord>,
     plugin: PluginRecord,
     database: &'a str,
-    started_at: String,
-    committed_at: String,
-    /// The earliest and the latest time of the rows.
-    first_timestamp: Option<String>,
-    last_timestamp: Option<String>,
+    ids: &'static str,
+    reading: &'a Reading,
+    host_version: &'static str,
+    is_intact: bool,
+    /// Where rejected rows were written, besides the database.
+    rejects: Option<String>,
     /// Files whose content an earlier run had ingested, and which were ingested once more.
     ingested_before: &'a [KnownFile],
     /// Files that were left out for that reason.
@@ -123,13 +135,28 @@ struct Seconds {
 }
 
 impl<'a> Summary<'a> {
-    fn new(outcome: &'a Outcome) -> Summary<'a> {
+    /// Of a run that was asked for like this.
+    #[must_use]
+    pub fn new(outcome: &'a Outcome, config: &RunConfig) -> Summary<'a> {
         let Outcome { committed, facts, server, times, guest, tally, left_out } = outcome;
         let (file, plugin) = (facts.file(), &facts.plugin);
         let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
         Summary {
             run_id: committed.run_id,
             committed: true,
+            already_ingested: false,
+            started_at: committed.started_at,
+            committed_at: committed.committed_at,
+            first_timestamp: committed.timestamps.as_ref().map(|(first, _)| row_time(first)),
+            last_timestamp: committed.timestamps.as_ref().map(|(_, last)| row_time(last)),
+            ids: match config.terms.ids {
+                IdPolicy::Assign => ASSIGN,
+                IdPolicy::Keep(_) => KEEP,
+            },
+            reading: &facts.reading,
+            host_version: env!("CARGO_PKG_VERSION"),
+            is_intact: true,
+            rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             rows_read: file.rows_read,
             rows_written: committed.rows_written,
             rows_rejected: committed.rows_rejected,
@@ -139,13 +166,12 @@ impl<'a> Summary<'a> {
             first_transaction_id: committed.transaction_ids.map(|(first, _)| first),
             last_transaction_id: committed.transaction_ids.map(|(_, last)| last),
             files: facts.files.iter().map(FileRecord::of).collect(),
-            file: FileRecord::of(&file),
+            file: match facts.files.as_slice() {
+                [_] => FileRecord::of(&file),
+                _ => FileRecord { content_sha256: None, header: None, ..FileRecord::of(&file) },
+            },
             plugin: PluginRecord::of(plugin),
             database: server,
-            started_at: committed.started_at.to_string(),
-            committed_at: committed.committed_at.to_string(),
-            first_timestamp: committed.timestamps.map(|(first, _)| first.to_string()),
-            last_timestamp: committed.timestamps.map(|(_, last)| last.to_string()),
             ingested_before: &committed.known,
             left_out,
             seconds: Seconds {
@@ -170,15 +196,17 @@ impl<'a> Summary<'a> {
         }
     }
 
-    fn human(&self) -> String {
+    /// For people.
+    #[must_use]
+    pub fn human(&self) -> String {
         let mut text = String::new();
         // Writing into a String cannot fail.
         let _ = writeln!(
             text,
-            "committed run {}: {} rows, {} anomalies, {} rejected",
+            "committed run {}: {}, {}, {} rejected",
             self.run_id,
-            grouped(self.rows_written),
-            grouped(self.anomalies),
+            counted(self.rows_written, "row"),
+            super::anomalies_of(self.anomalies),
             grouped(self.rows_rejected),
         );
         let mut line = |label: &str, value: String| {
@@ -198,7 +226,12 @@ impl<'a> Summary<'a> {
         );
         line(
             "plugin",
-            format!("{} {}, sha256 {}", self.plugin.name, self.plugin.version, &self.plugin.sha256[..16]),
+            format!(
+                "{} {}, sha256 {}",
+                printable(&self.plugin.name),
+                printable(&self.plugin.version),
+                &self.plugin.sha256[..16]
+            ),
         );
         if self.rows_rejected > 0 {
             let reasons: Vec<_> =
@@ -208,6 +241,9 @@ impl<'a> Summary<'a> {
         if self.rows_skipped > 0 {
             let skipped = grouped(self.rows_skipped);
             line("skipped", format!("{skipped} rows whose id was there already; see the table skipped_rows"));
+        }
+        if let Some(rejects) = self.rejects.as_ref().filter(|_| self.rows_rejected > 0) {
+            line("", format!("written to `{}`, too", one_line(rejects)));
         }
         line("into", self.database.to_owned());
         let Seconds { load, connect, read, classify, write, commit, total } = self.seconds;

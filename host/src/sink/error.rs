@@ -15,7 +15,8 @@ use crate::source::RowPlace;
 use crate::text::printable;
 
 /// Why something could not be written or asked. `server` is a description without password.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "database_")]
 pub enum SinkError {
     /// The URL or a libpq variable makes no sense.
     #[error("invalid {origin}: {problem}")]

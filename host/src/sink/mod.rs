@@ -41,7 +41,7 @@ pub use error::{EmbeddedError, SinkError, Taker};
 pub use ledger::{PluginFacts, RejectRecord, RunFacts, rejects};
 pub use migrations::{Applied, Migration, migrate, status};
 pub use once::{AlreadyIngested, Candidate, Known, KnownFile, KnownFrom, Once};
-pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunRecord, run, runs};
+pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunFilter, RunRecord, run, runs};
 pub use schema::{IdType, check as check_schema};
 pub use server_error::{ServerError, Trouble};
 pub use snapshot::Snapshot;

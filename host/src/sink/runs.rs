@@ -196,14 +196,49 @@ const SELECT: &str = "
         FROM ingest_files f WHERE f.run_id = r.run_id
     ) f";
 
-/// The latest runs, the latest first.
+/// Which runs are wanted; all that is given must be so.
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    /// Committed at this time or later.
+    pub since: Option<Timestamp>,
+    /// A file's name contains this.
+    pub file: Option<String>,
+    /// By the plugin of this name.
+    pub plugin: Option<String>,
+}
+
+impl RunFilter {
+    /// Whether every run is wanted.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.since.is_none() && self.file.is_none() && self.plugin.is_none()
+    }
+}
+
+/// The latest runs, the latest first, and how many more there are.
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn runs(connection: &Connection, limit: u32) -> Result<Vec<LedgerRun>, SinkError> {
-    let query = format!("{SELECT} ORDER BY r.run_id DESC LIMIT $1");
-    let rows = connection.query("look up the runs", &query, &[&i64::from(limit)]).await?;
-    Ok(rows.iter().map(ledger_run).collect())
+pub async fn runs(
+    connection: &Connection,
+    wanted: &RunFilter,
+    limit: u32,
+) -> Result<(Vec<LedgerRun>, u64), SinkError> {
+    const WANTED: &str = "
+        WHERE ($1::bigint IS NULL OR committed_at >= timestamptz 'epoch' + $1::bigint * interval '1 microsecond')
+          AND ($2::text IS NULL OR strpos(file_name, $2::text) > 0
+               OR EXISTS (SELECT FROM ingest_files f WHERE f.run_id = r.run_id AND strpos(f.name, $2::text) > 0))
+          AND ($3::text IS NULL OR plugin_name = $3::text)";
+    let doing = "look up the runs";
+    let since = wanted.since.map(Timestamp::as_microsecond);
+    let (file, plugin) = (&wanted.file, &wanted.plugin);
+    let query = format!("SELECT count(*) FROM ingest_runs r {WANTED}");
+    let counted = connection.query(doing, &query, &[&since, file, plugin]).await?;
+    let count = counted.first().map_or(0, |row| row.get::<_, i64>(0));
+    let query = format!("{SELECT} {WANTED} ORDER BY r.run_id DESC LIMIT $4");
+    let rows = connection.query(doing, &query, &[&since, file, plugin, &i64::from(limit)]).await?;
+    let not_shown = u64::try_from(count).unwrap_or_default().saturating_sub(rows.len() as u64);
+    Ok((rows.iter().map(ledger_run).collect(), not_shown))
 }
 
 /// One run, if there was one of that number.

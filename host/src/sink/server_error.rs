@@ -8,7 +8,8 @@ use tokio_postgres::error::SqlState;
 use crate::text::printable;
 
 /// What kind of trouble an error of the server is, as far as something can be done about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "database_")]
 pub enum Trouble {
     /// There is no connection any more, and the server did not say why.
     ConnectionLost,

@@ -13,7 +13,8 @@ use crate::text::{listed, nearest, printable};
 const SHOWN_COLUMNS: usize = 20;
 
 /// Why files could not be turned into rows. `file` is the name as it was given.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "input_")]
 pub enum SourceError {
     /// It cannot be opened.
     #[error("could not open `{}`", file.display())]

@@ -148,7 +148,7 @@ fn a_rejected_row_is_kept_with_all_that_is_needed_to_mend_it() {
     let listed = succeed(host().args(["rejects", "1", "--database-url", &database.url()]));
     insta::assert_snapshot!(files.anonymous(&listed));
     let json = succeed(host().args(["rejects", "1", "--format", "json", "--database-url", &database.url()]));
-    assert_eq!(json.lines().count(), 2);
+    assert_eq!(json.lines().count(), 3);
     let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     assert_eq!(first["line"], 4);
     assert_eq!(finish(host().args(["rejects", "99", "--database-url", &database.url()])).code, 2);
@@ -266,7 +266,8 @@ fn a_file_that_is_given_twice_has_its_rejects_listed_twice() {
     succeed(host_run(&database, "threshold", &file).arg(&file).args(["--max-rejects", "2"]));
     let listed =
         succeed(host().args(["rejects", "1", "--format", "json", "--database-url", &database.url()]));
-    assert_eq!(listed.lines().count(), 2, "{listed}");
+    // And the end.
+    assert_eq!(listed.lines().count(), 2 + 1, "{listed}");
 }
 
 /// The detector sees no difference between one file and its parts.

@@ -34,7 +34,7 @@ fn runs_are_listed_and_shown() {
         insta::assert_snapshot!("runs_one", files.anonymous(&on(&database, &["runs", "1"]).stdout));
     });
     let json = on(&database, &["runs", "--format", "json", "--limit", "1"]).stdout;
-    let latest: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let latest: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     assert_eq!((&latest["run_id"], &latest["rows_written"]), (&2.into(), &1_800.into()));
     let absent = on(&database, &["runs", "3"]);
     assert_eq!((absent.code, absent.stdout.as_str()), (2, ""));
@@ -47,7 +47,7 @@ fn a_run_is_reproduced_exactly_or_the_differences_are_listed() {
     let verify = || on(&database, &["verify", "1", &one, &two]);
     let reproduced = verify();
     assert_eq!(reproduced.code, 0, "{}", reproduced.stderr);
-    assert_eq!(reproduced.stdout, "run 1 is exactly reproduced: 2 rows, 1 anomalies, 1 rejected\n");
+    assert_eq!(reproduced.stdout, "run 1 is exactly reproduced: 2 rows, 1 anomaly, 1 rejected\n");
     assert_eq!(on(&database, &["verify", "2", files.path().join("sample.csv").to_str().unwrap()]).code, 0);
     // Each is found, and is no more when it is undone.
     let changes = [

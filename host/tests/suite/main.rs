@@ -18,6 +18,7 @@ mod faults;
 mod forged;
 mod generated;
 mod input;
+mod json;
 mod keys;
 mod ledger;
 mod migrations;

@@ -45,8 +45,8 @@ fn the_json_summary_is_what_the_database_holds() {
     ];
     assert_eq!(ledger, [expected]);
     // All that has been recorded of times and contents is the database's, too.
-    let times = "SELECT to_char(min(transaction_timestamp), 'YYYY-MM-DD\"T\"HH24:MI:SS'),
-                        to_char(max(transaction_timestamp), 'YYYY-MM-DD\"T\"HH24:MI:SS') FROM transactions";
+    let times = "SELECT to_char(min(transaction_timestamp), 'YYYY-MM-DD\"T\"HH24:MI:SS.US'),
+                        to_char(max(transaction_timestamp), 'YYYY-MM-DD\"T\"HH24:MI:SS.US') FROM transactions";
     let range = [text(&summary["first_timestamp"]), text(&summary["last_timestamp"])];
     assert_eq!(database.rows(times), [range]);
     let recorded = "SELECT to_char(committed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM ingest_runs";

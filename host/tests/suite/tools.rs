@@ -261,6 +261,9 @@ fn folders_that_are_named_are_looked_in() {
     let listed =
         succeed(host_in(&files).args(["plugin", "list", "--format", "json"]).env("HOST_PLUGIN_PATH", &path));
     let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
-    assert_eq!((&listed[0]["name"], &listed[0]["is_as_added"]), (&"mine".into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&listed["plugins"][0]["name"], &listed["plugins"][0]["is_as_added"]),
+        (&"mine".into(), &serde_json::Value::Null)
+    );
     succeed(host_in(&files).args(["plugin", "inspect", "mine"]).env("HOST_PLUGIN_PATH", &path));
 }

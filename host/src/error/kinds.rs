@@ -1,0 +1,178 @@
+//! Errors for programs: a word for each kind, where it happened, and whether the same command may
+//! simply be given again.
+
+use serde::{Serialize, Serializer};
+
+use super::{DatabaseState, Error, Failure};
+use crate::detector::DetectorError;
+use crate::sink::{EmbeddedError, SinkError, Taker, Trouble};
+use crate::source::{RowProblem, SourceError};
+use crate::text::printable_bytes;
+
+/// Whether the same command may be given again, without changing anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It may succeed at once.
+    Yes,
+    /// It would fail again, or do harm.
+    No,
+    /// When something has happened that others see to; begins with "after".
+    After(&'static str),
+}
+
+impl Serialize for Retry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Retry::Yes => serializer.serialize_bool(true),
+            Retry::No => serializer.serialize_bool(false),
+            Retry::After(event) => serializer.serialize_str(event),
+        }
+    }
+}
+
+/// Where something is wrong, as far as it is one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: Option<String>,
+    /// The physical line, from 1.
+    pub line: Option<u64>,
+    /// The column's name.
+    pub column: Option<String>,
+    /// The offending value, printable.
+    pub value: Option<String>,
+}
+
+impl Place {
+    fn file(file: impl Into<String>) -> Place {
+        Place { file: Some(file.into()), ..Place::default() }
+    }
+
+    fn line(self, line: u64) -> Place {
+        Place { line: Some(line), ..self }
+    }
+
+    fn column(self, column: impl Into<String>) -> Place {
+        Place { column: Some(column.into()), ..self }
+    }
+}
+
+impl Error {
+    /// A word for the kind of error; part of the interface. It is the name of the variant, or what
+    /// the server's error means.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::Variable(error) => error.into(),
+            Error::Config(error) => error.into(),
+            Error::Source(error) => error.into(),
+            Error::Detector(DetectorError::Variable(error)) => error.into(),
+            Error::Detector(error) => error.into(),
+            Error::Tools(error) => error.into(),
+            Error::Sink(SinkError::Variable(error)) => error.into(),
+            Error::Sink(SinkError::Statement { source, .. } | SinkError::Migration { source, .. })
+                if source.trouble() != Trouble::Other =>
+            {
+                source.trouble().into()
+            }
+            Error::Sink(error) => error.into(),
+            Error::Verify(error) => error.into(),
+            Error::Interrupted(_) => "interrupted",
+            Error::Output(_) => "output",
+            Error::Runtime(_) => "runtime",
+            Error::Internal(_) => "internal",
+        }
+    }
+
+    /// Where it is, as far as that is known.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Error::Source(error) => source_place(error),
+            Error::Sink(SinkError::IdTaken { transaction_id, file, line, .. }) => Place {
+                value: Some(transaction_id.to_string()),
+                ..Place::file(file).line(*line).column("transaction_id")
+            },
+            Error::Sink(SinkError::RowRefused { place: Some(place), .. }) => {
+                Place::file(&*place.file).line(place.line)
+            }
+            _ => Place::default(),
+        }
+    }
+}
+
+fn source_place(error: &SourceError) -> Place {
+    match error {
+        SourceError::Open { file, .. }
+        | SourceError::Read { file, .. }
+        | SourceError::NotCsv { file, .. }
+        | SourceError::Changed { file, .. }
+        | SourceError::RejectsNotInPlace { file, .. }
+        | SourceError::RejectsOverInput { file, .. }
+        | SourceError::RejectsFile { file, .. } => Place::file(file.to_string_lossy()),
+        SourceError::NoFiles { given } => Place::file(given.to_string_lossy()),
+        SourceError::Empty { file } => Place::file(file),
+        SourceError::MissingColumn { file, column, .. }
+        | SourceError::DuplicateColumn { file, column, .. } => Place::file(file).column(column),
+        SourceError::UnclosedQuote { file, line } | SourceError::RecordTooLong { file, line, .. } => {
+            Place::file(file).line(*line)
+        }
+        SourceError::Row(row, _) => Place {
+            column: row.column.clone(),
+            value: match &row.problem {
+                RowProblem::Value { value, .. } => Some(printable_bytes(value)),
+                RowProblem::FieldCount { .. } => None,
+            },
+            ..Place::file(&*row.file).line(row.line)
+        },
+        _ => Place::default(),
+    }
+}
+
+impl Failure {
+    /// Whether the same command may be given again.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match &self.error {
+            _ if self.database == DatabaseState::Committed => Retry::No,
+            _ if self.database == DatabaseState::Unknown => {
+                Retry::After("after the database was asked, or with --once")
+            }
+            Error::Interrupted(_) => Retry::Yes,
+            Error::Output(_) => Retry::After("after there is room for the output"),
+            Error::Source(SourceError::Changed { .. }) => Retry::After("after the file is complete"),
+            Error::Sink(error) => of_database(error),
+            _ => Retry::No,
+        }
+    }
+}
+
+fn of_database(error: &SinkError) -> Retry {
+    match error {
+        SinkError::Connect { .. } | SinkError::ConnectTimeout { .. } | SinkError::ServerSilent { .. } => {
+            Retry::After("after the server can be reached")
+        }
+        SinkError::LockTimeout { .. } => Retry::Yes,
+        SinkError::NotCommitted | SinkError::StillInProgress => Retry::After("after the server has settled"),
+        SinkError::IdTaken { by: Taker::ThisRun | Taker::Run(_) | Taker::Unknown, .. } => Retry::No,
+        SinkError::Embedded { source: EmbeddedError::Program { .. }, .. } => {
+            Retry::After("after the cause was seen to")
+        }
+        SinkError::Login { source, .. }
+        | SinkError::Statement { source, .. }
+        | SinkError::Migration { source, .. } => of_server(source.trouble()),
+        _ => Retry::No,
+    }
+}
+
+fn of_server(trouble: Trouble) -> Retry {
+    match trouble {
+        Trouble::Deadlock | Trouble::LockTimeout => Retry::Yes,
+        Trouble::ConnectionLost | Trouble::Ended | Trouble::NotReady => {
+            Retry::After("after the server is up")
+        }
+        Trouble::DiskFull => Retry::After("after space was freed on the server"),
+        Trouble::OutOfResources => Retry::After("after the server has resources again"),
+        _ => Retry::No,
+    }
+}

@@ -1,0 +1,143 @@
+//! What `--format json` prints: one JSON object a line, the last of which is the end of the command,
+//! with the fields `command` and `exit_code`, whether it went well or not. `schema/output.json`
+//! says what else is in it; names of fields and kinds of errors are part of the interface.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::diagnostic;
+use crate::error::{DatabaseState, Failure, Retry};
+
+/// The end of a command.
+#[derive(Serialize)]
+struct End<'a, T> {
+    command: Option<&'a str>,
+    exit_code: u8,
+    #[serde(flatten)]
+    body: T,
+}
+
+/// The last line of a command. `body` is a struct or a map.
+#[must_use]
+pub fn end(command: &str, exit_code: u8, body: impl Serialize) -> String {
+    line(&End { command: Some(command), exit_code, body })
+}
+
+/// One line. What we print are structs of text and numbers, which always serialise; paths, which
+/// need not be text, are made text before.
+#[must_use]
+pub fn line(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default() + "\n"
+}
+
+/// A point in time as it is written everywhere: `2024-02-29T23:59:59.000000Z`.
+pub fn time(time: &Timestamp) -> String {
+    time.strftime("%FT%T%.6fZ").to_string()
+}
+
+/// [`time`], for serde.
+pub fn as_time<S: Serializer>(value: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time(value))
+}
+
+/// A command that failed.
+#[derive(Serialize)]
+struct Failed<'a> {
+    /// Of `run` only; null where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    committed: Option<Option<bool>>,
+    /// What became of the database, where the command writes rows.
+    database: Option<&'static str>,
+    error: ErrorObject<'a>,
+}
+
+/// What went wrong.
+#[derive(Serialize)]
+pub struct ErrorObject<'a> {
+    kind: &'a str,
+    message: String,
+    causes: Vec<String>,
+    details: Vec<Detail>,
+    file: Option<String>,
+    line: Option<u64>,
+    column: Option<String>,
+    value: Option<String>,
+    help: Option<String>,
+    /// Whether the same command may simply be given again.
+    retry: Retry,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    label: String,
+    text: String,
+}
+
+/// The last line of a command that failed.
+#[must_use]
+pub fn failure(command: &str, failure: &Failure) -> String {
+    let is_run = command == "run";
+    let committed = match failure.database {
+        DatabaseState::Unknown => None,
+        state => Some(state == DatabaseState::Committed),
+    };
+    let body = Failed {
+        committed: is_run.then_some(committed),
+        database: is_run.then(|| state_name(failure.database)),
+        error: error(failure),
+    };
+    end(command, failure.exit_code(), body)
+}
+
+/// The error of a failed command.
+#[must_use]
+pub fn error(failure: &Failure) -> ErrorObject<'_> {
+    let error = &failure.error;
+    let place = error.place();
+    let details = diagnostic::details(error).into_iter();
+    ErrorObject {
+        kind: error.kind(),
+        message: error.to_string(),
+        causes: diagnostic::causes(error),
+        details: details.map(|(label, text)| Detail { label, text: text.to_owned() }).collect(),
+        file: place.file,
+        line: place.line,
+        column: place.column,
+        value: place.value,
+        help: diagnostic::help(error),
+        retry: failure.retry(),
+    }
+}
+
+fn state_name(state: DatabaseState) -> &'static str {
+    match state {
+        DatabaseState::Untouched | DatabaseState::NotConcerned => "untouched",
+        DatabaseState::RolledBack => "rolled_back",
+        DatabaseState::NeverCommitted => "never_committed",
+        DatabaseState::Unknown => "unknown",
+        DatabaseState::Committed => "committed",
+    }
+}
+
+/// The last line where the arguments are not usable; `said` is clap's own message.
+#[must_use]
+pub fn usage(said: &str, exit_code: u8) -> String {
+    let (message, rest) = said.split_once("\n\n").unwrap_or((said, ""));
+    let body = Failed {
+        committed: None,
+        database: None,
+        error: ErrorObject {
+            kind: "usage",
+            message: message.trim_start_matches("error: ").trim().to_owned(),
+            causes: Vec::new(),
+            details: Vec::new(),
+            file: None,
+            line: None,
+            column: None,
+            value: None,
+            help: Some(rest.trim().to_owned()).filter(|help| !help.is_empty()),
+            retry: Retry::No,
+        },
+    };
+    line(&End { command: None, exit_code, body })
+}
