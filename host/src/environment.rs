@@ -112,11 +112,6 @@ impl Environment {
     pub fn system_folders(&self, name: &str) -> impl Iterator<Item = PathBuf> {
         self.0.get(OsStr::new(name)).into_iter().flat_map(std::env::split_paths)
     }
-
-    /// The names of all variables that begin like this; those that are not text are left out.
-    pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
-    }
 }
 
 fn absolute(name: &str, path: &Path) -> Result<PathBuf, VariableError> {

@@ -18,6 +18,10 @@ pub enum TurnedAway {
     NoDatabase,
     /// The role may not connect to the database.
     NotAllowed,
+    /// TLS is wanted, and it has none.
+    NoTls,
+    /// It wants to be convinced in a way that the host does not know, or that was ruled out.
+    Login,
     /// It does not know a setting that the connection asks for; mostly, a pooler is in between.
     Setting,
     /// Anything else; the server's own words must do.
@@ -27,7 +31,7 @@ pub enum TurnedAway {
 impl TurnedAway {
     /// From the server's answer; `None` if there was none.
     pub(super) fn of(error: &ServerError) -> Option<TurnedAway> {
-        let code = error.code()?;
+        let Some(code) = error.code() else { return TurnedAway::without_words(error) };
         let is_setting = |message: &str| {
             message.contains("startup parameter") || message.contains("startup packet parameter")
         };
@@ -47,6 +51,18 @@ impl TurnedAway {
         })
     }
 
+    /// Where we end the talk. tokio-postgres has these as text only; a test against servers that do
+    /// this holds them.
+    fn without_words(error: &ServerError) -> Option<TurnedAway> {
+        match std::error::Error::source(error.0.as_ref())?.to_string().as_str() {
+            "server does not support TLS" => Some(TurnedAway::NoTls),
+            "unsupported authentication method"
+            | "unsupported SASL mechanism"
+            | "server did not use channel binding" => Some(TurnedAway::Login),
+            _ => None,
+        }
+    }
+
     /// As the end of a headline.
     pub(super) fn headline(self) -> &'static str {
         match self {
@@ -54,6 +70,8 @@ impl TurnedAway {
             TurnedAway::NotReady => ": it is starting or stopping",
             TurnedAway::Closed => ": the database takes no connections",
             TurnedAway::NoDatabase => ": there is no such database",
+            TurnedAway::NoTls => ": it has no TLS",
+            TurnedAway::Login => ": there is no way to log in that both sides take",
             TurnedAway::NotAllowed => ": the role may not use the database",
             TurnedAway::Setting => {
                 ": a setting of the connection is refused, by the server or a pooler before it"
@@ -73,6 +91,10 @@ impl TurnedAway {
                 "choose another database, or let it take connections: ALTER DATABASE … ALLOW_CONNECTIONS true"
             }
             TurnedAway::NoDatabase => "create it (CREATE DATABASE …), or name another one",
+            TurnedAway::NoTls => "turn on `ssl` at the server, or do not ask for it: sslmode=prefer",
+            TurnedAway::Login => {
+                "the host logs in by password or client certificate; see pg_hba.conf of the server, and channel_binding"
+            }
             TurnedAway::NotAllowed => "GRANT CONNECT ON DATABASE … TO …, or log in as another role",
             TurnedAway::Setting => {
                 "leave it out of `options`, PGOPTIONS, PGTZ, PGDATESTYLE or PGGEQO, set it at the role (ALTER ROLE … SET …), or connect to the server directly rather than through the pooler"

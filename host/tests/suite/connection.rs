@@ -65,12 +65,17 @@ struct Refusing {
 
 impl Refusing {
     fn start(sqlstate: &str, message: &str) -> Refusing {
+        let fields = format!("SFATAL\0VFATAL\0C{sqlstate}\0M{message}\0\0");
+        Refusing::answering(b'E', fields.as_bytes())
+    }
+
+    /// Answers with this message of the protocol.
+    fn answering(kind: u8, body: &[u8]) -> Refusing {
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        let answer = [[kind].as_slice(), &length, body].concat();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let received = Arc::<Mutex<Vec<u8>>>::default();
-        let fields = format!("SFATAL\0VFATAL\0C{sqlstate}\0M{message}\0\0");
-        let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
-        let answer = [b"E".as_slice(), &length, fields.as_bytes()].concat();
         let log = received.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -201,6 +206,12 @@ fn a_server_that_turns_us_away_is_not_said_to_be_down() {
     let pooler = Refusing::start("08P01", "unsupported startup parameter in options: search_path");
     told("setting_at_pooler", &pooler.url());
     told("not_ready", &Refusing::start("57P03", "the database system is starting up").url());
+    told("no_tls", &format!("{}?sslmode=require", pooler.url()));
+    // It asks for Kerberos 5, or, as one that wants to know the password would, for it in clear.
+    told("other_login", &Refusing::answering(b'R', &[0, 0, 0, 2]).url());
+    let in_clear = Refusing::answering(b'R', &[0, 0, 0, 3]);
+    told("no_channel_binding", &format!("{}?channel_binding=require", in_clear.url()));
+    assert!(!String::from_utf8_lossy(&in_clear.received.lock().unwrap()).contains("secret"));
     told("other", &Refusing::start("XX000", "Tenant or user not found").url());
 }
 
@@ -264,6 +275,9 @@ fn limits_on_connecting_may_be_extreme() {
     assert_eq!(runs(&[("DATABASE_URL", &url("18446744073709551616"))]).code, 2);
     let several = url("2147483647").replace('@', "@127.0.0.1:1,");
     assert_eq!(runs(&[("DATABASE_URL", &several)]).code, 0);
+    // As many hosts, as many times that.
+    let beyond = several.replace("2147483647", "18446744073709551615");
+    assert_eq!(runs(&[("DATABASE_URL", &beyond)]).code, 2);
     let mut longest = host();
     longest.args(["runs", "--connect-timeout", "9223372036854775807s", "--database-url", &database.url()]);
     assert_eq!(finish(&mut longest).code, 0);

@@ -96,7 +96,7 @@ pub const KNOWN: &[Known] = &[
         "client_encoding",
         "PGCLIENTENCODING",
         Only(
-            &["auto", "utf8", "utf-8", "UTF8", "UTF-8", "unicode", "UNICODE"],
+            &["auto", "UTF8", "UTF-8", "unicode"],
             "the host exchanges UTF-8 with the server, whatever the database's encoding is",
         ),
     ),
@@ -139,7 +139,7 @@ impl Known {
         match self.use_ {
             Taken if value.is_empty() && name != "password" => Err(format!("`{name}` is empty")),
             Taken => Ok(()),
-            Only(values, _) if values.contains(&value) => Ok(()),
+            Only(values, _) if values.iter().any(|possible| possible.eq_ignore_ascii_case(value)) => Ok(()),
             Only(values, why) => Err(format!("`{name}` can only be {}: {why}", either(values))),
             Refused(why) => Err(format!("`{name}` cannot be used: {why}")),
         }
