@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::{DatabaseState, Error, Failure};
 use crate::detector::DetectorError;
-use crate::sink::{EmbeddedError, SinkError, Taker, Trouble};
+use crate::sink::{EmbeddedError, SinkError, Taker, Trouble, TurnedAway};
 use crate::source::{RowProblem, SourceError};
 use crate::text::printable_bytes;
 
@@ -75,6 +75,7 @@ impl Error {
             {
                 source.trouble().into()
             }
+            Error::Sink(SinkError::TurnedAway { reason, .. }) => reason.into(),
             Error::Sink(error) => error.into(),
             Error::Verify(error) => error.into(),
             Error::Interrupted(_) => "interrupted",
@@ -149,8 +150,14 @@ impl Failure {
 
 fn of_database(error: &SinkError) -> Retry {
     match error {
-        SinkError::Connect { .. } | SinkError::ConnectTimeout { .. } | SinkError::ServerSilent { .. } => {
-            Retry::After("after the server can be reached")
+        SinkError::Connect { .. }
+        | SinkError::LookUp { .. }
+        | SinkError::ConnectTimeout { .. }
+        | SinkError::ServerSilent { .. } => Retry::After("after the server can be reached"),
+        SinkError::NoneOfSeveral { failures } => failures.last().map_or(Retry::No, of_database),
+        SinkError::TurnedAway { reason: TurnedAway::NotReady, .. } => Retry::After("after the server is up"),
+        SinkError::TurnedAway { reason: TurnedAway::NoConnectionsLeft, .. } => {
+            Retry::After("after the server has resources again")
         }
         SinkError::LockTimeout { .. } => Retry::Yes,
         SinkError::NotCommitted | SinkError::StillInProgress => Retry::After("after the server has settled"),

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::diagnostic;
 use crate::error::{DatabaseState, Failure, Retry};
+use crate::secret::hide_passwords;
 
 /// The end of a command.
 #[derive(Serialize)]
@@ -97,16 +98,21 @@ pub fn error(failure: &Failure) -> ErrorObject<'_> {
     let details = diagnostic::details(error).into_iter();
     ErrorObject {
         kind: error.kind(),
-        message: error.to_string(),
-        causes: diagnostic::causes(error),
-        details: details.map(|(label, text)| Detail { label, text: text.to_owned() }).collect(),
-        file: place.file,
+        message: hidden(&error.to_string()),
+        causes: diagnostic::causes(error).iter().map(|cause| hidden(cause)).collect(),
+        details: details.map(|(label, text)| Detail { label, text: hidden(text) }).collect(),
+        file: place.file.as_deref().map(hidden),
         line: place.line,
         column: place.column,
         value: place.value,
-        help: diagnostic::help(error),
+        help: diagnostic::help(error).as_deref().map(hidden),
         retry: failure.retry(),
     }
+}
+
+/// Without the password of a URL that stands where nobody expects one.
+fn hidden(text: &str) -> String {
+    hide_passwords(text).into_owned()
 }
 
 fn state_name(state: DatabaseState) -> &'static str {
@@ -128,14 +134,14 @@ pub fn usage(said: &str, exit_code: u8) -> String {
         database: None,
         error: ErrorObject {
             kind: "usage",
-            message: message.trim_start_matches("error: ").trim().to_owned(),
+            message: hidden(message.trim_start_matches("error: ").trim()),
             causes: Vec::new(),
             details: Vec::new(),
             file: None,
             line: None,
             column: None,
             value: None,
-            help: Some(rest.trim().to_owned()).filter(|help| !help.is_empty()),
+            help: Some(hidden(rest.trim())).filter(|help| !help.is_empty()),
             retry: Retry::No,
         },
     };

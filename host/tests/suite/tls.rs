@@ -27,7 +27,11 @@ impl TlsServer {
             "-XAtc",
             "CREATE ROLE loader LOGIN PASSWORD 'right'; GRANT CREATE ON DATABASE ecomm_fraud_db TO loader; GRANT ALL ON SCHEMA public TO loader",
         ]);
-        while !db(&["status"]).starts_with("stopped\n") {
+        let status = || {
+            let finished = finish(host().env("HOST_DATA_DIR", files.path()).args(["db", "status"]));
+            finished.stdout
+        };
+        while !status().starts_with("stopped\n") {
             std::thread::yield_now();
         }
         let programs = PathBuf::from(db(&["programs"]).trim());
