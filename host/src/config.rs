@@ -13,7 +13,7 @@ use crate::environment::Environment;
 use crate::sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
 use crate::source::timestamp::TimestampRules;
 use crate::source::{ColumnMap, InputRules};
-use crate::text::printable;
+use crate::text::{one_line, printable};
 
 /// What was asked for makes no sense.
 #[derive(Debug, Error, strum::IntoStaticStr)]
@@ -31,6 +31,9 @@ pub enum ConfigError {
     /// A run that is not in the ledger.
     #[error("there is no run {0} in this database")]
     NoRun(i64),
+    /// An argument for psql that names another server than the embedded one.
+    #[error("`host db psql` opens the embedded server, and `{}` names another", one_line(.0))]
+    OtherServer(String),
     /// `--no-header` without positions.
     #[error("without a header, the position of every column must be given")]
     NoHeader,
@@ -54,6 +57,10 @@ impl ConfigError {
             ConfigError::Column(_) => {
                 Some("the columns are transaction_id, user_id, amount and timestamp; for instance `--column amount=TX_AMOUNT`".into())
             }
+            ConfigError::NoRun(_) => Some(
+                "numbers of runs that wrote nothing are not used again, so some are missing; `host runs` lists those that there are".into(),
+            ),
+            ConfigError::OtherServer(_) => Some("for another server, run `psql` itself".into()),
             ConfigError::NoHeader => Some(
                 "for instance `--column transaction_id=1 --column user_id=2 --column amount=3 --column timestamp=4`".into(),
             ),
@@ -89,6 +96,8 @@ pub struct RunConfig {
     pub target: Target,
     /// What is asked of the transaction.
     pub terms: Terms,
+    /// Fewer rows than this fail the run.
+    pub min_rows: u64,
     /// Where to write rejected rows, besides the database.
     pub rejects_file: Option<PathBuf>,
 }
@@ -121,6 +130,7 @@ impl RunConfig {
             target: target(&arguments.database)?,
             terms: terms(&arguments)?,
             ingest: IngestConfig::new(arguments.ingest)?,
+            min_rows: arguments.min_rows,
             rejects_file: arguments.rejects,
         })
     }

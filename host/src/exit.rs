@@ -24,7 +24,3 @@ pub const DIFFERS: u8 = 7;
 pub const INTERRUPTED: u8 = 130;
 /// Terminated (SIGTERM); nothing was written.
 pub const TERMINATED: u8 = 143;
-
-/// All of them, for `--help`.
-pub const LIST: &str = "Exit codes: 0 committed (or done), 1 internal error or lost output, 2 usage, 3 input, \
-     4 plugin, 5 database, 6 outcome unknown, 7 `verify` found differences, 130 interrupted, 143 terminated";

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 /// Which database.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Database")]
 pub struct DatabaseArgs {
     /// The server, as `postgres://user@host:port/database` [default: DATABASE_URL, else PGHOST and
     /// the like, else the embedded server]
@@ -48,7 +49,7 @@ pub enum DbCommand {
     Programs,
     /// Open psql on it, starting it where needed
     Psql {
-        /// Passed on to psql
+        /// Passed on to psql as they are; those that name another server are refused
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },

@@ -19,7 +19,8 @@ pub struct IngestArgs {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// The detector: a path, or the name of a plugin beside this program
+    /// The detector: a path, or the name of a plugin in HOST_PLUGIN_PATH, in the user's folder (see
+    /// `host plugin add`) or in the folder `plugins` beside this program
     #[arg(short, long, value_name = "PLUGIN")]
     pub plugin: PathBuf,
 
@@ -31,8 +32,8 @@ pub struct IngestArgs {
     #[arg(long, value_name = "ROWS", default_value_t = 8_192, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub batch_rows: u32,
 
-    /// How many instances of the plugin share the work, each with limits of its own; with a plugin
-    /// that judges a file as a whole, always one
+    /// Plugin instances to run in parallel, each with limits of its own; 1 if the plugin's `ordering`
+    /// is `file`
     #[arg(short, long, value_name = "INSTANCES", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: u8,
 
@@ -49,8 +50,8 @@ pub struct IngestArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub struct InputArgs {
-    /// How many records may be no rows: a count, or a percentage such as `0.5%`; they are kept in
-    /// `rejected_rows`
+    /// How many unreadable records to tolerate: a count, or a percentage such as `0.5%`; `run` keeps
+    /// them in `rejected_rows`
     #[arg(long, value_name = "N|P%", default_value = "0")]
     pub max_rejects: RejectLimit,
 
@@ -143,11 +144,11 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "LINES", default_value_t = 1_000)]
     pub log_lines: u64,
 
-    /// Take no plugin that imports anything but the contract, not even WASI
+    /// Reject plugins that import anything beyond the contract, even WASI
     #[arg(long)]
     pub strict: bool,
 
-    /// Take no plugin but the one whose file has this SHA-256
+    /// Require this SHA-256 of the plugin file
     #[arg(long, value_name = "HEX")]
     pub plugin_sha256: Option<Sha256Digest>,
 

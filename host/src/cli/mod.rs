@@ -21,12 +21,11 @@ pub use plugin::{
     SubjectArgs, TestArgs,
 };
 
-use crate::exit;
 use crate::sink::{DeferKeys, OnConflict};
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
-#[command(version, after_help = exit::LIST)]
+#[command(version, after_help = AFTER_HELP)]
 pub struct Cli {
     /// Show more of what happens; twice for even more
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
@@ -58,6 +57,28 @@ impl Command {
         }
     }
 }
+
+/// What is not an argument, but means something all the same.
+const AFTER_HELP: &str = "\
+Environment:
+  DATABASE_URL      The database, if --database-url is not given
+  PGHOST, PGPORT …  The same, as libpq takes them
+  HOST_PLUGIN_PATH  Folders in which plugins are looked for by name, separated by `:`
+  HOST_DATA_DIR     Where the embedded server and added plugins are kept (an absolute path)
+  HOST_LOG          What is logged, in place of -v: `warn,host=debug`
+  XDG_CACHE_HOME    Where compiled plugins are kept
+
+Exit codes:
+  0    committed (anomalies are no failure); other commands: done
+  1    a bug in host, or the result could not be written to standard output
+  2    wrong usage
+  3    the file cannot be ingested; `db status`: the server does not run
+  4    the plugin cannot be used or misbehaved
+  5    the database cannot be reached or refused something
+  6    whether the run was committed is not known; the message has the query that tells
+  7    `verify`: what is stored differs from the replay
+  130  interrupted by ^C
+  143  terminated (SIGTERM)";
 
 /// What can be asked of the host.
 #[derive(Debug, Subcommand)]
@@ -94,30 +115,35 @@ pub struct RunArgs {
     pub database: DatabaseArgs,
 
     /// How long to wait for others that write to the same tables [default: as long as it takes]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", help_heading = "Database")]
     pub lock_timeout: Option<SignedDuration>,
 
     /// Where `transaction_id` comes from
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = "Writing")]
     pub ids: IdsArg,
 
     /// With `--ids keep`: what to do about a row whose id is there already [default: fail]
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Writing")]
     pub on_conflict: Option<OnConflict>,
 
-    /// Into empty tables: whether keys are built after the rows, which is faster, but lets readers
-    /// wait until the run has ended; `auto` does it for large files
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    /// Whether the keys of empty tables are built after the rows, which is faster, but blocks readers
+    /// until the run has ended; `auto` does so for large files
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, help_heading = "Writing")]
     pub defer_keys: DeferKeys,
 
     /// Leave out files whose content was ingested before; `all`: write nothing if the same files were
     /// ingested before with the same plugin, settings and way of reading
-    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file")]
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file", help_heading = "Writing")]
     pub once: Option<OnceArg>,
 
     /// Where to write rejected rows, besides the database: a CSV that can be mended and run again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Writing")]
     pub rejects: Option<PathBuf>,
+
+    /// Fail, and write nothing, if there are fewer rows than this: a delivery without rows is not a
+    /// good day's
+    #[arg(long, value_name = "ROWS", default_value_t = 0, help_heading = "Input", hide_default_value = true)]
+    pub min_rows: u64,
 }
 
 /// Arguments of `host check`.
@@ -223,4 +249,58 @@ pub enum Format {
     Human,
     /// One JSON object a line
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::exit;
+
+    #[test]
+    fn every_option_stands_where_it_is_looked_for() {
+        let cli = Cli::command();
+        let run = cli.find_subcommand("run").unwrap();
+        let heading = |id: &str| {
+            let argument = run.get_arguments().find(|argument| argument.get_id() == id);
+            argument.unwrap_or_else(|| panic!("{id}")).get_help_heading()
+        };
+        let cases = [
+            ("plugin", None),
+            ("max_rejects", Some("Input")),
+            ("min_rows", Some("Input")),
+            ("memory_limit", Some("Sandbox")),
+            ("database_url", Some("Database")),
+            ("lock_timeout", Some("Database")),
+            ("ids", Some("Writing")),
+            ("once", Some("Writing")),
+            ("rejects", Some("Writing")),
+        ];
+        for (id, expected) in cases {
+            assert_eq!(heading(id), expected, "{id}");
+        }
+    }
+
+    /// In `--help` and in README.md.
+    #[test]
+    fn every_exit_code_is_documented() {
+        let readme = include_str!("../../../README.md");
+        let codes = [
+            exit::COMMITTED,
+            exit::INTERNAL,
+            exit::USAGE,
+            exit::INPUT,
+            exit::PLUGIN,
+            exit::DATABASE,
+            exit::UNKNOWN,
+            exit::DIFFERS,
+            exit::INTERRUPTED,
+            exit::TERMINATED,
+        ];
+        for code in codes {
+            assert!(AFTER_HELP.lines().any(|line| line.starts_with(&format!("  {code:<5}"))), "{code}");
+            assert!(readme.lines().any(|line| line.starts_with(&format!("| {code} |"))), "{code}");
+        }
+    }
 }

@@ -13,12 +13,29 @@ use crate::text::{is_unprintable, one_line};
 /// # Errors
 /// Where they are not usable, and where help or the version is asked for.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let arguments = &for_psql(arguments);
     Cli::try_parse_from(arguments).map_err(|error| {
         // clap's message is of several lines, so what an argument adds to them has to be made
         // harmless before it comes in.
         let printable: Vec<OsString> = arguments.iter().map(printable).collect();
-        if printable == arguments { error } else { Cli::try_parse_from(printable).err().unwrap_or(error) }
+        if printable == *arguments { error } else { Cli::try_parse_from(printable).err().unwrap_or(error) }
     })
+}
+
+/// What follows `db psql` is psql's, also `-v` and `--help`.
+fn for_psql(arguments: &[OsString]) -> Vec<OsString> {
+    let mut arguments = arguments.to_vec();
+    let is_ours = |argument: &OsString| {
+        let argument = argument.to_string_lossy();
+        argument.starts_with('-') || ["json", "human"].contains(&&*argument)
+    };
+    let first = arguments.iter().skip(1).position(|argument| !is_ours(argument)).map_or(0, |at| at + 1);
+    if arguments.get(first).is_some_and(|argument| argument == "db")
+        && arguments.get(first + 1).is_some_and(|argument| argument == "psql")
+    {
+        arguments.insert(first + 2, "--".into());
+    }
+    arguments
 }
 
 /// The format that these arguments ask for, as far as that can be seen where they are not usable.
@@ -43,4 +60,45 @@ pub fn format_asked_for(arguments: &[OsString]) -> Format {
 fn printable(argument: &OsString) -> OsString {
     let text = argument.to_string_lossy();
     if text.contains(is_unprintable) { one_line(&text).into_owned().into() } else { argument.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Command, DbCommand};
+
+    fn arguments(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn what_is_for_psql_goes_to_psql() {
+        for (line, expected) in [
+            ("host db psql", ""),
+            ("host db psql -v a=b --help", "-v a=b --help"),
+            ("host --format json -v db psql -h", "-h"),
+            ("host db psql --format x", "--format x"),
+            ("host db psql -- -x", "-- -x"),
+        ] {
+            let Command::Db(DbCommand::Psql { arguments }) = parse(&arguments(line)).unwrap().command else {
+                panic!("{line}");
+            };
+            assert_eq!(arguments.join(" ".as_ref()), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_format_is_known_where_nothing_else_is() {
+        let cases = [
+            ("host run --format json", Format::Json),
+            ("host --format=json nonsense", Format::Json),
+            ("host nonsense", Format::Human),
+            ("host --format=json --format human", Format::Human),
+            ("host x -- --format json", Format::Human),
+            ("host --format", Format::Human),
+        ];
+        for (line, format) in cases {
+            assert_eq!(format_asked_for(&arguments(line)), format, "{line}");
+        }
+    }
 }

@@ -1,12 +1,10 @@
 //! Commands on the database itself: the tables and the embedded server.
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::process;
 
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::psql;
 use crate::cli::{DbCommand, MigrateArgs};
 use crate::config;
 use crate::environment::Environment;
@@ -14,7 +12,7 @@ use crate::error::Error;
 use crate::exit;
 use crate::report::{self, Reporter};
 use crate::sink::embedded::{Cluster, State, Stopped};
-use crate::sink::{self, Applied, EmbeddedError, SinkError};
+use crate::sink::{self, Applied};
 use crate::text;
 
 /// Creates or updates the tables.
@@ -79,7 +77,7 @@ pub fn db(command: &DbCommand, reporter: &Reporter) -> Result<u8, Error> {
         }
         DbCommand::Guard => cluster.guard()?,
         // Ends with psql's exit code rather than ours.
-        DbCommand::Psql { arguments } => return psql(&cluster, arguments),
+        DbCommand::Psql { arguments } => return psql::psql(&cluster, arguments),
     }
     Ok(exit::COMMITTED)
 }
@@ -101,20 +99,4 @@ fn status(cluster: &Cluster, reporter: &Reporter) -> Result<u8, Error> {
         format!("{text}\n  folder  {folder}\n  socket  {socket}\n  url     {}\n", cluster.url())
     })?;
     Ok(exit_code)
-}
-
-/// Runs psql on the embedded server; returns its exit code.
-fn psql(cluster: &Cluster, arguments: &[OsString]) -> Result<u8, Error> {
-    let _in_use = cluster.ensure_running()?;
-    let beside_server = Cluster::programs_folder()?.join("psql");
-    let program = if beside_server.is_file() { beside_server } else { "psql".into() };
-    let failed = |source| SinkError::Embedded {
-        doing: "open psql on",
-        source: EmbeddedError::File { doing: "run", path: program.clone(), source },
-    };
-    // ^C is for psql, which cancels a query with it; caught here, it does not end us.
-    let _caught = signal(SignalKind::interrupt()).map_err(failed)?;
-    let status =
-        process::Command::new(&program).arg(cluster.url()).args(arguments).status().map_err(failed)?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::INTERNAL))
 }

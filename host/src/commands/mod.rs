@@ -2,6 +2,7 @@
 
 mod database;
 mod plugin;
+mod psql;
 
 use std::sync::Arc;
 
@@ -63,6 +64,7 @@ async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
     let (run_id, printed) = match ended? {
         Ended::Committed(outcome) => {
             report::known_files(&outcome).iter().for_each(|note| diagnostic::note(note));
+            report::empty_files(&outcome).iter().for_each(|note| diagnostic::note(note));
             let summary = report::Summary::new(&outcome, &config);
             (outcome.committed.run_id, reporter.end(exit::COMMITTED, &summary, || summary.human()))
         }

@@ -27,7 +27,8 @@ pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> 
         PluginCommand::Test(arguments) => return test(&arguments, reporter),
         PluginCommand::Bench(arguments) => measure(&arguments, reporter)?,
         PluginCommand::List => {
-            let entries = library::list()?;
+            let mut entries = library::list()?;
+            library::describe(&mut entries, &sandbox(Cache::of_user())?);
             reporter.end(exit::COMMITTED, json!({ "plugins": entries }), || library::human(&entries))?;
         }
         PluginCommand::Add(arguments) => {

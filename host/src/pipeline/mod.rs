@@ -210,6 +210,10 @@ async fn fill(
     }
     let stages = Stages::start(source, detectors);
     let End { files, tally, times, guest } = write(transaction, stages, rejects.as_mut(), progress).await?;
+    let rows = files.iter().map(|file| file.rows_read - file.rows_rejected).sum();
+    if rows < config.min_rows {
+        return Err(SourceError::TooFewRows { rows, min_rows: config.min_rows }.into());
+    }
     let facts = RunFacts { files, plugin, reading, started_at };
     // On disk before COMMIT, so that a full disk is found out in time.
     let rejects = match rejects.take() {

@@ -13,7 +13,7 @@ use crate::detector::{self, Detector, EXTENSION, Sandbox};
 use crate::digest::Sha256Digest;
 use crate::environment::VariableError;
 use crate::error::Error;
-use crate::text::printable;
+use crate::text::{path, printable};
 
 /// A plugin that is found by name; field names are part of the interface.
 #[derive(Debug, Serialize)]
@@ -29,6 +29,26 @@ pub struct Entry {
     pub is_as_added: Option<bool>,
     /// Whether the name alone is enough: no other file has it.
     pub is_unambiguous: bool,
+    /// The version that it gives itself; this and the next are none where it cannot be loaded.
+    pub version: Option<String>,
+    /// What it says of itself.
+    pub description: Option<String>,
+    /// Why it cannot be loaded.
+    pub problem: Option<String>,
+}
+
+/// Lets the plugins describe themselves.
+pub fn describe(entries: &mut [Entry], sandbox: &Sandbox) {
+    for entry in entries {
+        let described = detector::load(sandbox, &entry.file).and_then(|plugin| Detector::start(&plugin));
+        match described {
+            Ok(detector) => {
+                entry.version = Some(detector.metadata.version.clone());
+                entry.description = Some(detector.metadata.description.clone());
+            }
+            Err(error) => entry.problem = Some(error.to_string()),
+        }
+    }
 }
 
 /// A path need not be text, but JSON is.
@@ -62,7 +82,8 @@ fn entries_of(folder: &Path) -> Vec<Entry> {
             let added = fs::read_to_string(digest_file(&file)).ok();
             let is_as_added = added.map(|line| line.split(' ').next() == sha256.as_deref());
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            Entry { name, file, sha256, is_as_added, is_unambiguous: true }
+            let (version, description, problem) = (None, None, None);
+            Entry { name, file, sha256, is_as_added, is_unambiguous: true, version, description, problem }
         })
         .collect();
     entries.sort_by(|one, other| one.name.cmp(&other.name));
@@ -74,9 +95,11 @@ fn entries_of(folder: &Path) -> Vec<Entry> {
 pub fn human(entries: &[Entry]) -> String {
     let mut text = String::new();
     // Writing into a String cannot fail.
-    for Entry { name, file, sha256, is_as_added, is_unambiguous } in entries {
+    for entry in entries {
+        let Entry { name, file, sha256, is_as_added, is_unambiguous, .. } = entry;
         let digest = sha256.as_deref().map_or("unreadable", |digest| &digest[..16]);
-        let _ = write!(text, "{:<20} {digest}  {}", printable(name), printable(&file.display().to_string()));
+        let version = entry.version.as_deref().unwrap_or("-");
+        let _ = write!(text, "{:<20} {:<8} {digest}  {}", printable(name), printable(version), path(file));
         if *is_as_added == Some(false) {
             text.push_str("  CHANGED since it was added");
         }
@@ -84,6 +107,11 @@ pub fn human(entries: &[Entry]) -> String {
             text.push_str("  ambiguous: give the path");
         }
         text.push('\n');
+        if let Some(says) =
+            entry.problem.as_deref().or(entry.description.as_deref().and_then(|d| d.lines().next()))
+        {
+            let _ = writeln!(text, "  {}", printable(says));
+        }
     }
     if entries.is_empty() {
         text.push_str("no plugins; looked in\n");

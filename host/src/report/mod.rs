@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 pub use self::runs::{RunObject, VerifyObject, page, table, verified};
-pub use self::summary::{AlreadyObject, Summary, already_ingested, known_files};
+pub use self::summary::{AlreadyObject, Summary, already_ingested, empty_files, known_files};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
 use crate::pipeline::Checked;

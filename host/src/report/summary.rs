@@ -16,7 +16,7 @@ use crate::sink::{
     ASSIGN, AlreadyIngested, FileRecord, IdPolicy, KEEP, KnownFile, KnownFrom, Once, PluginRecord,
 };
 use crate::source::Reading;
-use crate::text::{counted, grouped, one_line, printable};
+use crate::text::{counted, grouped, listed, one_line, printable};
 
 /// What is said where nothing was written because all was ingested before.
 #[must_use]
@@ -70,6 +70,20 @@ pub fn known_files(outcome: &Outcome) -> Vec<String> {
         notes.push(format!("the same of {} more files", grouped(untold as u64)));
     }
     notes
+}
+
+/// Remarks on files that had a header and nothing else, which may be a delivery that went wrong.
+#[must_use]
+pub fn empty_files(outcome: &Outcome) -> Vec<String> {
+    let empty: Vec<String> =
+        outcome.facts.files.iter().filter(|file| file.rows_read == 0).map(|file| file.name.clone()).collect();
+    if empty.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "there are no rows in {}; to fail then, pass --min-rows 1",
+        listed(&empty, SHOWN_KNOWN_FILES)
+    )]
 }
 
 /// Files whose content is known that are named one by one.

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::identity::Change;
 use super::reject::{RejectLimit, RejectedRow, RowProblem, Tally};
 use super::value::Problem;
-use crate::text::{listed, nearest, printable};
+use crate::text::{counted, listed, nearest, printable};
 
 /// How many of a file's columns a message names.
 const SHOWN_COLUMNS: usize = 20;
@@ -125,6 +125,14 @@ pub enum SourceError {
         tally: Box<Tally>,
         /// The last of them, which were handed to nobody.
         last: Vec<RejectedRow>,
+    },
+    /// Fewer rows than somebody who expects a delivery wants to see.
+    #[error("there are {} to be written, fewer than --min-rows {min_rows}", counted(*rows, "row"))]
+    TooFewRows {
+        /// Rows that would have been written.
+        rows: u64,
+        /// What was asked for.
+        min_rows: u64,
     },
     /// The rejected rows were written, but not under the name that was asked for.
     #[error("could not put the rejected rows in place as `{}`; they are in `{}`", file.display(), kept.display())]

@@ -24,9 +24,17 @@ fn count(folder: &Files, table: &str) -> String {
     succeed(&mut host_in(folder, &["db", "psql", "-XAtc", &query])).trim().to_owned()
 }
 
+/// What it says, which is 3 as an exit code where the server does not run.
+fn status(folder: &Files) -> String {
+    let finished = finish(&mut host_in(folder, &["db", "status"]));
+    let is_running = finished.stdout.starts_with("running");
+    assert_eq!(finished.code, if is_running { 0 } else { 3 }, "{finished:?}");
+    finished.stdout
+}
+
 /// Waits for the process that stops the server.
 fn wait_until_stopped(folder: &Files) {
-    while !succeed(&mut host_in(folder, &["db", "status"])).starts_with("stopped\n") {
+    while !status(folder).starts_with("stopped\n") {
         std::thread::yield_now();
     }
 }
@@ -39,7 +47,7 @@ fn run(folder: &Files) -> String {
 #[test]
 fn a_run_without_a_server_makes_one_and_leaves_none() {
     let folder = data_folder();
-    assert!(succeed(&mut host_in(&folder, &["db", "status"])).starts_with("not created yet\n"));
+    assert!(status(&folder).starts_with("not created yet\n"));
     run(&folder);
     wait_until_stopped(&folder);
     run(&folder);
@@ -58,7 +66,7 @@ fn a_server_that_was_started_stays_until_it_is_stopped() {
     let url = succeed(&mut host_in(&folder, &["db", "start"]));
     assert_eq!(succeed(&mut host_in(&folder, &["db", "url"])), url);
     run(&folder);
-    let status = succeed(&mut host_in(&folder, &["db", "status"]));
+    let status = status(&folder);
     assert!(status.starts_with("running, until `host db stop`\n"), "{status}");
     // Any client can use the URL, and so can the host itself.
     let file = sample();
@@ -114,8 +122,23 @@ fn a_server_that_was_killed_is_started_again() {
 }
 
 #[test]
-fn psql_ends_with_its_own_exit_code() {
+fn psql_takes_what_psql_takes_but_other_servers() {
     let folder = data_folder();
+    let database = |arguments: &[&str]| {
+        let query = ["-XAtc", "SELECT current_database() || ' ' || current_user"];
+        succeed(&mut host_in(&folder, &[&["db", "psql"], arguments, query.as_slice()].concat()))
+    };
+    assert_eq!(database(&[]), "ecomm_fraud_db postgres\n");
+    database(&["-c", "CREATE DATABASE other", "-c", "CREATE ROLE someone LOGIN"]);
+    assert_eq!(database(&["-d", "other"]), "other postgres\n");
+    let query = "SELECT current_database() || ' ' || current_user";
+    let mut named = host_in(&folder, &["db", "psql", "other", "someone", "-XAtc", query]);
+    named.env("PGHOST", "absent.invalid").env("PGDATABASE", "absent").env("PGPORT", "1");
+    assert_eq!(succeed(&mut named), "other someone\n");
+    for elsewhere in [["-h", "127.0.0.1"], ["-d", "postgres://127.0.0.1:1/x"], ["host=127.0.0.1", "-X"]] {
+        let refused = finish(&mut host_in(&folder, &[["db", "psql"], elsewhere].concat()));
+        assert_eq!(refused.code, 2, "{elsewhere:?}: {}", refused.stderr);
+    }
     let failed = finish(&mut host_in(&folder, &["db", "psql", "-XAtc", "nonsense"]));
     assert_eq!(failed.code, 1);
     assert!(failed.stderr.contains("syntax error"), "{}", failed.stderr);
@@ -175,7 +198,7 @@ fn not_only_root_can_use_it() {
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new(folder.path().join("host"));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &home).current_dir(folder.path());
-        succeed(command.uid(NOBODY).gid(NOBODY).args(arguments))
+        finish(command.uid(NOBODY).gid(NOBODY).args(arguments)).stdout
     };
     let status = as_nobody(&["db", "status"]);
     assert!(status.contains("/home/.local/share/host/postgresql"), "{status}");

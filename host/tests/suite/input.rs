@@ -270,6 +270,29 @@ fn a_file_that_is_given_twice_has_its_rejects_listed_twice() {
     assert_eq!(listed.lines().count(), 2 + 1, "{listed}");
 }
 
+/// A day without rows is committed with a remark, or not at all.
+#[test]
+fn a_delivery_without_rows_is_noticed() {
+    let (database, files) = (Database::new(), Files::new());
+    let empty = files.csv(&[]);
+    let noted = finish(&mut host_run(&database, "threshold", &empty));
+    assert_eq!(noted.code, 0);
+    let note = "note: there are no rows in `/files/file.csv`; to fail then, pass --min-rows 1\n";
+    assert_eq!(files.anonymous(&noted.stderr), note);
+    let refused = finish(host_run(&database, "threshold", &empty).args(["--min-rows", "1"]));
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    insta::assert_snapshot!("too_few_rows", refused.stderr);
+    assert_eq!(database.counts(), (0, 0, 1));
+    let rows = files.write(
+        "two.csv",
+        "transaction_id,user_id,amount,timestamp\n1,7,x,2024-01-01 00:00:00\n2,7,1.00,2024-01-01 00:00:00\n",
+    );
+    let run = |min: &str| {
+        finish(host_run(&database, "threshold", &rows).args(["--max-rejects", "1", "--min-rows", min])).code
+    };
+    assert_eq!((run("2"), run("1")), (3, 0));
+}
+
 /// The detector sees no difference between one file and its parts.
 #[test]
 fn a_file_cut_in_two_is_classified_as_one() {

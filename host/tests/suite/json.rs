@@ -215,7 +215,8 @@ fn every_other_command_ends_with_an_object_too() {
         assert_eq!(end["command"], format!("db {command}"));
     }
     let list = end(host().args(["plugin", "list"]));
-    assert!(list["plugins"].as_array().unwrap().iter().any(|plugin| plugin["name"] == "threshold"));
+    let threshold = list["plugins"].as_array().unwrap().iter().find(|plugin| plugin["name"] == "threshold");
+    assert_eq!(threshold.unwrap()["version"], "0.1.0");
     for command in ["inspect", "check"] {
         assert_eq!(
             end(host().args(["plugin", command, "threshold"]))["command"],
