@@ -63,11 +63,18 @@ impl VariableError {
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// This process's.
+    /// This process's. Where there is no `HOME`, as in a bare container or a cron job, it is the one
+    /// that the system has for the user, as libpq has it.
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Environment {
-        Environment(std::env::vars_os().collect())
+        let mut variables: BTreeMap<_, _> = std::env::vars_os().collect();
+        if !variables.contains_key(OsStr::new("HOME")) {
+            let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
+            let home = user.map(|user| user.dir).filter(|home| home.is_dir());
+            variables.extend(home.map(|home| ("HOME".into(), home.into_os_string())));
+        }
+        Environment(variables)
     }
 
     /// Whether it is set, to whatever.

@@ -12,10 +12,14 @@ use crate::environment::{Environment, VariableError};
 /// # Errors
 /// [`VariableError`] where the variable that decides is set to something else than an absolute path.
 pub fn data(environment: &Environment) -> Result<PathBuf, VariableError> {
+    data_of(environment, Uid::effective().is_root())
+}
+
+fn data_of(environment: &Environment, is_root: bool) -> Result<PathBuf, VariableError> {
     if let Some(folder) = environment.path("HOST_DATA_DIR")? {
         return Ok(folder);
     }
-    if Uid::effective().is_root() {
+    if is_root {
         return Ok(PathBuf::from("/var/lib/host"));
     }
     let data = match environment.path("XDG_DATA_HOME")? {
@@ -35,4 +39,33 @@ pub fn cache(environment: &Environment) -> Result<Option<PathBuf>, VariableError
         None => environment.path("HOME")?.map(|home| home.join(".cache")),
     };
     Ok(cache.map(|cache| cache.join("host")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The folder, or the variable that is wrong.
+    fn found(variables: &[(&str, &str)], is_root: bool) -> Result<String, String> {
+        let folder = data_of(&variables.iter().copied().collect(), is_root);
+        folder.map(|folder| folder.display().to_string()).map_err(|error| error.name().to_owned())
+    }
+
+    #[test]
+    fn the_variable_that_decides_must_be_usable() {
+        let folder = |path: &str| Ok(path.to_owned());
+        let wrong = |name: &str| Err(name.to_owned());
+        let home = ("HOME", "/home/me");
+        assert_eq!(found(&[home], false), folder("/home/me/.local/share/host"));
+        assert_eq!(found(&[home, ("XDG_DATA_HOME", "/data")], false), folder("/data/host"));
+        assert_eq!(found(&[home, ("HOST_DATA_DIR", "/mine")], false), folder("/mine"));
+        for value in ["", "relative"] {
+            assert_eq!(found(&[home, ("HOST_DATA_DIR", value)], false), wrong("HOST_DATA_DIR"));
+            assert_eq!(found(&[home, ("HOST_DATA_DIR", value)], true), wrong("HOST_DATA_DIR"));
+            assert_eq!(found(&[home, ("XDG_DATA_HOME", value)], false), wrong("XDG_DATA_HOME"));
+            assert_eq!(found(&[("HOME", value)], false), wrong("HOME"));
+            // It is not asked.
+            assert_eq!(found(&[("HOME", value)], true), folder("/var/lib/host"));
+        }
+    }
 }

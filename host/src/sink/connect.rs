@@ -397,3 +397,31 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
         || inner.is_some_and(|inner| inner.is::<rustls::Error>())
         || error.source().is_some_and(is_tls)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::environment::Environment;
+    use crate::sink::libpq::Parameters;
+
+    fn target(text: &str) -> ServerTarget {
+        Parameters::parse(text).unwrap().complete(&Environment::default()).unwrap()
+    }
+
+    #[test]
+    fn the_host_that_was_reached_before_comes_first() {
+        let listed = target("host=a,b,c user=u");
+        assert_eq!(order(&listed, None), [0, 1, 2]);
+        assert_eq!(order(&listed, Some(2)), [2, 0, 1]);
+    }
+
+    #[test]
+    fn load_is_spread_where_that_is_wanted() {
+        let spread = target("host=a,b,c user=u load_balance_hosts=random");
+        let orders: BTreeSet<_> = (0..1_000).map(|_| order(&spread, None)).collect();
+        assert_eq!(orders.len(), 6);
+        assert!((0..100).all(|_| order(&spread, Some(1))[0] == 1));
+    }
+}

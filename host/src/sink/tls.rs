@@ -126,7 +126,12 @@ impl Tls {
         match &self.root_certificates {
             None => return Err("verifying the server needs sslrootcert (a file, or `system`)".into()),
             Some(path) if path.as_os_str() == "system" => {
-                for certificate in rustls_native_certs::load_native_certs().certs {
+                let found = rustls_native_certs::load_native_certs();
+                if found.certs.is_empty() {
+                    let why = found.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
+                    return Err(format!("found no certificates of the system's{why}").into());
+                }
+                for certificate in found.certs {
                     // A single odd certificate of the system's must not be in the way.
                     let _ = roots.add(certificate);
                 }

@@ -196,6 +196,20 @@ fn restrictions_of_tls_are_kept() {
     }
 }
 
+/// Where the system's authorities are said to be, there are none.
+#[test]
+fn authorities_that_are_not_there_are_told() {
+    let mut runs = host();
+    runs.env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", "/none").args([
+        "runs",
+        "--database-url",
+        "host=h sslrootcert=system",
+    ]);
+    let finished = finish(&mut runs);
+    assert_eq!(finished.code, 5, "{}", finished.stderr);
+    assert!(finished.stderr.contains("found no certificates of the system's: "), "{}", finished.stderr);
+}
+
 /// The environment names the server, as it does for psql.
 #[test]
 fn libpqs_variables_and_password_file_work() {
