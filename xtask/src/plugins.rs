@@ -1,5 +1,6 @@
 //! Builds the plugins and puts them where the host finds them by name: in the folder `plugins`
-//! beside it, for every profile.
+//! beside it, for every profile. Those that only tests need are in another folder, where users do not
+//! meet them.
 
 use std::fs;
 
@@ -8,29 +9,45 @@ use anyhow::{Context as _, Result};
 use crate::setup::{WASI_TARGET, WASM_TARGET};
 use crate::shell::{cargo, run, target};
 
-/// Crates of `plugins/` that are plugins.
-const PLUGINS: [&str; 3] = ["hostile", "threshold", "zscore"];
+/// Crates of `plugins/` that are plugins for users.
+const PLUGINS: [&str; 2] = ["threshold", "zscore"];
+/// Those that are for tests.
+const GUESTS: [&str; 1] = ["hostile"];
 /// Those that are no plugins by themselves, only parts of one.
 const PARTS: [&str; 1] = ["ensemble"];
-/// Those that are also built with WASI, under another name.
+/// Those that tests also need with WASI, under another name.
 const WITH_WASI: [&str; 2] = ["hostile", "threshold"];
+/// Where the host looks for plugins, and where the tests do, too; beside the host.
+const FOR_USERS: &str = "plugins";
+const FOR_TESTS: &str = "test-plugins";
 /// Folders of the target folder that the host is built into.
 const PROFILES: [&str; 2] = ["debug", "release"];
 
 /// Builds all plugins and copies them.
 pub fn build() -> Result<()> {
-    compile(WASM_TARGET, &[&PLUGINS[..], &PARTS].concat())?;
+    compile(WASM_TARGET, &[&PLUGINS[..], &GUESTS, &PARTS].concat())?;
     compile(WASI_TARGET, &WITH_WASI)?;
     let target = target()?;
     for profile in PROFILES {
-        let folder = target.join(profile).join("plugins");
-        fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-        let copy = |built_for: &str, name: &str, file: String| {
+        let beside_host = target.join(profile);
+        for folder in [FOR_USERS, FOR_TESTS].map(|folder| beside_host.join(folder)) {
+            fs::create_dir_all(&folder)
+                .with_context(|| format!("could not create `{}`", folder.display()))?;
+        }
+        let copy = |built_for: &str, name: &str, to: &str, file: String| {
             let built = target.join(built_for).join("plugin").join(format!("{name}.wasm"));
-            fs::copy(built, folder.join(&file)).with_context(|| format!("copy {file}")).map(drop)
+            let to = beside_host.join(to).join(&file);
+            fs::copy(built, to).with_context(|| format!("could not copy `{file}`")).map(drop)
         };
-        PLUGINS.iter().try_for_each(|name| copy(WASM_TARGET, name, format!("{name}.wasm")))?;
-        WITH_WASI.iter().try_for_each(|name| copy(WASI_TARGET, name, format!("{name}-wasi.wasm")))?;
+        let plain = |name: &&str| format!("{name}.wasm");
+        PLUGINS.iter().try_for_each(|name| copy(WASM_TARGET, name, FOR_USERS, plain(name)))?;
+        GUESTS.iter().try_for_each(|name| copy(WASM_TARGET, name, FOR_TESTS, plain(name)))?;
+        let with_wasi = |name: &&str| copy(WASI_TARGET, name, FOR_TESTS, format!("{name}-wasi.wasm"));
+        WITH_WASI.iter().try_for_each(with_wasi)?;
+        // Earlier builds left them among the others.
+        for name in ["hostile", "hostile-wasi", "threshold-wasi"] {
+            let _ = fs::remove_file(beside_host.join(FOR_USERS).join(name).with_extension("wasm"));
+        }
     }
     Ok(())
 }

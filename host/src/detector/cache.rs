@@ -2,27 +2,33 @@
 //! 15 seconds) is read back in one.
 //!
 //! What is read back is machine code that will be executed, so it must be what was written: a
-//! folder that others can write to is not used, and every file carries the digest of its content
+//! folder that others can write to, or could put something else in the place of, is not used, no link
+//! is followed in it, and every file carries the digest of its content
 //! (a single flipped bit in unchecked machine code is a crash of the host, or worse). A file that
 //! is not right is as good as none. Files are written under another name and renamed, so that
 //! two hosts at once do no harm. The key is the digest of the plugin's bytes and whatever else
 //! decides what the compiler makes of them.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::digest::Sha256Digest;
 use crate::environment::Environment;
+use crate::text::path;
 
 /// How many compiled plugins are kept; the oldest go first.
 const KEPT_FILES: usize = 100;
 const DIGEST_BYTES: usize = 32;
+/// In a mode: the group or everybody may write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// A folder of compiled plugins, or none.
 #[derive(Clone, Debug)]
@@ -48,21 +54,23 @@ impl Cache {
         }
     }
 
-    /// In this folder, if it can be trusted; it is made where it is not there.
+    /// In this folder, if it can be trusted; it is made if it is not there.
     #[must_use]
     pub fn in_folder(folder: &Path) -> Cache {
-        if let Err(error) = DirBuilder::new().recursive(true).mode(0o700).create(folder) {
-            tracing::info!("compiled plugins are not kept: create `{}`: {error}", folder.display());
-            return Cache(None);
+        match prepare(folder) {
+            Ok(()) => Cache(Some(folder.to_owned())),
+            Err(Unusable::Create(error)) => {
+                tracing::info!("compiled plugins are not kept: could not create `{}`: {error}", path(folder));
+                Cache(None)
+            }
+            Err(Unusable::NotOurs(place)) => {
+                tracing::warn!(
+                    "compiled plugins are not kept: others may write to `{}`, or it is somebody else's",
+                    path(&place)
+                );
+                Cache(None)
+            }
         }
-        if is_private(folder) {
-            return Cache(Some(folder.to_owned()));
-        }
-        tracing::warn!(
-            "compiled plugins are not kept: others may write to `{}`, or it is somebody else's",
-            folder.display()
-        );
-        Cache(None)
     }
 
     /// The component that was kept for the plugin with this digest; where there is none, what
@@ -86,11 +94,42 @@ impl Cache {
     }
 }
 
-/// Whether only we can write there.
-fn is_private(folder: &Path) -> bool {
-    fs::metadata(folder).is_ok_and(|metadata| {
-        let is_ours = metadata.uid() == nix::unistd::geteuid().as_raw();
-        is_ours && metadata.mode() & 0o022 == 0
+enum Unusable {
+    Create(io::Error),
+    NotOurs(PathBuf),
+}
+
+fn prepare(folder: &Path) -> Result<(), Unusable> {
+    // Before anything is made in somebody else's folder, or through their link.
+    check_way(folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(Unusable::Create)?;
+    check_way(folder)?;
+    let is_ours = fs::symlink_metadata(folder).is_ok_and(|metadata| {
+        metadata.is_dir() && metadata.uid() == geteuid().as_raw() && metadata.mode() & WRITABLE_BY_OTHERS == 0
+    });
+    if is_ours { Ok(()) } else { Err(Unusable::NotOurs(folder.to_owned())) }
+}
+
+/// Nobody else decides what this path leads to, neither as it is written nor where its links lead.
+fn check_way(folder: &Path) -> Result<(), Unusable> {
+    let there = folder.ancestors().find(|place| place.symlink_metadata().is_ok());
+    let Some(there) = there else { return Ok(()) };
+    let real = there.canonicalize().map_err(Unusable::Create)?;
+    let mut places = there.ancestors().chain(real.ancestors());
+    match places.find(|place| !place.as_os_str().is_empty() && !is_trusted(place)) {
+        Some(place) => Err(Unusable::NotOurs(place.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Ours or root's, and nobody else can put another thing in the place of what is in it.
+fn is_trusted(place: &Path) -> bool {
+    const STICKY: u32 = 0o1000;
+    fs::symlink_metadata(place).is_ok_and(|metadata| {
+        let is_known = [0, geteuid().as_raw()].contains(&metadata.uid());
+        let is_closed = metadata.mode() & WRITABLE_BY_OTHERS == 0 || metadata.mode() & STICKY != 0;
+        // A link's own mode says nothing.
+        is_known && (metadata.is_symlink() || is_closed)
     })
 }
 
@@ -104,7 +143,10 @@ fn key(engine: &Engine, plugin: Sha256Digest) -> String {
 
 /// The digest of the content, then the content.
 fn read(engine: &Engine, file: &Path) -> Option<Component> {
-    let bytes = fs::read(file).ok()?;
+    let mut bytes = Vec::new();
+    // Neither a link nor, for it would be waited for, a pipe.
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    File::options().read(true).custom_flags(flags).open(file).ok()?.read_to_end(&mut bytes).ok()?;
     let (digest, content) = bytes.split_at_checked(DIGEST_BYTES)?;
     if Sha256Digest::of(content).as_bytes() != digest {
         tracing::warn!("`{}` is damaged; the plugin is compiled again", file.display());
@@ -119,7 +161,9 @@ fn read(engine: &Engine, file: &Path) -> Option<Component> {
 
 fn write(folder: &Path, file: &Path, component: &Component) -> wasmtime::Result<()> {
     let content = component.serialize()?;
-    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+    // Named so that it is known for ours where we die in between.
+    let prefix = format!("{}.", file.file_name().unwrap_or_default().display());
+    let mut fresh = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
     fresh.write_all(Sha256Digest::of(&content).as_bytes())?;
     fresh.write_all(&content)?;
     fresh.persist(file)?;
@@ -127,11 +171,25 @@ fn write(folder: &Path, file: &Path, component: &Component) -> wasmtime::Result<
     Ok(())
 }
 
+/// Whether a file of this name is one that [`write`] made: two digests, and perhaps what follows them
+/// while it is being written.
+fn is_ours(name: &str) -> bool {
+    let is_hex =
+        |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.split_once('-').is_some_and(|(plugin, host)| {
+        let (host, _unfinished) = host.split_once('.').unwrap_or((host, ""));
+        is_hex(plugin, 2 * DIGEST_BYTES) && is_hex(host, 16)
+    })
+}
+
+/// Of our own files; whatever else is there is not for us to remove.
 fn remove_oldest(folder: &Path) {
     let mut files: Vec<_> = fs::read_dir(folder)
         .into_iter()
         .flatten()
         .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_ours))
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     files.sort();
@@ -218,10 +276,41 @@ mod tests {
     fn the_oldest_go_when_there_are_too_many() {
         let folder = tempfile::tempdir().unwrap();
         for i in 0..KEPT_FILES + 20 {
-            fs::write(folder.path().join(i.to_string()), "").unwrap();
+            let (plugin, unfinished) = (Sha256Digest::of(&i.to_ne_bytes()), if i < 20 { ".x" } else { "" });
+            fs::write(folder.path().join(format!("{plugin}-{i:016x}{unfinished}")), "").unwrap();
         }
         let (cache, engine) = (Cache::in_folder(folder.path()), Engine::default());
         assert!(compiles(&cache, &engine) && !compiles(&cache, &engine));
         assert_eq!(files(folder.path()).len(), KEPT_FILES);
+    }
+
+    #[test]
+    fn what_is_not_ours_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let digests = format!("{}-{:016x}", Sha256Digest::of(b""), 0);
+        for i in 0..KEPT_FILES + 20 {
+            fs::write(folder.path().join(format!("{i}-{digests}")), "").unwrap();
+        }
+        fs::create_dir(folder.path().join(&digests)).unwrap();
+        let (cache, engine) = (Cache::in_folder(folder.path()), Engine::default());
+        assert!(compiles(&cache, &engine) && !compiles(&cache, &engine));
+        assert_eq!(files(folder.path()).len(), KEPT_FILES + 20 + 2);
+    }
+
+    #[test]
+    fn no_link_is_followed() {
+        let (folder, precious) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let link = folder.path().join("compiled");
+        std::os::unix::fs::symlink(precious.path(), &link).unwrap();
+        let (cache, engine) = (Cache::in_folder(&link), Engine::default());
+        assert!(compiles(&cache, &engine) && compiles(&cache, &engine));
+        assert!(files(precious.path()).is_empty());
+        // Nor is a folder used that stands in one that others can write to.
+        let open = folder.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        let (cache, engine) = (Cache::in_folder(&open.join("compiled")), Engine::default());
+        assert!(compiles(&cache, &engine) && compiles(&cache, &engine));
+        assert!(files(&open).is_empty());
     }
 }

@@ -10,7 +10,7 @@ use super::contract::SPOKEN;
 use super::verify::Violation;
 use crate::digest::Sha256Digest;
 use crate::environment::VariableError;
-use crate::text::{listed, printable};
+use crate::text::{listed, printable, shell_quoted};
 
 /// How many of a plugin's imports a message names.
 pub(super) const SHOWN_IMPORTS: usize = 5;
@@ -83,9 +83,11 @@ pub enum DetectorError {
         plugin: String,
         /// The places, in order.
         looked_in: Vec<PathBuf>,
+        /// The name that is nearest to it of those that are there.
+        nearest: Option<String>,
     },
     /// Different files of this name where plugins are looked for.
-    #[error("`{}` could be any of several plugins: {}", printable(plugin), places(found))]
+    #[error("`{}` is ambiguous; it matches {}", printable(plugin), places(found))]
     Ambiguous {
         /// As given.
         plugin: String,
@@ -334,6 +336,9 @@ impl DetectorError {
     pub fn help(&self) -> Option<String> {
         match self {
             DetectorError::Variable(error) => Some(error.help()),
+            DetectorError::NotFound { nearest: Some(nearest), .. } => {
+                Some(format!("did you mean `{}`?", shell_quoted(nearest)))
+            }
             DetectorError::NotFound { .. } => {
                 Some("give a path, or put the plugin into one of these folders".into())
             }

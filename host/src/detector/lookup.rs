@@ -1,14 +1,15 @@
-//! From what was given as `--plugin` to a file. A path is taken as it is, and so is the name of a file
-//! in the current folder; any other bare name is looked for in the folders of [`folders`]. Where
-//! several of them have it, the files must be the same: which of two plugins judges is not left to
-//! the order of folders.
+//! From what was given as `--plugin` to a file. What has a `/` is a path and is taken as it is. A bare
+//! name is looked for in the current folder and in those of [`folders`]. Where several of them have it,
+//! the files must be the same: which of two plugins judges is not left to the order of folders.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::DetectorError;
 use crate::digest::Sha256Digest;
 use crate::environment::{Environment, VariableError};
+use crate::text::nearest;
 
 /// What plugins' files end in.
 pub const EXTENSION: &str = "wasm";
@@ -39,35 +40,70 @@ pub fn user_folder() -> Result<PathBuf, VariableError> {
     Ok(crate::folders::data(&Environment::of_process())?.join("plugins"))
 }
 
-/// Finds the plugin's file.
+/// Finds the plugin's file. Its extension may be left out.
 ///
 /// # Errors
 /// [`DetectorError::NotFound`] with the places that were looked in, [`DetectorError::Ambiguous`]
 /// where different files have the name, [`DetectorError::Variable`] where it is not known where to look.
 pub fn lookup(plugin: &Path) -> Result<PathBuf, DetectorError> {
-    if plugin.is_file() {
-        return Ok(plugin.to_owned());
+    let is_bare = !plugin.as_os_str().as_encoded_bytes().contains(&b'/');
+    // A name such as `fraud-1.2` has something that looks like an extension.
+    let mut with_extension = plugin.as_os_str().to_owned();
+    with_extension.push(format!(".{EXTENSION}"));
+    let names = [plugin.to_owned(), PathBuf::from(with_extension)];
+    if !is_bare {
+        let found = names.iter().find(|name| name.is_file()).cloned();
+        return found.ok_or_else(|| not_found(plugin, names.to_vec(), &[]));
     }
-    let mut names = vec![plugin.to_owned()];
-    if plugin.extension().is_none() {
-        names.push(plugin.with_extension(EXTENSION));
-    }
-    let mut places = names.clone();
-    if plugin.components().count() == 1 {
-        places.extend(folders()?.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))));
-    }
+    let folders = folders()?;
+    let mut places = names.to_vec();
+    places.extend(folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))));
     let found: Vec<&PathBuf> = places.iter().filter(|place| place.is_file()).collect();
-    let Some(first) = found.first() else {
-        return Err(DetectorError::NotFound { plugin: plugin.display().to_string(), looked_in: places });
-    };
-    if found.len() > 1 && found.iter().any(|other| digest(other) != digest(first)) {
-        let found = found.into_iter().cloned().collect();
-        return Err(DetectorError::Ambiguous { plugin: plugin.display().to_string(), found });
+    match found.as_slice() {
+        [] => Err(not_found(plugin, places, &folders)),
+        [first, others @ ..] if others.iter().all(|other| are_the_same(first, other)) => Ok((*first).clone()),
+        _ => {
+            let found = found.into_iter().map(|place| in_a_folder(place)).collect();
+            Err(DetectorError::Ambiguous { plugin: plugin.display().to_string(), found })
+        }
     }
-    Ok((*first).clone())
 }
 
-/// None of a file that cannot be read: that is told when it is used.
+/// The plugins in a folder, by name; none where there is no such folder.
+pub fn plugins_in(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut plugins: Vec<PathBuf> = files
+        .filter(|file| file.is_file() && file.extension().is_some_and(|extension| extension == EXTENSION))
+        .collect();
+    plugins.sort();
+    plugins
+}
+
+fn not_found(plugin: &Path, looked_in: Vec<PathBuf>, folders: &[PathBuf]) -> DetectorError {
+    let given = plugin.display().to_string();
+    let names: Vec<String> = folders
+        .iter()
+        .flat_map(|folder| plugins_in(folder))
+        .filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    let wanted = given.strip_suffix(&format!(".{EXTENSION}")).unwrap_or(&given);
+    let nearest = nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned);
+    DetectorError::NotFound { plugin: given, looked_in, nearest }
+}
+
+/// As a path, which says that it is in the current folder.
+fn in_a_folder(place: &Path) -> PathBuf {
+    if place.is_absolute() { place.to_owned() } else { Path::new(".").join(place) }
+}
+
+/// Whether the bytes are; a file that cannot be read is only the same as itself.
+fn are_the_same(one: &Path, other: &Path) -> bool {
+    let file = |path: &Path| fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()));
+    let is_one_file = matches!((file(one), file(other)), (Ok(one), Ok(other)) if one == other);
+    is_one_file || matches!((digest(one), digest(other)), (Some(one), Some(other)) if one == other)
+}
+
+/// `None` of a file that cannot be read: that is told when it is used.
 fn digest(file: &Path) -> Option<Sha256Digest> {
     Some(Sha256Digest::of(&fs::read(file).ok()?))
 }

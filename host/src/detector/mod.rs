@@ -26,7 +26,7 @@ pub use error::{Call, DetectorError, GuestErrorKind};
 pub use instance::Detector;
 pub use limits::Limits;
 pub use load::{Access, Anatomy, Demands, Form, Import, Plugin, Sandbox, examine, load};
-pub use lookup::{EXTENSION, folders, lookup, user_folder};
+pub use lookup::{EXTENSION, folders, lookup, plugins_in, user_folder};
 
 /// One row that the detector called anomalous, verified.
 #[derive(Clone, Debug, PartialEq)]

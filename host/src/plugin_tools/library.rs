@@ -1,6 +1,5 @@
 //! The plugins that are found by name: which there are, and how one is added.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -61,33 +60,20 @@ fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S:
 /// # Errors
 /// Where a variable that says where they are cannot be used.
 pub fn list() -> Result<Vec<Entry>, VariableError> {
-    let mut entries: Vec<Entry> = detector::folders()?.iter().flat_map(|folder| entries_of(folder)).collect();
-    let mut digests: BTreeMap<String, Vec<Option<String>>> = BTreeMap::new();
-    for entry in &entries {
-        digests.entry(entry.name.clone()).or_default().push(entry.sha256.clone());
-    }
-    for entry in &mut entries {
-        entry.is_unambiguous = digests[&entry.name].iter().all(|digest| *digest == entry.sha256);
-    }
-    Ok(entries)
+    let folders = detector::folders()?;
+    Ok(folders.iter().flat_map(|folder| detector::plugins_in(folder)).map(entry).collect())
 }
 
-fn entries_of(folder: &Path) -> Vec<Entry> {
-    // A folder that is not there has no plugins.
-    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut entries: Vec<Entry> = files
-        .filter(|file| file.is_file() && file.extension().is_some_and(|extension| extension == EXTENSION))
-        .map(|file| {
-            let sha256 = fs::read(&file).ok().map(|bytes| Sha256Digest::of(&bytes).to_string());
-            let added = fs::read_to_string(digest_file(&file)).ok();
-            let is_as_added = added.map(|line| line.split(' ').next() == sha256.as_deref());
-            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let (version, description, problem) = (None, None, None);
-            Entry { name, file, sha256, is_as_added, is_unambiguous: true, version, description, problem }
-        })
-        .collect();
-    entries.sort_by(|one, other| one.name.cmp(&other.name));
-    entries
+fn entry(file: PathBuf) -> Entry {
+    let sha256 = fs::read(&file).ok().map(|bytes| Sha256Digest::of(&bytes).to_string());
+    let added = fs::read_to_string(digest_file(&file)).ok();
+    let is_as_added = added.map(|line| line.split(' ').next() == sha256.as_deref());
+    let name = file.file_stem().unwrap_or_default();
+    // The look-up itself is asked, so that what is said here is what happens there.
+    let is_unambiguous = detector::lookup(Path::new(name)).is_ok();
+    let name = name.to_string_lossy().into_owned();
+    let (version, description, problem) = (None, None, None);
+    Entry { name, file, sha256, is_as_added, is_unambiguous, version, description, problem }
 }
 
 /// For people.

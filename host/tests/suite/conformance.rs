@@ -288,6 +288,6 @@ fn the_report_for_people() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d+ ns a row", "[n] ns a row");
     settings.add_filter(r"[\d.]+ [KM]iB at most", "[n] at most");
-    settings.add_filter(r"`/\S*/plugins/", "`[plugins]/");
+    settings.add_filter(r"`/\S*/test-plugins/", "`[plugins]/");
     settings.bind(|| insta::assert_snapshot!(finished.stdout));
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Database, Files, execute, finish, host, host_run, sample, server_url};
+use crate::support::{Database, Files, execute, finish, host, host_run, plugin, sample, server_url};
 
 /// Runs what must fail: checks the code and that nothing was written, and returns the message.
 fn failure(database: &Database, files: &Files, code: i32, command: &mut Command) -> String {
@@ -13,10 +13,10 @@ fn failure(database: &Database, files: &Files, code: i32, command: &mut Command)
     files.anonymous(&finished.stderr).replace(&database.url(), "[url]")
 }
 
-/// The folder in which the host looks for plugins, beside itself.
-fn plugins_folder() -> String {
+/// The folder of the program, which has those for plugins beside it.
+fn programs_folder() -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_host")).canonicalize().unwrap();
-    program.with_file_name("plugins").to_str().unwrap().to_owned()
+    program.parent().unwrap().to_str().unwrap().to_owned()
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_bad_last_row_undoes_all() {
 #[test]
 fn plugins() {
     let (database, files) = (Database::new(), Files::new());
-    let module = std::fs::read(Path::new(&plugins_folder()).join("threshold.wasm")).unwrap();
+    let module = std::fs::read(plugin("threshold")).unwrap();
     let newer = replace(&module, b"@0.1.0", b"@0.2.0");
     let cases: &[(&str, &[u8])] = &[
         ("empty", b""),
@@ -89,7 +89,7 @@ fn plugins() {
     }
     let mut run = host_run(&database, "treshold", &sample());
     let message = failure(&database, &files, 4, run.env("HOST_DATA_DIR", files.path()));
-    insta::assert_snapshot!("plugin_absent", message.replace(&plugins_folder(), "/bin/plugins"));
+    insta::assert_snapshot!("plugin_absent", message.replace(&programs_folder(), "/bin"));
 }
 
 #[test]

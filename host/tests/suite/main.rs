@@ -21,6 +21,7 @@ mod input;
 mod json;
 mod keys;
 mod ledger;
+mod lookup;
 mod migrations;
 mod outcome;
 mod output;

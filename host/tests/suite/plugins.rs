@@ -1,16 +1,12 @@
 //! The built plugins through the real sandbox, by the library.
 
-use std::path::Path;
-
 use host::batch::{Batch, Row};
 use host::detector::{
     Anomaly, Cache, Demands, Detector, DetectorError, Limits, Ordering, Sandbox, SettingKind, load,
 };
 
 fn start(plugin: &str, settings: &[(&str, &str)]) -> Result<Detector, DetectorError> {
-    let program = Path::new(env!("CARGO_BIN_EXE_host"));
-    let file = program.with_file_name("plugins").join(plugin).with_extension("wasm");
-    assert!(file.is_file(), "run `cargo xtask plugins` first: there is no {}", file.display());
+    let file = crate::support::plugin(plugin);
     let sandbox = Sandbox::new(Limits::default(), Demands::default(), Cache::of_user())?;
     let mut detector = Detector::start(&load(&sandbox, &file)?)?;
     let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();

@@ -9,7 +9,7 @@ use host::detector::{Cache, Call, Demands, Detector, DetectorError, Limits, Sand
 use host::text::is_unprintable;
 
 use crate::forged;
-use crate::support::{Database, Files, finish, host_run, summary};
+use crate::support::{Database, Files, finish, host_run, plugin, summary};
 
 const MIB: usize = 1 << 20;
 /// Of every batch that a guest is given here.
@@ -49,12 +49,6 @@ fn batch(first_row: u64) -> Batch {
         batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 100, timestamp_micros: 0, line });
     }
     batch
-}
-
-fn plugin(name: &str) -> PathBuf {
-    let file = Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("plugins").join(name);
-    assert!(file.is_file(), "run `cargo xtask plugins` first: there is no {}", file.display());
-    file
 }
 
 /// The variant's name.

@@ -148,7 +148,21 @@ pub fn host() -> Command {
         }
     }
     command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command.env("HOST_PLUGIN_PATH", test_plugins());
     command
+}
+
+/// The folder of the plugins that only tests need; the host looks there where it is told to.
+pub fn test_plugins() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("test-plugins")
+}
+
+/// The built plugin of this name, whether it is for users or for tests.
+pub fn plugin(name: &str) -> PathBuf {
+    let file = format!("{}.wasm", name.trim_end_matches(".wasm"));
+    let for_users = Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("plugins").join(&file);
+    let found = [test_plugins().join(&file), for_users].into_iter().find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("run `cargo xtask plugins` first: there is no {file}"))
 }
 
 /// `host run` with this plugin and file on this database; add further arguments before running.

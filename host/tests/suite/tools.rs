@@ -4,12 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Files, finish, host, sample, succeed};
-
-/// The built plugin of this name.
-fn built(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("plugins").join(name).with_extension("wasm")
-}
+use crate::support::{Files, finish, host, plugin as built, sample, succeed, test_plugins};
 
 /// The program in this folder, which also is the user's.
 fn host_in(files: &Files) -> Command {
@@ -20,8 +15,8 @@ fn host_in(files: &Files) -> Command {
 
 fn failure(files: &Files, command: &mut Command) -> (i32, String) {
     let finished = finish(command);
-    let beside = built("x").parent().unwrap().to_str().unwrap().to_owned();
-    (finished.code, files.anonymous(&finished.stderr).replace(&beside, "/bin/plugins"))
+    let shown = files.anonymous(&finished.stderr);
+    (finished.code, shown.replace(test_plugins().parent().unwrap().to_str().unwrap(), "/bin"))
 }
 
 #[test]
