@@ -321,3 +321,51 @@ fn a_warning_that_cannot_be_written_does_not_end_the_run() {
     assert!(second.wait().unwrap().success());
     assert_eq!(database.counts(), (1_800, 38, 2));
 }
+
+/// Whatever a help line proposes in backticks, as options or as a command of ours, is one as a shell
+/// reads it. The lines are those of all messages that the tests have seen.
+#[test]
+fn what_help_lines_propose_can_be_copied_into_a_shell() {
+    let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/snapshots");
+    let mut proposed = 0;
+    for file in std::fs::read_dir(snapshots).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for help in text.lines().filter_map(|line| line.strip_prefix("help: ")) {
+            // Every second part is in backticks.
+            for words in help.split('`').skip(1).step_by(2) {
+                let is_command = words.starts_with("host ");
+                if !is_command && !words.starts_with("--") {
+                    continue;
+                }
+                let script = format!("printf '%s\\0' {words}");
+                let split = Command::new("bash").args(["-c", &script]).output().unwrap();
+                assert!(split.status.success(), "{help}");
+                let split = String::from_utf8(split.stdout).unwrap();
+                let mut arguments: Vec<OsString> = Vec::new();
+                if !is_command {
+                    arguments.extend(["host", "run", "--plugin", "x", "x.csv"].map(OsString::from));
+                }
+                arguments.extend(split.split_terminator('\0').map(OsString::from));
+                proposed += 1;
+                let error = match host::cli::parse(&arguments) {
+                    Ok(cli) => {
+                        // No word of it was taken for a file.
+                        if let (host::cli::Command::Run(run), false) = (cli.command, is_command) {
+                            assert_eq!(run.ingest.files, [Path::new("x.csv")], "{help}");
+                        }
+                        continue;
+                    }
+                    Err(error) => error,
+                };
+                let kind = error.kind();
+                // It only names the command or option, whose arguments the reader knows.
+                let is_name = kind == clap::error::ErrorKind::MissingRequiredArgument
+                    || kind == clap::error::ErrorKind::InvalidValue && !words.contains(' ')
+                    // Of another command than `run`.
+                    || kind == clap::error::ErrorKind::UnknownArgument && ["--update", "--replace", "--yes"].contains(&words);
+                assert!(is_name, "{help}: {error}");
+            }
+        }
+    }
+    assert!(proposed > 20, "{proposed}");
+}
