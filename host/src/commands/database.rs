@@ -83,15 +83,12 @@ pub fn db(command: &DbCommand, reporter: &Reporter) -> Result<u8, Error> {
 }
 
 fn status(cluster: &Cluster, reporter: &Reporter) -> Result<u8, Error> {
-    let (state, text) = match cluster.state() {
-        State::Absent => ("absent", "not created yet"),
-        State::Stopped => ("stopped", "stopped"),
-        State::RunningOnDemand => ("running", "running, until nobody uses it"),
-        State::KeptRunning => ("kept_running", "running, until `host db stop`"),
-    };
-    let exit_code = match cluster.state() {
-        State::Absent | State::Stopped => exit::NOT_RUNNING,
-        State::RunningOnDemand | State::KeptRunning => exit::COMMITTED,
+    // Asked once: it may be stopping right now.
+    let (state, text, exit_code) = match cluster.state() {
+        State::Absent => ("absent", "not created yet", exit::NOT_RUNNING),
+        State::Stopped => ("stopped", "stopped", exit::NOT_RUNNING),
+        State::RunningOnDemand => ("running", "running, until nobody uses it", exit::COMMITTED),
+        State::KeptRunning => ("kept_running", "running, until `host db stop`", exit::COMMITTED),
     };
     let (folder, socket) = (text::path(cluster.folder()), text::path(&cluster.socket_folder()));
     let object = json!({ "state": state, "folder": folder, "socket": socket, "url": cluster.url() });

@@ -197,7 +197,9 @@ fn what_a_guest_says_is_not_obeyed() {
         let mut check = host();
         check.args(["check", "-vv", "-p", "hostile", "--set", &format!("mode={mode}")]).arg(sample());
         check.current_dir(files.path());
-        assert_harmless(mode, &finish(&mut check));
+        let finished = finish(&mut check);
+        assert!(!finished.stderr.contains("no plugin"), "{}", finished.stderr);
+        assert_harmless(mode, &finished);
     }
 }
 
