@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub struct Batch {
     /// The file that all of its rows are from.
     pub file: Arc<str>,
+    /// The file's position in the run, from 1; names may occur twice.
+    pub file_position: i32,
     /// Position in the run of the first row, from 0.
     pub first_row: u64,
     /// The file's own transaction ids.
@@ -59,8 +61,13 @@ impl Batch {
     /// An empty batch of a file, with these attributes. `spent` is one that is not needed any more:
     /// its memory is used again.
     #[must_use]
-    pub fn renew(spent: Batch, file: Arc<str>, first_row: u64, attributes: &[String]) -> Batch {
-        let mut batch = Batch { file, first_row, ..spent };
+    pub fn renew(
+        spent: Batch,
+        (file_position, file): (i32, Arc<str>),
+        first_row: u64,
+        attributes: &[String],
+    ) -> Batch {
+        let mut batch = Batch { file, file_position, first_row, ..spent };
         batch.transaction_ids.clear();
         batch.user_ids.clear();
         batch.amounts_cents.clear();
@@ -90,6 +97,7 @@ impl Batch {
         let pick = |column: &[i64]| rows.clone().map(|row| column[row]).collect();
         Batch {
             file: self.file.clone(),
+            file_position: self.file_position,
             first_row: self.first_row,
             transaction_ids: pick(&self.transaction_ids),
             user_ids: pick(&self.user_ids),

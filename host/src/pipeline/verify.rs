@@ -1,7 +1,8 @@
 //! A committed run once more, compared with what is stored: the same files, plugin and settings
 //! must give the same rows and the same anomalies, to the last bit of a score.
 
-use std::collections::HashSet;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,11 +13,14 @@ use super::{ID_DEMAND, unless_interrupted};
 use crate::batch::Batch;
 use crate::config::{ConfigError, IngestConfig, VerifyConfig};
 use crate::detector::{Anomaly, Demands};
+use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::in_thread::in_thread;
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
-use crate::sink::{self, Classified, KEEP, LedgerRun, RejectRecord, Snapshot, StoredAnomaly, StoredRow};
+use crate::sink::{
+    self, Classified, KEEP, LedgerRun, Snapshot, StoredAnomaly, StoredReject, StoredRow, StoredSkip,
+};
 use crate::source::{self, RejectLimit, RejectedRow};
 use crate::text::printable;
 
@@ -186,24 +190,70 @@ async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error
 /// What has been compared so far.
 struct Comparison {
     run: LedgerRun,
-    skipped: HashSet<(String, u64)>,
-    rejects: std::vec::IntoIter<RejectRecord>,
+    /// By the file's position and line; or, of hosts that did not record positions, by its name.
+    skipped: HashMap<RowKey, Vec<StoredSkip>>,
+    /// Ids of rows that were skipped: no later row can have been written under them.
+    skipped_ids: HashSet<i64>,
+    rejects: Rejects,
+    written: u64,
     anomalies: u64,
     differences: Vec<Difference>,
     count: u64,
 }
 
+/// Where a row is, as it is stored.
+type RowKey = (Option<i32>, String, i64);
+
+/// What is stored of rejected records, in file order, as far as it has been fetched.
+struct Rejects {
+    fetched: VecDeque<StoredReject>,
+    /// Someone has removed all of them: that is said once.
+    are_removed: bool,
+}
+
+impl Rejects {
+    /// The next one, without taking it.
+    async fn peek(&mut self, snapshot: &Snapshot) -> Result<Option<&StoredReject>, Error> {
+        if self.fetched.is_empty() {
+            self.fetched = snapshot.next_rejects().await?.into();
+        }
+        Ok(self.fetched.front())
+    }
+}
+
 impl Comparison {
     async fn new(run: LedgerRun, snapshot: &Snapshot) -> Result<Comparison, Error> {
-        let run_id = run.record.run_id;
-        Ok(Comparison {
-            skipped: snapshot.skipped(run_id).await?,
-            rejects: snapshot.rejects(run_id).await?.into_iter(),
+        let record = &run.record;
+        let mut skipped = HashMap::<RowKey, Vec<StoredSkip>>::new();
+        let stored = snapshot.skipped(record.run_id).await?;
+        let skips = stored.len() as u64;
+        for skip in stored {
+            let name = if skip.position.is_none() { skip.file.clone() } else { String::new() };
+            skipped.entry((skip.position, name, skip.line)).or_default().push(skip);
+        }
+        let rejects = snapshot.begin_rejects(record.run_id).await?;
+        let removed =
+            [("rejected_rows", rejects, record.rows_rejected), ("skipped_rows", skips, record.rows_skipped)];
+        let are_removed = rejects == 0 && record.rows_rejected > 0;
+        let mut comparison = Comparison {
             run,
+            skipped,
+            skipped_ids: HashSet::new(),
+            rejects: Rejects { fetched: VecDeque::new(), are_removed },
+            written: 0,
             anomalies: 0,
             differences: Vec::new(),
             count: 0,
-        })
+        };
+        for (table, stored, recorded) in removed {
+            match stored {
+                stored if stored == recorded => {}
+                0 => comparison.add(table.into(), format!("removed; the ledger has {recorded} of this run")),
+                stored => comparison
+                    .add(table.into(), format!("{stored} rows are of this run, the ledger has {recorded}")),
+            }
+        }
+        Ok(comparison)
     }
 
     async fn replay(
@@ -234,11 +284,29 @@ impl Comparison {
         let ids: Vec<Option<i64>> = (0..batch.len()).map(|i| self.id_of(batch, i)).collect();
         let written: Vec<i64> = ids.iter().flatten().copied().collect();
         let (rows, stored_anomalies) = snapshot.rows(&written).await?;
+        let is_skipped = |(_, id): &(usize, &Option<i64>)| id.is_none();
+        let skipped = ids.iter().enumerate().filter(is_skipped).map(|(i, _)| batch.transaction_ids[i]);
+        let skipped: Vec<i64> = skipped.collect();
+        let others = if skipped.is_empty() { HashMap::new() } else { snapshot.rows(&skipped).await?.0 };
         let mut found = anomalies.iter().peekable();
         for (i, id) in ids.into_iter().enumerate() {
             let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
-            // Skipped rows leave no trace but in `skipped_rows`.
-            let Some(id) = id else { continue };
+            let Some(id) = id else {
+                self.skipped_ids.insert(batch.transaction_ids[i]);
+                let now_stored = others.get(&batch.transaction_ids[i]);
+                if let Some(what) = self.differing_skip(batch, i, now_stored) {
+                    let place = format!("{}:{}", batch.file, batch.lines[i]);
+                    self.add(place, format!("the skipped row {what}"));
+                }
+                continue;
+            };
+            self.written += 1;
+            if self.skipped_ids.contains(&id) {
+                let what = format!(
+                    "`skipped_rows` has an earlier row with the id {id}, so this one was skipped, too"
+                );
+                self.add(format!("{}:{}", batch.file, batch.lines[i]), what);
+            }
             self.anomalies += u64::from(anomaly.is_some());
             let differing = differing_row(batch, i, anomaly, rows.get(&id))
                 .or_else(|| self.differing_anomaly(batch, i, anomaly, stored_anomalies.get(&id)));
@@ -248,7 +316,7 @@ impl Comparison {
             }
         }
         for row in rejected {
-            self.compare_rejected(row);
+            self.compare_rejected(row, snapshot).await?;
         }
         Ok(())
     }
@@ -256,11 +324,50 @@ impl Comparison {
     /// The id under which a row was written; none of a row that was skipped.
     fn id_of(&self, batch: &Batch, i: usize) -> Option<i64> {
         if self.run.record.ids == KEEP {
-            let place = (batch.file.to_string(), batch.lines[i]);
-            return (!self.skipped.contains(&place)).then(|| batch.transaction_ids[i]);
+            return self.key_of_skip(batch, i).is_none().then(|| batch.transaction_ids[i]);
         }
         let position = i64::try_from(batch.first_row).ok()?.checked_add(i as i64)?;
         self.run.record.first_transaction_id?.checked_add(position)
+    }
+
+    /// Under which key a row is in `skipped_rows`, if it is.
+    fn key_of_skip(&self, batch: &Batch, i: usize) -> Option<RowKey> {
+        let line = batch.lines[i] as i64;
+        let by_position = (Some(batch.file_position), String::new(), line);
+        let by_name = (None, self.name_of(batch.file_position).to_owned(), line);
+        [by_position, by_name].into_iter().find(|key| self.skipped.contains_key(key))
+    }
+
+    /// The name under which the run was given a file. Now it may have another.
+    fn name_of(&self, position: i32) -> &str {
+        let index = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
+        index.and_then(|index| self.run.record.files.get(index)).map_or("", |file| &file.name)
+    }
+
+    /// Hosts that record what a file holds record positions, too.
+    fn has_positions(&self) -> bool {
+        self.run.record.files.iter().any(|file| file.content_sha256.is_some())
+    }
+
+    fn differing_skip(&mut self, batch: &Batch, i: usize, now_stored: Option<&StoredRow>) -> Option<String> {
+        let key = self.key_of_skip(batch, i)?;
+        let stored = self.skipped.remove(&key)?;
+        let [stored] = stored.as_slice() else { return Some(format!("is stored {} times", stored.len())) };
+        let values = (stored.user_id, stored.amount_cents, stored.timestamp_micros);
+        let of_file =
+            (Some(batch.user_ids[i]), Some(batch.amounts_cents[i]), Some(batch.timestamps_micros[i]));
+        let is_old = !self.has_positions() && stored.position.is_none();
+        let is_same = stored.file == self.name_of(batch.file_position)
+            && stored.transaction_id == batch.transaction_ids[i]
+            && (values == of_file || is_old && values == (None, None, None))
+            && (is_old || stored.position.is_some());
+        if !is_same {
+            return Some("is stored otherwise".into());
+        }
+        let differs = now_stored.map(|row| !row.has_values_of(batch, i))?;
+        (differs != stored.differs).then(|| {
+            format!("has differs = {}, but compared with what is there now it is {differs}", stored.differs)
+        })
     }
 
     fn differing_anomaly(
@@ -293,16 +400,54 @@ impl Comparison {
         (!stored.has_values_of(batch, i)).then(|| "its anomaly has another user, amount or timestamp".into())
     }
 
-    fn compare_rejected(&mut self, row: &RejectedRow) {
-        let is_same = self.rejects.next().is_some_and(|stored| {
-            *stored.file == *row.file
-                && stored.line.unsigned_abs() == row.line
-                && stored.reason == row.reason()
-                && stored.message == row.message()
-        });
-        if !is_same {
-            self.add(format!("{}:{}", row.file, row.line), "the rejected record is stored otherwise".into());
+    /// Both come in file order, so that one that is missing does not make the others differ.
+    async fn compare_rejected(&mut self, row: &RejectedRow, snapshot: &Snapshot) -> Result<(), Error> {
+        if self.rejects.are_removed {
+            return Ok(());
         }
+        let place = (row.file_position, row.line as i64);
+        while let Some(stored) = self.rejects.peek(snapshot).await? {
+            match (stored.position, stored.line).cmp(&place) {
+                Ordering::Less => {
+                    let stored = self.rejects.fetched.pop_front();
+                    stored.into_iter().for_each(|stored| self.add_surplus(&stored));
+                }
+                Ordering::Equal => {
+                    let Some(stored) = self.rejects.fetched.pop_front() else { break };
+                    if !self.is_stored(row, &stored) {
+                        let what = "the rejected record is stored otherwise";
+                        self.add(format!("{}:{}", row.file, row.line), what.into());
+                    }
+                    return Ok(());
+                }
+                Ordering::Greater => break,
+            }
+        }
+        self.add(
+            format!("{}:{}", row.file, row.line),
+            "the rejected record is not in `rejected_rows`".into(),
+        );
+        Ok(())
+    }
+
+    fn is_stored(&self, row: &RejectedRow, stored: &StoredReject) -> bool {
+        // As it was written: the server takes no NUL in a text.
+        let text = |text: &str| text.replace('\0', "\u{fffd}");
+        (stored.has_position || !self.has_positions())
+            && stored.file == self.name_of(row.file_position)
+            && stored.byte_offset == row.byte_offset as i64
+            && stored.column == row.column.as_deref().map(text)
+            && stored.reason == text(&row.reason())
+            && stored.message == text(&row.message())
+            && stored.raw_sha256 == Sha256Digest::of(&row.raw).to_string()
+    }
+
+    fn add_surplus(&mut self, stored: &StoredReject) {
+        let StoredReject { file, line, .. } = stored;
+        self.add(
+            "rejected_rows".into(),
+            format!("`{file}` line {line} is there, the replay does not reject it"),
+        );
     }
 
     async fn compare_end(&mut self, end: &End, snapshot: &Snapshot) -> Result<(), Error> {
@@ -314,9 +459,22 @@ impl Comparison {
                 format!("{stored} rows are of this run, the replay gives {replayed}"),
             );
         }
-        let surplus = self.rejects.by_ref().count();
-        if surplus > 0 {
-            self.add("rejected_rows".into(), format!("{surplus} rows more than the replay gives"));
+        while self.rejects.peek(snapshot).await?.is_some() {
+            for stored in std::mem::take(&mut self.rejects.fetched) {
+                self.add_surplus(&stored);
+            }
+        }
+        let skips: Vec<_> = std::mem::take(&mut self.skipped).into_values().flatten().collect();
+        for StoredSkip { file, line, .. } in skips {
+            self.add(
+                "skipped_rows".into(),
+                format!("`{file}` line {line} is there, the replay has no such row"),
+            );
+        }
+        let recorded = self.run.record.rows_written;
+        if self.written != recorded {
+            let written = self.written;
+            self.add("ingest_runs".into(), format!("{recorded} rows written, the replay gives {written}"));
         }
         let read: u64 = end.files.iter().map(|file| file.rows_read).sum();
         if read != self.run.record.file.rows_read {

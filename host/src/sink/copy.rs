@@ -5,6 +5,7 @@
 use bytes::{BufMut as _, BytesMut};
 
 use super::schema::IdType;
+use crate::batch::Batch;
 use crate::source::RejectedRow;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
@@ -98,7 +99,7 @@ impl CopyBuffer {
     /// A tuple of [`REJECT_COLUMNS`].
     pub fn put_rejected(&mut self, run_id: i64, row: &RejectedRow) {
         self.rows += 1;
-        self.bytes.put_i16(8);
+        self.bytes.put_i16(9);
         self.put_i64(run_id);
         self.put_text(&row.file);
         self.put_i64(row.line as i64);
@@ -110,17 +111,22 @@ impl CopyBuffer {
         self.put_text(&row.reason());
         self.put_text(&row.message());
         self.put_bytes(&row.raw);
+        self.put_i32(row.file_position);
     }
 
     /// A tuple of [`SKIPPED_COLUMNS`].
-    pub fn put_skipped(&mut self, run_id: i64, file: &str, line: u64, transaction_id: i64, differs: bool) {
+    pub fn put_skipped(&mut self, run_id: i64, batch: &Batch, i: usize, differs: bool) {
         self.rows += 1;
-        self.bytes.put_i16(5);
+        self.bytes.put_i16(9);
         self.put_i64(run_id);
-        self.put_text(file);
-        self.put_i64(line as i64);
-        self.put_i64(transaction_id);
+        self.put_text(&batch.file);
+        self.put_i64(batch.lines[i] as i64);
+        self.put_i64(batch.transaction_ids[i]);
         self.put_bytes(&[u8::from(differs)]);
+        self.put_i32(batch.file_position);
+        self.put_i64(batch.user_ids[i]);
+        self.put_cents(batch.amounts_cents[i]);
+        self.put_i64(batch.timestamps_micros[i] - EPOCH_MICROS);
     }
 
     fn put_common(&mut self, fields: i16, row: TransactionRow) {
@@ -192,10 +198,11 @@ pub const ANOMALY_COLUMNS: &str =
 
 /// What [`CopyBuffer::put_rejected`] encodes.
 pub const REJECT_COLUMNS: &str =
-    "rejected_rows (run_id, file, line, byte_offset, column_name, reason, message, raw)";
+    "rejected_rows (run_id, file, line, byte_offset, column_name, reason, message, raw, position)";
 
 /// What [`CopyBuffer::put_skipped`] encodes.
-pub const SKIPPED_COLUMNS: &str = "skipped_rows (run_id, file, line, transaction_id, differs)";
+pub const SKIPPED_COLUMNS: &str = "skipped_rows (run_id, file, line, transaction_id, differs, position, user_id, \
+     amount, transaction_timestamp)";
 
 #[cfg(test)]
 mod tests {

@@ -8,11 +8,14 @@ use std::collections::hash_map::Entry;
 use super::error::Taker;
 use super::{Classified, Connection, OnConflict, SinkError, stored};
 use crate::batch::Batch;
+use crate::source::RowProblem;
 
 /// Rows that are compared at a time: enough to make the round trips and COPYs few.
 const ROWS_AT_A_TIME: usize = 65_536;
 /// What may wait of records that are no rows; these are large.
 const REJECTED_AT_A_TIME: usize = 8_192;
+/// Bytes of them and of attributes that may wait.
+const BYTES_AT_A_TIME: usize = 8 * 1024 * 1024;
 
 /// Keeps rows until they are compared.
 pub(super) struct Keeper {
@@ -20,6 +23,7 @@ pub(super) struct Keeper {
     waiting: Vec<Classified>,
     rows: usize,
     rejected: usize,
+    bytes: usize,
 }
 
 /// A row whose id is taken.
@@ -31,20 +35,23 @@ pub(super) struct Conflict {
 
 impl Keeper {
     pub fn new(on_conflict: OnConflict) -> Keeper {
-        Keeper { on_conflict, waiting: Vec::new(), rows: 0, rejected: 0 }
+        Keeper { on_conflict, waiting: Vec::new(), rows: 0, rejected: 0, bytes: 0 }
     }
 
     /// True when it is time to write.
-    pub fn add(&mut self, part: Classified) -> bool {
+    pub fn add(&mut self, mut part: Classified) -> bool {
+        // The detector has seen them; nothing of them is written.
+        part.batch.attributes = Vec::new();
         self.rows += part.batch.len();
         self.rejected += part.rejected.len();
+        self.bytes += bytes_of(&part);
         self.waiting.push(part);
-        self.rows >= ROWS_AT_A_TIME || self.rejected >= REJECTED_AT_A_TIME
+        self.bytes >= BYTES_AT_A_TIME || self.rows >= ROWS_AT_A_TIME || self.rejected >= REJECTED_AT_A_TIME
     }
 
     /// What is waiting.
     pub fn take(&mut self) -> Vec<Classified> {
-        (self.rows, self.rejected) = (0, 0);
+        (self.rows, self.rejected, self.bytes) = (0, 0, 0);
         std::mem::take(&mut self.waiting)
     }
 
@@ -84,6 +91,15 @@ impl Keeper {
         }
         Ok(conflicts)
     }
+}
+
+/// Of all in it that has no size of its own.
+fn bytes_of(part: &Classified) -> usize {
+    let rejected = part.rejected.iter().map(|row| match &row.problem {
+        RowProblem::Value { value, .. } => row.raw.len() + value.len(),
+        RowProblem::FieldCount { .. } => row.raw.len(),
+    });
+    rejected.chain(part.anomalies.iter().map(|anomaly| anomaly.reason.len())).sum()
 }
 
 fn has_same_values(one: &Batch, i: usize, other: &Batch, j: usize) -> bool {

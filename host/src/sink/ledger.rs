@@ -240,7 +240,8 @@ pub async fn rejects(connection: &Connection, run_id: i64) -> Result<Option<Vec<
     const REJECTS: &str =
         "SELECT file, line, byte_offset, column_name, reason, message, raw FROM rejected_rows r
         WHERE run_id = $1
-        ORDER BY (SELECT min(position) FROM ingest_files f WHERE f.run_id = r.run_id AND f.name = r.file), line";
+        ORDER BY coalesce(position, (SELECT min(f.position) FROM ingest_files f
+                                    WHERE f.run_id = r.run_id AND f.name = r.file)), line";
     let doing = "look up the rejected rows";
     if connection.query(doing, RUN, &[&run_id]).await?.is_empty() {
         return Ok(None);

@@ -44,7 +44,7 @@ pub use once::{AlreadyIngested, Candidate, Known, KnownFile, KnownFrom, Once};
 pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunFilter, RunRecord, run, runs};
 pub use schema::{IdType, check as check_schema};
 pub use server_error::{ServerError, Trouble};
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, StoredReject, StoredSkip};
 pub use stored::{StoredAnomaly, StoredRow};
 pub use target::{Patience, ServerTarget, Target};
 pub use transaction::{Committed, Completed, Recorded, Terms, Transaction};

@@ -63,7 +63,7 @@ fn are_values_of(batch: &Batch, i: usize, stored: (i64, Option<i64>, i64)) -> bo
 }
 
 /// A timestamp in microseconds since 1970, exactly; infinities are far away.
-struct Micros(i64);
+pub(super) struct Micros(pub(super) i64);
 
 impl<'a> FromSql<'a> for Micros {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Micros, Box<dyn Error + Sync + Send>> {

@@ -205,8 +205,7 @@ impl Writer {
                 Ok(id) => id,
                 Err(Conflict { differs }) => {
                     self.skipped.start_if_empty();
-                    let (line, id) = (batch.lines[i], batch.transaction_ids[i]);
-                    self.skipped.put_skipped(self.run_id, &batch.file, line, id, differs);
+                    self.skipped.put_skipped(self.run_id, batch, i, differs);
                     continue;
                 }
             };

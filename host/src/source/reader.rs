@@ -131,7 +131,9 @@ impl Source {
     pub fn next_part(&mut self) -> Result<Option<Parsed>, SourceError> {
         while let Some(file) = &mut self.current {
             let spent = self.spent.as_ref().and_then(|spent| spent.try_recv().ok()).unwrap_or_default();
-            let batch = Batch::renew(spent, file.name.clone(), self.rows, &self.attributes);
+            // Files that were left out are not files of the run.
+            let position = i32::try_from(self.finished.len() + 1).unwrap_or(i32::MAX);
+            let batch = Batch::renew(spent, (position, file.name.clone()), self.rows, &self.attributes);
             let mut parsed = Parsed { batch, rejected: Vec::new() };
             let at_end = file.fill(&mut parsed, &self.rules, self.ids.as_ref())?;
             let so_far = file.records_read + self.finished.iter().map(|facts| facts.rows_read).sum::<u64>();
@@ -254,6 +256,7 @@ impl OpenFile {
                     text_bytes += record.raw.len() + REJECTED_ROW_BYTES;
                     parsed.rejected.push(RejectedRow {
                         file: name.clone(),
+                        file_position: parsed.batch.file_position,
                         header: header.clone(),
                         line: record.line,
                         byte_offset: record.offset,
@@ -289,6 +292,10 @@ impl OpenFile {
     }
 }
 
+/// No message shows more of a cell: it is text of at most
+/// [`SHOWN_CHARS`](crate::text::SHOWN_CHARS) characters, of four bytes each. All of it is in the record.
+const MAX_QUOTED_BYTES: usize = 4 * crate::text::SHOWN_CHARS + 8;
+
 /// What a rejected row costs beside its bytes, roughly.
 const REJECTED_ROW_BYTES: usize = 200;
 
@@ -304,7 +311,9 @@ fn type_record(
         return Err((None, RowProblem::FieldCount { expected, found }));
     }
     let wrong = |field: usize, kind: Kind, problem: Problem| {
-        (Some(field), RowProblem::Value { kind, value: record.field(field).to_vec(), problem })
+        let cell = record.field(field);
+        let value = cell[..cell.len().min(MAX_QUOTED_BYTES)].to_vec();
+        (Some(field), RowProblem::Value { kind, value, problem })
     };
     let Columns { transaction_id, user_id, amount, timestamp, .. } = *columns;
     for &field in &columns.attributes {

@@ -13,6 +13,8 @@ use crate::text::{printable, printable_bytes};
 pub struct RejectedRow {
     /// The file's name as it was given.
     pub file: Arc<str>,
+    /// The file's position in the run, from 1; names may occur twice.
+    pub file_position: i32,
     /// The file's header record, as it stands there; none with `--no-header`.
     pub header: Option<Arc<[u8]>>,
     /// The physical line on which the record starts, from 1.

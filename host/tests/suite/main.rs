@@ -36,3 +36,4 @@ mod tls;
 mod together;
 mod tools;
 mod troubles;
+mod verify;
