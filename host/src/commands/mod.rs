@@ -125,14 +125,22 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
 
 async fn rejects(arguments: &RejectsArgs, reporter: &Reporter) -> Result<u8, Error> {
     let connection = connect(&arguments.database).await?;
-    let found = sink::rejects(&connection, arguments.run).await?;
-    connection.close().await;
+    let found = sink::RejectRecords::of_run(connection, arguments.run).await?;
     let found = found.ok_or(ConfigError::NoRun(arguments.run))?;
-    for record in &found {
-        reporter.record(record, || report::reject(record))?;
+    let mut listed = 0;
+    loop {
+        let records = found.next().await?;
+        if records.is_empty() {
+            break;
+        }
+        for record in &records {
+            reporter.record(record, || report::reject(record))?;
+        }
+        listed += records.len();
     }
-    reporter.end(exit::COMMITTED, json!({ "run_id": arguments.run, "listed": found.len() }), || {
-        if found.is_empty() { format!("run {} rejected nothing\n", arguments.run) } else { String::new() }
+    found.close().await;
+    reporter.end(exit::COMMITTED, json!({ "run_id": arguments.run, "listed": listed }), || {
+        if listed == 0 { format!("run {} rejected nothing\n", arguments.run) } else { String::new() }
     })?;
     Ok(exit::COMMITTED)
 }

@@ -38,7 +38,7 @@ mod writer;
 
 pub use connect::{Connection, connect};
 pub use error::{EmbeddedError, SinkError, Taker};
-pub use ledger::{PluginFacts, RejectRecord, RunFacts, rejects};
+pub use ledger::{PluginFacts, RejectRecord, RejectRecords, RunFacts};
 pub use migrations::{Applied, Migration, migrate, status};
 pub use once::{AlreadyIngested, Candidate, Known, KnownFile, KnownFrom, Once};
 pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunFilter, RunRecord, run, runs};

@@ -9,15 +9,15 @@ use super::copy::EPOCH_MICROS;
 use super::{Connection, SinkError};
 use crate::batch::Batch;
 
-/// A row of `transactions`. What is none has a value that no file can have.
+/// A row of `transactions`. In tables that others have made, values may be NULL, which no file can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredRow {
     /// See [`Batch::user_ids`].
-    pub user_id: i64,
+    pub user_id: Option<i64>,
     /// See [`Batch::amounts_cents`].
     pub amount_cents: Option<i64>,
     /// See [`Batch::timestamps_micros`].
-    pub timestamp_micros: i64,
+    pub timestamp_micros: Option<i64>,
     /// What the detector said; NULL where nobody was asked.
     pub is_anomalous: Option<i32>,
     /// The id that the file had.
@@ -28,7 +28,7 @@ pub struct StoredRow {
 
 /// `amount` as hundredths, in text, because `NUMERIC` may hold what no number here can.
 const QUERY: &str = "
-    SELECT transaction_id::bigint, user_id, trim_scale(amount * 100)::text, transaction_timestamp,
+    SELECT transaction_id::bigint, user_id::bigint, trim_scale(amount * 100)::text, transaction_timestamp,
            is_anomalous, source_id, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
     FROM transactions WHERE transaction_id = ANY ($1::bigint[])";
 
@@ -37,9 +37,9 @@ pub(super) async fn rows(connection: &Connection, ids: &[i64]) -> Result<HashMap
     let found = connection.query("look for ids in `transactions`", QUERY, &[&ids]).await?;
     let row = |row: &tokio_postgres::Row| {
         let stored = StoredRow {
-            user_id: row.get::<_, i32>(1).into(),
-            amount_cents: row.get::<_, &str>(2).parse().ok(),
-            timestamp_micros: row.get::<_, Micros>(3).0,
+            user_id: row.get(1),
+            amount_cents: row.get::<_, Option<&str>>(2).and_then(|cents| cents.parse().ok()),
+            timestamp_micros: row.get::<_, Option<Micros>>(3).map(|micros| micros.0),
             is_anomalous: row.get(4),
             source_id: row.get(5),
             is_ours: row.get(6),
@@ -58,8 +58,8 @@ impl StoredRow {
 }
 
 /// Whether a user, an amount and a timestamp are those of row `i` of a batch.
-fn are_values_of(batch: &Batch, i: usize, stored: (i64, Option<i64>, i64)) -> bool {
-    stored == (batch.user_ids[i], Some(batch.amounts_cents[i]), batch.timestamps_micros[i])
+fn are_values_of(batch: &Batch, i: usize, stored: (Option<i64>, Option<i64>, Option<i64>)) -> bool {
+    stored == (Some(batch.user_ids[i]), Some(batch.amounts_cents[i]), Some(batch.timestamps_micros[i]))
 }
 
 /// A timestamp in microseconds since 1970, exactly; infinities are far away.
@@ -77,11 +77,11 @@ impl<'a> FromSql<'a> for Micros {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredAnomaly {
     /// The values that it shares with its transaction.
-    pub user_id: i64,
+    pub user_id: Option<i64>,
     /// See [`Batch::amounts_cents`].
     pub amount_cents: Option<i64>,
     /// See [`Batch::timestamps_micros`].
-    pub timestamp_micros: i64,
+    pub timestamp_micros: Option<i64>,
     /// What the detector said.
     pub score: Option<f64>,
     /// Why.
@@ -99,7 +99,7 @@ impl StoredAnomaly {
 }
 
 const ANOMALIES: &str = "
-    SELECT transaction_id::bigint, user_id, trim_scale(amount * 100)::text, transaction_timestamp,
+    SELECT transaction_id::bigint, user_id::bigint, trim_scale(amount * 100)::text, transaction_timestamp,
            score, reason, run_id
     FROM anomalies WHERE transaction_id = ANY ($1::bigint[])";
 
@@ -111,9 +111,9 @@ pub(super) async fn anomalies(
     let found = connection.query("look for ids in `anomalies`", ANOMALIES, &[&ids]).await?;
     let row = |row: &tokio_postgres::Row| {
         let stored = StoredAnomaly {
-            user_id: row.get::<_, i32>(1).into(),
-            amount_cents: row.get::<_, &str>(2).parse().ok(),
-            timestamp_micros: row.get::<_, Micros>(3).0,
+            user_id: row.get(1),
+            amount_cents: row.get::<_, Option<&str>>(2).and_then(|cents| cents.parse().ok()),
+            timestamp_micros: row.get::<_, Option<Micros>>(3).map(|micros| micros.0),
             score: row.get(4),
             reason: row.get(5),
             run_id: row.get(6),

@@ -69,6 +69,12 @@ fn positions_and_values_of_skipped_rows_are_kept() {
 fn every_change_to_a_stored_value_is_found() {
     let (database, files) = (Database::migrated(), Files::new());
     let file = twice(&database, &files);
+    // As in tables that others have made.
+    database.execute(
+        "ALTER TABLE transactions ALTER user_id DROP NOT NULL, ALTER amount DROP NOT NULL,
+                                  ALTER transaction_timestamp DROP NOT NULL;
+        ALTER TABLE anomalies ALTER user_id DROP NOT NULL",
+    );
     let one_rejected = "WHERE position = 2 AND line = 3";
     let one_skipped = "WHERE line = 4";
     let mut changes: Vec<String> = [
@@ -99,6 +105,10 @@ fn every_change_to_a_stored_value_is_found() {
         ("transactions", "amount", "1.01", "WHERE transaction_id = 1"),
         ("transactions", "transaction_timestamp", "'infinity'", "WHERE transaction_id = 1"),
         ("transactions", "is_anomalous", "NULL", "WHERE transaction_id = 1"),
+        ("transactions", "user_id", "NULL", "WHERE transaction_id = 1"),
+        ("transactions", "amount", "NULL", "WHERE transaction_id = 1"),
+        ("transactions", "transaction_timestamp", "NULL", "WHERE transaction_id = 1"),
+        ("anomalies", "user_id", "NULL", ""),
         ("transactions", "source_id", "NULL", "WHERE transaction_id = 1"),
         ("anomalies", "transaction_id", "1", ""),
         ("anomalies", "user_id", "8", ""),
@@ -132,7 +142,7 @@ fn every_change_to_a_stored_value_is_found() {
             for table in tables {
                 database.execute(&format!("INSERT INTO {table} TABLE saved.{table}"));
             }
-            code == 0
+            code != 7
         })
         .collect();
     assert_eq!(unfound, Vec::<&String>::new());
@@ -160,4 +170,14 @@ fn large_rejects_are_bounded_in_bytes() {
     let peak = summary["peak_memory_bytes"].as_u64().unwrap();
     assert!(peak < 160 << 20, "{peak} bytes");
     assert_eq!(verify(&database, 1, &[&file]).code, 0);
+
+    database.execute("DELETE FROM rejected_rows WHERE line > 21");
+    let mut rejects = host();
+    rejects.args(["rejects", "1", "--format", "json", "--database-url", &database.url()]);
+    let listed = succeed(&mut rejects);
+    let first: serde_json::Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    // "0," and "x" for ever.
+    let raw = first["raw_base64"].as_str().unwrap();
+    assert!(raw.starts_with("MCx4eHh4") && raw.len() > 1_333_000, "all bytes of the record are there");
+    assert_eq!(listed.lines().filter(|line| line.contains("raw_base64")).count(), 20);
 }
