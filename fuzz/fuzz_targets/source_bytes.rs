@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     let batch_rows = rules.batch_rows;
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), content).expect("write the temporary file");
-    let list = FileList { files: vec![file.path().to_owned()], size_bytes: None };
+    let list = FileList { files: vec![file.path().to_owned()], ..FileList::default() };
     let Ok(mut source) = Source::open(list, rules, &[], Arc::new(AtomicU64::new(0))) else { return };
     let (mut rows, mut rejected, mut last_line) = (0, 0, 1);
     loop {

@@ -238,6 +238,7 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
             zone: arguments.timezone,
         },
         max_rejects: arguments.max_rejects,
+        strict_files: arguments.strict_files,
         batch_rows,
     })
 }

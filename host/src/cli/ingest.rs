@@ -64,6 +64,10 @@ pub struct InputArgs {
     #[arg(long)]
     pub no_header: bool,
 
+    /// An empty file among others is an error; otherwise it is left out with a note
+    #[arg(long)]
+    pub strict_files: bool,
+
     /// Between fields: a character, or `tab`
     #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
     pub delimiter: u8,

@@ -107,13 +107,17 @@ fn source_place(error: &SourceError) -> Place {
         SourceError::Open { file, .. }
         | SourceError::Read { file, .. }
         | SourceError::NotCsv { file, .. }
+        | SourceError::Entry { file, .. }
         | SourceError::Changed { file, .. }
         | SourceError::RejectsNotInPlace { file, .. }
         | SourceError::RejectsOverInput { file, .. }
         | SourceError::RejectsFile { file, .. } => Place::file(file.to_string_lossy()),
-        SourceError::NoFiles { given } => Place::file(given.to_string_lossy()),
+        SourceError::NoFiles { given, .. } | SourceError::Pattern { given, .. } => {
+            Place::file(given.to_string_lossy())
+        }
         SourceError::Empty { file } => Place::file(file),
         SourceError::MissingColumn { file, column, .. }
+        | SourceError::MissingPosition { file, column, .. }
         | SourceError::DuplicateColumn { file, column, .. } => Place::file(file).column(column),
         SourceError::UnclosedQuote { file, line } | SourceError::RecordTooLong { file, line, .. } => {
             Place::file(file).line(*line)

@@ -148,10 +148,10 @@ struct Filled {
 
 /// Opens the file of rejected rows, which must not be one that this run reads.
 async fn open_rejects(path: &Path, config: &RunConfig, prepared: &Prepared) -> Result<RejectsFile, Error> {
-    let (path, delimiter) = (path.to_owned(), config.ingest.rules.delimiter);
+    let (path, rules) = (path.to_owned(), config.ingest.rules.clone());
     let mut read = prepared.list.files.clone();
     read.push(prepared.plugin_file.clone());
-    Ok(in_thread(move || RejectsFile::create(&path, delimiter, &read)).await.ok_or(STAGE_DIED)??)
+    Ok(in_thread(move || RejectsFile::create(&path, &rules, &read)).await.ok_or(STAGE_DIED)??)
 }
 
 /// Where a run is refused because of its rows, these are put in place, too.
@@ -392,7 +392,7 @@ mod tests {
     fn a_label_fits_whatever_the_files_are_called() {
         let label = |names: &[&str]| {
             let files = names.iter().map(PathBuf::from).collect();
-            label(&FileList { files, size_bytes: None })
+            label(&FileList { files, ..FileList::default() })
         };
         assert_eq!(label(&["in/a.csv"]), "host run a.csv");
         assert_eq!(label(&["in/a.csv", "b.csv", "c.csv"]), "host run a.csv and 2 more");

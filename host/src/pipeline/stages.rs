@@ -14,6 +14,7 @@ use super::shards;
 use crate::batch::Batch;
 use crate::config::IngestConfig;
 use crate::detector::{self, Cache, Detector, Ordering, Plugin, Sandbox};
+use crate::diagnostic;
 use crate::error::Error;
 use crate::in_thread::in_thread;
 use crate::progress::Progress;
@@ -101,7 +102,11 @@ pub(super) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> 
 }
 
 fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, Error> {
-    let list = source::expand(&config.files)?;
+    let mut list = source::expand(&config.files)?;
+    if config.rules.strict_files {
+        list = list.without_empty_files()?;
+    }
+    list.notes.iter().for_each(|note| diagnostic::note(&note.to_string()));
     let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
     let plugin_file = detector::lookup(&config.plugin)?;
     let plugin = detector::load(&sandbox, &plugin_file)?;

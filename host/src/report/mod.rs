@@ -176,6 +176,9 @@ pub fn checked(checked: &Checked, limit: RejectLimit, is_refused: bool) -> Strin
     }
     if is_refused {
         let _ = writeln!(text, "  at most {limit} may be rejected; see --max-rejects");
+        if let Some(hint) = &tally.hint {
+            let _ = writeln!(text, "  help: {hint}");
+        }
     }
     text
 }

@@ -89,8 +89,8 @@ impl Columns {
         attributes: &[String],
     ) -> Result<Columns, SourceError> {
         let of = |field: Field| match map.get(field) {
-            Some(name) => position(file, &names, &[name], false),
-            None => position(file, &names, field.names(), false),
+            Some(name) => position(file, &names, &[name], Some(field)),
+            None => position(file, &names, field.names(), Some(field)),
         };
         Ok(Columns {
             transaction_id: of(Field::TransactionId)?,
@@ -99,7 +99,7 @@ impl Columns {
             timestamp: of(Field::Timestamp)?,
             attributes: attributes
                 .iter()
-                .map(|name| position(file, &names, &[name], true))
+                .map(|name| position(file, &names, &[name], None))
                 .collect::<Result<_, _>>()?,
             names,
         })
@@ -113,20 +113,21 @@ impl Columns {
         attributes: &[String],
     ) -> Result<Columns, SourceError> {
         let names: Vec<String> = (1..=fields).map(|position| format!("column {position}")).collect();
-        let missing = |column: String, for_detector| SourceError::MissingColumn {
+        let missing = |column: String, field| SourceError::MissingPosition {
             file: file.to_owned(),
             column,
-            found: names.clone(),
-            for_detector,
+            fields,
+            field,
         };
         let of = |field: Field| match map.position(field) {
             Some(position) if position < fields => Ok(position),
             other => {
-                Err(missing(other.map_or(field.names()[0].into(), |at| format!("column {}", at + 1)), false))
+                let column = other.map_or(field.name().into(), |at| format!("column {}", at + 1));
+                Err(missing(column, Some(field)))
             }
         };
         if let Some(attribute) = attributes.first() {
-            return Err(missing(attribute.clone(), true));
+            return Err(missing(attribute.clone(), None));
         }
         Ok(Columns {
             transaction_id: of(Field::TransactionId)?,
@@ -139,7 +140,14 @@ impl Columns {
     }
 }
 
-fn position(file: &str, names: &[String], wanted: &[&str], for_detector: bool) -> Result<usize, SourceError> {
+/// The place of the column with one of the `wanted` names; `field` is what it is for, unless the
+/// detector asked for it.
+fn position(
+    file: &str,
+    names: &[String],
+    wanted: &[&str],
+    field: Option<Field>,
+) -> Result<usize, SourceError> {
     let mut places = names
         .iter()
         .enumerate()
@@ -158,7 +166,7 @@ fn position(file: &str, names: &[String], wanted: &[&str], for_detector: bool) -
             file: file.to_owned(),
             column: column(),
             found: names.to_vec(),
-            for_detector,
+            field,
         }),
     }
 }

@@ -33,14 +33,42 @@ impl Encoding {
         }
     }
 
+    /// Text in this encoding, as bytes that begin a file: with the mark that UTF-16 has there.
+    pub(super) fn mark(self) -> Vec<u8> {
+        match self {
+            Encoding::Other(encoding) if is_utf16(encoding) => self.encode("\u{feff}"),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Text in this encoding; a character that it does not have as `&#8230;`.
+    pub(super) fn encode(self, text: &str) -> Vec<u8> {
+        match self {
+            Encoding::Utf8 => text.into(),
+            // encoding_rs, as browsers do, only reads these.
+            Encoding::Other(encoding) if encoding == encoding_rs::UTF_16LE => {
+                text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+            }
+            Encoding::Other(encoding) if encoding == encoding_rs::UTF_16BE => {
+                text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+            }
+            Encoding::Other(encoding) => encoding.encode(text).0.into_owned(),
+        }
+    }
+
     /// Makes UTF-8 of what `input` gives.
     pub(super) fn decode<R: Read + Send + 'static>(self, input: R) -> Box<dyn Read + Send> {
         match self {
             Encoding::Utf8 => Box::new(input),
             Encoding::Other(encoding) => Box::new(Decode {
                 input,
-                // A byte order mark of the same family decides between the two byte orders.
-                decoder: encoding.new_decoder(),
+                decoder: if is_utf16(encoding) {
+                    // A byte order mark decides between the two byte orders.
+                    encoding.new_decoder()
+                } else {
+                    // Text like any other: in Latin-1, `ÿþ` is not a mark.
+                    encoding.new_decoder_without_bom_handling()
+                },
                 encoded: vec![0; CHUNK_BYTES],
                 unread: 0..0,
                 at_end: false,
@@ -49,6 +77,10 @@ impl Encoding {
             }),
         }
     }
+}
+
+fn is_utf16(encoding: &encoding_rs::Encoding) -> bool {
+    encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE
 }
 
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -137,6 +169,27 @@ mod tests {
             assert_eq!(decode("utf-16", &with_mark, piece).unwrap(), text);
         }
         assert!(Encoding::by_name("klingon").is_none());
+    }
+
+    #[test]
+    fn what_was_encoded_is_read_back() {
+        for name in ["utf-8", "utf-16le", "utf-16be", "latin1", "shift_jis", "iso-2022-jp", "gb18030"] {
+            let encoding = Encoding::by_name(name).unwrap();
+            let text = if name == "latin1" { "a,é\nÿ" } else { "a,日本\nü" };
+            let text =
+                if name.starts_with("iso") || name.starts_with("shift") { "a,日本\nc" } else { text };
+            let bytes = [encoding.mark(), encoding.encode(text)].concat();
+            assert_eq!(decode(name, &bytes, 100).unwrap().trim_start_matches('\u{feff}'), text, "{name}");
+        }
+        assert_eq!(Encoding::by_name("latin1").unwrap().encode("日"), b"&#26085;");
+    }
+
+    #[test]
+    fn only_utf_16_has_a_byte_order_mark() {
+        assert_eq!(decode("latin1", b"\xff\xfea", 100).unwrap(), "ÿþa");
+        assert_eq!(decode("latin1", b"\xfe\xffa", 100).unwrap(), "þÿa");
+        assert_eq!(decode("windows-1252", b"\xef\xbb\xbfa", 100).unwrap(), "ï»¿a");
+        assert_eq!(decode("utf-16be", b"\xff\xfea\0", 100).unwrap(), "a");
     }
 
     /// The decoder keeps these back, as they could begin a byte order mark, until the end.

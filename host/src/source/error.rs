@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::columns::Field;
+use super::expand::Note;
+use super::format::Foreign;
+use super::hints;
 use super::identity::Change;
 use super::reject::{RejectLimit, RejectedRow, RowProblem, Tally};
 use super::value::Problem;
-use crate::text::{counted, listed, nearest, printable};
+use crate::text::{counted, listed, printable};
 
 /// How many of a file's columns a message names.
 const SHOWN_COLUMNS: usize = 20;
@@ -29,6 +33,26 @@ pub enum SourceError {
     NoFiles {
         /// What was given.
         given: PathBuf,
+        /// What is there.
+        left_out: Vec<Note>,
+    },
+    /// Something in a folder, or that a pattern matches, that should be a file and cannot be read.
+    #[error("could not read `{}`, which is among `{}`", file.display(), within.display())]
+    Entry {
+        /// The file, or a folder on the way.
+        file: PathBuf,
+        /// The folder or the pattern.
+        within: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A pattern that means nothing.
+    #[error("the pattern `{}` is invalid", given.display())]
+    Pattern {
+        /// What was given.
+        given: PathBuf,
+        /// Why.
+        source: glob::PatternError,
     },
     /// Reading failed on the way.
     #[error("could not read `{}`", file.display())]
@@ -50,7 +74,7 @@ pub enum SourceError {
         /// The file.
         file: PathBuf,
         /// What it looks like.
-        found: &'static str,
+        found: Foreign,
     },
     /// A column is not there.
     #[error(
@@ -66,8 +90,24 @@ pub enum SourceError {
         column: String,
         /// The columns that are there.
         found: Vec<String>,
-        /// Whether the detector asked for it.
-        for_detector: bool,
+        /// What it is for; `None` if the detector asked for it.
+        field: Option<Field>,
+    },
+    /// A file without header has fewer columns, or no names by which the detector could ask.
+    #[error(
+        "`{}` has no column `{}`; its first record has {fields} fields",
+        printable(file),
+        printable(column)
+    )]
+    MissingPosition {
+        /// The file.
+        file: String,
+        /// The column that is needed.
+        column: String,
+        /// Fields of the first record.
+        fields: usize,
+        /// What it is for; `None` if the detector asked for it.
+        field: Option<Field>,
     },
     /// Two columns would serve.
     #[error(
@@ -102,6 +142,8 @@ pub enum SourceError {
         line: u64,
         /// What is allowed.
         max_bytes: usize,
+        /// The physical line of a quote that is not closed within that.
+        quote_line: Option<u64>,
     },
     /// It is another one at the end than it was at the start.
     #[error("`{}` changed while it was read: {change}", file.display())]
@@ -201,33 +243,43 @@ impl SourceError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            SourceError::MissingColumn { column, found, for_detector, .. } => {
-                let near = nearest(column, found.iter().map(String::as_str));
-                Some(match (near, for_detector) {
-                    (Some(near), false) => format!("is it `{0}`? Then pass `--column {column}={0}`", printable(near)),
-                    (Some(near), true) => format!("is it the column `{}`? Then rename it to `{column}`", printable(near)),
-                    (None, true) => format!("the detector asks for `{column}`; add it to the file or choose another detector"),
-                    (None, false) => format!("if it has another name, pass `--column {column}=NAME`"),
-                })
+            SourceError::MissingColumn { file, column, found, field } => {
+                Some(hints::on_header(file, *field, column, found))
+            }
+            SourceError::MissingPosition { field: Some(field), fields, .. } => {
+                Some(format!("pass `--column {}=POSITION`, from 1 to {fields}", field.name()))
+            }
+            SourceError::MissingPosition { field: None, .. } => {
+                Some("the detector asks for it by its name: give the file a header".into())
             }
             SourceError::RejectsOverInput { .. } => Some("name another file with --rejects".into()),
             SourceError::Changed { .. } => Some("run again when it is complete; a program that delivers files should write them under another name and rename them when they are".into()),
             SourceError::DuplicateColumn { .. } => Some("remove or rename one of them".into()),
-            SourceError::NotCsv { found: "UTF-16 text", .. } => Some("pass `--encoding utf-16`".into()),
-            SourceError::NotCsv { .. } => Some("convert it to CSV first".into()),
+            SourceError::NotCsv { file, found } => Some(found.help(file)),
+            SourceError::NoFiles { left_out, .. } if !left_out.is_empty() => {
+                Some(left_out.iter().map(Note::to_string).collect::<Vec<_>>().join("; "))
+            }
+            SourceError::Entry { .. } => {
+                Some("nothing that looks like data is left out: remove it, or name the files one by one".into())
+            }
             SourceError::UnclosedQuote { .. } => {
                 Some("close the quote; a quote inside a quoted field is written twice".into())
             }
+            SourceError::RecordTooLong { quote_line: Some(line), .. } => {
+                Some(format!("the quote that opens at line {line} is not closed within that; should it be?"))
+            }
             SourceError::RecordTooLong { .. } => Some("is it CSV, and is `--delimiter` right?".into()),
-            SourceError::Row(rejected, _) => Some(match &rejected.problem {
-                RowProblem::Value { kind, .. } if kind.expected().is_empty() => GO_ON.into(),
-                RowProblem::Value { kind, .. } => format!("{}; {GO_ON}", kind.expected()),
-                RowProblem::FieldCount { .. } => {
+            SourceError::Row(rejected, _) => Some(match (hints::on_row(rejected), &rejected.problem) {
+                (Some(hint), _) => format!("{hint}; {GO_ON}"),
+                (None, RowProblem::Value { kind, .. }) if kind.expected().is_empty() => GO_ON.into(),
+                (None, RowProblem::Value { kind, .. }) => format!("{}; {GO_ON}", kind.expected()),
+                (None, RowProblem::FieldCount { .. }) => {
                     format!("a field that contains the delimiter or a line break must be quoted; {GO_ON}")
                 }
             }),
-            SourceError::TooManyRejects { .. } => {
-                Some("`host check` with the same arguments lists them all without writing anything".into())
+            SourceError::TooManyRejects { tally, .. } => {
+                let list = "`host check` with the same arguments lists them all without writing anything";
+                Some(tally.hint.as_ref().map_or(list.into(), |hint| format!("{hint}; {list}")))
             }
             SourceError::Empty { .. } => Some("the first line must be `transaction_id,user_id,amount,timestamp`, followed by one line a transaction".into()),
             _ => None,

@@ -39,7 +39,8 @@ pub(super) fn metadata_of(file: &impl AsFd) -> io::Result<Metadata> {
 /// Whether a path names something that bytes go through (a pipe, a terminal) or that is open
 /// already (`/dev/stdout`), rather than a file of its own.
 pub(super) fn is_stream(path: &Path) -> bool {
-    let is_open_already = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    let is_open_already =
+        ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"].iter().any(|open| path.starts_with(open));
     let is_special = |metadata: Metadata| {
         let kind = metadata.file_type();
         kind.is_fifo() || kind.is_char_device() || kind.is_socket() || kind.is_block_device()
@@ -84,14 +85,19 @@ impl Opened {
 
     /// Compares it with what the open file and its path are now, when all of it was read.
     pub fn change(&self, now: &Metadata, path: &Path, read_bytes: u64) -> Option<Change> {
-        let Opened { identity, bytes, unread_bytes, modified } = *self;
+        let change = Change::Size { before: self.bytes, after: now.len() };
+        self.change_so_far(now, path).or((read_bytes != self.unread_bytes).then_some(change))
+    }
+
+    /// The same while it is being read.
+    pub fn change_so_far(&self, now: &Metadata, path: &Path) -> Option<Change> {
         // A file that was merely moved away is still the one that was meant.
         let named = std::fs::metadata(path).ok().as_ref().and_then(FileIdentity::of);
-        if now.len() != bytes || read_bytes != unread_bytes {
-            Some(Change::Size { before: bytes, after: now.len() })
-        } else if now.modified().ok() != modified {
+        if now.len() != self.bytes {
+            Some(Change::Size { before: self.bytes, after: now.len() })
+        } else if now.modified().ok() != self.modified {
             Some(Change::Written)
-        } else if named.is_some_and(|named| named != identity) {
+        } else if named.is_some_and(|named| named != self.identity) {
             Some(Change::Replaced)
         } else {
             None

@@ -1,6 +1,7 @@
 //! From files' bytes to batches of typed rows. Knows nothing of plugins or databases.
 //!
-//! [`open`](open::open) finds out what the bytes are and undoes compression and encoding,
+//! [`expand`](expand::expand) finds the files, [`open`](open::open) finds out what their bytes are
+//! ([`format`]) and undoes compression and encoding,
 //! [`records`] splits them into fields, [`columns`] finds the columns, [`value`] and
 //! [`timestamp`] turn one cell into one exact value, [`reject`] keeps what could not be typed, and
 //! [`Source`] puts it together, file after file. [`identity`] tells files apart whatever they are called,
@@ -9,8 +10,13 @@
 mod columns;
 mod encoding;
 mod error;
+mod expand;
+mod format;
+mod gzip;
+mod hints;
 mod identity;
 mod open;
+mod pattern;
 mod place;
 mod read_ahead;
 mod reader;
@@ -24,8 +30,10 @@ pub mod value;
 pub use columns::{ColumnMap, Field};
 pub use encoding::Encoding;
 pub use error::SourceError;
+pub use expand::{FileList, Note, expand};
+pub use format::Foreign;
 pub use identity::Change;
-pub use open::{FileDigests, FileList, expand};
+pub use open::FileDigests;
 pub use place::{RowPlace, count_rows, hash_files, place_of_row};
 pub use reader::{FileFacts, Parsed, Source};
 pub use reading::Reading;
@@ -50,6 +58,8 @@ pub struct InputRules {
     pub timestamps: TimestampRules,
     /// How many records may be rejected.
     pub max_rejects: RejectLimit,
+    /// Whether an empty file among others is an error.
+    pub strict_files: bool,
     /// Rows of a batch.
     pub batch_rows: usize,
 }
@@ -64,6 +74,7 @@ impl Default for InputRules {
             decimal_point: b'.',
             timestamps: TimestampRules::default(),
             max_rejects: RejectLimit::default(),
+            strict_files: false,
             batch_rows: 8_192,
         }
     }

@@ -1,5 +1,5 @@
-//! Opening files: which ones, what are they, and how are their CSV bytes got at? Compressed files
-//! are recognised by their first bytes, never by their names.
+//! Opening files: what are they, and how are their CSV bytes got at? Compressed files are recognised by
+//! their first bytes, never by their names.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -8,81 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::format::{Format, HEAD_BYTES};
+use super::gzip::Gzip;
 use super::identity::Opened;
 use super::read_ahead::ReadAhead;
 use super::{Encoding, SourceError};
 use crate::digest::{Measured, Sha256Digest};
 
-/// Bytes that tell formats apart.
-const HEAD_BYTES: usize = 4;
+/// So many of a file's first bytes are waited for, as long as there are more.
+const LEAST_HEAD_BYTES: usize = 16;
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 /// In place of a file's name.
 const STDIN: &str = "-";
-/// Files of a folder that are taken.
-const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
-
-/// The files of a run, in order.
-#[derive(Clone, Debug)]
-pub struct FileList {
-    /// Their names.
-    pub files: Vec<PathBuf>,
-    /// Their size together, where all have one (a pipe has none).
-    pub size_bytes: Option<u64>,
-}
-
-/// Makes files of what was given: a file is itself, a folder is the CSV files in it, a pattern
-/// with `*` is what it matches, `-` is standard input. Sorted by name within each.
-///
-/// # Errors
-/// Where there is nothing of that name.
-pub fn expand(given: &[PathBuf]) -> Result<FileList, SourceError> {
-    let mut files = Vec::new();
-    for path in given {
-        let text = path.to_string_lossy();
-        if path.is_dir() {
-            let found = in_folder(path)?;
-            if found.is_empty() {
-                return Err(SourceError::NoFiles { given: path.clone() });
-            }
-            files.extend(found);
-        } else if text.contains(['*', '?', '[']) && !path.exists() {
-            let matches = glob::glob(&text).map_err(|_| SourceError::NoFiles { given: path.clone() })?;
-            let found: Vec<PathBuf> = matches.flatten().filter(|path| path.is_file()).collect();
-            if found.is_empty() {
-                return Err(SourceError::NoFiles { given: path.clone() });
-            }
-            files.extend(found);
-        } else {
-            files.push(path.clone());
-        }
-    }
-    let mut size_bytes = Some(0);
-    for file in &files {
-        let size = if is_stdin(file) {
-            None
-        } else {
-            let metadata =
-                std::fs::metadata(file).map_err(|source| SourceError::Open { file: file.clone(), source })?;
-            metadata.is_file().then_some(metadata.len())
-        };
-        size_bytes = size_bytes.zip(size).map(|(sum, size)| sum + size);
-    }
-    Ok(FileList { files, size_bytes })
-}
-
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let fail = |source| SourceError::Open { file: folder.to_owned(), source };
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(fail)? {
-        let path = entry.map_err(fail)?.path();
-        let name = path.to_string_lossy().to_lowercase();
-        if path.is_file() && ENDINGS.iter().any(|ending| name.ends_with(ending)) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
 
 pub(super) fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == STDIN
@@ -101,7 +38,7 @@ struct Bytes {
     opened: Option<(File, PathBuf, Opened)>,
     /// `None` if there is nothing to decompress.
     decompressed: Option<Shared>,
-    is_utf16: bool,
+    format: Format,
 }
 
 /// What is known of a file that was read to its end.
@@ -122,13 +59,18 @@ pub(super) fn open(
     read_bytes: Arc<AtomicU64>,
 ) -> Result<Input, SourceError> {
     let bytes = open_bytes(file, read_bytes)?;
-    if bytes.is_utf16 && encoding == Encoding::Utf8 {
-        return Err(SourceError::NotCsv { file: file.to_owned(), found: "UTF-16 text" });
-    }
-    let text = match &bytes.decompressed {
-        Some(decompressed) => encoding.decode(ReadAhead::new(decompressed.clone())),
-        None => encoding.decode(bytes.raw.clone()),
+    let (format, text) = match &bytes.decompressed {
+        Some(decompressed) => {
+            let mut ahead = ReadAhead::new(decompressed.clone());
+            let head =
+                peek(&mut ahead).map_err(|source| SourceError::Read { file: file.to_owned(), source })?;
+            (Format::of(&head).inside(), encoding.decode(Cursor::new(head).chain(ahead)))
+        }
+        None => (bytes.format, encoding.decode(bytes.raw.clone())),
     };
+    if let Some(found) = format.foreign(encoding) {
+        return Err(SourceError::NotCsv { file: file.to_owned(), found });
+    }
     Ok(Input { text, bytes })
 }
 
@@ -155,45 +97,33 @@ fn open_bytes(file: &Path, read_bytes: Arc<AtomicU64>) -> Result<Bytes, SourceEr
         (Box::new(opened.try_clone().map_err(fail)?), opened)
     };
     let opened = Opened::new(&mut opened).map(|facts| (opened, file.to_owned(), facts));
-    let mut head = Vec::with_capacity(HEAD_BYTES);
-    (&mut handle)
-        .take(HEAD_BYTES as u64)
-        .read_to_end(&mut head)
-        .map_err(|source| SourceError::Read { file: file.to_owned(), source })?;
+    let head = peek(&mut handle).map_err(|source| SourceError::Read { file: file.to_owned(), source })?;
     let format = Format::of(&head);
     let raw = Shared::new(Box::new(Cursor::new(head).chain(handle)), read_bytes);
     let buffered = || io::BufReader::with_capacity(READ_BUFFER_BYTES, raw.clone());
     let decompressed: Option<Box<dyn Read + Send>> = match format {
-        Format::Gzip => Some(Box::new(flate2::bufread::MultiGzDecoder::new(buffered()))),
+        Format::Gzip => Some(Box::new(Gzip::new(buffered()))),
         Format::Zstd => Some(Box::new(zstd::Decoder::with_buffer(buffered()).map_err(fail)?)),
-        Format::Text | Format::Utf16 => None,
-        Format::Other(found) => return Err(SourceError::NotCsv { file: file.to_owned(), found }),
+        Format::Text | Format::Foreign(_) => None,
     };
     let decompressed = decompressed.map(|decompressed| Shared::new(decompressed, Arc::default()));
-    Ok(Bytes { raw, opened, decompressed, is_utf16: matches!(format, Format::Utf16) })
+    Ok(Bytes { raw, opened, decompressed, format })
 }
 
-enum Format {
-    Text,
-    Utf16,
-    Gzip,
-    Zstd,
-    Other(&'static str),
-}
-
-impl Format {
-    fn of(head: &[u8]) -> Format {
-        match head {
-            [0x1f, 0x8b, ..] => Format::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd] => Format::Zstd,
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Format::Utf16,
-            [b'P', b'K', 3, 4] => Format::Other("a zip archive or spreadsheet"),
-            [b'P', b'A', b'R', b'1'] => Format::Other("a Parquet file"),
-            [b'%', b'P', b'D', b'F'] => Format::Other("a PDF"),
-            [0, b'a', b's', b'm'] => Format::Other("a WebAssembly module"),
-            _ => Format::Text,
+/// The first bytes, at most [`HEAD_BYTES`]; fewer where a pipe gives no more at once.
+fn peek(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; HEAD_BYTES];
+    let mut count = 0;
+    while count < LEAST_HEAD_BYTES {
+        match input.read(&mut head[count..]) {
+            Ok(0) => break,
+            Ok(read) => count += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
+    head.truncate(count);
+    Ok(head)
 }
 
 impl Read for Input {
@@ -203,6 +133,15 @@ impl Read for Input {
 }
 
 impl Input {
+    /// Why something is wrong with a file while it is read: that it changed meanwhile, if it did.
+    pub(super) fn change_behind(&self, error: SourceError) -> SourceError {
+        let change = self.bytes.opened.as_ref().and_then(|(handle, file, opened)| {
+            let change = opened.change_so_far(&handle.metadata().ok()?, file)?;
+            Some(SourceError::Changed { file: file.clone(), change })
+        });
+        change.unwrap_or(error)
+    }
+
     /// The digests and the size of the file, when its text has been read to the end.
     ///
     /// # Errors

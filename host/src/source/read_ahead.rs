@@ -17,6 +17,7 @@ pub(super) struct ReadAhead {
     spent: SyncSender<Vec<u8>>,
     current: Vec<u8>,
     position: usize,
+    at_end: bool,
 }
 
 impl ReadAhead {
@@ -35,16 +36,18 @@ impl ReadAhead {
                 }
             }
         });
-        ReadAhead { pieces, spent, current: Vec::new(), position: 0 }
+        ReadAhead { pieces, spent, current: Vec::new(), position: 0, at_end: false }
     }
 }
 
 impl Read for ReadAhead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.position == self.current.len() {
+        if self.position == self.current.len() && !self.at_end {
             let next = self.pieces.recv().map_err(|_| io::Error::other("the reading thread died"))??;
             let spent = std::mem::replace(&mut self.current, next);
             self.position = 0;
+            // The thread has ended; whoever asks again gets the same answer.
+            self.at_end = self.current.is_empty();
             // Where there are enough of them, it is dropped.
             let _ = self.spent.try_send(spent);
         }
@@ -63,8 +66,10 @@ mod tests {
     fn the_bytes_are_the_same_and_so_is_the_error() {
         let bytes: Vec<u8> = (0..3 * PIECE_BYTES + 17).map(|i| (i % 251) as u8).collect();
         let mut read = Vec::new();
-        ReadAhead::new(io::Cursor::new(bytes.clone())).read_to_end(&mut read).unwrap();
+        let mut ahead = ReadAhead::new(io::Cursor::new(bytes.clone()));
+        ahead.read_to_end(&mut read).unwrap();
         assert!(read == bytes);
+        assert_eq!(ahead.read(&mut [0]).unwrap(), 0, "the end stays the end");
 
         struct Broken;
         impl Read for Broken {

@@ -9,7 +9,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Receiver;
 
 use super::columns::Columns;
-use super::open::{FileDigests, FileList, Input, open};
+use super::expand::FileList;
+use super::open::{FileDigests, Input, open};
 use super::records::{Record, Records, RecordsError};
 use super::reject::{RejectedRow, RowProblem, Tally};
 use super::value::{self, Kind, Problem};
@@ -135,13 +136,17 @@ impl Source {
             let position = i32::try_from(self.finished.len() + 1).unwrap_or(i32::MAX);
             let batch = Batch::renew(spent, (position, file.name.clone()), self.rows, &self.attributes);
             let mut parsed = Parsed { batch, rejected: Vec::new() };
-            let at_end = file.fill(&mut parsed, &self.rules, self.ids.as_ref())?;
+            let at_end = match file.fill(&mut parsed, &self.rules, self.ids.as_ref()) {
+                Ok(at_end) => at_end,
+                Err(error) => return Err(self.or_changed(error)),
+            };
             let so_far = file.records_read + self.finished.iter().map(|facts| facts.rows_read).sum::<u64>();
             self.rows += parsed.batch.len() as u64;
             for rejected in &parsed.rejected {
                 self.tally.add(rejected);
             }
-            self.check_rejects(&parsed, so_far, at_end && self.waiting.as_slice().is_empty())?;
+            self.check_rejects(&parsed, so_far, at_end && self.waiting.as_slice().is_empty())
+                .map_err(|error| self.or_changed(error))?;
             if at_end && let Some(file) = self.current.take() {
                 self.finished.push(file.finish()?);
                 self.open_next()?;
@@ -165,6 +170,14 @@ impl Source {
             Some(file) => Some(OpenFile::open(file, &self.rules, &self.attributes, self.read_bytes.clone())?),
         };
         Ok(())
+    }
+
+    /// An error on the way, or what is behind it: a file that is cut off meanwhile has a bad last row.
+    fn or_changed(&self, error: SourceError) -> SourceError {
+        match &self.current {
+            Some(file) => file.records.input().change_behind(error),
+            None => error,
+        }
     }
 
     fn check_rejects(&self, parsed: &Parsed, records: u64, at_end: bool) -> Result<(), SourceError> {
@@ -345,8 +358,8 @@ fn source_error(path: &std::path::Path, name: &str, error: RecordsError) -> Sour
     match error {
         RecordsError::Io(source) => SourceError::Read { file: path.to_owned(), source },
         RecordsError::UnclosedQuote { line } => SourceError::UnclosedQuote { file, line },
-        RecordsError::TooLong { line } => {
-            SourceError::RecordTooLong { file, line, max_bytes: MAX_RECORD_BYTES }
+        RecordsError::TooLong { line, quote_line } => {
+            SourceError::RecordTooLong { file, line, max_bytes: MAX_RECORD_BYTES, quote_line }
         }
     }
 }

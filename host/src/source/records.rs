@@ -88,6 +88,8 @@ pub enum RecordsError {
     TooLong {
         /// The physical line on which it starts.
         line: u64,
+        /// The physical line of a quote that is not closed within what is allowed.
+        quote_line: Option<u64>,
     },
 }
 
@@ -103,8 +105,11 @@ struct Found {
 /// What a look at the buffer gave.
 enum Look {
     Found(Found),
-    /// The record goes on beyond the buffer; where a quote is open, its position.
+    /// The record goes on beyond the buffer.
     Incomplete {
+        /// How much of it is there, whatever follows.
+        content: usize,
+        /// The position of a quote that is open.
         open_quote: Option<usize>,
     },
 }
@@ -129,6 +134,11 @@ impl<R: Read> Records<R> {
     }
 
     /// What the records are read from.
+    pub fn input(&self) -> &R {
+        &self.input
+    }
+
+    /// The same, when they have been read.
     pub fn into_inner(self) -> R {
         self.input
     }
@@ -189,25 +199,36 @@ impl<R: Read> Records<R> {
             if unread.is_empty() && self.at_end {
                 return Ok(None);
             }
-            match look(unread, self.delimiter, self.at_end) {
+            let (content, open_quote) = match look(unread, self.delimiter, self.at_end) {
                 Look::Found(found) if found.content <= self.max_record_bytes => return Ok(Some(found)),
-                Look::Incomplete { open_quote: Some(quote) } if self.at_end => {
-                    return Err(RecordsError::UnclosedQuote {
-                        line: self.line + line_breaks(&unread[..quote]),
-                    });
+                Look::Found(found) => (found.content, None),
+                Look::Incomplete { content, open_quote } => (content, open_quote),
+            };
+            if content > self.max_record_bytes {
+                return Err(self.too_long());
+            }
+            match open_quote {
+                Some(quote) if self.at_end => {
+                    return Err(RecordsError::UnclosedQuote { line: self.line_at(quote) });
                 }
-                Look::Incomplete { open_quote } if unread.len() > self.max_record_bytes => {
-                    return Err(match open_quote {
-                        Some(quote) => {
-                            RecordsError::UnclosedQuote { line: self.line + line_breaks(&unread[..quote]) }
-                        }
-                        None => RecordsError::TooLong { line: self.line },
-                    });
-                }
-                Look::Found(_) => return Err(RecordsError::TooLong { line: self.line }),
-                Look::Incomplete { .. } => self.fill()?,
+                _ => self.fill()?,
             }
         }
+    }
+
+    /// Says so from what is allowed and one byte more, however much of the record has been read by now.
+    fn too_long(&self) -> RecordsError {
+        let unread = &self.buffer[self.unread.clone()];
+        let quote_line = match look(&unread[..=self.max_record_bytes], self.delimiter, false) {
+            Look::Incomplete { open_quote, .. } => open_quote.map(|quote| self.line_at(quote)),
+            Look::Found(_) => None,
+        };
+        RecordsError::TooLong { line: self.line, quote_line }
+    }
+
+    /// The physical line of a position in the unread bytes.
+    fn line_at(&self, position: usize) -> u64 {
+        self.line + line_breaks(&self.buffer[self.unread.clone()][..position])
     }
 
     /// Reads another chunk behind the unread bytes, which move to the front.
@@ -215,7 +236,10 @@ impl<R: Read> Records<R> {
         self.buffer.copy_within(self.unread.clone(), 0);
         self.unread = 0..self.unread.len();
         let wanted = self.unread.end + CHUNK_BYTES;
-        if self.buffer.len() < wanted {
+        if self.buffer.is_empty() {
+            // Pages that are never written to cost nothing.
+            self.buffer = vec![0; wanted];
+        } else if self.buffer.len() < wanted {
             self.buffer.resize(wanted, 0);
         }
         loop {
@@ -251,7 +275,8 @@ fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
             b'\n' => return Look::Found(Found { content: hit, total: hit + 1, has_quotes }),
             b'\r' => match bytes.get(hit + 1) {
                 Some(b'\n') => return Look::Found(Found { content: hit, total: hit + 2, has_quotes }),
-                None if !at_end => return Look::Incomplete { open_quote: None },
+                // Whether a line feed belongs to it, the next byte tells.
+                None if !at_end => return Look::Incomplete { content: hit, open_quote: None },
                 _ => return Look::Found(Found { content: hit, total: hit + 1, has_quotes }),
             },
             // A quote inside a field is a character like any other.
@@ -260,7 +285,7 @@ fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
                 has_quotes = true;
                 match closing_quote(bytes, hit + 1, at_end) {
                     Some(closing) => position = closing + 1,
-                    None => return Look::Incomplete { open_quote: Some(hit) },
+                    None => return Look::Incomplete { content: bytes.len(), open_quote: Some(hit) },
                 }
             }
         }
@@ -268,7 +293,7 @@ fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
     if at_end {
         Look::Found(Found { content: bytes.len(), total: bytes.len(), has_quotes })
     } else {
-        Look::Incomplete { open_quote: None }
+        Look::Incomplete { content: bytes.len(), open_quote: None }
     }
 }
 
@@ -356,7 +381,11 @@ mod tests {
 
     /// Line and fields of every record, then the error if there is one.
     fn read(bytes: &[u8], piece: usize) -> (Vec<Read1>, Option<String>) {
-        let mut records = Records::new(Pieces(bytes, piece), b',', MAX);
+        read_up_to(MAX, bytes, piece)
+    }
+
+    fn read_up_to(max: usize, bytes: &[u8], piece: usize) -> (Vec<Read1>, Option<String>) {
+        let mut records = Records::new(Pieces(bytes, piece), b',', max);
         let mut found = Vec::new();
         loop {
             match records.next() {
@@ -420,16 +449,84 @@ mod tests {
                 );
             }
         }
-        // Also before all of a huge file has been read.
-        let endless = format!("a\n\"{}", "b\n".repeat(MAX));
-        assert_eq!(read(endless.as_bytes(), 100).1.as_deref(), Some("UnclosedQuote { line: 2 }"));
+        // Before all of a huge file has been read, nobody knows whether it is closed in the end.
+        for end in ["", "\"\n"] {
+            let endless = format!("a\nb,\"{}{end}", "b\n".repeat(MAX));
+            for piece in [1, 100, usize::MAX] {
+                assert_eq!(
+                    read(endless.as_bytes(), piece).1.as_deref(),
+                    Some("TooLong { line: 2, quote_line: Some(2) }")
+                );
+            }
+        }
+    }
+
+    /// Every short file, every limit within it, every size of its pieces: all say the same.
+    #[test]
+    fn no_limit_and_no_cut_makes_a_difference() {
+        const LONGEST: u32 = 5;
+        let alphabet = b"a,\"\r\n";
+        for length in 0..=LONGEST {
+            for number in 0..alphabet.len().pow(length) {
+                let byte = |place: u32| alphabet[number / alphabet.len().pow(place) % alphabet.len()];
+                let file: Vec<u8> = (0..length).map(byte).collect();
+                let shown = String::from_utf8_lossy(&file);
+                let (unlimited, _) = read_up_to(usize::MAX - 1, &file, usize::MAX);
+                let lengths = record_lengths(&file);
+                for max in 1..=file.len().max(1) {
+                    let whole = read_up_to(max, &file, usize::MAX);
+                    let fitting = lengths.iter().take_while(|length| **length <= max).count();
+                    assert!(unlimited.starts_with(&whole.0), "{shown:?} up to {max}");
+                    assert_eq!(whole.0.len(), fitting.min(unlimited.len()), "{shown:?} up to {max}");
+                    let is_too_long = whole.1.as_ref().is_some_and(|error| error.starts_with("TooLong"));
+                    assert_eq!(is_too_long, fitting < lengths.len(), "{shown:?} up to {max}: {whole:?}");
+                    for piece in 1..file.len() {
+                        assert_eq!(
+                            read_up_to(max, &file, piece),
+                            whole,
+                            "{shown:?} up to {max} in pieces of {piece}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lengths of the records without their line breaks, also of one whose quote is never closed; byte
+    /// by byte, as nobody would write it who had to be fast. Empty lines are no records.
+    fn record_lengths(file: &[u8]) -> Vec<usize> {
+        let (mut lengths, mut start, mut at, mut in_quotes) = (Vec::new(), 0, 0, false);
+        while at < file.len() {
+            match file[at] {
+                b'"' if in_quotes && file.get(at + 1) == Some(&b'"') => at += 1,
+                b'"' if in_quotes => in_quotes = false,
+                b'"' => in_quotes = at == start || file[at - 1] == b',',
+                b'\r' | b'\n' if !in_quotes => {
+                    lengths.push(at - start);
+                    at += usize::from(file[at] == b'\r' && file.get(at + 1) == Some(&b'\n'));
+                    start = at + 1;
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        lengths.push(file.len() - start);
+        lengths.retain(|length| *length > 0);
+        lengths
     }
 
     #[test]
     fn a_record_that_is_too_long_is_not_read() {
         let longest = "x".repeat(MAX);
         let (found, error) = read(format!("{longest}\n{longest}y\nz").as_bytes(), 100);
-        assert_eq!((found.len(), error.as_deref()), (1, Some("TooLong { line: 2 }")));
+        assert_eq!((found.len(), error.as_deref()), (1, Some("TooLong { line: 2, quote_line: None }")));
+        // What separates it from the next is not part of it.
+        for end in ["\n", "\r\n", "\r", ""] {
+            for piece in [1, MAX, MAX + 1, MAX + 2] {
+                let (found, error) = read(format!("{longest}{end}").as_bytes(), piece);
+                assert_eq!((found.len(), error), (1, None), "{end:?} in pieces of {piece}");
+            }
+        }
     }
 
     proptest! {
@@ -453,7 +550,7 @@ mod tests {
 
         /// As the csv library reads it, wherever the two have the same rules.
         #[test]
-        fn fields_are_those_of_the_csv_library(text in "[ab\",\n]{0,60}", piece in 1_usize..70) {
+        fn fields_are_those_of_the_csv_library(text in "[ab\",\r\n]{0,60}", piece in 1_usize..70) {
             let mut library = csv::ReaderBuilder::new();
             let mut library = library.has_headers(false).flexible(true).from_reader(text.as_bytes());
             let expected: Vec<Vec<String>> = library.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();

@@ -5,8 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::hints;
 use super::value::{Kind, Problem};
-use crate::text::{printable, printable_bytes};
+use crate::text::{printable, printable_bytes, printable_up_to};
 
 /// A record that is no row, with all that is needed to mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,9 @@ impl RejectedRow {
     #[must_use]
     pub fn message(&self) -> String {
         match &self.problem {
+            RowProblem::FieldCount { expected, found: 1 } => {
+                format!("1 field where the header has {expected}: `{}`", self.shown())
+            }
             RowProblem::FieldCount { expected, found } => {
                 format!("{found} fields where the header has {expected}")
             }
@@ -74,10 +78,25 @@ impl RejectedRow {
     }
 }
 
+impl RejectedRow {
+    /// The beginning of it, also where it is a single odd byte.
+    fn shown(&self) -> String {
+        printable_up_to(&printable_bytes(&self.raw), SHOWN_CHARS).into_owned()
+    }
+}
+
+/// How much of a record that is not even fields a message shows.
+const SHOWN_CHARS: usize = 40;
+
 impl fmt::Display for RejectedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, line) = (printable(&self.file), self.line);
         match &self.problem {
+            RowProblem::FieldCount { expected, found: 1 } => write!(
+                f,
+                "wrong number of fields in `{file}` at line {line}: 1 where the header has {expected}: `{}`",
+                self.shown(),
+            ),
             RowProblem::FieldCount { expected, found } => write!(
                 f,
                 "wrong number of fields in `{file}` at line {line}: {found} where the header has {expected}"
@@ -144,6 +163,8 @@ pub struct Tally {
     pub by_reason: BTreeMap<String, u64>,
     /// The first few, in words.
     pub first: Vec<String>,
+    /// What may have been meant by one of these.
+    pub hint: Option<String>,
 }
 
 impl Tally {
@@ -153,6 +174,7 @@ impl Tally {
         *self.by_reason.entry(rejected.reason()).or_default() += 1;
         if self.first.len() < QUOTED {
             self.first.push(rejected.to_string());
+            self.hint = self.hint.take().or_else(|| hints::on_row(rejected));
         }
     }
 

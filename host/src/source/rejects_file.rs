@@ -1,6 +1,7 @@
 //! The file of rejected rows: a CSV that can be corrected and run again. In front of each record's
 //! own bytes stand the columns that say where it was and what is wrong; as columns that nobody
-//! asks for, they do not disturb the next run. Files without a header get back their bare records.
+//! asks for, they do not disturb the next run. Files without a header get back their bare records. It has
+//! the encoding of the input, so that the same arguments read it.
 //!
 //! Somebody may still be correcting yesterday's file, so what is there stays until the run has come to
 //! a verdict on its rows: the new one is written beside it and then takes its place. What bytes only
@@ -18,7 +19,7 @@ use tempfile::TempPath;
 use tokio::sync::{mpsc, oneshot};
 
 use super::identity::{FileIdentity, is_stream};
-use super::{RejectedRow, SourceError};
+use super::{Encoding, InputRules, RejectedRow, SourceError};
 
 const COLUMNS: [&str; 7] = [
     "rejected_run",
@@ -63,7 +64,7 @@ impl RejectsFile {
     ///
     /// # Errors
     /// Where that cannot be done.
-    pub fn create(path: &Path, delimiter: u8, read: &[PathBuf]) -> Result<RejectsFile, SourceError> {
+    pub fn create(path: &Path, rules: &InputRules, read: &[PathBuf]) -> Result<RejectsFile, SourceError> {
         let fail = |source| SourceError::RejectsFile { file: path.to_owned(), source };
         if let Some(identity) = std::fs::metadata(path).ok().as_ref().and_then(FileIdentity::of) {
             let same = read.iter().find(|input| FileIdentity::of_input(input) == Some(identity));
@@ -79,8 +80,13 @@ impl RejectsFile {
         };
         let (rows, messages) = mpsc::channel(1);
         let (done, finished) = oneshot::channel();
-        let writer =
-            Writer { delimiter, output: BufWriter::new(output), is_stream: new.is_none(), header: None };
+        let writer = Writer {
+            delimiter: rules.delimiter,
+            encoding: rules.encoding,
+            output: BufWriter::new(output),
+            is_stream: new.is_none(),
+            header: None,
+        };
         let failed_path = path.to_owned();
         thread::spawn(move || {
             let result = writer.run(messages);
@@ -188,6 +194,7 @@ fn create_beside(path: &Path) -> io::Result<(File, NewFile)> {
 /// Makes CSV of rejected rows.
 struct Writer {
     delimiter: u8,
+    encoding: Encoding,
     output: BufWriter<File>,
     is_stream: bool,
     /// Of the records so far.
@@ -212,6 +219,7 @@ impl Writer {
     fn write_row(&mut self, run_id: i64, row: &RejectedRow) -> io::Result<()> {
         match &self.header {
             None => {
+                self.output.write_all(&self.encoding.mark())?;
                 if let Some(header) = &row.header {
                     self.write_record(&COLUMNS.map(str::to_owned), header)?;
                 }
@@ -223,8 +231,7 @@ impl Writer {
             Some(_) => {}
         }
         if row.header.is_none() {
-            self.output.write_all(&row.raw)?;
-            return self.output.write_all(b"\n");
+            return self.write_line(&row.raw);
         }
         let column = row.column.clone().unwrap_or_default();
         let fields = [
@@ -245,9 +252,20 @@ impl Writer {
         let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
         writer.write_record(fields)?;
         let ours = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-        self.output.write_all(ours.trim_ascii_end())?;
-        self.output.write_all(&[delimiter])?;
-        self.output.write_all(raw)?;
-        self.output.write_all(b"\n")
+        let ours = ours.strip_suffix(b"\n").unwrap_or(&ours);
+        self.write_line(&[ours, &[delimiter], raw].concat())
+    }
+
+    /// Bytes as they were read, or text that was decoded, and a line break.
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        match (self.encoding, str::from_utf8(line)) {
+            (Encoding::Other(_), Ok(text)) => {
+                self.output.write_all(&self.encoding.encode(&format!("{text}\n")))
+            }
+            _ => {
+                self.output.write_all(line)?;
+                self.output.write_all(b"\n")
+            }
+        }
     }
 }

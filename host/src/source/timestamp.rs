@@ -1,14 +1,14 @@
 //! A cell to a date and time, exactly: ISO 8601 by hand, because every row has one; other forms
-//! by jiff. The column has no time zone, so an offset is an error unless the rules say to which
-//! zone's local time it is to be converted.
+//! by [`pattern`]. The column has no time zone, so an offset is an error unless the rules say to
+//! which zone's local time it is to be converted. A time without offset is stored as it is.
 
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 
+use super::pattern::{self, Time};
 use super::value::{Problem, integer, trim, unexpected};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -49,13 +49,15 @@ const NAMED_FORMS: [(&str, TimestampForm); 4] = [
 ];
 
 impl FromStr for TimestampForm {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<TimestampForm, Self::Err> {
         match NAMED_FORMS.into_iter().find(|(name, _)| *name == text) {
             Some((_, form)) => Ok(form),
-            None if text.contains('%') => Ok(TimestampForm::Pattern(text.to_owned())),
-            None => Err("give a pattern with `%`, or epoch-seconds, epoch-millis or epoch-micros"),
+            None if text.contains('%') => {
+                pattern::check(text).map(|()| TimestampForm::Pattern(text.to_owned()))
+            }
+            None => Err("give a pattern with `%`, or epoch-seconds, epoch-millis or epoch-micros".into()),
         }
     }
 }
@@ -83,7 +85,12 @@ impl TimestampRules {
                 (micros, []) => Ok(micros),
                 (micros, rest) => self.with_offset(micros, rest),
             },
-            TimestampForm::Pattern(pattern) => self.by_pattern(cell, pattern),
+            TimestampForm::Pattern(pattern) => match pattern::read(cell, pattern)? {
+                Time::Local(micros) => in_range(micros),
+                Time::SinceEpoch(micros) => self.local(micros),
+                Time::Zoned(micros) if self.zone.is_some() => self.local(micros),
+                Time::Zoned(_) => Err(Problem::HasOffset),
+            },
             TimestampForm::Epoch { unit_micros } => {
                 let count = integer(cell, EPOCH_RANGE)?;
                 let micros = count.checked_mul(*unit_micros).ok_or(Problem::OutOfRange(EPOCH_RANGE))?;
@@ -97,9 +104,9 @@ impl TimestampRules {
         match (offset_seconds(rest), &self.zone) {
             (Ok(seconds), Some(_)) => self.local(micros - seconds * MICROS_PER_SECOND),
             (Ok(_), None) => Err(Problem::HasOffset),
-            // A zone's name is lost just as well.
-            (Err(_), _) if rest.trim_ascii_start().first().is_some_and(u8::is_ascii_alphabetic) => {
-                Err(Problem::HasOffset)
+            // A zone's name is lost just as well; and which zone is meant by `CST` nobody knows.
+            (Err(_), zone) if rest.trim_ascii_start().first().is_some_and(u8::is_ascii_alphabetic) => {
+                Err(if zone.is_some() { Problem::UnknownZone } else { Problem::HasOffset })
             }
             (Err(problem), _) => Err(problem),
         }
@@ -115,43 +122,15 @@ impl TimestampRules {
                 micros + i64::from(zone.to_offset(time).seconds()) * MICROS_PER_SECOND
             }
         };
-        if MICROS_RANGE.contains(&local) { Ok(local) } else { Err(Problem::OutOfRange(EPOCH_RANGE)) }
-    }
-
-    fn by_pattern(&self, cell: &[u8], pattern: &str) -> Result<i64, Problem> {
-        if cell.is_empty() {
-            return Err(Problem::Empty);
-        }
-        let parsed = BrokenDownTime::parse(pattern, cell).map_err(|_| Problem::OtherForm)?;
-        if parsed.second() == Some(59) && is_leap_second(cell, pattern) {
-            return Err(Problem::NoSuch("second"));
-        }
-        let time = parsed.to_datetime().map_err(|_| Problem::OtherForm)?;
-        if time.subsec_nanosecond() % 1_000 != 0 {
-            return Err(Problem::FinerThanMicroseconds);
-        }
-        let universal = TimeZone::UTC.to_timestamp(time).map_err(|_| Problem::OutOfRange(EPOCH_RANGE))?;
-        let micros = universal.as_microsecond();
-        match (parsed.offset(), &self.zone) {
-            (None, _) if MICROS_RANGE.contains(&micros) => Ok(micros),
-            (None, _) => Err(Problem::OutOfRange(EPOCH_RANGE)),
-            (Some(offset), Some(_)) => self.local(micros - i64::from(offset.seconds()) * MICROS_PER_SECOND),
-            (Some(_), None) => Err(Problem::HasOffset),
-        }
+        in_range(local)
     }
 }
 
-const EPOCH_RANGE: &str = "years are 0001 to 9999";
-
-/// jiff reads `:60` as `:59`, which would be another time. Whether this is such a cell shows where
-/// a `60` in it can be replaced, and the second that is read changes with it.
-fn is_leap_second(cell: &[u8], pattern: &str) -> bool {
-    memchr::memmem::find_iter(cell, "60").any(|at| {
-        let mut other = cell.to_vec();
-        other[at..at + 2].copy_from_slice(b"58");
-        BrokenDownTime::parse(pattern, &other).is_ok_and(|parsed| parsed.second() == Some(58))
-    })
+fn in_range(micros: i64) -> Result<i64, Problem> {
+    if MICROS_RANGE.contains(&micros) { Ok(micros) } else { Err(Problem::OutOfRange(EPOCH_RANGE)) }
 }
+
+pub(super) const EPOCH_RANGE: &str = "years are 0001 to 9999";
 
 /// `YYYY-MM-DD`, a blank or `T`, `HH:MM:SS`, and optionally `.` with decimals of a second; those
 /// after the sixth must be zero. Years 0001 to 9999; no leap seconds. Returns microseconds and
@@ -218,11 +197,11 @@ fn fraction_micros(rest: &[u8]) -> Result<(i64, &[u8]), Problem> {
     Ok((micros, rest))
 }
 
-/// `Z`, `+02`, `+0200` or `+02:00` as seconds east of Greenwich; a blank may stand before it.
+/// `Z`, `UTC`, `GMT`, `+02`, `+0200` or `+02:00` as seconds east of Greenwich; a blank may stand before it.
 fn offset_seconds(rest: &[u8]) -> Result<i64, Problem> {
     let rest = trim(rest);
     let (east, digits) = match rest {
-        [b'Z' | b'z'] => return Ok(0),
+        _ if is_utc(rest) => return Ok(0),
         [b'+', digits @ ..] => (1, digits),
         [b'-', digits @ ..] => (-1, digits),
         _ => return Err(unexpected(rest)),
@@ -241,6 +220,11 @@ fn offset_seconds(rest: &[u8]) -> Result<i64, Problem> {
         return Err(Problem::NoSuch("offset"));
     }
     Ok(east * (hours * 3600 + minutes * 60))
+}
+
+/// Whether this is a name of universal time.
+pub(super) fn is_utc(name: &[u8]) -> bool {
+    [&b"Z"[..], b"UTC", b"GMT"].iter().any(|utc| name.eq_ignore_ascii_case(utc))
 }
 
 fn days_of_month(year: i64, month: i64) -> i64 {
@@ -358,37 +342,18 @@ mod tests {
             ("2024-10-27 01:30:00Z", Ok("2024-10-27 02:30:00")),
             ("2024-01-01 12:00:00+2", Err(Problem::Incomplete)),
             ("2024-01-01 12:00:00+25:00", Err(Problem::NoSuch("offset"))),
-            ("2024-01-01 12:00:00 CET", Err(Problem::HasOffset)),
+            ("2024-01-01 12:00:00 CET", Err(Problem::UnknownZone)),
+            ("2024-01-01 12:00:00 UTC", Ok("2024-01-01 13:00:00")),
+            ("2024-01-01 12:00:00.25 UTC", Ok("2024-01-01 13:00:00.25")),
+            ("2024-07-01T12:00:00GMT", Ok("2024-07-01 14:00:00")),
+            ("2024-01-01 12:00:00 UTC+2", Err(Problem::UnknownZone)),
+            // The hour that is not there: without offset, nothing is converted.
+            ("2024-03-31 02:30:00", Ok("2024-03-31 02:30:00")),
             ("9999-12-31 23:59:59Z", Err(Problem::OutOfRange(EPOCH_RANGE))),
         ];
         for (cell, expected) in cases {
             assert_eq!(rules.micros(cell.as_bytes()), expected.map(iso), "{cell}");
         }
-    }
-
-    #[test]
-    fn patterns() {
-        let rules = |text: &str| TimestampRules { form: pattern(text), zone: None };
-        let cases = [
-            ("%d/%m/%Y %H:%M", "01/02/2024 09:30", Ok("2024-02-01 09:30:00")),
-            ("%d/%m/%Y", "01/02/2024", Ok("2024-02-01 00:00:00")),
-            ("%m/%d/%y %I:%M %p", "02/01/24 12:30 AM", Ok("2024-02-01 00:30:00")),
-            ("%Y%m%dT%H%M%S%.f", "20240201T093000.123456", Ok("2024-02-01 09:30:00.123456")),
-            ("%H:%M:%S %d.%m.%Y", "23:59:59 29.02.2024", Ok("2024-02-29 23:59:59")),
-            ("%H:%M:%S %d.%m.%Y", "23:59:60 29.02.2024", Err(Problem::NoSuch("second"))),
-            ("%H:%M:%S %d.%m.%Y", "23:59:59 29.02.2023", Err(Problem::OtherForm)),
-            ("%H:%M:%S %d.%m.%Y", "24:00:00 28.02.2023", Err(Problem::OtherForm)),
-            ("%Y%m%dT%H%M%S%.f", "20240201T093000.1234567", Err(Problem::FinerThanMicroseconds)),
-            ("%d/%m/%Y", "31/02/2024", Err(Problem::OtherForm)),
-            ("%d/%m/%Y", "01/02/2024 x", Err(Problem::OtherForm)),
-            ("%d/%m/%Y", "", Err(Problem::Empty)),
-            ("%Y-%m-%d %H:%M%z", "2024-01-01 12:00+0200", Err(Problem::HasOffset)),
-        ];
-        for (text, cell, expected) in cases {
-            assert_eq!(rules(text).micros(cell.as_bytes()), expected.map(iso), "{text}: {cell}");
-        }
-        let berlin = zoned(pattern("%Y-%m-%d %H:%M%z"), "Europe/Berlin");
-        assert_eq!(berlin.micros(b"2024-01-01 12:00+0200"), Ok(iso("2024-01-01 11:00:00")));
     }
 
     #[test]

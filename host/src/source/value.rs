@@ -27,6 +27,10 @@ pub enum Problem {
     NoSuch(&'static str),
     /// A time zone or offset, which the column cannot hold.
     HasOffset,
+    /// The name of a time zone that is not known here, or means several.
+    UnknownZone,
+    /// A local time that its zone has twice, as clocks were put back.
+    Ambiguous,
     /// Not of the form that `--timestamp-format` asks for.
     OtherForm,
 }
@@ -44,6 +48,8 @@ impl Problem {
             Problem::OutOfRange(_) => "out_of_range",
             Problem::NoSuch(_) => "no_such_time",
             Problem::HasOffset => "has_offset",
+            Problem::UnknownZone => "unknown_zone",
+            Problem::Ambiguous => "ambiguous_time",
             Problem::OtherForm => "other_form",
         }
     }
@@ -63,7 +69,13 @@ impl fmt::Display for Problem {
             Problem::OutOfRange(range) => write!(f, "out of range: {range}"),
             Problem::NoSuch(what) => write!(f, "there is no such {what}"),
             Problem::OtherForm => f.write_str("it is not of the form that was asked for"),
-            Problem::HasOffset => f.write_str("a time zone or offset would be lost: the column has none"),
+            Problem::HasOffset => f.write_str(
+                "a time zone or offset would be lost, as the column has none; `--timezone` converts it",
+            ),
+            Problem::UnknownZone => f.write_str("the name of its time zone is unknown or ambiguous"),
+            Problem::Ambiguous => {
+                f.write_str("its zone has that local time twice, before and after clocks were put back")
+            }
         }
     }
 }
@@ -121,7 +133,7 @@ pub fn transaction_id(cell: &[u8]) -> Result<i64, Problem> {
 /// # Errors
 /// The [`Problem`] with the cell.
 pub fn user_id(cell: &[u8]) -> Result<i64, Problem> {
-    const RANGE: &str = "user ids lie within ±2147483647";
+    const RANGE: &str = "user ids lie between -2147483648 and 2147483647";
     let id = integer(trim(cell), RANGE)?;
     if i32::try_from(id).is_ok() { Ok(id) } else { Err(Problem::OutOfRange(RANGE)) }
 }
@@ -173,13 +185,14 @@ pub(super) fn integer(cell: &[u8], range: &'static str) -> Result<i64, Problem> 
     if let Some(i) = digits.iter().position(|byte| !byte.is_ascii_digit()) {
         return Err(unexpected(&digits[i..]));
     }
-    let value = if digits.len() <= SAFE_DIGITS {
-        digits.iter().fold(0, |value, &byte| value * 10 + i64::from(byte - b'0'))
-    } else {
-        let add = |value: i64, &byte: &u8| value.checked_mul(10)?.checked_add(i64::from(byte - b'0'));
-        digits.iter().try_fold(0, add).ok_or(Problem::OutOfRange(range))?
-    };
-    Ok(if negative { -value } else { value })
+    if digits.len() <= SAFE_DIGITS {
+        let value = digits.iter().fold(0, |value, &byte| value * 10 + i64::from(byte - b'0'));
+        return Ok(if negative { -value } else { value });
+    }
+    // With its sign from the start: the smallest number has no positive counterpart.
+    let sign = if negative { -1 } else { 1 };
+    let add = |value: i64, &byte: &u8| value.checked_mul(10)?.checked_add(sign * i64::from(byte - b'0'));
+    digits.iter().try_fold(0, add).ok_or(Problem::OutOfRange(range))
 }
 
 /// Splits off a sign; what remains is not empty.
@@ -268,8 +281,13 @@ mod tests {
     fn ids() {
         assert_eq!(transaction_id(b"9223372036854775807"), Ok(i64::MAX));
         assert!(matches!(transaction_id(b"9223372036854775808"), Err(Problem::OutOfRange(_))));
+        assert_eq!(transaction_id(b"-9223372036854775808"), Ok(i64::MIN));
+        assert!(matches!(transaction_id(b"-9223372036854775809"), Err(Problem::OutOfRange(_))));
+        assert_eq!(transaction_id(b"-00000000000000000000000000005"), Ok(-5));
         assert_eq!(user_id(b" 2147483647 "), Ok(2_147_483_647));
         assert!(matches!(user_id(b"2147483648"), Err(Problem::OutOfRange(_))));
+        assert_eq!(user_id(b"-2147483648"), Ok(-2_147_483_648));
+        assert!(matches!(user_id(b"-2147483649"), Err(Problem::OutOfRange(_))));
         assert_eq!(user_id(b"-5"), Ok(-5));
         assert_eq!(user_id(b"1.0"), Err(Problem::Unexpected('.')));
         assert_eq!(user_id(b"1 2"), Err(Problem::Unexpected(' ')));
@@ -282,6 +300,14 @@ mod tests {
         fn every_amount_is_what_a_decimal_library_reads(cents in -MAX_AMOUNT_CENTS..=MAX_AMOUNT_CENTS) {
             let text = rust_decimal::Decimal::new(cents, 2).to_string();
             prop_assert_eq!(amount_cents(text.as_bytes(), b'.'), Ok(cents));
+        }
+
+        /// As the standard library reads them.
+        #[test]
+        fn every_id_is_a_whole_number_of_64_bits(id: i64, zeros in 0_usize..30) {
+            let digits = format!("{}{}", "0".repeat(zeros), id.unsigned_abs());
+            let text = if id < 0 { format!("-{digits}") } else { digits };
+            prop_assert_eq!(transaction_id(text.as_bytes()), Ok(id));
         }
 
         #[test]

@@ -378,6 +378,10 @@ fn options_that_make_no_sense_are_usage_errors() {
         &["--delimiter", "\""],
         &["--encoding", "klingon"],
         &["--timestamp-format", "iso8601"],
+        &["--timestamp-format", "%!"],
+        &["--timestamp-format", "%d/%m/%Y %I:%M"],
+        &["--timestamp-format", "%H:%M"],
+        &["--timestamp-format", "%Y-%m-%d %H:%M %Z"],
         &["--timezone", "Europe/Atlantis"],
     ];
     for arguments in cases {

@@ -211,3 +211,41 @@ fn a_slow_reader_does_not_make_the_run_deaf() {
     drop(pipe_end);
     assert_eq!(case.database.counts(), (0, 0, 0));
 }
+
+/// Whatever text the input is: the same arguments read it.
+#[test]
+fn it_has_the_encoding_of_the_input() {
+    let case = Case::new();
+    let rejects = case.files.path().join("rejects.csv");
+    let text = BAD.replace("timestamp\n", "timestamp,café\n").replace(":00\n", ":00,ü\n");
+    let utf16 = |to_bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to_bytes).collect::<Vec<_>>();
+    let latin1 = text.chars().map(|character| character as u8).collect();
+    let encodings: [(&str, Vec<u8>, fn(&[u8]) -> String); 3] = [
+        ("utf-16", utf16(u16::to_le_bytes), |bytes| decode_utf16(bytes, u16::from_le_bytes)),
+        ("utf-16be", utf16(u16::to_be_bytes), |bytes| decode_utf16(bytes, u16::from_be_bytes)),
+        ("latin1", latin1, |bytes| bytes.iter().map(|byte| char::from(*byte)).collect()),
+    ];
+    for (encoding, bytes, decode) in encodings {
+        let file = case.files.write("bad.csv", bytes);
+        let mut run = case.run(&rejects);
+        succeed(run.args(["--encoding", encoding]));
+        let written = fs::read(&rejects).unwrap();
+        let decoded = decode(&written);
+        assert!(decoded.contains("2,7,NaN,2024-01-01 00:00:00,ü\n"), "{encoding}: {decoded}");
+        assert!(decoded.contains("café"), "{encoding}: {decoded}");
+        let again = finish(host_run(&case.database, "threshold", &rejects).args([
+            "--max-rejects",
+            "1",
+            "--encoding",
+            encoding,
+        ]));
+        assert_eq!(again.code, 0, "{encoding}: {}", again.stderr);
+        fs::remove_file(file).unwrap();
+    }
+    assert_eq!(case.database.number("SELECT count(*) FROM rejected_rows"), 6);
+}
+
+fn decode_utf16(bytes: &[u8], from_bytes: fn([u8; 2]) -> u16) -> String {
+    let units: Vec<u16> = bytes.chunks(2).map(|pair| from_bytes(pair.try_into().unwrap())).collect();
+    String::from_utf16(&units).unwrap()
+}

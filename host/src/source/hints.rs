@@ -1,0 +1,307 @@
+//! Guesses at what was meant, for help lines. Nothing here is acted upon: a value means exactly one thing
+//! or is refused, but whoever wrote the command may be told what it may have been meant to be.
+//!
+//! Every command in a help line works when it is copied into a shell.
+
+use jiff::Span;
+use jiff::civil::date;
+
+use super::columns::Field;
+use super::pattern;
+use super::reject::{RejectedRow, RowProblem};
+use super::timestamp::TimestampRules;
+use super::value::{self, Kind, Problem};
+use crate::text::{nearest, printable, shell_quoted};
+
+/// Delimiters that people use, as `--delimiter` takes them.
+const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
+/// The line with which Excel is told the delimiter.
+const EXCEL_HINT: &str = "sep=";
+/// A byte order mark of UTF-8, read as Latin-1.
+const MISREAD_MARK: &str = "ï»¿";
+
+/// Where a column is missing: `field` is the one that it is for, unless the detector asked for it.
+pub(super) fn on_header(file: &str, field: Option<Field>, column: &str, found: &[String]) -> String {
+    let first = found.first().map_or("", String::as_str);
+    let starts_with = |beginning: &str| first.get(..beginning.len()) == Some(beginning);
+    if first.get(..EXCEL_HINT.len()).is_some_and(|start| start.eq_ignore_ascii_case(EXCEL_HINT)) {
+        return on_excel_hint(file, first);
+    }
+    if starts_with(MISREAD_MARK) {
+        return "the file begins with the byte order mark of UTF-8: leave out `--encoding`".into();
+    }
+    if let Some((delimiter, argument)) = other_delimiter(found) {
+        let shown = delimiter.escape_debug();
+        let argument = shell_quoted(argument);
+        return format!("its columns look separated by `{shown}`: pass `--delimiter {argument}`");
+    }
+    if let Some(positions) = positions_in(found) {
+        let columns: Vec<String> =
+            positions.iter().map(|(field, at)| format!(" --column {}={at}", field.name())).collect();
+        return format!(
+            "its first line looks like a row; if there is no header, name the columns by their positions: \
+             `--no-header{}`",
+            columns.concat()
+        );
+    }
+    let names = || found.iter().map(String::as_str);
+    let near = nearest(column, names()).or_else(|| nearest(field?.name(), names()));
+    match (field, near) {
+        (Some(field), Some(near)) => {
+            let argument = format!("{}={near}", field.name());
+            format!("is it `{}`? Then pass `--column {}`", printable(near), shell_quoted(&argument))
+        }
+        (Some(field), None) => format!("if it has another name, pass `--column {}=NAME`", field.name()),
+        (None, Some(near)) => {
+            format!("is it the column `{}`? Then rename it to `{}`", printable(near), printable(column))
+        }
+        (None, None) => format!(
+            "the detector asks for `{}`; add it to the file or choose another detector",
+            printable(column)
+        ),
+    }
+}
+
+fn on_excel_hint(file: &str, line: &str) -> String {
+    let delimiter = line[EXCEL_HINT.len()..].chars().next();
+    let known = DELIMITERS.iter().find(|(known, _)| Some(*known) == delimiter);
+    // Where it was the delimiter already, it is not in the first field.
+    let pass = known.map(|(_, argument)| format!(", and pass `--delimiter {}`", shell_quoted(argument)));
+    format!(
+        "its first line tells Excel the delimiter, and is not read here: remove it, for instance with \
+         `tail -n +2 {} > without-first-line.csv`{}",
+        shell_quoted(file),
+        pass.unwrap_or_default()
+    )
+}
+
+/// A delimiter that would make more columns of a header.
+fn other_delimiter(found: &[String]) -> Option<(char, &'static str)> {
+    let count = |delimiter: char| found.iter().map(|name| name.matches(delimiter).count()).sum::<usize>();
+    let (delimiter, argument) = DELIMITERS.into_iter().max_by_key(|(delimiter, _)| count(*delimiter))?;
+    let is_likely = match found.len() {
+        1 => count(delimiter) > 0,
+        columns => count(delimiter) > 2 * columns,
+    };
+    is_likely.then_some((delimiter, argument))
+}
+
+/// Where the columns may be, from 1, where a header looks like a row.
+fn positions_in(found: &[String]) -> Option<[(Field, usize); 4]> {
+    let iso = TimestampRules::default();
+    let is_time =
+        |cell: &String| !matches!(iso.micros(cell.as_bytes()), Err(problem) if problem != Problem::HasOffset);
+    let is_id = |cell: &String| value::transaction_id(cell.as_bytes()).is_ok();
+    let is_amount =
+        |cell: &String| [b'.', b','].iter().any(|point| value::amount_cents(cell.as_bytes(), *point).is_ok());
+    if found.iter().filter(|cell| is_time(cell) || is_id(cell) || is_amount(cell)).count() < 2 {
+        return None;
+    }
+    let mut free: Vec<usize> = (0..found.len()).collect();
+    let mut take = |fits: &dyn Fn(&String) -> bool| {
+        let place = free.iter().position(|at| fits(&found[*at]))?;
+        Some(free.remove(place) + 1)
+    };
+    let timestamp = take(&is_time);
+    let amount = take(&|cell| is_amount(cell) && !is_id(cell));
+    let (transaction_id, user_id) = (take(&is_id), take(&is_id));
+    let amount = amount.or_else(|| take(&is_amount));
+    Some([
+        (Field::TransactionId, transaction_id.unwrap_or(1)),
+        (Field::UserId, user_id.unwrap_or(2)),
+        (Field::Amount, amount.unwrap_or(3)),
+        (Field::Timestamp, timestamp.unwrap_or(4)),
+    ])
+}
+
+/// What may have been meant by a record that is no row.
+pub(super) fn on_row(row: &RejectedRow) -> Option<String> {
+    match &row.problem {
+        RowProblem::FieldCount { expected, found } => on_line(row, *expected, *found),
+        RowProblem::Value { kind: Kind::Timestamp, value, problem } => on_timestamp(value, *problem),
+        RowProblem::Value { kind: Kind::Amount, value, problem: Problem::Unexpected(',') } => {
+            value::amount_cents(value, b',').ok()?;
+            Some("amounts with a decimal comma are read with `--decimal-comma`".into())
+        }
+        RowProblem::Value { .. } => None,
+    }
+}
+
+fn on_line(row: &RejectedRow, expected: usize, found: usize) -> Option<String> {
+    let filled_with = |byte: u8| row.raw.iter().all(|other| *other == byte);
+    let without = |what: &str, code: &str| {
+        let file = shell_quoted(&row.file);
+        Some(format!("{what}: remove it, for instance with `tr -d '{code}' < {file} > without.csv`"))
+    };
+    if filled_with(b'\x1a') {
+        return without("the line is the mark (^Z) with which DOS ends a file", r"\032");
+    }
+    if filled_with(0) {
+        return without(
+            "the line is made of zero bytes, as where a file was not written to its end",
+            r"\000",
+        );
+    }
+    let ends_in_delimiter = row.raw.last().is_some_and(|last| b",;|\t".contains(last));
+    (found == expected + 1 && ends_in_delimiter)
+        .then(|| "the line ends in a delimiter, and the header does not".into())
+}
+
+/// Forms that people use, with their strptime patterns.
+const PATTERNS: [&str; 19] = [
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M",
+    "%Y/%m/%d",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S%.f",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %I:%M %p",
+    "%d %b %Y %H:%M:%S",
+    "%d-%b-%Y %H:%M:%S",
+];
+/// Longer cells are no times.
+const MAX_TIME_BYTES: usize = 64;
+
+fn on_timestamp(cell: &[u8], problem: Problem) -> Option<String> {
+    match problem {
+        Problem::HasOffset => {
+            return Some("pass `--timezone UTC`, or the zone whose local time is to be stored".into());
+        }
+        Problem::UnknownZone => {
+            return Some(
+                "`Z`, `UTC` and offsets are understood, and names such as `Europe/Berlin` with \
+                 `--timestamp-format '%Y-%m-%d %H:%M:%S %Q'`"
+                    .into(),
+            );
+        }
+        Problem::NoSuch(_) | Problem::Ambiguous | Problem::FinerThanMicroseconds => return None,
+        _ => {}
+    }
+    let text = str::from_utf8(cell).ok().filter(|text| text.len() <= MAX_TIME_BYTES)?.trim();
+    if let Some(meaning) = on_number(text) {
+        return Some(meaning);
+    }
+    let fitting: Vec<String> = PATTERNS
+        .iter()
+        .filter(|pattern| pattern::read(text.as_bytes(), pattern).is_ok())
+        .map(|pattern| format!("`--timestamp-format {}`", shell_quoted(pattern)))
+        .collect();
+    (!fitting.is_empty()).then(|| format!("times of this form are read with {}", fitting.join(" or ")))
+}
+
+/// A number where a time should be.
+fn on_number(text: &str) -> Option<String> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    if whole.is_empty() || !(whole.bytes().chain(decimals.bytes())).all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (unit, form) = match (whole.len(), decimals) {
+        (9 | 10, "") => ("seconds", "epoch-seconds"),
+        (9 | 10, _) => ("seconds", "'%s%.f'"),
+        (12 | 13, "") => ("milliseconds", "epoch-millis"),
+        (15 | 16, "") => ("microseconds", "epoch-micros"),
+        (14, "") => return Some("times of this form are read with `--timestamp-format %Y%m%d%H%M%S`".into()),
+        (8, "") => return Some("times of this form are read with `--timestamp-format %Y%m%d`".into()),
+        (5, _) => return on_day_number(text),
+        _ => return None,
+    };
+    Some(format!("{unit} since 1970 are read with `--timestamp-format {form}`"))
+}
+
+/// Days since 1899-12-30, as spreadsheets count them.
+fn on_day_number(text: &str) -> Option<String> {
+    const SECONDS_PER_DAY: f64 = 86_400.0;
+    let seconds = (text.parse::<f64>().ok()? * SECONDS_PER_DAY).round() as i64;
+    let time = date(1899, 12, 30).at(0, 0, 0, 0).checked_add(Span::new().seconds(seconds)).ok()?;
+    let shown = time.strftime("%Y-%m-%d %H:%M:%S");
+    Some(format!(
+        "as the day number of a spreadsheet it would be {shown}; give the column the format \
+         `yyyy-mm-dd hh:mm:ss` before saving it as CSV"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(found: &[&str]) -> String {
+        let found: Vec<String> = found.iter().map(|name| (*name).to_owned()).collect();
+        on_header("my day.csv", Some(Field::UserId), "user_id", &found)
+    }
+
+    #[test]
+    fn headers() {
+        assert_eq!(
+            header(&["transaction_id;user_id;amount;timestamp"]),
+            "its columns look separated by `;`: pass `--delimiter ';'`"
+        );
+        assert!(header(&["a\tb"]).ends_with("pass `--delimiter tab`"));
+        assert!(header(&["a|b"]).ends_with("pass `--delimiter '|'`"));
+        assert!(header(&["a,b;c"]).contains("--delimiter"));
+        assert!(header(&["sep=;"]).contains("`tail -n +2 'my day.csv' > "));
+        assert!(header(&["sep=;"]).ends_with("pass `--delimiter ';'`"));
+        assert!(!header(&["sep=", ""]).contains("--delimiter"));
+        assert!(header(&["ï»¿user_id", "b"]).ends_with("leave out `--encoding`"));
+        let positions = "`--no-header --column transaction_id=2 --column user_id=3 --column amount=4 --column timestamp=1`";
+        assert!(header(&["2024-01-01 00:00:00", "5", "7", "1.50"]).ends_with(positions));
+        assert!(header(&["2024-01-01 00:00:00Z", "5", "7", "1"]).ends_with(positions));
+        assert_eq!(header(&["a", "User Id"]), "is it `User Id`? Then pass `--column 'user_id=User Id'`");
+        assert_eq!(header(&["a", "b"]), "if it has another name, pass `--column user_id=NAME`");
+        assert_eq!(header(&["a b; c", "d"]), "if it has another name, pass `--column user_id=NAME`");
+    }
+
+    #[test]
+    fn a_name_that_was_given_is_not_taken_for_the_columns_own() {
+        let found = ["User Id".to_owned(), "x".to_owned()];
+        for given in ["User_ID", "nothing like it"] {
+            let help = on_header("f", Some(Field::UserId), given, &found);
+            assert_eq!(help, "is it `User Id`? Then pass `--column 'user_id=User Id'`");
+        }
+        assert!(on_header("f", None, "user_idd", &found).contains("rename it to `user_idd`"));
+    }
+
+    #[test]
+    fn timestamps() {
+        let cases = [
+            ("45292.5563657407", Problem::Unexpected('2'), "2024-01-01 13:21:10"),
+            ("45292", Problem::Unexpected('2'), "2024-01-01 00:00:00"),
+            ("1704115270", Problem::Unexpected('1'), "epoch-seconds"),
+            ("1704115270123", Problem::Unexpected('1'), "epoch-millis"),
+            ("1704115270123456", Problem::Unexpected('1'), "epoch-micros"),
+            ("1704115270.5", Problem::Unexpected('1'), "'%s%.f'"),
+            ("20240101", Problem::Unexpected('0'), "%Y%m%d`"),
+            ("2024-01-01", Problem::Incomplete, "`--timestamp-format %Y-%m-%d`"),
+            ("2024-01-01 13:21", Problem::Incomplete, "`--timestamp-format '%Y-%m-%d %H:%M'`"),
+            ("31/12/2023", Problem::Unexpected('/'), "with `--timestamp-format %d/%m/%Y`"),
+            ("01/02/2023", Problem::Unexpected('/'), "%d/%m/%Y` or `--timestamp-format %m/%d/%Y`"),
+            ("01/02/2023 01:30 PM", Problem::OtherForm, "'%m/%d/%Y %I:%M %p'"),
+            ("2024-01-01 00:00:00 CET", Problem::UnknownZone, "%Q"),
+            ("2024-01-01 00:00:00Z", Problem::HasOffset, "--timezone UTC"),
+        ];
+        for (cell, problem, expected) in cases {
+            let hint = on_timestamp(cell.as_bytes(), problem).unwrap_or_default();
+            assert!(hint.contains(expected), "{cell}: {hint}");
+        }
+        for nothing in ["", "NaN", "99999999999999999999", "2024-02-30", "x"] {
+            assert_eq!(on_timestamp(nothing.as_bytes(), Problem::Incomplete), None, "{nothing}");
+        }
+    }
+
+    /// A help line must not propose what is a usage error.
+    #[test]
+    fn patterns_that_are_proposed_are_valid() {
+        for pattern in PATTERNS.iter().chain(&["%s%.f", "%Y%m%d%H%M%S", "%Y%m%d", "%Y-%m-%d %H:%M:%S %Q"]) {
+            assert_eq!(pattern::check(pattern), Ok(()), "{pattern}");
+        }
+    }
+}
