@@ -123,7 +123,7 @@ fn patterns_match_as_in_a_shell() {
     ] {
         let found = check(&files, &[pattern]);
         assert_eq!(found.code, 0, "{pattern}: {}", found.stderr);
-        assert!(found.stdout.contains(&format!(": {rows} rows")), "{pattern}: {}", found.stdout);
+        assert!(found.stdout.contains(&format!(": {rows} row")), "{pattern}: {}", found.stdout);
     }
     let absolute = files.path().join("*/y.csv").display().to_string();
     assert_eq!(check(&files, &[&absolute]).code, 0);
