@@ -4,11 +4,14 @@
 mod bench;
 mod demo;
 mod plugins;
+mod postgresql;
 mod sample_data;
 mod server;
 mod setup;
 mod shell;
+mod snapshots;
 mod test;
+mod user;
 
 use anyhow::Result;
 use clap::Parser;

@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result};
 
 use crate::shell::{output, say};
+use crate::user::User;
 
 /// The host's folder is in the environment.
 const CARETAKER: &str = r#"read -r _; "$0" db stop; rm -rf -- "$HOST_DATA_DIR""#;
@@ -26,20 +27,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes and starts one by a built `host`.
-    pub fn start(host: &Path) -> Result<Server> {
+    /// Makes and starts one by a built `host`, as this user where there is one.
+    pub fn start(host: &Path, user: Option<&User>) -> Result<Server> {
         let folder =
             tempfile::Builder::new().prefix("host-test-").tempdir().context("make a temporary folder")?;
         // As root, the server runs as another user, who must be able to get at it.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
+        user.map_or(Ok(()), |user| user.own(folder.path()))?;
+        let as_user = |command: &mut Command| {
+            user.map(|user| user.become_in(command.current_dir("/")));
+        };
         let mut caretaker = Command::new("sh");
         caretaker.args(["-c", CARETAKER]).arg(host).env("HOST_DATA_DIR", folder.path());
         // In a group of its own, so that ^C does not reach it.
         caretaker.stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
+        as_user(&mut caretaker);
         let caretaker = caretaker.spawn().context("start a shell")?;
         let mut server = Server { folder: folder.keep(), url: String::new(), caretaker };
         let mut start = Command::new(host);
         start.args(["db", "start"]).env("HOST_DATA_DIR", &server.folder);
+        as_user(&mut start);
         server.url = output(&mut start)?.trim().to_owned();
         Ok(server)
     }

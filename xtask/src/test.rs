@@ -1,12 +1,19 @@
 //! Everything that must pass before a change is taken.
 
-use anyhow::Result;
+use std::path::Path;
+use std::thread::available_parallelism;
+
+use anyhow::{Result, ensure};
 
 use crate::server::Server;
 use crate::shell::{self, cargo, say, target};
-use crate::{plugins, setup};
+use crate::user::{self, User};
+use crate::{plugins, postgresql, setup, snapshots};
 
-/// Runs it all; `arguments` are for nextest.
+/// More tests side by side would take more connections than the server gives.
+const MOST_TESTS_AT_ONCE: usize = 12;
+
+/// Runs it all; `arguments` are for nextest. What was left out is named at the end.
 pub fn run(arguments: &[String]) -> Result<()> {
     setup::wasm_targets()?;
     setup::nextest()?;
@@ -17,24 +24,55 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let host = target()?.join("debug/host");
     setup::postgresql(&host)?;
     setup::pgbouncer()?;
-    let tools = target()?.join("authors-tools");
-    setup::authors_tools(&tools)?;
 
-    let server = Server::start(&host)?;
-    say(&format!("tests use {}", server.url));
-    shell::run(
-        cargo()
-            .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
-            .args(arguments)
-            .env("HOST_TEST_DATABASE_URL", &server.url)
-            .env("HOST_TEST_AUTHORS_TOOLS", &tools),
-    )?;
+    let left_out = suite(&host, arguments)?;
     shell::run(cargo().args(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
     shell::run(
         cargo()
             .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--quiet"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    say("all passed");
+    for one in &left_out {
+        say(&format!("left out: {one}"));
+    }
+    say(&format!("all passed; {} were left out", left_out.len()));
     Ok(())
+}
+
+/// All tests, and, where we are root, those that see a difference once more as another user.
+fn suite(host: &Path, arguments: &[String]) -> Result<Vec<String>> {
+    let tools = target()?.join("authors-tools");
+    setup::authors_tools(&tools)?;
+    let versions = target()?.join("postgresql");
+    postgresql::fetch(&versions)?;
+    let notes = tempfile::tempdir()?;
+    let (left_out, used) = (notes.path().join("left-out"), notes.path().join("snapshots"));
+    let server = Server::start(host, None)?;
+    say(&format!("tests use {}", server.url));
+    shell::run(
+        cargo()
+            .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
+            .args(arguments)
+            .env("NEXTEST_TEST_THREADS", tests_at_once().to_string())
+            .env("HOST_TEST_DATABASE_URL", &server.url)
+            .env("HOST_TEST_AUTHORS_TOOLS", &tools)
+            .env("HOST_TEST_POSTGRESQL", &versions)
+            .env("HOST_TEST_LEFT_OUT", &left_out)
+            .env(snapshots::USED, &used),
+    )?;
+    drop(server);
+    let mut left_out = user::read(&left_out);
+    // Where not all tests were asked for, this is not known.
+    if arguments.is_empty() {
+        let unused = snapshots::unused(&used, &left_out)?;
+        ensure!(unused.is_empty(), "no test uses these snapshots; remove them: {unused:#?}");
+    }
+    if let Some(other) = User::other_than_root()? {
+        left_out.extend(user::run_suite_as(&other, host, arguments)?);
+    }
+    Ok(left_out)
+}
+
+fn tests_at_once() -> usize {
+    available_parallelism().map_or(1, |cores| cores.get().min(MOST_TESTS_AT_ONCE))
 }

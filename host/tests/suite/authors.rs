@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Database, Files, finish, host, sample, succeed};
+use crate::support::{Database, Files, cache_folder, finish, host, sample, succeed};
 
 /// Where `cargo xtask test` puts the languages' tools.
 pub fn tools() -> PathBuf {
@@ -25,7 +25,7 @@ fn author(program: &str, folder: &Path, language: &str, database: &Database) -> 
         .env("PATH", format!("{}:{path}", bin.display()))
         .env("DATABASE_URL", database.url())
         .env("HOST_DATA_DIR", folder)
-        .env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
+        .env("XDG_CACHE_HOME", cache_folder())
         .env("VENV", tools().join(language))
         .env("ZIG_GLOBAL_CACHE_DIR", tools().join("zig-cache"))
         .env("npm_config_cache", tools().join("npm-cache"))

@@ -69,7 +69,13 @@ impl Guest {
 
 /// The names of the rules with this result, and the exit code.
 fn rules(arguments: &[&str], result: &str) -> (Vec<String>, i32) {
-    let finished = finish(host().args(["plugin", "check", "--format", "json"]).args(arguments));
+    let mut check = host();
+    check.args(["plugin", "check", "--format", "json"]).args(arguments);
+    if !arguments.contains(&"--row-time") {
+        // What a row takes here says more of what else the machine has to do.
+        check.args(["--row-time", "1s"]);
+    }
+    let finished = finish(&mut check);
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).expect("the report is JSON");
     let rules = report["rules"].as_array().unwrap().iter().filter(|rule| rule["result"] == result);
     let names = rules.map(|rule| rule["rule"].as_str().unwrap().to_owned()).collect();

@@ -37,6 +37,14 @@ pub fn honest() -> Vec<u8> {
     plugin(&HONEST, WIT)
 }
 
+/// A plugin that does nothing, at length: a millisecond or more a call.
+pub fn slow() -> Vec<u8> {
+    let dawdle = "(global.set $left (i32.const 1000000))
+        (loop $l (global.set $left (i32.sub (global.get $left) (i32.const 1))) (br_if $l (global.get $left)))
+        i32.const 512";
+    plugin(&Parts { fields: "(global $left (mut i32) (i32.const 0))", classify: dawdle, ..HONEST }, WIT)
+}
+
 /// Name, plugin, and the error that must come of it.
 pub fn attacks() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     const LOOP: &str = "(loop $l (br $l)) unreachable";

@@ -20,7 +20,8 @@ fn runner() -> TestRunner {
 
 fn sandbox() -> Sandbox {
     let limits = Limits {
-        call_deadline: Duration::from_millis(500),
+        // Fuel is what ends a loop, after the same number of instructions on every machine.
+        call_deadline: Duration::from_secs(60),
         memory_bytes: 16 << 20,
         transfer_bytes: 1 << 20,
         fuel: Some(100_000),

@@ -12,6 +12,15 @@ const KEYS: &str = "
 const BUILT: &str = "SELECT indexrelid FROM pg_index
     WHERE indrelid IN ('transactions'::regclass, 'anomalies'::regclass) ORDER BY 1";
 
+/// Autovacuum would be somebody who uses the tables, at moments of its own choosing.
+fn migrated() -> Database {
+    let database = Database::migrated();
+    for table in ["transactions", "anomalies"] {
+        database.execute(&format!("ALTER TABLE {table} SET (autovacuum_enabled = off)"));
+    }
+    database
+}
+
 fn run_and_say_whether_deferred(database: &Database) -> bool {
     let (keys, built) = (database.rows(KEYS), database.rows(BUILT));
     let (transactions, ..) = database.counts();
@@ -24,7 +33,7 @@ fn run_and_say_whether_deferred(database: &Database) -> bool {
 
 #[test]
 fn keys_of_empty_tables_are_built_after_the_rows() {
-    let database = Database::migrated();
+    let database = migrated();
     assert!(run_and_say_whether_deferred(&database));
     assert!(!run_and_say_whether_deferred(&database), "the tables were not empty");
     database.execute("TRUNCATE transactions, anomalies");
@@ -66,7 +75,7 @@ fn keys_stay_where_more_depends_on_them_than_the_host_knows() {
         ),
     ];
     for (name, change) in changes {
-        let database = Database::migrated();
+        let database = migrated();
         database.execute(change);
         assert!(!run_and_say_whether_deferred(&database), "{name}");
     }
@@ -75,7 +84,7 @@ fn keys_stay_where_more_depends_on_them_than_the_host_knows() {
 /// A reader is not waited for, and not disturbed.
 #[test]
 fn keys_stay_where_somebody_reads() {
-    let database = Database::migrated();
+    let database = migrated();
     let deferred = crate::support::with_client(&database.url(), async |client| {
         client.batch_execute("BEGIN; SELECT count(*) FROM transactions").await.unwrap();
         std::thread::scope(|scope| scope.spawn(|| run_and_say_whether_deferred(&database)).join().unwrap())
@@ -85,7 +94,7 @@ fn keys_stay_where_somebody_reads() {
 
 #[test]
 fn a_run_that_fails_leaves_the_keys() {
-    let (database, files) = (Database::migrated(), Files::new());
+    let (database, files) = (migrated(), Files::new());
     let (keys, built) = (database.rows(KEYS), database.rows(BUILT));
     let file = files.csv(&["1,7,900.00,2024-01-01 00:00:00", "2,7,nothing,2024-01-01 00:00:00"]);
     let refused = finish(host_run(&database, "threshold", &file).args(["--defer-keys", "always"]));

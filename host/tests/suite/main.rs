@@ -39,3 +39,5 @@ mod together;
 mod tools;
 mod troubles;
 mod verify;
+mod versions;
+mod waiting;

@@ -44,9 +44,9 @@ impl Pooler {
         let process = command.arg(folder.join("pgbouncer.ini")).stderr(Stdio::null()).spawn();
         let process = process.expect("install pgbouncer (on Debian or Ubuntu: apt-get install pgbouncer)");
         let pooler = Pooler { process, files };
-        while std::os::unix::net::UnixStream::connect(folder_socket(&pooler)).is_err() {
-            std::thread::yield_now();
-        }
+        crate::support::wait_until("the pooler to listen", || {
+            std::os::unix::net::UnixStream::connect(folder_socket(&pooler)).is_ok()
+        });
         pooler
     }
 

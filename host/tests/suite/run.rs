@@ -5,9 +5,7 @@ use std::process::Stdio;
 use proptest::prelude::*;
 
 use crate::support::{Database, Files, finish, host, host_run, sample, succeed, summary};
-
-/// How many runs have begun and not ended.
-const LOCKED: &str = "SELECT count(*) FROM pg_locks WHERE relation = 'transactions'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
+use crate::waiting::Waiting;
 
 #[test]
 fn the_json_summary_is_what_the_database_holds() {
@@ -179,50 +177,12 @@ fn a_reader_of_stdout_that_goes_away_does_not_matter() {
 
 #[test]
 fn readers_see_nothing_of_a_run_before_its_commit() {
-    let database = Database::new();
-    succeed(host().args(["migrate", "--database-url", &database.url()]));
-    let files = Files::new();
-    let pipe = files.pipe();
-    let child = host_run(&database, "threshold", &pipe).stdout(Stdio::null()).spawn().unwrap();
-    let mut file = std::fs::File::options().write(true).open(&pipe).unwrap();
-    let mut write = |text: String| std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
-    write("transaction_id,user_id,amount,timestamp\n".into());
-    write((0..30_000).map(|i| format!("{i},7,900.00,2024-01-01 00:00:00\n")).collect());
-    // The run has begun and the server has rows of it as soon as somebody holds the lock and has
-    // used ids; wait for that, not for a time.
-    let progress = "SELECT coalesce(sum(tuples_processed), 0)::bigint FROM pg_stat_progress_copy WHERE datname = current_database()";
-    while database.number(LOCKED) == 0 || database.number(progress) == 0 {
-        std::thread::yield_now();
-    }
+    let (database, files) = (Database::migrated(), Files::new());
+    let mut run = host();
+    run.args(["run", "--plugin", "threshold", "--database-url", &database.url()]);
+    let run = Waiting::start(&database, &mut run, &files);
     assert_eq!(database.counts(), (0, 0, 0));
-    drop(file);
-    assert!(child.wait_with_output().unwrap().status.success());
-    assert_eq!(database.counts(), (30_000, 30_000, 1));
-}
-
-#[test]
-fn an_interrupted_run_leaves_nothing() {
-    let database = Database::new();
-    succeed(host().args(["migrate", "--database-url", &database.url()]));
-    let files = Files::new();
-    let pipe = files.pipe();
-    let child = host_run(&database, "threshold", &pipe).stderr(Stdio::piped()).spawn().unwrap();
-    let mut file = std::fs::File::options().write(true).open(&pipe).unwrap();
-    std::io::Write::write_all(
-        &mut file,
-        b"transaction_id,user_id,amount,timestamp\n1,7,900.00,2024-01-01 00:00:00\n",
-    )
-    .unwrap();
-    while database.number(LOCKED) == 0 {
-        std::thread::yield_now();
-    }
-    succeed(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]));
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
-        "error: interrupted\nnote: nothing was written; the transaction was rolled back\n"
-    );
-    assert_eq!(database.counts(), (0, 0, 0));
-    succeed(&mut host_run(&database, "threshold", &sample()));
+    let finished = run.go_on();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert_eq!(database.counts(), (120_000, 100_000, 1));
 }

@@ -1,10 +1,12 @@
 //! What the tests stand on: a database of their own, the program, files.
 
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
@@ -65,9 +67,7 @@ impl Database {
 
     /// Waits until a query gives this number.
     pub fn wait_for(&self, sql: &str, number: i64) {
-        while self.number(sql) != number {
-            std::thread::yield_now();
-        }
+        wait_until(&format!("{number} as the result of {sql}"), || self.number(sql) == number);
     }
 
     /// Does something while another session holds the lock on `transactions` that runs want.
@@ -94,6 +94,39 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         execute(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// How long a condition may take to come about on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Between two looks. Whoever looks without a pause takes from the others what they need to get there.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Waits for a condition, never for a time; if it does not come about, the test fails and says
+/// what it waited for.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < PATIENCE, "waited {} s in vain for {what}", PATIENCE.as_secs());
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    nix::unistd::Uid::effective().is_root()
+}
+
+/// Says that a test cannot be done here, and why. `cargo xtask test` names all of them at its end,
+/// so that none is left out unseen.
+#[allow(clippy::print_stdout, reason = "people who run a single test see it here")]
+pub fn leave_out(why: &str) {
+    let thread = std::thread::current();
+    let line = format!("{}: {why}\n", thread.name().unwrap_or("a test"));
+    print!("left out: {line}");
+    if let Some(list) = std::env::var_os("HOST_TEST_LEFT_OUT") {
+        let list = std::fs::File::options().create(true).append(true).open(list);
+        list.and_then(|mut list| list.write_all(line.as_bytes())).expect("the list can be written");
     }
 }
 
@@ -147,7 +180,7 @@ pub fn host() -> Command {
             command.env_remove(name);
         }
     }
-    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command.env("XDG_CACHE_HOME", cache_folder());
     command.env("HOST_PLUGIN_PATH", test_plugins());
     command
 }
@@ -163,6 +196,12 @@ pub fn plugin(name: &str) -> PathBuf {
     let for_users = Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("plugins").join(&file);
     let found = [test_plugins().join(&file), for_users].into_iter().find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("run `cargo xtask plugins` first: there is no {file}"))
+}
+
+/// Where all tests keep compiled plugins: in the target folder, unless that belongs to another user.
+pub fn cache_folder() -> PathBuf {
+    let folder = std::env::var_os("HOST_TEST_CACHE").map(PathBuf::from);
+    folder.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
 }
 
 /// `host run` with this plugin and file on this database; add further arguments before running.

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Files, Finished, finish, host, sample, succeed};
+use crate::support::{Files, Finished, finish, host, sample, succeed, wait_until};
 
 /// A PostgreSQL on a port of its own that only lets encrypted connections in, by password; and
 /// two authorities, of which one has signed its certificate, for the name `localhost`.
@@ -27,13 +27,13 @@ impl TlsServer {
             "-XAtc",
             "CREATE ROLE loader LOGIN PASSWORD 'right'; GRANT CREATE ON DATABASE ecomm_fraud_db TO loader; GRANT ALL ON SCHEMA public TO loader",
         ]);
-        let status = || {
-            let finished = finish(host().env("HOST_DATA_DIR", files.path()).args(["db", "status"]));
-            finished.stdout
-        };
-        while !status().starts_with("stopped\n") {
-            std::thread::yield_now();
-        }
+        let status = || finish(host().env("HOST_DATA_DIR", files.path()).args(["db", "status"])).stdout;
+        wait_until("the server to be stopped", || {
+            status().starts_with(
+                "stopped
+",
+            )
+        });
         let programs = PathBuf::from(db(&["programs"]).trim());
         let data = files.path().join("postgresql/data");
         let metadata = std::fs::metadata(&data).unwrap();
@@ -46,16 +46,21 @@ impl TlsServer {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
             std::os::unix::fs::chown(&path, Some(owner.0), Some(owner.1)).unwrap();
         }
-        // Free a moment ago; nobody else on this machine is handing out ports from here.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = TlsServer { files, programs, owner, port };
-        let options =
-            format!("-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c ssl=on");
-        server.pg_ctl(&["start", "--wait", "--log", "/dev/null", "--options", &options]);
+        let mut server = TlsServer { files, programs, owner, port: 0 };
+        // A port that was free a moment ago may be somebody else's by now; another one will not be.
+        wait_until("a port that stays free", || {
+            server.port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = server.port;
+            let options = format!(
+                "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c ssl=on"
+            );
+            server.pg_ctl(&["start", "--wait", "--log", "/dev/null", "--options", &options])
+        });
         server
     }
 
-    fn pg_ctl(&self, arguments: &[&str]) {
+    /// Returns whether it succeeded.
+    fn pg_ctl(&self, arguments: &[&str]) -> bool {
         let mut command = Command::new(self.programs.join("pg_ctl"));
         command
             .args(arguments)
@@ -66,7 +71,7 @@ impl TlsServer {
         if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
             command.uid(uid).gid(gid);
         }
-        assert!(command.current_dir("/").status().unwrap().success(), "{arguments:?}");
+        command.current_dir("/").status().unwrap().success()
     }
 
     /// `host run` with these parameters in the URL.
@@ -87,7 +92,7 @@ impl TlsServer {
 
 impl Drop for TlsServer {
     fn drop(&mut self) {
-        self.pg_ctl(&["stop", "--wait", "--mode", "immediate"]);
+        assert!(self.pg_ctl(&["stop", "--wait", "--mode", "immediate"]), "it can be stopped");
     }
 }
 

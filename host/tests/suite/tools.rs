@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::forged;
 use crate::support::{Files, finish, host, plugin as built, sample, succeed, test_plugins};
 
 /// The program in this folder, which also is the user's.
@@ -177,14 +178,29 @@ fn bench_measures_a_plugin_against_threshold() {
         (&measured["plugin"]["name"], &measured["threshold"]["name"]),
         (&"zscore".into(), &"threshold".into())
     );
-    for figure in ["nanos_per_row", "rows_per_second", "call_micros", "compile_seconds", "memory_bytes"] {
-        for side in ["plugin", "threshold"] {
-            assert!(measured[side][figure].as_f64().unwrap() > 0.0, "{side} {figure}");
-        }
+    let figure = |measured: &serde_json::Value, side: &str, name: &str| -> f64 {
+        measured[side][name].as_f64().unwrap_or_else(|| panic!("{side} {name}: {measured}"))
+    };
+    for side in ["plugin", "threshold"] {
+        // One is the other's inverse; compiling takes more than nothing; memory comes in pages.
+        let product = figure(&measured, side, "nanos_per_row") * figure(&measured, side, "rows_per_second");
+        assert!((product / 1e9 - 1.0).abs() < 1e-9, "{measured}");
+        assert!(figure(&measured, side, "compile_seconds") > 0.0, "{measured}");
+        assert!(figure(&measured, side, "memory_bytes") >= 65_536.0, "{measured}");
     }
-    let ratio = measured["plugin"]["nanos_per_row"].as_f64().unwrap()
-        / measured["threshold"]["nanos_per_row"].as_f64().unwrap();
-    assert!((ratio - measured["ratio"].as_f64().unwrap()).abs() < 1e-9);
+    let ratio = |measured: &serde_json::Value| {
+        let nanos = |side| figure(measured, side, "nanos_per_row");
+        let ratio = nanos("plugin") / nanos("threshold");
+        assert!((ratio / measured["ratio"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{measured}");
+        ratio
+    };
+    ratio(&measured);
+    // A plugin that dawdles is told so, whatever else the machine has to do: by row and by call.
+    let files = Files::new();
+    let slow = bench(&[files.write("slow.wasm", forged::slow()).to_str().unwrap(), file.to_str().unwrap()]);
+    assert!(ratio(&slow) > 2.0, "{slow}");
+    let micros = |side| figure(&slow, side, "call_micros");
+    assert!(micros("plugin") > 10.0 * micros("threshold"), "{slow}");
     assert!(
         succeed(host().args(["plugin", "bench", "threshold"]))
             .contains("times the time of `threshold` for a row")

@@ -29,7 +29,7 @@ pub struct Database {
 impl Database {
     /// Starts the server, and has the host make its tables.
     pub fn start(programs: &Programs) -> Result<Database> {
-        let server = Server::start(&programs.host)?;
+        let server = Server::start(&programs.host, None)?;
         let postmaster_pid = server.postmaster_pid()?;
         let database = Database { server, psql: programs.psql.clone(), postmaster_pid };
         say(&format!("loading into {}", database.url()));

@@ -115,12 +115,6 @@ impl Proxy {
         (self.shared.to_server.load(Ordering::SeqCst), self.shared.to_client.load(Ordering::SeqCst))
     }
 
-    /// Waits for the fault.
-    pub fn wait_until_struck(&self) {
-        let state = self.shared.state.lock().unwrap();
-        drop(self.shared.changed.wait_while(state, |state| !state.has_struck).unwrap());
-    }
-
     /// Whether the fault has happened.
     pub fn has_struck(&self) -> bool {
         self.shared.state.lock().unwrap().has_struck
