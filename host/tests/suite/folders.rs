@@ -47,7 +47,8 @@ fn what_is_no_data_is_left_out_and_said() {
 
 #[test]
 fn what_looks_like_data_and_cannot_be_read_is_an_error() {
-    let makers: [(&str, fn(&Path)); 4] = [
+    type Maker = fn(&Path);
+    let makers: [(&str, Maker); 4] = [
         ("dangling", |path| symlink("/nonexistent/day3.csv", path).unwrap()),
         ("loop", |path| symlink("day3.csv", path).unwrap()),
         ("pipe", |path| drop(succeed(Command::new("mkfifo").arg(path)))),

@@ -220,7 +220,8 @@ fn it_has_the_encoding_of_the_input() {
     let text = BAD.replace("timestamp\n", "timestamp,café\n").replace(":00\n", ":00,ü\n");
     let utf16 = |to_bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to_bytes).collect::<Vec<_>>();
     let latin1 = text.chars().map(|character| character as u8).collect();
-    let encodings: [(&str, Vec<u8>, fn(&[u8]) -> String); 3] = [
+    type Decode = fn(&[u8]) -> String;
+    let encodings: [(&str, Vec<u8>, Decode); 3] = [
         ("utf-16", utf16(u16::to_le_bytes), |bytes| decode_utf16(bytes, u16::from_le_bytes)),
         ("utf-16be", utf16(u16::to_be_bytes), |bytes| decode_utf16(bytes, u16::from_be_bytes)),
         ("latin1", latin1, |bytes| bytes.iter().map(|byte| char::from(*byte)).collect()),
