@@ -171,7 +171,7 @@ fn write(folder: &Path, file: &Path, component: &Component) -> wasmtime::Result<
     Ok(())
 }
 
-/// Whether a file of this name is one that [`write`] made: two digests, and perhaps what follows them
+/// Whether a file of this name is one that [`write()`] made: two digests, and perhaps what follows them
 /// while it is being written.
 fn is_ours(name: &str) -> bool {
     let is_hex =

@@ -89,7 +89,7 @@ pub fn empty_files(outcome: &Outcome) -> Vec<String> {
 /// Files whose content is known that are named one by one.
 const SHOWN_KNOWN_FILES: usize = 10;
 
-/// What is printed of a committed run: the fields of [`RunObject`](super::RunObject), and what only
+/// What is printed of a committed run: the fields of [`RunObject`], and what only
 /// the run itself knows.
 #[derive(Serialize)]
 pub struct Summary<'a> {

@@ -1,7 +1,7 @@
 //! From files' bytes to batches of typed rows. Knows nothing of plugins or databases.
 //!
 //! [`expand`](expand::expand) finds the files, [`open`](open::open) finds out what their bytes are
-//! ([`format`]) and undoes compression and encoding,
+//! ([`mod@format`]) and undoes compression and encoding,
 //! [`records`] splits them into fields, [`columns`] finds the columns, [`value`] and
 //! [`timestamp`] turn one cell into one exact value, [`reject`] keeps what could not be typed, and
 //! [`Source`] puts it together, file after file. [`identity`] tells files apart whatever they are called,

@@ -161,7 +161,7 @@ fn the_server_that_was_reached_is_named() {
     let mut run = host();
     run.args(["run", "--plugin", "threshold", "--database-url", &url(&format!("{unreachable},{address}"))]);
     let summary = succeed(run.arg(sample()));
-    let shown = address.replace("%2F", "/").replace("%2E", ".");
+    let shown = address.replace("%2F", "/").replace("%2E", ".").replace("%2D", "-");
     let shown =
         if shown.contains(":5432") || !shown.starts_with('/') { shown } else { format!("{shown}:5432") };
     assert!(summary.contains(&format!("into     database `{name}` on {shown}\n")), "{summary}");
