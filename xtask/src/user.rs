@@ -77,7 +77,7 @@ pub fn run_suite_as(user: &User, host: &Path, arguments: &[String]) -> Result<Ve
         user.own(&path)?;
         Ok(path)
     };
-    let (home, temporary, cache) = (own("home")?, own("tmp")?, own("cache")?);
+    let (home, cache) = (own("home")?, own("cache")?);
     let left_out = home.join("left-out");
     // The user has no cargo, so nextest is told what cargo would tell it.
     let binaries = folder.path().join("binaries.json");
@@ -101,7 +101,7 @@ pub fn run_suite_as(user: &User, host: &Path, arguments: &[String]) -> Result<Ve
     for name in ["PATH", "LANG", "NEXTEST_TEST_THREADS"] {
         suite.envs(std::env::var_os(name).map(|value| (name, value)));
     }
-    suite.env("HOME", &home).env("TMPDIR", &temporary).env("INSTA_UPDATE", "no");
+    suite.env("HOME", &home).env("INSTA_UPDATE", "no");
     suite.env("INSTA_WORKSPACE_ROOT", root().canonicalize()?);
     suite.env("HOST_TEST_DATABASE_URL", &server.url).env("HOST_TEST_CACHE", &cache);
     suite.env("HOST_TEST_LEFT_OUT", &left_out);
