@@ -89,6 +89,11 @@ fn status(cluster: &Cluster, reporter: &Reporter) -> Result<u8, Error> {
         State::Stopped => ("stopped", "stopped", exit::NOT_RUNNING),
         State::RunningOnDemand => ("running", "running, until nobody uses it", exit::COMMITTED),
         State::KeptRunning => ("kept_running", "running, until `host db stop`", exit::COMMITTED),
+        State::Unreachable => (
+            "unreachable",
+            "running, but its socket is gone; `host db stop` stops it, the next run starts it again",
+            exit::COMMITTED,
+        ),
     };
     let (folder, socket) = (text::path(cluster.folder()), text::path(&cluster.socket_folder()));
     let object = json!({ "state": state, "folder": folder, "socket": socket, "url": cluster.url() });

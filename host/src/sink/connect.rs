@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
@@ -25,6 +25,10 @@ use crate::in_thread::in_thread;
 
 /// What libpq's parameters call this program where nobody has given it another name.
 pub(super) const DEFAULT_NAME: &str = "host";
+
+/// How long an embedded server that stops just as it is wanted is started again.
+const EMBEDDED_PATIENCE: Duration = Duration::from_secs(10);
+const EMBEDDED_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A connection that is logged in. Dropping it ends the session, which rolls back what is open.
 pub struct Connection {
@@ -51,10 +55,32 @@ pub async fn connect(target: &Target) -> Result<Connection, SinkError> {
     match &target.server {
         Server::Given(server) => connect_to(server, target, None).await,
         Server::Embedded(cluster) => {
-            let starting = cluster.clone();
-            let in_use = in_thread(move || starting.ensure_running()).await.ok_or(SinkError::StartDied)??;
-            connect_to(&cluster.target()?, target, Some(in_use)).await
+            let give_up = Instant::now() + EMBEDDED_PATIENCE;
+            loop {
+                let starting = cluster.clone();
+                let in_use =
+                    in_thread(move || starting.ensure_running()).await.ok_or(SinkError::StartDied)??;
+                match connect_to(&cluster.target()?, target, Some(in_use)).await {
+                    // It began to stop after we had looked: then it is started again.
+                    Err(error) if is_going(&error) && Instant::now() < give_up => {
+                        tokio::time::sleep(EMBEDDED_INTERVAL).await;
+                    }
+                    other => return other,
+                }
+            }
         }
+    }
+}
+
+/// Whether the server is just stopping or starting, or was until now.
+fn is_going(error: &SinkError) -> bool {
+    match error {
+        SinkError::TurnedAway { reason, .. } => *reason == TurnedAway::NotReady,
+        SinkError::Connect { source, .. } => {
+            source.code().is_none_or(|code| *code == SqlState::ADMIN_SHUTDOWN)
+        }
+        SinkError::LookUp { .. } => true,
+        _ => false,
     }
 }
 

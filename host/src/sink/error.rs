@@ -12,7 +12,7 @@ use super::target::SessionAttributes;
 use super::turned_away::TurnedAway;
 use crate::environment::VariableError;
 use crate::source::RowPlace;
-use crate::text::printable;
+use crate::text::{printable, printable_up_to};
 
 /// Why something could not be written or asked. `server` is a description without password.
 #[derive(Debug, Error, strum::IntoStaticStr)]
@@ -288,7 +288,7 @@ pub enum EmbeddedError {
         source: std::io::Error,
     },
     /// One of PostgreSQL's programs failed.
-    #[error("`{program}` failed: {}", printable(output.trim()))]
+    #[error("`{program}` failed: {}", printable_up_to(output.trim(), 1_000))]
     Program {
         /// The program.
         program: &'static str,

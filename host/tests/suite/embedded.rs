@@ -119,6 +119,129 @@ fn a_server_that_was_killed_is_started_again() {
     wait_until_stopped(&folder);
 }
 
+fn postmaster(folder: &Files) -> String {
+    let pid = std::fs::read_to_string(folder.path().join("postgresql/data/postmaster.pid")).unwrap();
+    pid.lines().next().unwrap().to_owned()
+}
+
+/// As if whoever asked it to stop had been killed after that.
+#[test]
+fn a_server_that_is_stopping_is_waited_for_and_started_again() {
+    let folder = data_folder();
+    succeed(&mut host_in(&folder, &["db", "start"]));
+    for signal in ["-TERM", "-INT"] {
+        // A session that lasts keeps it in that state: a smart shutdown waits for it.
+        let mut session = host_in(&folder, &["db", "psql", "-XAtc", "SELECT pg_sleep(1)"]).spawn().unwrap();
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1)'";
+        wait_until("the session to begin", || {
+            succeed(&mut host_in(&folder, &["db", "psql", "-XAtc", sessions])) != "0\n"
+        });
+        succeed(Command::new("kill").args([signal, &postmaster(&folder)]));
+        run(&folder);
+        session.wait().unwrap();
+    }
+    assert_eq!(count(&folder, "transactions"), "3600");
+    succeed(&mut host_in(&folder, &["db", "stop"]));
+}
+
+#[test]
+fn a_socket_that_is_gone_is_told_and_made_again() {
+    let folder = data_folder();
+    let socket = folder.path().join("postgresql/socket/.s.PGSQL.5432");
+    succeed(&mut host_in(&folder, &["db", "start"]));
+    std::fs::remove_file(&socket).unwrap();
+    let status = finish(&mut host_in(&folder, &["db", "status"]));
+    assert_eq!(status.code, 0);
+    assert!(status.stdout.starts_with("running, but its socket is gone"), "{}", status.stdout);
+    run(&folder);
+    // It still is one that stays.
+    let status = succeed(&mut host_in(&folder, &["db", "status"]));
+    assert!(status.starts_with("running, until `host db stop`\n"), "{status}");
+    std::fs::remove_file(&socket).unwrap();
+    assert_eq!(succeed(&mut host_in(&folder, &["db", "stop"])), "stopped\n");
+    wait_until_stopped(&folder);
+}
+
+#[test]
+fn a_folder_may_have_any_name() {
+    let folder = data_folder();
+    for name in ["it's", "a,b", "$HOME", "with blanks", "\"quoted\"", "`x`", "back\\slash", "ünï"] {
+        let data = folder.path().join(name);
+        let host_in = |arguments: &[&str]| {
+            let mut command = host();
+            command.env("HOST_DATA_DIR", &data).args(arguments);
+            command
+        };
+        let query = ["db", "psql", "-XAtc", "SELECT 1"];
+        assert_eq!(succeed(&mut host_in(&query)), "1\n", "{name}");
+        succeed(host_in(&["run", "--plugin", "threshold"]).arg(sample()));
+        wait_until("the server to be stopped", || finish(&mut host_in(&["db", "status"])).code != 0);
+    }
+}
+
+#[test]
+fn only_the_owner_can_lock_its_files() {
+    let folder = data_folder();
+    let own = folder.path().join("postgresql");
+    std::fs::create_dir(&own).unwrap();
+    // As an earlier version left it.
+    std::fs::set_permissions(&own, PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::write(own.join("control.lock"), "").unwrap();
+    run(&folder);
+    wait_until_stopped(&folder);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let is_root = nix::unistd::geteuid().is_root();
+    assert_eq!(mode(&own), if is_root { 0o711 } else { 0o700 });
+    assert_eq!((mode(&own.join("control.lock")), mode(&own.join("users.lock"))), (0o600, 0o600));
+}
+
+/// In the temporary folder anybody can be first.
+#[test]
+fn a_folder_that_somebody_else_made_is_not_used_for_the_socket() {
+    let folder = data_folder();
+    let deep = folder.path().join("d".repeat(100));
+    let db = |what: &str| {
+        let mut command = host();
+        command.env_remove("XDG_RUNTIME_DIR").env("HOST_DATA_DIR", &deep).args(["db", what]);
+        finish(&mut command)
+    };
+    let status = db("status").stdout;
+    let socket =
+        status.lines().find_map(|line| line.trim().strip_prefix("socket")).unwrap().trim().to_owned();
+    assert!(socket.starts_with("/tmp/host-"), "{socket}");
+    let socket = Path::new(&socket);
+    let refused = || {
+        let finished = db("start");
+        assert_eq!(finished.code, 5, "{}", finished.stderr);
+        finished.stderr
+    };
+    // Open to others.
+    std::fs::create_dir(socket).unwrap();
+    std::fs::set_permissions(socket, PermissionsExt::from_mode(0o777)).unwrap();
+    assert!(refused().contains("others may enter it"));
+    assert_eq!(std::fs::metadata(socket).unwrap().permissions().mode() & 0o777, 0o777);
+    // Somebody else's.
+    if nix::unistd::geteuid().is_root() {
+        std::fs::set_permissions(socket, PermissionsExt::from_mode(0o700)).unwrap();
+        std::os::unix::fs::chown(socket, Some(12_345), None).unwrap();
+        assert!(refused().contains("it belongs to another user"));
+    }
+    // A link to a folder that would do.
+    std::fs::remove_dir(socket).unwrap();
+    let precious = folder.path().join("precious");
+    std::fs::create_dir(&precious).unwrap();
+    std::fs::set_permissions(&precious, PermissionsExt::from_mode(0o700)).unwrap();
+    let owner = |path: &Path| std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(path).unwrap());
+    let before = owner(&precious);
+    std::os::unix::fs::symlink(&precious, socket).unwrap();
+    refused();
+    assert_eq!(owner(&precious), before);
+    std::fs::remove_file(socket).unwrap();
+    assert_eq!(db("start").code, 0);
+    assert_eq!(db("stop").code, 0);
+    std::fs::remove_dir(socket).unwrap();
+}
+
 #[test]
 fn psql_takes_what_psql_takes_but_other_servers() {
     let folder = data_folder();

@@ -131,7 +131,7 @@ fn an_interrupted_embedded_server_leaves_nothing_behind() {
         in_time += u32::from(run(&files, timeout).code != 0);
         let again = run(&files, host());
         assert_eq!(again.code, 0, "{signal} after {percent} %: {}", again.stderr);
-        // What is left of the server has the folder's name on its command line.
+        // What is left of the server works in its folder.
         let folder = files.path().to_str().unwrap();
         wait_until("the end of all processes of the server", || processes_of(folder).is_empty());
     }
@@ -140,12 +140,14 @@ fn an_interrupted_embedded_server_leaves_nothing_behind() {
     wait_until("the end of all processes of the server", || processes_of(folder).is_empty());
 }
 
-/// Processes that were started with this folder.
+/// Processes that were started with this folder, or work in it.
 fn processes_of(folder: &str) -> Vec<String> {
     let is_of = |path: std::path::PathBuf| {
         let command = std::fs::read(path.join("cmdline")).ok()?;
         let text = String::from_utf8_lossy(&command).into_owned();
-        text.contains(folder).then_some(text)
+        // One that has ended, but was not waited for yet, works nowhere.
+        let works_in = std::fs::read_link(path.join("cwd")).unwrap_or_default();
+        (text.contains(folder) || works_in.to_string_lossy().contains(folder)).then_some(text)
     };
     std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| is_of(entry.path())).collect()
 }

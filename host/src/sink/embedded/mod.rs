@@ -3,17 +3,24 @@
 //! can enter, writes as safely as any server (fsync is on), is started on demand and stopped when
 //! nobody uses it any more.
 //!
+//! In the order of a start: [`paths`] makes the folders, [`locks`] keeps others from doing the same,
+//! [`postmaster`] tells whether the server runs, [`server`] makes, starts and stops it with PostgreSQL's
+//! [`programs`].
+//!
 //! Who uses it holds a shared lock on the file `users.lock`. Whoever starts the server also
 //! starts a *guard*, this program in the background, which waits for an exclusive lock on that
 //! file and then stops the server. The operating system frees locks when a process dies, however
 //! it dies, so no server is left behind. `host db start` leaves the file `keep-running`, at which
 //! the guard leaves the server alone.
 
+mod locks;
+mod paths;
+mod postmaster;
 mod programs;
+mod server;
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -21,12 +28,15 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::programs::{Programs, held, run, server_user, text};
+use nix::unistd::{User, geteuid};
+
+use self::locks::Kind;
+use self::postmaster::{Phase, Postmaster};
+use self::programs::{Programs, server_user};
 use super::error::EmbeddedError;
 use super::libpq::Parameters;
 use super::target::wrong;
 use super::{ServerTarget, SinkError};
-use crate::digest::Sha256Digest;
 use crate::environment::{Environment, VariableError};
 
 /// The same names as in docker-compose.yml, so that queries work in both.
@@ -34,21 +44,19 @@ pub const DATABASE: &str = "ecomm_fraud_db";
 const SUPERUSER: &str = "postgres";
 /// The socket's name; nothing listens on a port of that number unless asked to.
 const PORT: u16 = 5432;
-/// A socket's path must fit into `sockaddr_un`: 108 bytes with the final NUL.
-const MAX_SOCKET_PATH_BYTES: usize = 107;
-/// Clusters are made in folders that begin like this, and renamed when they are complete.
-const HALF_MADE: &str = "data.new.";
 /// How long a guard may take to find out whether it is needed.
 const GUARD_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the remains of a server that was killed may be in the way of a new one.
+/// How long what is left of an earlier server may be in the way.
 const LEFTOVERS_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a start may take: recovery after a crash included.
-const START_SECONDS: &str = "60";
+/// How long a server may take to end that is stopping already: as long as pg_ctl waits.
+const STOPPING_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The cluster of one folder.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     folder: PathBuf,
+    /// The user's folder for sockets and the like.
+    runtime: Option<PathBuf>,
 }
 
 /// The server runs at least as long as this lives.
@@ -67,6 +75,8 @@ pub enum State {
     RunningOnDemand,
     /// It runs until `host db stop`.
     KeptRunning,
+    /// Its process runs, but the file of its socket is gone: nobody can reach it.
+    Unreachable,
 }
 
 /// What [`Cluster::stop`] did.
@@ -87,7 +97,9 @@ impl Cluster {
     /// # Errors
     /// [`VariableError`] where the variable that says where that is cannot be used.
     pub fn of_user(environment: &Environment) -> Result<Cluster, VariableError> {
-        Ok(Cluster { folder: crate::folders::data(environment)?.join("postgresql") })
+        // Not set by our users, and there is a way without it.
+        let runtime = environment.path("XDG_RUNTIME_DIR").ok().flatten();
+        Ok(Cluster { folder: crate::folders::data(environment)?.join("postgresql"), runtime })
     }
 
     /// The folder that everything is in.
@@ -99,12 +111,16 @@ impl Cluster {
     /// How the server is reached.
     ///
     /// # Errors
-    /// Where the socket's folder cannot be made.
+    /// Where its user is not known.
     pub fn target(&self) -> Result<ServerTarget, SinkError> {
         let origin = "the embedded server";
         let parameters = Parameters::parse(&self.url()).map_err(|problem| wrong(origin, problem.into()))?;
         let mut target =
             parameters.complete(&Environment::default()).map_err(|problem| wrong(origin, problem))?;
+        // Nobody but the server may be listening there.
+        let server = server_user().map_err(|source| SinkError::Embedded { doing: "reach", source })?;
+        let server = server.or_else(|| User::from_uid(geteuid()).ok().flatten());
+        target.required_peer = server.map(|user| user.name);
         for host in &mut target.hosts {
             host.description = format!("the embedded server in `{}`", self.folder.display());
         }
@@ -129,6 +145,7 @@ impl Cluster {
             return State::Absent;
         }
         match (self.is_running(), self.keep_file().exists()) {
+            (true, _) if !self.answers() && self.phase() == Some(Phase::Ready) => State::Unreachable,
             (false, _) => State::Stopped,
             (true, false) => State::RunningOnDemand,
             (true, true) => State::KeptRunning,
@@ -168,13 +185,13 @@ impl Cluster {
                 return Ok(Stopped::WasNotRunning);
             }
             let programs = Programs::find()?;
-            let _control = self.lock_control()?;
+            let control = self.lock_control()?;
             remove_if_there(&self.keep_file())?;
             let was_running = self.is_running();
-            let users = self.open_lock("users.lock")?;
+            let users = locks::open(&self.lock_file("users"))?;
             // A guard holds the lock for the moment in which it looks whether it is needed.
             let give_up = Instant::now() + GUARD_PATIENCE;
-            while users.try_lock().is_err() {
+            while !locks::try_lock(&users, Kind::Exclusive, &self.lock_file("users"))? {
                 if Instant::now() > give_up {
                     self.start_guard()?;
                     return Ok(Stopped::WhenUnused);
@@ -182,7 +199,7 @@ impl Cluster {
                 thread::sleep(Duration::from_millis(10));
             }
             if self.is_running() {
-                self.stop_now(&programs)?;
+                self.stop_now(&programs, &control)?;
             }
             Ok(if was_running { Stopped::Now } else { Stopped::WasNotRunning })
         };
@@ -195,12 +212,12 @@ impl Cluster {
     /// [`SinkError::Embedded`].
     pub fn guard(&self) -> Result<(), SinkError> {
         let guard = || {
-            let _alone = self.wait_until_unused()?;
+            let (_users, control) = self.wait_until_unused()?;
             let programs = Programs::find()?;
             if self.keep_file().exists() || !self.is_running() {
                 return Ok(());
             }
-            self.stop_now(&programs)
+            self.stop_now(&programs, &control)
         };
         guard().map_err(|source| SinkError::Embedded { doing: "stop", source })
     }
@@ -210,9 +227,9 @@ impl Cluster {
     /// while the other is held.
     fn wait_until_unused(&self) -> Result<(File, File), EmbeddedError> {
         loop {
-            let users = self.open_lock("users.lock")?;
+            let users = locks::open(&self.lock_file("users"))?;
             users.lock().map_err(at("lock", &self.folder))?;
-            let control = self.open_lock("control.lock")?;
+            let control = locks::open(&self.lock_file("control"))?;
             if control.try_lock().is_ok() {
                 return Ok((users, control));
             }
@@ -232,13 +249,24 @@ impl Cluster {
 
     fn start(&self) -> Result<InUse, EmbeddedError> {
         let programs = Programs::find()?;
-        make_folder(&self.folder, 0o755)?;
+        paths::make_folder(&self.folder)?;
         let control = self.lock_control()?;
         // Waits for a guard that is just stopping the server.
-        let users = self.open_lock("users.lock")?;
-        users.lock_shared().map_err(at("lock", &self.folder))?;
+        let (users, users_file) = (locks::open(&self.lock_file("users"))?, self.lock_file("users"));
+        locks::wait(&users, Kind::Shared, &users_file, locks::PATIENCE)?;
+        self.wait_for_the_other()?;
+        let is_unreachable = self.is_running() && !self.answers();
+        if is_unreachable {
+            // No run can have lasted without its socket but those that were connected before.
+            locks::wait(&users, Kind::Exclusive, &users_file, locks::PATIENCE)?;
+            tracing::warn!("the server's socket is gone; the server is started again");
+            self.stop_now(&programs, &control)?;
+            locks::wait(&users, Kind::Shared, &users_file, locks::PATIENCE)?;
+        }
         if !self.is_running() {
-            remove_if_there(&self.keep_file())?;
+            if !is_unreachable {
+                remove_if_there(&self.keep_file())?;
+            }
             // First, so that no server is left behind where we are killed in between. It waits for us.
             self.start_guard()?;
             self.create(&programs, &control)?;
@@ -247,77 +275,18 @@ impl Cluster {
         Ok(InUse { _users_lock: users })
     }
 
-    /// initdb into a folder of another name first, so that half a cluster is never taken for one.
-    fn create(&self, programs: &Programs, control: &File) -> Result<(), EmbeddedError> {
-        let data = self.data();
-        if let Ok(version) = fs::read_to_string(data.join("PG_VERSION")) {
-            return programs.check_version(&data, version.trim());
-        }
-        self.remove_half_made();
-        let fresh = self.folder.join(format!("{HALF_MADE}{}", std::process::id()));
-        self.own_folder(&fresh)?;
-        let mut initdb = programs.command("initdb")?;
-        initdb.arg("--pgdata").arg(&fresh).args([
-            "--username",
-            SUPERUSER,
-            "--auth-local",
-            "trust",
-            "--auth-host",
-            "reject",
-            "--encoding",
-            "UTF8",
-            "--no-locale",
-        ]);
-        run("initdb", &mut initdb, held(control)?)?;
-        let mut single = programs.command("postgres")?;
-        single.arg("--single").arg("-D").arg(&fresh).arg("postgres");
-        run("postgres", &mut single, text(&format!("CREATE DATABASE {DATABASE}\n"))?)?;
-        fs::rename(&fresh, &data).map_err(at("rename", &fresh))
-    }
-
-    /// Removes what is left of clusters whose making was interrupted. Where one of PostgreSQL's
-    /// programs is still about to notice that, something stays, for the next time.
-    fn remove_half_made(&self) {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(HALF_MADE)) {
-            if let Err(error) = fs::remove_dir_all(entry.path()) {
-                tracing::debug!("remove `{}`: {error}", entry.path().display());
+    /// Waits for a server that is starting or stopping without anybody who holds the lock: who began
+    /// that was killed.
+    fn wait_for_the_other(&self) -> Result<(), EmbeddedError> {
+        let give_up = Instant::now() + STOPPING_PATIENCE;
+        while self.phase().is_some_and(|phase| phase != Phase::Ready) {
+            if Instant::now() > give_up {
+                let slow = io::Error::new(io::ErrorKind::TimedOut, "its server neither gets ready nor stops");
+                return Err(at("use", &self.data())(slow));
             }
+            thread::sleep(Duration::from_millis(20));
         }
-    }
-
-    fn start_now(&self, programs: &Programs, control: &File) -> Result<(), EmbeddedError> {
-        let socket_folder = self.socket_folder();
-        self.own_folder(&socket_folder)?;
-        let log = self.data().join("server.log");
-        let options = format!(
-            "-c listen_addresses='' -c unix_socket_directories='{}' -c unix_socket_permissions=0700 -c port={PORT}",
-            socket_folder.display()
-        );
-        let mut pg_ctl = programs.command("pg_ctl")?;
-        pg_ctl.args(["start", "--wait", "--silent", "--timeout", START_SECONDS, "--pgdata"]).arg(self.data());
-        pg_ctl.arg("--log").arg(&log).arg("--options").arg(options);
-        // What is left of a server that was killed takes a moment to go, and is in the way until then.
-        let give_up = Instant::now() + LEFTOVERS_PATIENCE;
-        let had_predecessor = self.data().join("postmaster.pid").exists();
-        loop {
-            match run("pg_ctl", &mut pg_ctl, held(control)?) {
-                Err(EmbeddedError::Program { .. }) if had_predecessor && Instant::now() < give_up => {
-                    thread::sleep(Duration::from_millis(100));
-                }
-                // pg_ctl itself only says to look at the log.
-                Err(EmbeddedError::Program { program, .. }) => {
-                    return Err(EmbeddedError::Program { program, output: last_complaint(&log) });
-                }
-                other => return other,
-            }
-        }
-    }
-
-    fn stop_now(&self, programs: &Programs) -> Result<(), EmbeddedError> {
-        let mut pg_ctl = programs.command("pg_ctl")?;
-        pg_ctl.args(["stop", "--wait", "--silent", "--mode", "fast", "--pgdata"]).arg(self.data());
-        run("pg_ctl", &mut pg_ctl, text("")?)
+        Ok(())
     }
 
     /// In a process group of its own, so that ^C at the terminal does not reach it.
@@ -336,70 +305,46 @@ impl Cluster {
             .map_err(at("start", &program))
     }
 
-    /// Whether somebody answers. A process number in a file would not tell: after a crash it may
-    /// be that of a process which is just going, or of another one.
+    /// Whether its process lives, or somebody answers: the process may be in another container.
     fn is_running(&self) -> bool {
+        self.phase().is_some() || self.answers()
+    }
+
+    fn answers(&self) -> bool {
         UnixStream::connect(self.socket_folder().join(format!(".s.PGSQL.{PORT}"))).is_ok()
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        Postmaster::of(&self.data()).map(|postmaster| postmaster.phase)
     }
 
     /// Held while the server is started or stopped, so that only one process does so.
     fn lock_control(&self) -> Result<File, EmbeddedError> {
-        let control = self.open_lock("control.lock")?;
-        control.lock().map_err(at("lock", &self.folder))?;
+        let file = self.lock_file("control");
+        let control = locks::open(&file)?;
+        locks::wait(&control, Kind::Exclusive, &file, locks::PATIENCE)?;
         Ok(control)
     }
 
-    fn open_lock(&self, name: &str) -> Result<File, EmbeddedError> {
-        let path = self.folder.join(name);
-        File::options().create(true).truncate(false).write(true).open(&path).map_err(at("open", &path))
-    }
-
-    /// A folder that belongs to the user that the server runs as, and that nobody else can enter.
-    fn own_folder(&self, path: &Path) -> Result<(), EmbeddedError> {
-        make_folder(path, 0o700)?;
-        if let Some(user) = server_user()? {
-            std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-                .map_err(at("hand over", path))?;
-        }
-        Ok(())
+    fn lock_file(&self, name: &str) -> PathBuf {
+        self.folder.join(name).with_extension("lock")
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        self.folder.join(server::DATA)
     }
 
     fn keep_file(&self) -> PathBuf {
         self.folder.join("keep-running")
     }
 
-    /// The folder with the socket: in the cluster's, or, where that makes too long a path, in the
-    /// temporary folder. Clients of libpq take it as host.
+    /// The folder with the socket; clients of libpq take it as host. Where a server runs, it is its
+    /// own: who started it may have had another environment.
     #[must_use]
     pub fn socket_folder(&self) -> PathBuf {
-        let beside = self.folder.join("socket");
-        let longest = beside.join(format!(".s.PGSQL.{PORT}.lock"));
-        if longest.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
-            return beside;
-        }
-        let digest = Sha256Digest::of(self.folder.as_os_str().as_encoded_bytes()).to_string();
-        PathBuf::from("/tmp").join(format!("host-{}", &digest[..16]))
+        let of_running = Postmaster::of(&self.data()).and_then(|running| running.socket_folder);
+        of_running.unwrap_or_else(|| paths::socket_folder(&self.folder, self.runtime.as_deref()))
     }
-}
-
-/// The last error in a server's log, or else its last line.
-fn last_complaint(log: &Path) -> String {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let complaint = text.lines().rev().find(|line| line.contains("FATAL") || line.contains("ERROR"));
-    complaint.or(text.lines().last()).unwrap_or_default().to_owned()
-}
-
-/// Makes a folder with exactly this mode, whatever the umask, and those above it.
-fn make_folder(path: &Path, mode: u32) -> Result<(), EmbeddedError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(at("create", path))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(at("set the mode of", path))
 }
 
 fn remove_if_there(path: &Path) -> Result<(), EmbeddedError> {

@@ -117,8 +117,15 @@ pub fn run(program: &'static str, command: &mut Command, stdin: File) -> Result<
     if status.success() {
         return Ok(());
     }
-    let mut text = String::new();
+    let mut printed = Vec::new();
     output.rewind().map_err(failed)?;
-    output.read_to_string(&mut text).map_err(failed)?;
-    Err(EmbeddedError::Program { program, output: text })
+    output.read_to_end(&mut printed).map_err(failed)?;
+    Err(EmbeddedError::Program { program, output: last_lines(&String::from_utf8_lossy(&printed)) })
+}
+
+/// What a program says when it gives up comes last.
+fn last_lines(printed: &str) -> String {
+    const SHOWN_LINES: usize = 6;
+    let lines: Vec<&str> = printed.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("; ")
 }

@@ -1,0 +1,48 @@
+//! The server's process, as its file `postmaster.pid` tells of it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// A server that is alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Postmaster {
+    /// Where its socket is, or was.
+    pub socket_folder: Option<PathBuf>,
+    pub phase: Phase,
+}
+
+/// What it says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Starting,
+    Ready,
+    Stopping,
+}
+
+/// Lines of the file, from 0.
+const SOCKET_LINE: usize = 4;
+const PHASE_LINE: usize = 7;
+
+impl Postmaster {
+    /// The one that runs on the cluster in `data`; `None` if none does. A process number alone would
+    /// not tell: after a crash it may be that of another process.
+    pub fn of(data: &Path) -> Option<Postmaster> {
+        let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let pid: u32 = lines.first()?.parse().ok()?;
+        // A server works in its data folder; one that has ended is nowhere.
+        let place = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let works_in = place(Path::new(&format!("/proc/{pid}/cwd")))?;
+        if works_in != place(data)? {
+            return None;
+        }
+        let phase = match lines.get(PHASE_LINE) {
+            Some(&"ready" | &"standby") => Phase::Ready,
+            Some(&"stopping") => Phase::Stopping,
+            _ => Phase::Starting,
+        };
+        let socket = lines.get(SOCKET_LINE).filter(|line| !line.is_empty()).map(PathBuf::from);
+        Some(Postmaster { socket_folder: socket.filter(|folder| folder.is_absolute()), phase })
+    }
+}
