@@ -129,3 +129,13 @@ fn last_lines(printed: &str) -> String {
     let lines: Vec<&str> = printed.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(SHOWN_LINES)..].join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_cause_of_a_failure_is_at_the_end() {
+        let printed = format!("{}no space left\n\nremoving it\n", "this went well\n".repeat(50));
+        assert!(super::last_lines(&printed).ends_with("this went well; no space left; removing it"));
+        assert!(super::last_lines(&printed).len() < 200);
+    }
+}
