@@ -7,6 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::contract::SPOKEN;
+use super::refusal::Refusal;
 use super::verify::Violation;
 use crate::digest::Sha256Digest;
 use crate::environment::VariableError;
@@ -268,6 +269,18 @@ pub enum DetectorError {
         /// What is allowed.
         allowed_bytes: usize,
     },
+    /// The system refused what it takes to run any plugin.
+    #[error("the system refused {refusal} for `{plugin}` {during}")]
+    System {
+        /// The plugin.
+        plugin: String,
+        /// When, such as "while it was compiled".
+        during: String,
+        /// What it refused.
+        refusal: Refusal,
+        /// What the engine says; `None` if the guest only noticed that it did not get memory.
+        source: Option<wasmtime::Error>,
+    },
     /// It crashed.
     #[error("`{plugin}` crashed {call}: {}", trap.summary)]
     Trap {
@@ -373,6 +386,8 @@ impl DetectorError {
             DetectorError::Memory { .. } => {
                 Some("if the plugin is honest and only large, allow more with `--memory-limit`".into())
             }
+            DetectorError::System { refusal, .. } => Some(refusal.help().into()),
+            DetectorError::Engine { source } => Refusal::of(source).map(|refusal| refusal.help().into()),
             DetectorError::OtherBytes { .. } => {
                 Some("this is another plugin, or another version of it; see `--plugin-sha256`".into())
             }

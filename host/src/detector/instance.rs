@@ -12,7 +12,7 @@ use super::error::TrapReport;
 use super::guest_log::GuestLog;
 use super::limits::MemoryKeeper;
 use super::load::{Plugin, file_name};
-use super::{Anomaly, Call, DetectorError, Limits, Metadata, engine, verify, wasi};
+use super::{Anomaly, Call, DetectorError, Limits, Metadata, Refusal, engine, verify, wasi};
 use crate::batch::Batch;
 use crate::text::printable;
 
@@ -255,6 +255,11 @@ fn stopped(
     }
     if let Some(asked_bytes) = state.memory.denied_bytes {
         return DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes: limits.memory_bytes };
+    }
+    let system = Refusal::of(&error).map(|refusal| (refusal, true));
+    if let Some((refusal, is_told)) = system.or(state.memory.refused.map(|refusal| (refusal, false))) {
+        let (during, source) = (call.to_string(), is_told.then_some(error));
+        return DetectorError::System { plugin, during, refusal, source };
     }
     // There is no type for this one.
     if error.root_cause().to_string().starts_with("too much data is being copied") {

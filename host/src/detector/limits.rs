@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+use super::Refusal;
+
 /// What one table entry costs: a reference and its bookkeeping.
 const TABLE_ENTRY_BYTES: usize = 16;
 
@@ -66,13 +68,16 @@ pub struct MemoryKeeper {
     growing_bytes: usize,
     /// The total that was asked for when the limit first said no.
     pub denied_bytes: Option<usize>,
+    /// What the system refused of that which the limit allows.
+    pub refused: Option<Refusal>,
 }
 
 impl MemoryKeeper {
     /// For a new instance.
     #[must_use]
     pub fn new(limit_bytes: usize) -> MemoryKeeper {
-        MemoryKeeper { limit_bytes, used_bytes: 0, peak_bytes: 0, growing_bytes: 0, denied_bytes: None }
+        let (denied_bytes, refused) = (None, None);
+        MemoryKeeper { limit_bytes, used_bytes: 0, peak_bytes: 0, growing_bytes: 0, denied_bytes, refused }
     }
 
     fn grow(&mut self, by_bytes: usize) -> bool {
@@ -91,6 +96,7 @@ impl MemoryKeeper {
     /// Forgets a denial: the guest has coped with it.
     pub fn begin_call(&mut self) {
         self.denied_bytes = None;
+        self.refused = None;
     }
 
     fn take_back(&mut self) {
@@ -103,7 +109,8 @@ impl ResourceLimiter for MemoryKeeper {
         Ok(self.grow(desired.saturating_sub(current)))
     }
 
-    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = self.refused.or(Refusal::of(&error));
         self.take_back();
         Ok(())
     }
@@ -112,7 +119,8 @@ impl ResourceLimiter for MemoryKeeper {
         Ok(self.grow(desired.saturating_sub(current).saturating_mul(TABLE_ENTRY_BYTES)))
     }
 
-    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = self.refused.or(Refusal::of(&error));
         self.take_back();
         Ok(())
     }

@@ -17,6 +17,7 @@ use super::cache::Cache;
 use super::contract::{ContractVersion, EXPORTS, PACKAGE, STATE_EXPORTS};
 use super::error::SHOWN_IMPORTS;
 use super::instance::GuestState;
+use super::refusal::Refusal;
 use super::{DetectorError, Limits, engine, wasi};
 use crate::digest::Sha256Digest;
 use crate::text::listed;
@@ -150,7 +151,10 @@ pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
     check_imports(file, &names)?;
 
     let (component, compile_time) = compile(sandbox, file, sha256, component)?;
-    let does_not_fit = |source| DetectorError::Link { plugin: file_name(file), source };
+    let does_not_fit = |source| {
+        refused(file, "while it was linked", source)
+            .unwrap_or_else(|source| DetectorError::Link { plugin: file_name(file), source })
+    };
     let mut linker = Linker::new(&sandbox.engine);
     contract.link(&mut linker).map_err(does_not_fit)?;
     wasi::link(&mut linker).map_err(does_not_fit)?;
@@ -205,7 +209,7 @@ fn compile(
 ) -> Result<(Component, Option<Duration>), DetectorError> {
     let (engine, cache) = (sandbox.engine.clone(), sandbox.cache.clone());
     let (send, receive) = channel();
-    thread::spawn(move || {
+    let work = move || {
         let mut compile_time = None;
         let compile = || {
             let started = Instant::now();
@@ -216,9 +220,14 @@ fn compile(
         let compiled = cache.get_or_compile(&engine, sha256, compile);
         // Nobody is there any more where it took too long.
         let _ = send.send(compiled.map(|component| (component, compile_time)));
-    });
+    };
     let deadline = sandbox.limits.compile_deadline;
-    let malformed = |source| DetectorError::Malformed { file: file.to_owned(), source };
+    let malformed = |source| {
+        let during = "while it was compiled";
+        refused(file, during, source)
+            .unwrap_or_else(|source| DetectorError::Malformed { file: file.to_owned(), source })
+    };
+    thread::Builder::new().spawn(work).map_err(|error| malformed(error.into()))?;
     match receive.recv_timeout(deadline) {
         Ok(compiled) => compiled.map_err(malformed),
         Err(RecvTimeoutError::Timeout) => {
@@ -228,6 +237,13 @@ fn compile(
             Err(malformed(wasmtime::Error::msg("the compiler gave up on it")))
         }
     }
+}
+
+/// The error for what the system refused; if it has no part in it, the engine's own error again.
+fn refused(file: &Path, during: &str, source: wasmtime::Error) -> Result<DetectorError, wasmtime::Error> {
+    let Some(refusal) = Refusal::of(&source) else { return Err(source) };
+    let (plugin, during) = (file_name(file), during.to_owned());
+    Ok(DetectorError::System { plugin, during, refusal, source: Some(source) })
 }
 
 /// The last part of a path, for messages.

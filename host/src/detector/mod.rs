@@ -16,6 +16,7 @@ mod instance;
 mod limits;
 mod load;
 mod lookup;
+mod refusal;
 pub mod verify;
 mod wasi;
 
@@ -27,6 +28,7 @@ pub use instance::Detector;
 pub use limits::Limits;
 pub use load::{Access, Anatomy, Demands, Form, Import, Plugin, Sandbox, examine, load};
 pub use lookup::{EXTENSION, folders, lookup, plugins_in, user_folder};
+pub use refusal::Refusal;
 
 /// One row that the detector called anomalous, verified.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,6 +2,7 @@
 //! run is in the database. SANDBOX.md has the same as a table.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use host::batch::{Batch, Row};
@@ -9,7 +10,7 @@ use host::detector::{Cache, Call, Demands, Detector, DetectorError, Limits, Sand
 use host::text::is_unprintable;
 
 use crate::forged;
-use crate::support::{Database, Files, finish, host_run, plugin, summary};
+use crate::support::{Database, Files, finish, host, host_run, plugin, sample, summary};
 
 const MIB: usize = 1 << 20;
 /// Of every batch that a guest is given here.
@@ -362,4 +363,45 @@ fn limits_that_make_no_sense_are_usage_errors() {
         let finished = finish(host_run(&database, "threshold", &csv).args(arguments));
         assert_eq!(finished.code, 2, "{arguments:?}: {}", finished.stderr);
     }
+}
+
+/// `host check` by way of another program, which limits it; what it says at the end.
+fn limited(by: &[&str], arguments: &[&str]) -> (i32, serde_json::Value) {
+    let plain = host();
+    let mut command = Command::new(by[0]);
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.args(&by[1..]).arg(plain.get_program()).args(["check", "--format", "json"]);
+    let finished = finish(command.args(arguments).arg(sample()));
+    let end = finished.stdout.lines().last().unwrap_or_else(|| panic!("{finished:?}"));
+    (finished.code, serde_json::from_str(end).unwrap())
+}
+
+/// The system's limits are told as the system's.
+#[test]
+fn a_plugin_is_not_blamed_for_too_little_address_space() {
+    let by = ["prlimit", "--as=1000000000"];
+    assert_eq!(limited(&by, &["--plugin", "threshold"]).0, 0);
+    // What the host would allow it, the system does not.
+    let mut bomb = vec!["--plugin", "hostile", "--set", "mode=memory-bomb"];
+    bomb.extend(["--memory-limit", "3GiB", "--deadline", "5m"]);
+    let (code, end) = limited(&by, &bomb);
+    assert_eq!((code, &end["error"]["kind"]), (4, &"plugin_system".into()), "{end}");
+    assert!(end["error"]["help"].to_string().contains("ulimit -v"), "{end}");
+}
+
+#[test]
+fn a_plugin_is_not_blamed_where_nothing_may_be_executed() {
+    // As systemd's MemoryDenyWriteExecute= does it.
+    let script = "import ctypes, os, sys\n\
+        assert ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) == 0, 'this kernel has no PR_SET_MDWE'\n\
+        os.execv(sys.argv[1], sys.argv[1:])";
+    let by = ["python3", "-c", script];
+    let (code, end) = limited(&by, &["--plugin", "threshold"]);
+    assert_eq!((code, &end["error"]["kind"]), (4, &"plugin_system".into()), "{end}");
+    assert!(end["error"]["help"].to_string().contains("MemoryDenyWriteExecute"), "{end}");
 }

@@ -1,0 +1,68 @@
+//! What the system refuses, told apart from what a plugin does wrong. The engine needs a lot of address
+//! space and memory that can be executed; where a limit or hardening forbids that, no plugin is at fault.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use rustix::io::Errno;
+
+/// Something that the system does not let this process have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// More address space, or memory.
+    AddressSpace,
+    /// Memory that was written and can be executed.
+    ExecutableMemory,
+    /// One more thread.
+    Thread,
+    /// One more open file.
+    OpenFile,
+}
+
+impl Refusal {
+    /// From what the engine says; `None` if the system has no part in it.
+    #[must_use]
+    pub fn of(error: &wasmtime::Error) -> Option<Refusal> {
+        error.chain().find_map(Refusal::of_cause)
+    }
+
+    fn of_cause(cause: &(dyn Error + 'static)) -> Option<Refusal> {
+        let of_io = || Errno::from_io_error(cause.downcast_ref::<io::Error>()?);
+        match cause.downcast_ref().copied().or_else(of_io)? {
+            Errno::NOMEM => Some(Refusal::AddressSpace),
+            Errno::ACCESS | Errno::PERM => Some(Refusal::ExecutableMemory),
+            Errno::AGAIN => Some(Refusal::Thread),
+            Errno::MFILE | Errno::NFILE => Some(Refusal::OpenFile),
+            _ => None,
+        }
+    }
+
+    /// What the user can do.
+    #[must_use]
+    pub fn help(self) -> &'static str {
+        match self {
+            Refusal::AddressSpace => {
+                "raise the limit on memory or address space (ulimit -v, systemd's LimitAS=), or lower `--memory-limit` and `--jobs`"
+            }
+            Refusal::ExecutableMemory => {
+                "the host compiles plugins to machine code, which hardening forbids (systemd's MemoryDenyWriteExecute=, SELinux's execmem); allow it for this program"
+            }
+            Refusal::Thread => {
+                "raise the limit on processes (ulimit -u, systemd's TasksMax=), or lower `--jobs`"
+            }
+            Refusal::OpenFile => "raise the limit on open files (ulimit -n, systemd's LimitNOFILE=)",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::AddressSpace => "address space",
+            Refusal::ExecutableMemory => "executable memory",
+            Refusal::Thread => "another thread",
+            Refusal::OpenFile => "another open file",
+        })
+    }
+}
