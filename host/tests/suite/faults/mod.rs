@@ -269,8 +269,10 @@ fn wait_for_sessions(database: &Database) {
 
 /// The socket on which the test server listens.
 fn socket(database: &Database) -> PathBuf {
-    let folder = database.text("SHOW unix_socket_directories");
-    Path::new(&folder).join(".s.PGSQL.5432")
+    let [data, folder] =
+        ["data_directory", "unix_socket_directories"].map(|name| database.text(&format!("SHOW {name}")));
+    // It may be named from the server's data folder, whose name may be any.
+    Path::new(&data).join(folder).join(".s.PGSQL.5432")
 }
 
 /// The database's URL through the proxy.
