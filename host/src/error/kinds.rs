@@ -183,7 +183,9 @@ fn of_server(trouble: Trouble) -> Retry {
             Retry::After("after the server is up")
         }
         Trouble::DiskFull => Retry::After("after space was freed on the server"),
-        Trouble::OutOfResources => Retry::After("after the server has resources again"),
+        Trouble::OutOfResources | Trouble::PoolExhausted => {
+            Retry::After("after the server has resources again")
+        }
         _ => Retry::No,
     }
 }

@@ -412,7 +412,10 @@ impl SinkError {
         match self {
             SinkError::ServerSilent { .. } => true,
             SinkError::Statement { source, .. } => {
-                matches!(source.trouble(), Trouble::ConnectionLost | Trouble::Ended | Trouble::IdleTooLong)
+                matches!(
+                    source.trouble(),
+                    Trouble::ConnectionLost | Trouble::Ended | Trouble::IdleTooLong | Trouble::PoolExhausted
+                )
             }
             _ => false,
         }
@@ -439,9 +442,10 @@ impl SinkError {
             SinkError::Target { .. } => Some("a URL looks like `postgres://user@localhost:5432/database`".into()),
             SinkError::WrongKind { .. } => Some("list all servers that may be it, as in `host=a,b`, or leave out target_session_attrs".into()),
             SinkError::WrongPeer { .. } => Some("somebody else may be listening there; if it is the right one, correct requirepeer".into()),
-            SinkError::Statement { source, .. } | SinkError::Migration { source, .. } | SinkError::LockTimeout { source, .. } => {
+            SinkError::Statement { source, .. } | SinkError::Migration { source, .. } => {
                 source.trouble().help().map(str::to_owned)
             }
+            SinkError::LockTimeout { .. } => Some("wait longer with `--lock-timeout`, or end the session that holds the lock".into()),
             SinkError::RowRefused { triggers, .. } => Some(refusal_help(triggers)),
             SinkError::ReadOnly { is_standby: true } => Some(
                 "name the primary, or list both servers and ask for it: `host=a,b target_session_attrs=read-write`".into(),

@@ -40,6 +40,8 @@ pub enum Trouble {
     /// A prepared statement is not there, or another has its name: the session is not the one that
     /// it was.
     OtherSession,
+    /// A pooler in between had no session of the server's for us in time.
+    PoolExhausted,
     /// Anything else; the server's own words must do.
     Other,
 }
@@ -62,6 +64,7 @@ impl Trouble {
             Trouble::TableChanged => "the tables have changed meanwhile",
             Trouble::RowRefused => "a constraint or trigger refuses it",
             Trouble::OtherSession => "a connection pooler gave us another session",
+            Trouble::PoolExhausted => "the connection pooler had no session of the server free in time",
             Trouble::Other => return None,
         })
     }
@@ -94,6 +97,9 @@ impl Trouble {
             Trouble::RowRefused => "the server's words above say which; correct it, then run again",
             Trouble::OtherSession => {
                 "name the server's own port rather than the pooler's, or a pool in session mode"
+            }
+            Trouble::PoolExhausted => {
+                "run again when fewer programs use the pool, enlarge it, or name the server's own port"
             }
             Trouble::Other => return None,
         })
@@ -136,6 +142,12 @@ impl ServerError {
             ("25006", _) => Trouble::ReadOnly,
             ("42501", _) => Trouble::NotAllowed,
             ("42P01" | "42703" | "42804" | "22P03", _) => Trouble::TableChanged,
+            // PgBouncer has one code for all that it says itself; this is a name rather than a sentence.
+            ("08P01", _)
+                if self.0.as_db_error().is_some_and(|said| said.message() == "query_wait_timeout") =>
+            {
+                Trouble::PoolExhausted
+            }
             ("42P05" | "26000" | "08P01", _) => Trouble::OtherSession,
             ("P0001", _) | (_, "23") => Trouble::RowRefused,
             (_, "53") => Trouble::OutOfResources,

@@ -6,7 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use tokio_postgres::config::Host;
 
-use crate::support::{Database, Files, finish, host, sample, start, succeed, summary};
+use crate::support::{
+    Database, Files, execute, finish, host, rows, sample, start, succeed, summary, with_client,
+};
 
 /// A PgBouncer in front of the server of these tests.
 struct Pooler {
@@ -17,6 +19,11 @@ struct Pooler {
 impl Pooler {
     /// With so many sessions at the server.
     fn start(pool_size: u32) -> Pooler {
+        Pooler::configured(pool_size, "")
+    }
+
+    /// With these lines besides.
+    fn configured(pool_size: u32, settings: &str) -> Pooler {
         let config: tokio_postgres::Config = crate::support::server_url().parse().unwrap();
         let [Host::Unix(socket)] = config.get_hosts() else { panic!("the server listens on a socket") };
         let port = config.get_ports()[0];
@@ -27,7 +34,7 @@ impl Pooler {
             format!(
                 "[databases]\n* = host={} port={port} user=postgres\n[pgbouncer]\npool_mode = transaction\n\
                  auth_type = any\nlisten_port = 6432\nunix_socket_dir = {}\ndefault_pool_size = {pool_size}\n\
-                 ignore_startup_parameters = extra_float_digits\nlogfile = {}\n",
+                 ignore_startup_parameters = extra_float_digits\nlogfile = {}\n{settings}",
                 socket.display(),
                 folder.display(),
                 folder.join("log").display(),
@@ -128,4 +135,44 @@ fn a_run_that_fails_leaves_nothing_behind() {
     }
     succeed(on(&url, &["run", "--plugin", "threshold"]).arg(sample()));
     assert_eq!(database.counts(), (1_800, 38, 1));
+}
+
+/// tokio-postgres names its statements s0, s1 and so on, as in every other program that uses it; a run
+/// meets none of them, and leaves them as they were.
+#[test]
+fn statements_of_others_stay_theirs() {
+    let (database, pooler) = (Database::migrated(), Pooler::start(1));
+    let url = pooler.url(&database);
+    for i in 0..20 {
+        execute(&url, &format!("PREPARE s{i} AS SELECT {i}"));
+    }
+    let named = || rows(&url, "SELECT name, statement FROM pg_prepared_statements ORDER BY 1");
+    let before = named();
+    assert_eq!(before.len(), 20, "{before:?}");
+    let files = Files::new();
+    let bad = files.csv(&["1,7,1.00,2024-01-01 00:00:00", "2,7,NaN,2024-01-01 00:00:00"]);
+    succeed(on(&url, &["run", "--plugin", "threshold"]).arg(sample()));
+    assert_eq!(finish(on(&url, &["run", "--plugin", "threshold"]).arg(&bad)).code, 3);
+    succeed(&mut on(&url, &["runs"]));
+    assert_eq!(named(), before);
+    assert_eq!(database.counts(), (1_800, 38, 1));
+}
+
+/// The only session is another program's for longer than the pooler lets anybody wait.
+#[test]
+fn a_pooler_without_a_free_session_is_told_as_that() {
+    let (database, pooler) = (Database::migrated(), Pooler::configured(1, "query_wait_timeout = 1\n"));
+    let url = pooler.url(&database);
+    let refused = with_client(&url, async |client| {
+        client.batch_execute("BEGIN").await.unwrap();
+        let mut refused = None;
+        std::thread::scope(|scope| {
+            scope.spawn(|| refused = Some(finish(on(&url, &["run", "--plugin", "threshold"]).arg(sample()))));
+        });
+        client.batch_execute("COMMIT").await.unwrap();
+        refused.unwrap()
+    });
+    assert_eq!((refused.code, refused.stdout.as_str()), (5, ""), "{}", refused.stderr);
+    assert_eq!(database.counts(), (0, 0, 0));
+    insta::assert_snapshot!(refused.stderr);
 }

@@ -143,7 +143,8 @@ pub fn execute(url: &str, sql: &str) {
     });
 }
 
-fn rows(url: &str, sql: &str) -> Vec<Vec<String>> {
+/// All rows as text; NULL is `null`.
+pub fn rows(url: &str, sql: &str) -> Vec<Vec<String>> {
     with_client(url, async |client| {
         let messages = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         let mut rows = Vec::new();
