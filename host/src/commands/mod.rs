@@ -66,7 +66,7 @@ async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
             report::known_files(&outcome).iter().for_each(|note| diagnostic::note(note));
             report::empty_files(&outcome).iter().for_each(|note| diagnostic::note(note));
             let summary = report::Summary::new(&outcome, &config);
-            (outcome.committed.run_id, reporter.end(exit::COMMITTED, &summary, || summary.human()))
+            (outcome.committed.run.record.run_id, reporter.end(exit::COMMITTED, &summary, || summary.human()))
         }
         Ended::AlreadyIngested(already) => {
             let object = report::AlreadyObject::new(&already);

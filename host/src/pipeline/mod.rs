@@ -63,8 +63,6 @@ pub enum Ended {
 pub struct Outcome {
     /// What the server acknowledged.
     pub committed: Committed,
-    /// File and plugin.
-    pub facts: RunFacts,
     /// The database, for messages.
     pub server: String,
     /// Where the time went.
@@ -109,7 +107,7 @@ pub async fn run(
     let server = transaction.server().to_owned();
 
     let filling = fill(&mut transaction, config, prepared, contents, &mut rejects, started_at, progress);
-    let Filled { recorded, facts, tally, times, guest, left_out, rejects } =
+    let Filled { recorded, tally, times, guest, left_out, rejects } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Ok(filled)) => *filled,
             Ok(Err(already_ingested)) => {
@@ -132,13 +130,12 @@ pub async fn run(
         put_in_place(rejects);
     }
     let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
-    Ok(Ended::Committed(Box::new(Outcome { committed, facts, server, times, guest, tally, left_out })))
+    Ok(Ended::Committed(Box::new(Outcome { committed, server, times, guest, tally, left_out })))
 }
 
 /// What is known when all rows and the ledger row are in the transaction.
 struct Filled {
     recorded: Recorded,
-    facts: RunFacts,
     tally: Tally,
     times: Times,
     guest: GuestUse,
@@ -224,7 +221,7 @@ async fn fill(
         Completed::AlreadyIngested(already_ingested) => Err(already_ingested),
         Completed::Recorded(recorded) => {
             let left_out = left_out.into_values().collect();
-            Ok(Box::new(Filled { recorded: *recorded, facts, tally, times, guest, left_out, rejects }))
+            Ok(Box::new(Filled { recorded: *recorded, tally, times, guest, left_out, rejects }))
         }
     })
 }

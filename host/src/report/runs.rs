@@ -20,29 +20,29 @@ const NAME_CHARS: usize = 40;
 /// A run as it is printed for programs, by every command that speaks of one.
 #[derive(Serialize)]
 pub struct RunObject<'a> {
-    run_id: i64,
-    committed: bool,
+    pub(super) run_id: i64,
+    pub(super) committed: bool,
     #[serde(serialize_with = "json::as_time")]
-    started_at: Timestamp,
+    pub(super) started_at: Timestamp,
     #[serde(serialize_with = "json::as_time")]
-    committed_at: Timestamp,
+    pub(super) committed_at: Timestamp,
     /// In the time of the rows, which has no zone.
-    first_timestamp: Option<String>,
-    last_timestamp: Option<String>,
-    rows_read: u64,
-    rows_written: u64,
-    rows_rejected: u64,
-    rows_skipped: u64,
-    anomalies: u64,
-    first_transaction_id: Option<i64>,
-    last_transaction_id: Option<i64>,
-    ids: &'a str,
-    file: &'a FileRecord,
-    files: &'a [FileRecord],
-    plugin: &'a PluginRecord,
-    reading: Option<&'a Reading>,
-    host_version: &'a str,
-    is_intact: Option<bool>,
+    pub(super) first_timestamp: Option<String>,
+    pub(super) last_timestamp: Option<String>,
+    pub(super) rows_read: u64,
+    pub(super) rows_written: u64,
+    pub(super) rows_rejected: u64,
+    pub(super) rows_skipped: u64,
+    pub(super) anomalies: u64,
+    pub(super) first_transaction_id: Option<i64>,
+    pub(super) last_transaction_id: Option<i64>,
+    pub(super) ids: &'a str,
+    pub(super) file: &'a FileRecord,
+    pub(super) files: &'a [FileRecord],
+    pub(super) plugin: &'a PluginRecord,
+    pub(super) reading: Option<&'a Reading>,
+    pub(super) host_version: &'a str,
+    pub(super) is_intact: Option<bool>,
 }
 
 impl<'a> RunObject<'a> {
@@ -77,7 +77,7 @@ impl<'a> RunObject<'a> {
 }
 
 /// The time of a row: `2024-02-29T23:59:59.000000`.
-pub(super) fn row_time(time: &DateTime) -> String {
+fn row_time(time: &DateTime) -> String {
     time.strftime("%FT%T%.6f").to_string()
 }
 

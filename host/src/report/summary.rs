@@ -5,17 +5,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::json;
-use super::runs::{RunObject, row_time};
+use super::runs::RunObject;
 use crate::config::RunConfig;
 use crate::pipeline::Outcome;
-use crate::sink::{
-    ASSIGN, AlreadyIngested, FileRecord, IdPolicy, KEEP, KnownFile, KnownFrom, Once, PluginRecord,
-};
-use crate::source::Reading;
+use crate::sink::{AlreadyIngested, KnownFile, KnownFrom, Once};
 use crate::text::{counted, grouped, listed, one_line, printable};
 
 /// What is said where nothing was written because all was ingested before.
@@ -75,8 +70,15 @@ pub fn known_files(outcome: &Outcome) -> Vec<String> {
 /// Remarks on files that had a header and nothing else, which may be a delivery that went wrong.
 #[must_use]
 pub fn empty_files(outcome: &Outcome) -> Vec<String> {
-    let empty: Vec<String> =
-        outcome.facts.files.iter().filter(|file| file.rows_read == 0).map(|file| file.name.clone()).collect();
+    let empty: Vec<String> = outcome
+        .committed
+        .run
+        .record
+        .files
+        .iter()
+        .filter(|file| file.rows_read == 0)
+        .map(|file| file.name.clone())
+        .collect();
     if empty.is_empty() {
         return Vec::new();
     }
@@ -89,37 +91,14 @@ pub fn empty_files(outcome: &Outcome) -> Vec<String> {
 /// Files whose content is known that are named one by one.
 const SHOWN_KNOWN_FILES: usize = 10;
 
-/// What is printed of a committed run: the fields of [`RunObject`], and what only
-/// the run itself knows.
+/// What is printed of a committed run: the run as the ledger has it, and what only the run itself knows.
 #[derive(Serialize)]
 pub struct Summary<'a> {
-    run_id: i64,
-    committed: bool,
+    #[serde(flatten)]
+    run: RunObject<'a>,
     already_ingested: bool,
-    #[serde(serialize_with = "json::as_time")]
-    started_at: Timestamp,
-    #[serde(serialize_with = "json::as_time")]
-    committed_at: Timestamp,
-    /// The earliest and the latest time of the rows.
-    first_timestamp: Option<String>,
-    last_timestamp: Option<String>,
-    rows_read: u64,
-    rows_written: u64,
-    rows_rejected: u64,
-    rows_skipped: u64,
     rejected_by_reason: &'a BTreeMap<String, u64>,
-    anomalies: u64,
-    first_transaction_id: Option<i64>,
-    last_transaction_id: Option<i64>,
-    /// All files as one, as the ledger has it.
-    file: FileRecord,
-    files: Vec<FileRecord>,
-    plugin: PluginRecord,
     database: &'a str,
-    ids: &'static str,
-    reading: &'a Reading,
-    host_version: &'static str,
-    is_intact: bool,
     /// Where rejected rows were written, besides the database.
     rejects: Option<String>,
     /// Files whose content an earlier run had ingested, and which were ingested once more.
@@ -152,40 +131,14 @@ impl<'a> Summary<'a> {
     /// Of a run that was asked for like this.
     #[must_use]
     pub fn new(outcome: &'a Outcome, config: &RunConfig) -> Summary<'a> {
-        let Outcome { committed, facts, server, times, guest, tally, left_out } = outcome;
-        let (file, plugin) = (facts.file(), &facts.plugin);
+        let Outcome { committed, server, times, guest, tally, left_out } = outcome;
+        let run = RunObject::new(&committed.run);
         let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
         Summary {
-            run_id: committed.run_id,
-            committed: true,
             already_ingested: false,
-            started_at: committed.started_at,
-            committed_at: committed.committed_at,
-            first_timestamp: committed.timestamps.as_ref().map(|(first, _)| row_time(first)),
-            last_timestamp: committed.timestamps.as_ref().map(|(_, last)| row_time(last)),
-            ids: match config.terms.ids {
-                IdPolicy::Assign => ASSIGN,
-                IdPolicy::Keep(_) => KEEP,
-            },
-            reading: &facts.reading,
-            host_version: env!("CARGO_PKG_VERSION"),
-            is_intact: true,
-            rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
-            rows_read: file.rows_read,
-            rows_written: committed.rows_written,
-            rows_rejected: committed.rows_rejected,
-            rows_skipped: committed.rows_skipped,
             rejected_by_reason: &tally.by_reason,
-            anomalies: committed.anomalies,
-            first_transaction_id: committed.transaction_ids.map(|(first, _)| first),
-            last_transaction_id: committed.transaction_ids.map(|(_, last)| last),
-            files: facts.files.iter().map(FileRecord::of).collect(),
-            file: match facts.files.as_slice() {
-                [_] => FileRecord::of(&file),
-                _ => FileRecord { content_sha256: None, header: None, ..FileRecord::of(&file) },
-            },
-            plugin: PluginRecord::of(plugin),
             database: server,
+            rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             ingested_before: &committed.known,
             left_out,
             seconds: Seconds {
@@ -197,16 +150,16 @@ impl<'a> Summary<'a> {
                 commit: seconds(times.commit),
                 total: seconds(times.total),
             },
-            rows_per_second: (committed.rows_written as f64 / times.total.as_secs_f64().max(1e-6)).round()
-                as u64,
+            rows_per_second: (run.rows_written as f64 / times.total.as_secs_f64().max(1e-6)).round() as u64,
             peak_memory_bytes: peak_memory_bytes(),
             plugin_memory_bytes: guest.memory_bytes,
             plugin_fuel: guest.fuel,
             plugin_log_lines_dropped: guest.dropped_log_lines,
             look: format!(
                 "SELECT * FROM anomalies WHERE run_id = {} ORDER BY score DESC LIMIT 10",
-                committed.run_id
+                run.run_id
             ),
+            run,
         }
     }
 
@@ -218,45 +171,45 @@ impl<'a> Summary<'a> {
         let _ = writeln!(
             text,
             "committed run {}: {}, {}, {} rejected",
-            self.run_id,
-            counted(self.rows_written, "row"),
-            super::anomalies_of(self.anomalies),
-            grouped(self.rows_rejected),
+            self.run.run_id,
+            counted(self.run.rows_written, "row"),
+            super::anomalies_of(self.run.anomalies),
+            grouped(self.run.rows_rejected),
         );
         let mut line = |label: &str, value: String| {
             let _ = writeln!(text, "  {label:<9}{value}");
         };
-        if let (Some(first), Some(last)) = (self.first_transaction_id, self.last_transaction_id) {
+        if let (Some(first), Some(last)) = (self.run.first_transaction_id, self.run.last_transaction_id) {
             line("ids", format!("transactions {first} to {last}"));
         }
         line(
             "file",
             format!(
                 "`{}`, {}, sha256 {}",
-                printable(&self.file.name),
-                ByteSize::b(self.file.bytes),
-                &self.file.sha256[..16]
+                printable(&self.run.file.name),
+                ByteSize::b(self.run.file.bytes),
+                &self.run.file.sha256[..16]
             ),
         );
         line(
             "plugin",
             format!(
                 "{} {}, sha256 {}",
-                printable(&self.plugin.name),
-                printable(&self.plugin.version),
-                &self.plugin.sha256[..16]
+                printable(&self.run.plugin.name),
+                printable(&self.run.plugin.version),
+                &self.run.plugin.sha256[..16]
             ),
         );
-        if self.rows_rejected > 0 {
+        if self.run.rows_rejected > 0 {
             let reasons: Vec<_> =
                 self.rejected_by_reason.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-            line("rejected", format!("{}; see: host rejects {}", reasons.join(", "), self.run_id));
+            line("rejected", format!("{}; see: host rejects {}", reasons.join(", "), self.run.run_id));
         }
-        if self.rows_skipped > 0 {
-            let skipped = grouped(self.rows_skipped);
+        if self.run.rows_skipped > 0 {
+            let skipped = grouped(self.run.rows_skipped);
             line("skipped", format!("{skipped} rows whose id was there already; see the table skipped_rows"));
         }
-        if let Some(rejects) = self.rejects.as_ref().filter(|_| self.rows_rejected > 0) {
+        if let Some(rejects) = self.rejects.as_ref().filter(|_| self.run.rows_rejected > 0) {
             line("", format!("written to `{}`, too", one_line(rejects)));
         }
         line("into", self.database.to_owned());

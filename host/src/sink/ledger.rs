@@ -46,18 +46,14 @@ impl RunFacts {
     /// All files as one: names joined, sizes and counts added up, and, where there are several,
     /// the digest of their digests.
     #[must_use]
-    pub fn file(&self) -> FileFacts {
-        if let [file] = self.files.as_slice() {
-            return file.clone();
-        }
-        let digests = |of: fn(&FileFacts) -> Sha256Digest| {
-            digest_of_all(&self.files.iter().map(of).collect::<Vec<_>>())
-        };
-        FileFacts {
+    pub fn file(&self) -> FileRecord {
+        let digests: Vec<_> = self.files.iter().map(|file| file.sha256).collect();
+        FileRecord {
             name: joined(self.files.iter().map(|file| file.name.as_str())),
             bytes: self.files.iter().map(|file| file.bytes).sum(),
-            sha256: digests(|file| file.sha256),
-            content_sha256: digests(|file| file.content_sha256),
+            sha256: digest_of_all(&digests).to_string(),
+            // What is known of single files only is with them.
+            content_sha256: None,
             header: None,
             rows_read: self.files.iter().map(|file| file.rows_read).sum(),
             rows_rejected: self.files.iter().map(|file| file.rows_rejected).sum(),

@@ -113,13 +113,11 @@ pub struct LedgerRun {
 
 impl RunRecord {
     pub(super) fn new(run_id: i64, facts: &RunFacts, ids: IdPolicy, written: &Written) -> RunRecord {
-        let (file, plugin) = (facts.file(), &facts.plugin);
         RunRecord {
             run_id,
-            // What is known of single files only is with them.
-            file: FileRecord { content_sha256: None, header: None, ..FileRecord::of(&file) },
+            file: facts.file(),
             files: facts.files.iter().map(FileRecord::of).collect(),
-            plugin: PluginRecord::of(plugin),
+            plugin: PluginRecord::of(&facts.plugin),
             reading: Some(facts.reading.clone()),
             ids: match ids {
                 IdPolicy::Assign => ASSIGN.into(),

@@ -5,8 +5,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
 use tokio::time::timeout;
 
 use super::keys::{self, DeferredKeys};
@@ -14,7 +12,7 @@ use super::ledger::{self, Entry};
 use super::numbers::Numbers;
 use super::once::{self, AlreadyIngested, Candidate, Known, KnownFile, Once};
 use super::outcome::{Fate, Identity, Wish};
-use super::runs::RunRecord;
+use super::runs::{LedgerRun, RunRecord};
 use super::writer::Writer;
 use super::{Classified, Connection, DeferKeys, IdPolicy, RunFacts, SinkError, lock, schema, session};
 use crate::batch::Batch;
@@ -52,24 +50,8 @@ pub struct Transaction {
 /// What the server acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The number of the run in the ledger.
-    pub run_id: i64,
-    /// Rows of `transactions`.
-    pub rows_written: u64,
-    /// Rows of `rejected_rows`.
-    pub rows_rejected: u64,
-    /// Rows of `skipped_rows`.
-    pub rows_skipped: u64,
-    /// Rows of `anomalies`.
-    pub anomalies: u64,
-    /// The lowest and the highest id that was written; none without rows.
-    pub transaction_ids: Option<(i64, i64)>,
-    /// When the run began.
-    pub started_at: Timestamp,
-    /// When its ledger row was written, immediately before COMMIT.
-    pub committed_at: Timestamp,
-    /// The earliest and the latest time of its rows; none without rows.
-    pub timestamps: Option<(DateTime, DateTime)>,
+    /// The run as the ledger has it.
+    pub run: LedgerRun,
     /// Files whose content an earlier run has ingested.
     pub known: Vec<KnownFile>,
     /// How long the server took for the COMMIT itself.
@@ -185,7 +167,7 @@ impl Transaction {
             keys.build(&self.connection).await?;
         }
         let written = self.writer.written;
-        let read = facts.file().rows_read;
+        let read = facts.files.iter().map(|file| file.rows_read).sum();
         if read != written.transactions + written.rejected + written.skipped {
             return Err(SinkError::RowsLost {
                 read,
@@ -223,15 +205,7 @@ impl Transaction {
         self.connection.close().await;
         let Recorded { record, entry } = recorded;
         Ok(Committed {
-            run_id: record.run_id,
-            rows_written: record.rows_written,
-            rows_rejected: record.rows_rejected,
-            rows_skipped: record.rows_skipped,
-            anomalies: record.anomalies,
-            transaction_ids: record.first_transaction_id.zip(record.last_transaction_id),
-            started_at: record.started_at,
-            committed_at: entry.committed_at,
-            timestamps: record.first_timestamp.zip(record.last_timestamp),
+            run: LedgerRun { record, committed_at: entry.committed_at, is_intact: Some(true) },
             known: entry.known,
             commit_time,
         })
