@@ -135,6 +135,12 @@ pub fn shell_quoted(argument: &str) -> Cow<'_, str> {
     Cow::Owned(quoted)
 }
 
+/// What a text column takes: PostgreSQL's texts have no NUL.
+#[must_use]
+pub fn without_nul(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+}
+
 /// A count and its unit: "1 row", "2 rows".
 #[must_use]
 pub fn counted(count: u64, unit: &str) -> String {

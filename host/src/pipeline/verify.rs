@@ -22,7 +22,7 @@ use crate::sink::{
     self, Classified, KEEP, LedgerRun, Snapshot, StoredAnomaly, StoredReject, StoredRow, StoredSkip,
 };
 use crate::source::{self, RejectLimit, RejectedRow};
-use crate::text::printable;
+use crate::text::{printable, without_nul};
 
 /// Differences that are described; the others are counted.
 const DESCRIBED: usize = 20;
@@ -431,14 +431,12 @@ impl Comparison {
     }
 
     fn is_stored(&self, row: &RejectedRow, stored: &StoredReject) -> bool {
-        // As it was written: the server takes no NUL in a text.
-        let text = |text: &str| text.replace('\0', "\u{fffd}");
         (stored.has_position || !self.has_positions())
             && stored.file == self.name_of(row.file_position)
             && stored.byte_offset == row.byte_offset as i64
-            && stored.column == row.column.as_deref().map(text)
-            && stored.reason == text(&row.reason())
-            && stored.message == text(&row.message())
+            && stored.column == row.column.as_deref().map(|column| without_nul(column).into_owned())
+            && stored.reason == without_nul(&row.reason())
+            && stored.message == without_nul(&row.message())
             && stored.raw_sha256 == Sha256Digest::of(&row.raw).to_string()
     }
 

@@ -7,6 +7,7 @@ use bytes::{BufMut as _, BytesMut};
 use super::schema::IdType;
 use crate::batch::Batch;
 use crate::source::RejectedRow;
+use crate::text::without_nul;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 pub(super) const EPOCH_MICROS: i64 = 946_684_800_000_000;
@@ -143,12 +144,8 @@ impl CopyBuffer {
         self.put_i64(row.timestamp_micros - EPOCH_MICROS);
     }
 
-    /// The server takes no NUL in a text.
     fn put_text(&mut self, text: &str) {
-        match text.contains('\0') {
-            false => self.put_bytes(text.as_bytes()),
-            true => self.put_bytes(text.replace('\0', "\u{fffd}").as_bytes()),
-        }
+        self.put_bytes(without_nul(text).as_bytes());
     }
 
     /// Records, and so all in them, are bounded far below what a field may have.

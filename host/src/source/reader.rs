@@ -17,6 +17,7 @@ use super::value::{self, Kind, Problem};
 use super::{InputRules, SourceError};
 use crate::batch::{Batch, Row};
 use crate::digest::Sha256Digest;
+use crate::text::without_nul;
 
 /// A batch ends early where the texts in it come to this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 4 * 1024 * 1024;
@@ -288,8 +289,7 @@ impl OpenFile {
 
     fn finish(self) -> Result<FileFacts, SourceError> {
         let FileDigests { sha256, bytes, content_sha256 } = self.records.into_inner().finish(&self.path)?;
-        // A text column cannot hold NUL.
-        let header = self.header.map(|header| String::from_utf8_lossy(&header).replace('\0', "\u{fffd}"));
+        let header = self.header.map(|header| without_nul(&String::from_utf8_lossy(&header)).into_owned());
         Ok(FileFacts {
             name: self.name.to_string(),
             bytes,
