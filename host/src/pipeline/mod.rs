@@ -19,8 +19,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 pub use self::check::{Checked, check};
 use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
 pub use self::stages::{GuestUse, Times};
@@ -85,9 +83,8 @@ pub async fn run(
     interrupts: &mut Interrupts,
 ) -> Result<Ended, Failure> {
     let started = Instant::now();
-    let started_at = now();
     let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
-    let list = prepared.list.clone();
+    let mut list = prepared.list.clone();
     let mut rejects = match &config.rejects_file {
         Some(path) => Some(unless_interrupted(interrupts, open_rejects(path, config, &prepared)).await?),
         None => None,
@@ -106,7 +103,7 @@ pub async fn run(
     let connect = started.elapsed().saturating_sub(load);
     let server = transaction.server().to_owned();
 
-    let filling = fill(&mut transaction, config, prepared, contents, &mut rejects, started_at, progress);
+    let filling = fill(&mut transaction, config, prepared, &mut list, contents, &mut rejects, progress);
     let Filled { recorded, tally, times, guest, left_out, rejects } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Ok(filled)) => *filled,
@@ -178,17 +175,18 @@ fn warn_of(error: &SourceError) {
     tracing::warn!("{error}{}", cause.unwrap_or_default());
 }
 
-/// Brings all rows into the transaction; or says that earlier runs have brought them.
+/// Brings all rows into the transaction; or says that earlier runs have brought them. Of the `list`,
+/// those files stay that are read.
 async fn fill(
     transaction: &mut Transaction,
     config: &RunConfig,
     prepared: Prepared,
+    list: &mut FileList,
     contents: Vec<Option<Sha256Digest>>,
     rejects: &mut Option<RejectsFile>,
-    started_at: Timestamp,
     progress: &Progress,
 ) -> Result<Result<Box<Filled>, Box<AlreadyIngested>>, Error> {
-    let Prepared { list, mut source, detectors, plugin, .. } = prepared;
+    let Prepared { started_at, mut source, detectors, plugin, .. } = prepared;
     let reading = Reading::of(&config.ingest.rules);
     let files = list.files.iter().map(|file| file.display().to_string()).zip(contents).collect();
     let candidate = Candidate { files, plugin: &plugin, reading: &reading };
@@ -198,10 +196,11 @@ async fn fill(
     };
     if !left_out.is_empty() {
         let positions = left_out.keys().copied().collect();
+        list.leave_out(&positions);
         let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
         source = remaining.await.ok_or(STAGE_DIED)??;
     }
-    check_ids_suffice(transaction, config, &list).await?;
+    check_ids_suffice(transaction, config, list).await?;
     if let IdPolicy::Keep(_) = config.terms.ids {
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
@@ -359,12 +358,6 @@ async fn unless_interrupted<T>(
         done = work => done,
         interrupt = interrupts.next() => Err(Error::Interrupted(interrupt)),
     }
-}
-
-/// In microseconds, as the ledger keeps it.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 /// What others see at the server while they wait for this run. PostgreSQL shows 63 bytes of it

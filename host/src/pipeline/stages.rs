@@ -8,6 +8,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::shards;
@@ -86,6 +87,8 @@ pub(super) type Stage<T> = Result<Message<T>, Error>;
 
 /// Source and detector, ready to run.
 pub(super) struct Prepared {
+    /// When that was asked for.
+    pub started_at: Timestamp,
     pub list: FileList,
     pub source: Source,
     /// At least one; more where they can share the work.
@@ -101,7 +104,14 @@ pub(super) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> 
     in_thread(move || prepare_here(&config, &progress)).await.ok_or(STAGE_DIED)?
 }
 
+/// In microseconds, as the ledger keeps it.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
 fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, Error> {
+    let started_at = now();
     let mut list = source::expand(&config.files)?;
     if config.rules.strict_files {
         list = list.without_empty_files()?;
@@ -129,7 +139,7 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
         contract_version: plugin.contract_version,
         settings: config.settings.iter().cloned().collect(),
     };
-    Ok(Prepared { list, source, detectors, plugin, plugin_file })
+    Ok(Prepared { started_at, list, source, detectors, plugin, plugin_file })
 }
 
 fn start(plugin: &Plugin, config: &IngestConfig) -> Result<Detector, Error> {

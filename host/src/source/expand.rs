@@ -5,6 +5,7 @@
 //! silence: what looks like data and cannot be read is an error; what is left out because it is none is
 //! said in a [`Note`].
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io::{self, Read};
@@ -31,7 +32,7 @@ const SHOWN_NAMES: usize = 8;
 pub struct FileList {
     /// Their names.
     pub files: Vec<PathBuf>,
-    /// Their size together, where all have one (a pipe has none).
+    /// Their size at most, where all have one (a pipe has none).
     pub size_bytes: Option<u64>,
     /// What was left out.
     pub notes: Vec<Note>,
@@ -124,6 +125,12 @@ pub fn expand(given: &[PathBuf]) -> Result<FileList, SourceError> {
 }
 
 impl FileList {
+    /// Drops the files at these positions, from 0. The size stays a bound.
+    pub fn leave_out(&mut self, positions: &BTreeSet<usize>) {
+        let mut position = 0..;
+        self.files.retain(|_| position.next().is_some_and(|position| !positions.contains(&position)));
+    }
+
     /// Takes no empty file, however many others there are.
     ///
     /// # Errors

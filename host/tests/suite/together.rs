@@ -126,6 +126,27 @@ fn once_ingests_what_is_new_in_a_folder() {
     );
 }
 
+/// What is left out is not counted when ids run out, and does not shift the place of a row that the
+/// database refuses.
+#[test]
+fn files_that_are_left_out_are_not_counted_with_the_others() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let known = files.many_rows("known.csv", 0..2_000);
+    succeed(&mut host_run(&database, "threshold", &known));
+    let new = files.csv(&["1,7,1.00,2024-01-01 00:00:00", "2,7,-5.00,2024-01-01 00:00:00"]);
+    let run = || finish(host_run(&database, "threshold", &known).arg(&new).arg("--once"));
+    database.execute("ALTER TABLE transactions ADD CONSTRAINT positive CHECK (amount > 0)");
+    let refused = run();
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("`{}` line 3", new.display())), "{}", refused.stderr);
+    database.execute("ALTER TABLE transactions DROP CONSTRAINT positive");
+    // There is room for the new rows, but not for those that are there already.
+    database.execute("INSERT INTO transactions VALUES (2147483640, 7, 1, '2024-01-01')");
+    let committed = run();
+    assert_eq!(committed.code, 0, "{}", committed.stderr);
+    assert_eq!(database.number("SELECT max(transaction_id) FROM transactions"), 2_147_483_642);
+}
+
 /// A pipe's content is known at its end; then it is too late to leave it out.
 #[test]
 fn once_refuses_a_known_pipe_among_new_files() {
