@@ -12,8 +12,8 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use host::batch::Batch;
 use host::digest::Sha256Digest;
-use host::sink::IdType;
 use host::sink::copy::{CopyBuffer, TransactionRow};
+use host::sink::{Encoding, TableWidths};
 use host::source::{InputRules, Source, expand};
 
 const ROWS: u64 = 100_000;
@@ -83,14 +83,14 @@ fn encode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sink");
     group.throughput(Throughput::Elements(ROWS));
     group.bench_function("encode for COPY", |bencher| {
-        let mut buffer = CopyBuffer::new(IdType::Int);
+        let mut buffer = CopyBuffer::new(TableWidths::NARROW, Encoding::named(None));
         bencher.iter(|| {
             for batch in &batches {
                 buffer.start_if_empty();
                 for i in 0..batch.len() {
                     let row = TransactionRow {
                         transaction_id: batch.transaction_ids[i],
-                        user_id: batch.user_ids[i] as i32,
+                        user_id: batch.user_ids[i],
                         amount_cents: batch.amounts_cents[i],
                         timestamp_micros: batch.timestamps_micros[i],
                     };

@@ -12,25 +12,26 @@ use crate::error::Error;
 use crate::exit;
 use crate::report::{self, Reporter};
 use crate::sink::embedded::{Cluster, State, Stopped};
-use crate::sink::{self, Applied};
+use crate::sink::{self, Applied, KnownMigration};
 use crate::text;
 
 /// Creates or updates the tables.
 pub async fn migrate(arguments: &MigrateArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let mut connection = sink::connect(&config::target(&arguments.database)?).await?;
+    let connection = sink::connect(&config::target(&arguments.database)?).await?;
     let mut newly_applied = None;
     if !arguments.status {
-        newly_applied = Some(sink::migrate(&mut connection).await?.len() as u64);
-        sink::check_schema(&connection).await?;
+        newly_applied = Some(sink::ensure_schema(&connection, None).await?.len() as u64);
+        sink::check_columns(&connection).await?;
     }
-    let migrations = sink::status(&connection).await?;
+    let migrations = sink::migration_status(&connection).await?;
     connection.close().await;
     let listed = |applied: &Applied| {
         // `applied at` is in the server's words.
         let at = applied.at.as_deref().and_then(|at| at.parse().ok());
         json!({
-            "version": applied.migration.version,
-            "name": applied.migration.name,
+            "version": applied.version,
+            "name": applied.name,
+            "is_known": applied.known == KnownMigration::Here,
             "is_applied": applied.at.is_some(),
             "applied_at": at.map(|at| report::json::time(&at)),
         })
@@ -42,10 +43,11 @@ pub async fn migrate(arguments: &MigrateArgs, reporter: &Reporter) -> Result<u8,
     reporter.end(exit::COMMITTED, object, || {
         let mut text = newly_applied
             .map_or_else(String::new, |count| format!("{} applied\n", text::counted(count, "migration")));
-        for Applied { migration, at } in &migrations {
+        for Applied { version, name, known, at } in &migrations {
             let at = at.as_ref().map_or("not applied".into(), |at| format!("applied {at}"));
+            let later = if *known == KnownMigration::Later { ", of a later host" } else { "" };
             // Writing into a String cannot fail.
-            let _ = writeln!(text, "{:04} {:<12} {at}", migration.version, migration.name);
+            let _ = writeln!(text, "{version:04} {name:<12} {at}{later}");
         }
         text
     })?;

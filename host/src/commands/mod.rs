@@ -124,9 +124,9 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
 }
 
 async fn rejects(arguments: &RejectsArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let connection = connect(&arguments.database).await?;
-    let found = sink::RejectRecords::of_run(connection, arguments.run).await?;
-    let found = found.ok_or(ConfigError::NoRun(arguments.run))?;
+    let none = || ConfigError::NoRun(arguments.run);
+    let connection = look(&arguments.database).await?.ok_or_else(none)?;
+    let found = sink::RejectRecords::of_run(connection, arguments.run).await?.ok_or_else(none)?;
     let mut listed = 0;
     loop {
         let records = found.next().await?;
@@ -145,17 +145,16 @@ async fn rejects(arguments: &RejectsArgs, reporter: &Reporter) -> Result<u8, Err
     Ok(exit::COMMITTED)
 }
 
-/// To a database whose tables are those that this host knows.
-async fn connect(database: &DatabaseArgs) -> Result<Connection, Error> {
-    let mut connection = sink::connect(&config::target(database)?).await?;
-    sink::migrate(&mut connection).await?;
-    Ok(connection)
+/// Connects in order to look at what is there, if something is.
+async fn look(database: &DatabaseArgs) -> Result<Option<Connection>, Error> {
+    Ok(sink::look(&config::target(database)?).await?)
 }
 
 async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let connection = connect(&arguments.database).await?;
+    let connection = look(&arguments.database).await?;
     match arguments.run {
         Some(number) => {
+            let connection = connection.ok_or(ConfigError::NoRun(number))?;
             let run = sink::run(&connection, number).await?;
             connection.close().await;
             let run = run.ok_or(ConfigError::NoRun(number))?;
@@ -167,8 +166,14 @@ async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {
                 file: arguments.file.clone(),
                 plugin: arguments.plugin.clone(),
             };
-            let (runs, not_shown) = sink::runs(&connection, &wanted, arguments.limit).await?;
-            connection.close().await;
+            let (runs, not_shown) = match connection {
+                Some(connection) => {
+                    let found = sink::runs(&connection, &wanted, arguments.limit).await?;
+                    connection.close().await;
+                    found
+                }
+                None => (Vec::new(), 0),
+            };
             for run in &runs {
                 reporter.record(&report::RunObject::new(run), String::new)?;
             }

@@ -227,10 +227,8 @@ async fn fill(
 
 /// Connects, sees to the tables, and begins.
 async fn begin(target: &Target, terms: Terms, size_bytes: Option<u64>) -> Result<Transaction, Error> {
-    let mut connection = sink::connect(target).await?;
-    for migration in sink::migrate(&mut connection).await? {
-        tracing::info!("applied migration {}, {}", migration.version, migration.name);
-    }
+    let connection = sink::connect(target).await?;
+    sink::ensure_schema(&connection, terms.lock_timeout).await?;
     Ok(Transaction::begin(connection, terms, size_bytes).await?)
 }
 

@@ -19,7 +19,7 @@ use crate::in_thread::in_thread;
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 use crate::sink::{
-    self, Classified, KEEP, LedgerRun, Snapshot, StoredAnomaly, StoredReject, StoredRow, StoredSkip,
+    self, Classified, Encoding, KEEP, LedgerRun, Snapshot, StoredAnomaly, StoredReject, StoredRow, StoredSkip,
 };
 use crate::source::{self, RejectLimit, RejectedRow};
 use crate::text::{printable, without_nul};
@@ -120,18 +120,17 @@ pub async fn verify(
     interrupts: &mut Interrupts,
 ) -> Result<Verified, Error> {
     unless_interrupted(interrupts, async {
-        let mut connection = sink::connect(&config.target).await?;
-        sink::migrate(&mut connection).await?;
         let run_id = config.run_id;
+        let connection = sink::look(&config.target).await?.ok_or(ConfigError::NoRun(run_id))?;
         let run = sink::run(&connection, run_id).await?.ok_or(ConfigError::NoRun(run_id))?;
-        let id_range = sink::check_schema(&connection).await?.range();
+        let id_range = sink::check_columns(&connection).await?.id_range();
         let ingest = ingest_config(config, &run)?;
         check_files(&ingest, &run).await?;
         let mut prepared = prepare(&ingest, progress).await?;
         if run.record.ids == KEEP {
             prepared.source.demand_ids(id_range, ID_DEMAND);
         }
-        let snapshot = Snapshot::take(connection).await?;
+        let snapshot = Snapshot::of(connection);
         let comparison = Comparison::new(run, &snapshot).await?;
         let verified = comparison.replay(prepared, &snapshot, progress).await;
         snapshot.close().await;
@@ -190,6 +189,7 @@ async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error
 /// What has been compared so far.
 struct Comparison {
     run: LedgerRun,
+    encoding: Encoding,
     /// By the file's position and line; or, of hosts that did not record positions, by its name.
     skipped: HashMap<RowKey, Vec<StoredSkip>>,
     /// Ids of rows that were skipped: no later row can have been written under them.
@@ -237,6 +237,7 @@ impl Comparison {
         let are_removed = rejects == 0 && record.rows_rejected > 0;
         let mut comparison = Comparison {
             run,
+            encoding: snapshot.encoding(),
             skipped,
             skipped_ids: HashSet::new(),
             rejects: Rejects { fetched: VecDeque::new(), are_removed },
@@ -393,9 +394,10 @@ impl Comparison {
                 anomaly.score
             ));
         }
-        if stored.reason.as_deref() != Some(&*anomaly.reason) {
+        let reason = self.encoding.storable(&anomaly.reason);
+        if stored.reason.as_deref() != Some(&*reason) {
             let is = stored.reason.as_deref().unwrap_or("none");
-            return Some(format!("reason `{is}` is stored, the replay gives `{}`", anomaly.reason));
+            return Some(format!("reason `{is}` is stored, the replay gives `{reason}`"));
         }
         (!stored.has_values_of(batch, i)).then(|| "its anomaly has another user, amount or timestamp".into())
     }
@@ -431,12 +433,13 @@ impl Comparison {
     }
 
     fn is_stored(&self, row: &RejectedRow, stored: &StoredReject) -> bool {
+        let storable = |text: &str| self.encoding.storable(&without_nul(text)).into_owned();
         (stored.has_position || !self.has_positions())
             && stored.file == self.name_of(row.file_position)
             && stored.byte_offset == row.byte_offset as i64
-            && stored.column == row.column.as_deref().map(|column| without_nul(column).into_owned())
-            && stored.reason == without_nul(&row.reason())
-            && stored.message == without_nul(&row.message())
+            && stored.column == row.column.as_deref().map(storable)
+            && stored.reason == storable(&row.reason())
+            && stored.message == storable(&row.message())
             && stored.raw_sha256 == Sha256Digest::of(&row.raw).to_string()
     }
 
@@ -507,7 +510,7 @@ fn differing_row(
             batch.transaction_ids[i]
         ));
     }
-    let expected = i32::from(anomaly.is_some());
+    let expected = i64::from(anomaly.is_some());
     (stored.is_anomalous != Some(expected)).then(|| {
         format!("is_anomalous {} is stored, the replay gives {expected}", shown(stored.is_anomalous))
     })

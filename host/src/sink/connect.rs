@@ -17,6 +17,7 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::embedded::InUse;
+use super::encoding::Encoding;
 use super::server_error::ServerError;
 use super::target::{Server, ServerHost, SessionAttributes};
 use super::turned_away::TurnedAway;
@@ -35,6 +36,8 @@ pub struct Connection {
     pub(super) client: Client,
     /// Host, port and database for messages.
     pub server: String,
+    /// What texts the database can hold.
+    pub encoding: Encoding,
     /// To ask once more, over another connection.
     pub(super) target: Target,
     /// For requests to cancel, which are connections of their own.
@@ -104,11 +107,20 @@ async fn connect_to(
         failures.clear();
         for index in order(server_target, target.reached) {
             match attempt.host(&server_target.hosts[index], wanted).await {
-                Ok(Reached { client, ended, task }) => {
+                Ok(Reached { client, encoding, ended, task }) => {
                     let server = server_target.hosts[index].description.clone();
                     let target = Target { reached: Some(index), ..target.clone() };
                     let tls = attempt.tls;
-                    return Ok(Connection { client, server, target, tls, ended, task, _embedded: embedded });
+                    return Ok(Connection {
+                        client,
+                        server,
+                        encoding,
+                        target,
+                        tls,
+                        ended,
+                        task,
+                        _embedded: embedded,
+                    });
                 }
                 Err(failure) => {
                     let is_final = !is_worth_another_host(&failure);
@@ -180,6 +192,7 @@ struct Attempt<'a> {
 /// A client, and the task that moves its bytes.
 struct Reached {
     client: Client,
+    encoding: Encoding,
     ended: Arc<OnceLock<Arc<tokio_postgres::Error>>>,
     task: JoinHandle<()>,
 }
@@ -320,6 +333,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let encoding = Encoding::named(connection.parameter("server_encoding"));
     let ended = Arc::<OnceLock<_>>::default();
     let task = tokio::spawn({
         let ended = ended.clone();
@@ -330,7 +344,7 @@ where
             }
         }
     });
-    Reached { client, ended, task }
+    Reached { client, encoding, ended, task }
 }
 
 impl Connection {

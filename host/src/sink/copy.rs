@@ -4,7 +4,8 @@
 
 use bytes::{BufMut as _, BytesMut};
 
-use super::schema::IdType;
+use super::encoding::Encoding;
+use super::schema::{IntType, TableWidths};
 use crate::batch::Batch;
 use crate::source::RejectedRow;
 use crate::text::without_nul;
@@ -17,7 +18,8 @@ const NUMERIC_NEGATIVE: u16 = 0x4000;
 /// A growing piece of a COPY stream.
 pub struct CopyBuffer {
     bytes: BytesMut,
-    id_type: IdType,
+    widths: TableWidths,
+    encoding: Encoding,
     /// Tuples encoded so far.
     rows: u64,
 }
@@ -27,8 +29,8 @@ pub struct CopyBuffer {
 pub struct TransactionRow {
     /// The key, as it is written.
     pub transaction_id: i64,
-    /// A user's id.
-    pub user_id: i32,
+    /// A user's id; of 32 bits, unless the column is wider.
+    pub user_id: i64,
     /// In hundredths.
     pub amount_cents: i64,
     /// Microseconds since 1970-01-01T00:00:00.
@@ -36,10 +38,10 @@ pub struct TransactionRow {
 }
 
 impl CopyBuffer {
-    /// An empty one for tables whose `transaction_id` is of this type.
+    /// An empty one for a table with columns of these widths, in a database of this encoding.
     #[must_use]
-    pub fn new(id_type: IdType) -> CopyBuffer {
-        CopyBuffer { bytes: BytesMut::new(), id_type, rows: 0 }
+    pub fn new(widths: TableWidths, encoding: Encoding) -> CopyBuffer {
+        CopyBuffer { bytes: BytesMut::new(), widths, encoding, rows: 0 }
     }
 
     /// Bytes encoded and not yet taken.
@@ -84,7 +86,7 @@ impl CopyBuffer {
     /// A tuple of [`TRANSACTION_COLUMNS`].
     pub fn put_transaction(&mut self, row: TransactionRow, is_anomalous: bool, source_id: i64) {
         self.put_common(6, row);
-        self.put_i32(i32::from(is_anomalous));
+        self.put_int(self.widths.is_anomalous, i64::from(is_anomalous));
         self.put_i64(source_id);
     }
 
@@ -93,7 +95,8 @@ impl CopyBuffer {
         self.put_common(7, row);
         self.bytes.put_i32(8);
         self.bytes.put_f64(score);
-        self.put_bytes(reason.as_bytes());
+        // Answers of guests have been looked through.
+        self.put_text_without_nul(reason);
         self.put_i64(run_id);
     }
 
@@ -134,24 +137,33 @@ impl CopyBuffer {
         self.rows += 1;
         self.bytes.reserve(96);
         self.bytes.put_i16(fields);
-        match self.id_type {
-            // The transaction has checked that its block of ids fits.
-            IdType::Int => self.put_i32(row.transaction_id as i32),
-            IdType::BigInt => self.put_i64(row.transaction_id),
-        }
-        self.put_i32(row.user_id);
+        // The transaction has checked that its block of ids fits, the source that the user does.
+        self.put_int(self.widths.transaction_id, row.transaction_id);
+        self.put_int(self.widths.user_id, row.user_id);
         self.put_cents(row.amount_cents);
         self.put_i64(row.timestamp_micros - EPOCH_MICROS);
     }
 
     fn put_text(&mut self, text: &str) {
-        self.put_bytes(without_nul(text).as_bytes());
+        self.put_text_without_nul(&without_nul(text));
+    }
+
+    fn put_text_without_nul(&mut self, text: &str) {
+        let storable = self.encoding.storable(text);
+        self.put_bytes(storable.as_bytes());
     }
 
     /// Records, and so all in them, are bounded far below what a field may have.
     fn put_bytes(&mut self, bytes: &[u8]) {
         self.bytes.put_i32(bytes.len() as i32);
         self.bytes.put_slice(bytes);
+    }
+
+    fn put_int(&mut self, width: IntType, value: i64) {
+        match width {
+            IntType::Int => self.put_i32(value as i32),
+            IntType::BigInt => self.put_i64(value),
+        }
     }
 
     fn put_i32(&mut self, value: i32) {
@@ -206,7 +218,7 @@ mod tests {
     use super::*;
 
     fn numeric(cents: i64) -> Vec<u16> {
-        let mut buffer = CopyBuffer::new(IdType::Int);
+        let mut buffer = CopyBuffer::new(TableWidths::NARROW, Encoding::named(None));
         buffer.put_cents(cents);
         buffer.bytes[4..].chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
     }

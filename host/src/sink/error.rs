@@ -14,6 +14,9 @@ use crate::environment::VariableError;
 use crate::source::RowPlace;
 use crate::text::{printable, printable_up_to};
 
+/// Statements that people are to give must not be cut; names in them may be long.
+const MAX_STATEMENT_CHARS: usize = 4_000;
+
 /// Why something could not be written or asked. `server` is a description without password.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "database_")]
@@ -126,8 +129,10 @@ pub enum SinkError {
         patience: Duration,
     },
     /// Others hold the lock.
-    #[error("could not lock `transactions`: others held it for more than {} s{}", waited.as_secs_f64(), held_by(holders))]
+    #[error("could not {doing}: others were in the way for more than {} s{}", waited.as_secs_f64(), held_by(holders))]
     LockTimeout {
+        /// What was being done, such as "lock `transactions`".
+        doing: &'static str,
         /// How long was waited.
         waited: Duration,
         /// Who, as far as the server tells.
@@ -187,6 +192,39 @@ pub enum SinkError {
         /// Its name here.
         name: &'static str,
     },
+    /// The database was set up by a later host.
+    #[error("the database has migration {version}, `{}`, which this host does not know", printable(name))]
+    LaterMigration {
+        /// Its number.
+        version: i32,
+        /// Its name there.
+        name: String,
+    },
+    /// The database was set up by an earlier host, and looking alters nothing.
+    #[error("the tables are those of an earlier host: migration {version}, `{name}`, has not been applied")]
+    NotMigrated {
+        /// The number of the first that is missing.
+        version: i32,
+        /// Its name.
+        name: &'static str,
+    },
+    /// The search path names no schema that is there.
+    #[error("there is no schema to make the tables in: none of those on the search path exists")]
+    NoSchema,
+    /// The role may not do what a run has to.
+    #[error("the role `{}` lacks privileges: {}", printable(role), printable_up_to(&grants.join("; "), MAX_STATEMENT_CHARS))]
+    PrivilegesMissing {
+        /// The role, as SQL has it.
+        role: String,
+        /// What to grant, such as `INSERT ON anomalies`.
+        grants: Vec<String>,
+    },
+    /// A table has to be altered, and belongs to somebody else.
+    #[error("the table `{table}` is to be altered, but belongs to another role")]
+    NotOwner {
+        /// The table.
+        table: &'static str,
+    },
     /// A migration failed.
     #[error("could not apply migration {version}, `{name}`")]
     Migration {
@@ -198,12 +236,14 @@ pub enum SinkError {
         source: ServerError,
     },
     /// A table is not what the host can write to.
-    #[error("the table `{table}` does not fit: {problem}")]
+    #[error("the table `{table}` does not fit: {}", printable_up_to(problem, MAX_STATEMENT_CHARS))]
     TableDoesNotFit {
         /// The table.
         table: &'static str,
         /// How.
         problem: String,
+        /// What to do about it.
+        help: String,
     },
     /// There are no ids left.
     #[error("the ids of `transactions` run out: after {last_id} there is no room for the rows of this file{}", counted(*rows))]
@@ -222,6 +262,8 @@ pub enum SinkError {
         sent: u64,
         /// What COPY says.
         stored: u64,
+        /// Triggers that may leave rows out, by returning NULL.
+        triggers: Vec<String>,
     },
     /// Rows were read that were neither written nor rejected.
     #[error("{read} rows were read, but {written} written, {skipped} skipped and {rejected} rejected")]
@@ -447,6 +489,10 @@ impl SinkError {
             }
             SinkError::LockTimeout { .. } => Some("wait longer with `--lock-timeout`, or end the session that holds the lock".into()),
             SinkError::RowRefused { triggers, .. } => Some(refusal_help(triggers)),
+            SinkError::CountMismatch { triggers, .. } if !triggers.is_empty() => Some(format!(
+                "a trigger leaves rows out by returning NULL; triggers on this table that may: {}",
+                printable(&triggers.join(", "))
+            )),
             SinkError::ReadOnly { is_standby: true } => Some(
                 "name the primary, or list both servers and ask for it: `host=a,b target_session_attrs=read-write`".into(),
             ),
@@ -458,9 +504,15 @@ impl SinkError {
             SinkError::ServerSilent { .. } => Some("is the network up? Where the server merely needs longer, raise --server-timeout".into()),
             SinkError::IdTaken { by: Taker::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass --on-conflict skip".into()),
             SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass --on-conflict skip; to have ids allotted, leave out --ids keep".into()),
-            SinkError::TableDoesNotFit { .. } => Some(
-                "alter the table, or choose a database or schema without one of that name; the host creates its own".into(),
-            ),
+            SinkError::TableDoesNotFit { help, .. } => Some(printable_up_to(help, MAX_STATEMENT_CHARS).into_owned()),
+            SinkError::LaterMigration { .. } => Some("use the host that set it up, or a later one; see: host migrate --status".into()),
+            SinkError::NotMigrated { .. } => Some("host migrate brings them up to date; it only adds".into()),
+            SinkError::NoSchema => Some("see `SHOW search_path`; make the schema with CREATE SCHEMA, or name another with options=-csearch_path%3D… in the URL".into()),
+            SinkError::PrivilegesMissing { role, grants } => {
+                let grants = grants.iter().map(|grant| format!("GRANT {grant} TO {role}"));
+                Some(printable_up_to(&grants.collect::<Vec<_>>().join("; "), MAX_STATEMENT_CHARS).into_owned())
+            }
+            SinkError::NotOwner { table } => Some(format!("let the owner of `{table}` run `host migrate` once")),
             SinkError::IdsExhausted { .. } => Some("widen the columns: ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT".into()),
             SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it by itself".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),

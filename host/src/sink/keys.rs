@@ -64,8 +64,10 @@ pub(super) async fn defer(connection: &Connection) -> Result<Option<DeferredKeys
         drop.insert_str(0, &format!("ALTER TABLE {table} DROP CONSTRAINT {name};"));
         build.push_str(&format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition};"));
     }
+    // The way back is tried while there is nothing to lose: an event trigger may forbid it.
     let statements = format!(
-        "SAVEPOINT keys; LOCK TABLE transactions, anomalies IN ACCESS EXCLUSIVE MODE NOWAIT; {drop} RELEASE keys"
+        "SAVEPOINT keys; LOCK TABLE transactions, anomalies IN ACCESS EXCLUSIVE MODE NOWAIT; \
+         {drop} {build} {drop} RELEASE keys"
     );
     let doing = "put off the keys of the empty tables";
     match connection.answer(doing, connection.client.batch_execute(&statements)).await {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::once::{Candidate, KnownFile, KnownFrom};
 use super::query::Parameter;
 use super::runs::{FileRecord, RunRecord};
-use super::{Connection, SinkError, session};
+use super::{Connection, SinkError};
 use crate::digest::Sha256Digest;
 use crate::source::{FileFacts, Reading};
 use crate::text::printable_bytes;
@@ -237,7 +237,8 @@ pub struct RejectRecords {
 const READ_REJECTS: &str = "look up the rejected rows";
 
 impl RejectRecords {
-    /// Begins to read them; `None` if there is no such run.
+    /// Begins to read them, over a connection which [`look`](super::look) has made; `None` if there
+    /// is no such run.
     ///
     /// # Errors
     /// Where the database cannot be asked.
@@ -246,7 +247,6 @@ impl RejectRecords {
         if connection.query(READ_REJECTS, RUN, &[&run_id]).await?.is_empty() {
             return Ok(None);
         }
-        session::begin_to_read(&connection).await?;
         let declare = format!(
             "DECLARE host_rejects NO SCROLL CURSOR FOR
             SELECT file, line, byte_offset, column_name, reason, message, substring(raw FOR {SHOWN_BYTES}),

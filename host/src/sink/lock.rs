@@ -1,6 +1,6 @@
-//! The lock on `transactions`; and, where others hold it, who.
+//! Waiting for locks; and, where others hold them, who.
 //!
-//! The lock keeps others from inserting transactions until we have committed, so that the ids
+//! The lock on `transactions` keeps others from inserting transactions until we have committed, so that the ids
 //! after the highest one are ours; readers are not kept from anything. Whoever waits does so in
 //! the server's queue, so runs are served in their order and none starves.
 //!
@@ -21,18 +21,41 @@ use crate::text::printable;
 const CURIOSITY: Duration = Duration::from_secs(1);
 /// How long to wait at most before trying to connect again in order to ask.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-const LOCK: &str = "LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE";
-const DOING: &str = "lock `transactions`";
 
-/// Waits for the lock, at most for `lock_timeout`.
+/// A statement that waits until others let go of a lock.
+pub(super) struct Wait<'a> {
+    /// One or several statements, without parameters.
+    pub statement: &'a str,
+    /// A verb with its object, such as "lock `transactions`".
+    pub doing: &'static str,
+    /// What is waited for, for messages.
+    pub lock: &'static str,
+}
+
+/// Waits for the lock on `transactions`, at most for `lock_timeout`.
 pub(super) async fn lock(
     connection: &Connection,
     identity: &Identity,
     lock_timeout: Option<Duration>,
 ) -> Result<(), SinkError> {
+    let wait = Wait {
+        statement: "LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE",
+        doing: "lock `transactions`",
+        lock: "the lock on `transactions`",
+    };
+    self::wait(connection, identity, lock_timeout, &wait).await
+}
+
+/// Does what has to wait for others.
+pub(super) async fn wait(
+    connection: &Connection,
+    identity: &Identity,
+    lock_timeout: Option<Duration>,
+    &Wait { statement, doing, lock }: &Wait<'_>,
+) -> Result<(), SinkError> {
     let started = Instant::now();
-    let mut observer = Observer::new(connection, identity.pid);
-    let locking = connection.client.batch_execute(LOCK);
+    let mut observer = Observer::new(connection, identity.pid, lock);
+    let locking = connection.client.batch_execute(statement);
     tokio::pin!(locking);
     let patience = connection.target.patience.answer;
     let pause = CURIOSITY.min(patience).min(lock_timeout.map_or(CURIOSITY, |limit| limit / 2));
@@ -42,16 +65,16 @@ pub(super) async fn lock(
             () = observer.look(pause) => {}
         }
         if observer.last_sign_of_life.elapsed() >= patience {
-            return Err(SinkError::ServerSilent { doing: DOING, patience });
+            return Err(SinkError::ServerSilent { doing, patience });
         }
     };
     answer.map_err(|error| {
         let source = connection.server_error(error);
         match source.trouble() {
             Trouble::LockTimeout => {
-                SinkError::LockTimeout { waited: started.elapsed(), holders: observer.holders, source }
+                SinkError::LockTimeout { doing, waited: started.elapsed(), holders: observer.holders, source }
             }
-            _ => SinkError::Statement { doing: DOING, source },
+            _ => SinkError::Statement { doing, source },
         }
     })
 }
@@ -61,6 +84,7 @@ struct Observer<'a> {
     waiting: &'a Connection,
     /// The process that waits.
     pid: i32,
+    lock: &'static str,
     second: Option<Connection>,
     /// How long to wait before trying to connect again.
     pause: Duration,
@@ -70,10 +94,11 @@ struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    fn new(waiting: &Connection, pid: i32) -> Observer<'_> {
+    fn new<'a>(waiting: &'a Connection, pid: i32, lock: &'static str) -> Observer<'a> {
         Observer {
             waiting,
             pid,
+            lock,
             second: None,
             pause: Duration::ZERO,
             holders: String::new(),
@@ -89,7 +114,7 @@ impl Observer<'_> {
             Ok(holders) => {
                 self.last_sign_of_life = Instant::now();
                 if holders != self.holders {
-                    tracing::warn!("waiting for the lock on `transactions`, {holders}");
+                    tracing::warn!("waiting for {}, {holders}", self.lock);
                 }
                 self.holders = holders;
             }
@@ -100,7 +125,7 @@ impl Observer<'_> {
                 if error.is_an_answer() {
                     self.last_sign_of_life = Instant::now();
                 }
-                tracing::info!("waiting for the lock on `transactions`; could not ask who holds it: {error}");
+                tracing::info!("waiting for {}; could not ask who holds it: {error}", self.lock);
             }
         }
     }

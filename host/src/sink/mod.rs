@@ -1,11 +1,12 @@
 //! From classified batches to one committed PostgreSQL transaction. Knows nothing of CSV or
 //! WebAssembly.
 //!
-//! [`target`] decides which server, [`mod@connect`] reaches it, [`query`] asks it, [`migrations`] and
-//! [`schema`] see to it that the tables are there and fit. [`transaction`] is the run's one transaction:
-//! [`session`] begins it, [`lock`] keeps others out, [`numbers`] says where to go on, [`keys`] may put
-//! off the keys of empty tables, [`writer`] fills it with rows that [`copy`] encodes and whose ids
-//! [`keep`] compares, [`ledger`] records what was done, [`once`] knows what was done before, [`outcome`]
+//! [`target`] decides which server, [`mod@connect`] reaches it, [`query`] asks it, [`encoding`] says what
+//! its texts can hold, [`schema`] sees to it that the tables are there and fit. [`transaction`] is the
+//! run's one transaction: [`session`] begins it, [`lock`] keeps others out, [`numbers`] and [`sequences`]
+//! say where to go on, [`keys`] may put off the keys of empty tables, [`writer`] fills it with rows that
+//! [`copy`] encodes and whose ids
+//! [`keep`] compares (others' [`triggers`] may refuse some), [`ledger`] records what was done, [`once`] knows what was done before, [`outcome`]
 //! finds out what became of it where the connection is lost. [`mod@runs`], [`stored`] and [`snapshot`]
 //! read back what earlier runs have written. [`embedded`] is the server that is there when there is no
 //! other.
@@ -13,19 +14,20 @@
 mod connect;
 pub mod copy;
 pub mod embedded;
+mod encoding;
 mod error;
 mod keep;
 mod keys;
 mod ledger;
 mod libpq;
 mod lock;
-mod migrations;
 mod numbers;
 mod once;
 mod outcome;
 mod query;
 mod runs;
 mod schema;
+mod sequences;
 mod server_error;
 mod session;
 mod snapshot;
@@ -33,16 +35,18 @@ mod stored;
 mod target;
 mod tls;
 mod transaction;
+mod triggers;
 mod turned_away;
 mod writer;
 
 pub use connect::{Connection, connect};
+pub use encoding::Encoding;
 pub use error::{EmbeddedError, SinkError, Taker};
 pub use ledger::{PluginFacts, RejectRecord, RejectRecords, RunFacts};
-pub use migrations::{Applied, Migration, migrate, status};
 pub use once::{AlreadyIngested, Candidate, Known, KnownFile, KnownFrom, Once};
 pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunFilter, RunRecord, run, runs};
-pub use schema::{IdType, check as check_schema};
+pub use schema::{Applied, IntType, Known as KnownMigration, Migration, TableWidths, Widths, check_columns};
+pub use schema::{ensure as ensure_schema, look, status as migration_status};
 pub use server_error::{ServerError, Trouble};
 pub use snapshot::{Snapshot, StoredReject, StoredSkip};
 pub use stored::{StoredAnomaly, StoredRow};

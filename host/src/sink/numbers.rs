@@ -1,11 +1,14 @@
 //! What a run finds in the tables that it has locked, and goes on from.
 
+use super::sequences::{Sequence, Sequences};
 use super::{Connection, SinkError};
 
 /// Numbers and names, asked for under the lock.
 pub(super) struct Numbers {
     /// The highest id; `None` in an empty table.
     pub last_id: Option<i64>,
+    /// What else counts the ids, in a table that others have made.
+    pub sequence: Option<Sequence>,
     /// This run's number in the ledger.
     pub run_id: i64,
     /// The ledger's name with its schema, quoted, for questions by others.
@@ -33,7 +36,11 @@ const QUERY: &str = r"
 
 impl Numbers {
     pub async fn look_up(connection: &Connection) -> Result<Numbers, SinkError> {
-        let rows = connection.simple_query("look up the highest id and the run's number", QUERY).await?;
+        let (rows, sequences) = tokio::join!(
+            connection.simple_query("look up the highest id and the run's number", QUERY),
+            Sequences::look_up(connection)
+        );
+        let (rows, sequences) = (rows?, sequences?);
         let strange = || SinkError::StrangeAnswer("a question about the highest id");
         let row = rows.first().ok_or_else(strange)?;
         if let Some(unlogged) = row.get(4) {
@@ -44,9 +51,17 @@ impl Numbers {
         let number = |text: &str| text.parse::<i64>().map_err(|_| strange());
         Ok(Numbers {
             last_id: row.get(0).map(number).transpose()?,
+            sequence: sequences.transaction_id,
             run_id: row.get(1).ok_or_else(strange).and_then(number)?,
             ledger: row.get(2).ok_or_else(strange)?.to_owned(),
             taken_name: row.get(3).and_then(|number| number.parse().ok()),
         })
+    }
+
+    /// Ids are allotted after this one: after the highest that is there or was given away, and from 1
+    /// on in a table that was filled from below zero.
+    pub fn allot_after(&self) -> i64 {
+        let given_away = self.sequence.as_ref().and_then(Sequence::last);
+        self.last_id.max(given_away).unwrap_or_default().max(0)
     }
 }

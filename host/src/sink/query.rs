@@ -3,12 +3,15 @@
 //! name means nothing, or somebody else's statement. So every query is parsed, bound and run in one
 //! round trip, as the session's unnamed statement, which belongs to nobody.
 //!
+//! Texts pass the database's [encoding](super::encoding) on their way.
+//!
 //! COPY is the exception: tokio-postgres offers no other way than a named statement. It is only
 //! used within a transaction, which has its session to itself; see [`Connection::skip_names`].
 
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, SimpleQueryMessage, SimpleQueryRow};
 
+use super::encoding::Encoding;
 use super::{Connection, SinkError};
 
 /// A value for a query whose type is known without asking the server.
@@ -17,6 +20,8 @@ pub(super) trait Parameter: Sync {
     fn sql_type(&self) -> Type;
     /// For tokio-postgres.
     fn as_sql(&self) -> &(dyn ToSql + Sync);
+    /// What stands for it in a database that cannot hold all of its text; `None` for itself.
+    fn storable(&self, encoding: &Encoding) -> Option<Box<dyn ToSql + Sync + Send>>;
 }
 
 impl<T: SqlType + ToSql + Sync> Parameter for T {
@@ -27,11 +32,20 @@ impl<T: SqlType + ToSql + Sync> Parameter for T {
     fn as_sql(&self) -> &(dyn ToSql + Sync) {
         self
     }
+
+    fn storable(&self, encoding: &Encoding) -> Option<Box<dyn ToSql + Sync + Send>> {
+        SqlType::storable(self, encoding)
+    }
 }
 
 /// A type that always stands for the same one of the server's.
 pub(super) trait SqlType {
     const TYPE: Type;
+
+    /// See [`Parameter::storable`].
+    fn storable(&self, _: &Encoding) -> Option<Box<dyn ToSql + Sync + Send>> {
+        None
+    }
 }
 
 macro_rules! sql_types {
@@ -45,25 +59,55 @@ sql_types! {
     i32 => INT4,
     i64 => INT8,
     f64 => FLOAT8,
-    str => TEXT,
-    String => TEXT,
     [u8] => BYTEA,
     Vec<u8> => BYTEA,
     [i32] => INT4_ARRAY,
     Vec<i32> => INT4_ARRAY,
     [i64] => INT8_ARRAY,
     Vec<i64> => INT8_ARRAY,
-    [String] => TEXT_ARRAY,
-    Vec<String> => TEXT_ARRAY,
-    Vec<Option<String>> => TEXT_ARRAY,
+}
+
+impl SqlType for String {
+    const TYPE: Type = Type::TEXT;
+
+    fn storable(&self, encoding: &Encoding) -> Option<Box<dyn ToSql + Sync + Send>> {
+        Some(Box::new(encoding.replaced(self)?))
+    }
+}
+
+impl SqlType for Vec<String> {
+    const TYPE: Type = Type::TEXT_ARRAY;
+
+    fn storable(&self, encoding: &Encoding) -> Option<Box<dyn ToSql + Sync + Send>> {
+        let storable: Vec<_> = self.iter().map(|text| encoding.storable(text).into_owned()).collect();
+        (storable != *self).then(|| Box::new(storable) as _)
+    }
+}
+
+impl SqlType for Vec<Option<String>> {
+    const TYPE: Type = Type::TEXT_ARRAY;
+
+    fn storable(&self, encoding: &Encoding) -> Option<Box<dyn ToSql + Sync + Send>> {
+        let storable = |text: &Option<String>| Some(encoding.storable(text.as_ref()?).into_owned());
+        let storable: Vec<_> = self.iter().map(storable).collect();
+        (storable != *self).then(|| Box::new(storable) as _)
+    }
 }
 
 impl<T: SqlType + ?Sized> SqlType for &T {
     const TYPE: Type = T::TYPE;
+
+    fn storable(&self, encoding: &Encoding) -> Option<Box<dyn ToSql + Sync + Send>> {
+        T::storable(self, encoding)
+    }
 }
 
 impl<T: SqlType> SqlType for Option<T> {
     const TYPE: Type = T::TYPE;
+
+    fn storable(&self, encoding: &Encoding) -> Option<Box<dyn ToSql + Sync + Send>> {
+        self.as_ref().and_then(|value| value.storable(encoding))
+    }
 }
 
 impl Connection {
@@ -74,7 +118,15 @@ impl Connection {
         query: &str,
         parameters: &[&dyn Parameter],
     ) -> Result<Vec<Row>, SinkError> {
-        let typed: Vec<_> = parameters.iter().map(|value| (value.as_sql(), value.sql_type())).collect();
+        let storable: Vec<_> = parameters.iter().map(|value| value.storable(&self.encoding)).collect();
+        let typed: Vec<_> = parameters
+            .iter()
+            .zip(&storable)
+            .map(|(value, storable)| match storable {
+                Some(storable) => (&**storable as &(dyn ToSql + Sync), value.sql_type()),
+                None => (value.as_sql(), value.sql_type()),
+            })
+            .collect();
         self.answer(doing, self.client.query_typed(query, &typed)).await
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio_postgres::Row;
 
 use super::stored::{self, Micros, StoredAnomaly};
-use super::{Connection, SinkError, StoredRow, session};
+use super::{Connection, Encoding, SinkError, StoredRow};
 
 /// A read-only transaction that sees nothing of what others write meanwhile.
 pub struct Snapshot {
@@ -13,13 +13,16 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes it.
-    ///
-    /// # Errors
-    /// Where the server refuses.
-    pub async fn take(connection: Connection) -> Result<Snapshot, SinkError> {
-        session::begin_to_read(&connection).await?;
-        Ok(Snapshot { connection })
+    /// That of a connection which [`look`](super::look) has made.
+    #[must_use]
+    pub fn of(connection: Connection) -> Snapshot {
+        Snapshot { connection }
+    }
+
+    /// What texts can be stored in it.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.connection.encoding.clone()
     }
 
     /// Those of these transactions, and of their anomalies, that are there.

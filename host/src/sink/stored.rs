@@ -19,7 +19,7 @@ pub struct StoredRow {
     /// See [`Batch::timestamps_micros`].
     pub timestamp_micros: Option<i64>,
     /// What the detector said; NULL where nobody was asked.
-    pub is_anomalous: Option<i32>,
+    pub is_anomalous: Option<i64>,
     /// The id that the file had.
     pub source_id: Option<i64>,
     /// Whether the current transaction wrote it.
@@ -29,7 +29,7 @@ pub struct StoredRow {
 /// `amount` as hundredths, in text, because `NUMERIC` may hold what no number here can.
 const QUERY: &str = "
     SELECT transaction_id::bigint, user_id::bigint, trim_scale(amount * 100)::text, transaction_timestamp,
-           is_anomalous, source_id, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
+           is_anomalous::bigint, source_id, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
     FROM transactions WHERE transaction_id = ANY ($1::bigint[])";
 
 /// Those of these ids that are there.

@@ -136,6 +136,14 @@ impl Target {
         Ok(Target { server, patience, label: None, reached: None })
     }
 
+    /// Whether there can be anything in it: the embedded server is made by the first run.
+    pub(super) fn is_there(&self) -> bool {
+        match &self.server {
+            Server::Given(_) => true,
+            Server::Embedded(cluster) => cluster.state() != embedded::State::Absent,
+        }
+    }
+
     /// With a name by which others can see at the server what this connection is for.
     #[must_use]
     pub fn labelled(self, label: &str) -> Target {

@@ -14,7 +14,9 @@ use super::once::{self, AlreadyIngested, Candidate, Known, KnownFile, Once};
 use super::outcome::{Fate, Identity, Wish};
 use super::runs::{LedgerRun, RunRecord};
 use super::writer::Writer;
-use super::{Classified, Connection, DeferKeys, IdPolicy, RunFacts, SinkError, lock, schema, session};
+use super::{
+    Classified, Connection, DeferKeys, IdPolicy, RunFacts, SinkError, lock, schema, session, triggers,
+};
 use crate::batch::Batch;
 
 /// How long a request to cancel a statement may take.
@@ -129,9 +131,7 @@ impl Transaction {
     #[must_use]
     pub fn ids_left(&self) -> Option<u64> {
         match self.terms.ids {
-            IdPolicy::Assign => {
-                Some(self.id_range.end().abs_diff(self.numbers.last_id.unwrap_or_default().max(0)))
-            }
+            IdPolicy::Assign => Some(self.id_range.end().abs_diff(self.numbers.allot_after())),
             IdPolicy::Keep(_) => None,
         }
     }
@@ -185,7 +185,10 @@ impl Transaction {
                 }
             }
         }
-        let Numbers { run_id, ledger, .. } = &self.numbers;
+        let Numbers { run_id, ledger, sequence, .. } = &self.numbers;
+        if let Some((sequence, (_, highest))) = sequence.as_ref().zip(written.transaction_ids) {
+            sequence.move_past(&self.connection, highest).await?;
+        }
         let record = RunRecord::new(*run_id, facts, self.terms.ids, &written);
         let entry = ledger::record(&self.connection, &record).await?;
         self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
@@ -202,6 +205,9 @@ impl Transaction {
         let started = Instant::now();
         self.commit_and_confirm().await?;
         let commit_time = started.elapsed();
+        if let Some(notice) = self.connection.encoding.notice() {
+            tracing::warn!("{notice}");
+        }
         self.connection.close().await;
         let Recorded { record, entry } = recorded;
         Ok(Committed {
@@ -296,18 +302,15 @@ impl Prepared {
         terms: Terms,
         size_bytes: Option<u64>,
     ) -> Result<Prepared, SinkError> {
-        if let Err(error) = lock::lock(connection, identity, terms.lock_timeout).await {
-            // What cannot be locked may be no table of ours.
-            return Err(better(connection, error).await);
-        }
+        lock::lock(connection, identity, terms.lock_timeout).await?;
         // Under the lock, since somebody may have altered the tables while we waited for it; in one
         // round trip, of which the first error is the true one.
-        let (id_type, triggers, numbers) = tokio::join!(
-            schema::check(connection),
-            schema::triggers(connection),
+        let (widths, triggers, numbers) = tokio::join!(
+            schema::check_columns(connection),
+            triggers::look_up(connection),
             Numbers::look_up(connection)
         );
-        let (id_type, triggers, numbers) = (id_type?, triggers?, numbers?);
+        let (widths, triggers, numbers) = (widths?, triggers?, numbers?);
         // Triggers may still have something to do at the end, which keys must not be built before.
         let may_defer =
             terms.defer_keys.applies_to(size_bytes) && terms.ids == IdPolicy::Assign && triggers.is_empty();
@@ -316,21 +319,7 @@ impl Prepared {
         if let Some(taken) = numbers.taken_name {
             connection.skip_names(taken).await?;
         }
-        let writer = Writer::new(connection, &numbers, id_type, terms.ids, triggers).await?;
-        Ok(Prepared { numbers, writer, deferred_keys, id_range: id_type.range() })
-    }
-}
-
-/// What is wrong with the tables, if something is; otherwise the same error.
-async fn better(connection: &Connection, error: SinkError) -> SinkError {
-    match &error {
-        SinkError::Statement { .. } if error.is_an_answer() && !error.has_lost_connection() => {
-            let rolled_back = connection.simple_query("roll back", "ROLLBACK").await;
-            match (rolled_back, schema::check(connection).await) {
-                (Ok(_), Err(misfit @ SinkError::TableDoesNotFit { .. })) => misfit,
-                _ => error,
-            }
-        }
-        _ => error,
+        let writer = Writer::new(connection, &numbers, widths, terms.ids, triggers).await?;
+        Ok(Prepared { numbers, writer, deferred_keys, id_range: widths.id_range() })
     }
 }

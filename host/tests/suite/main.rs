@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, that is how to fail")]
 #![allow(clippy::disallowed_methods, reason = "the tests have an environment of their own")]
 
+mod adopted;
 mod advice;
 mod append;
 mod authors;
