@@ -170,8 +170,11 @@ pub enum SinkError {
     #[error("the server's answer to {0} makes no sense; is it a PostgreSQL?")]
     StrangeAnswer(&'static str),
     /// Something keeps the ledger from what the run wrote into it.
-    #[error("the ledger row was not stored as it was written")]
-    LedgerRowRefused,
+    #[error("a row of `{table}` was not stored as it was written")]
+    LedgerRowRefused {
+        /// The table.
+        table: &'static str,
+    },
     /// The server takes no writes.
     #[error("the server takes no writes: {}", if *.is_standby { "it is a standby" } else { "`default_transaction_read_only` is on" })]
     ReadOnly {
@@ -500,7 +503,7 @@ impl SinkError {
                 "for the host's role: ALTER ROLE … SET default_transaction_read_only = off; or add options=-cdefault_transaction_read_only=off to the URL".into(),
             ),
             SinkError::StatementNames => Some("a pooler in transaction mode seems to be in between; name the server's own port, or a pool in session mode".into()),
-            SinkError::LedgerRowRefused => Some("is there a trigger or a rule on `ingest_runs`? The host's own tables must take what it writes".into()),
+            SinkError::LedgerRowRefused { table } => Some(format!("is there a trigger on `{table}`? The host's own tables must take what it writes")),
             SinkError::ServerSilent { .. } => Some("is the network up? Where the server merely needs longer, raise --server-timeout".into()),
             SinkError::IdTaken { by: Taker::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass --on-conflict skip".into()),
             SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass --on-conflict skip; to have ids allotted, leave out --ids keep".into()),

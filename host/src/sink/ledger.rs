@@ -174,7 +174,7 @@ pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Resul
         Some((committed_at, row.try_get::<_, Option<String>>(1).ok()??))
     });
     // A trigger that leaves the row out, or takes its digest away.
-    let (committed_at, sha256) = stored.ok_or(SinkError::LedgerRowRefused)?;
+    let (committed_at, sha256) = stored.ok_or(SinkError::LedgerRowRefused { table: "ingest_runs" })?;
     Ok(Entry { committed_at, sha256, known: record_files(connection, *run_id, files).await? })
 }
 
@@ -196,6 +196,9 @@ async fn record_files(
     let parameters: [&dyn Parameter; 8] =
         [&run_id, &names, &bytes, &digests, &contents, &headers, &rows_read, &rows_rejected];
     let rows = connection.query("write the ledger rows of the files", INSERT_FILES, &parameters).await?;
+    if rows.len() != files.len() {
+        return Err(SinkError::LedgerRowRefused { table: "ingest_files" });
+    }
     let known = |row: &tokio_postgres::Row| {
         let run_id: Option<i64> = row.get(1);
         Some(KnownFile { name: row.get(0), from: KnownFrom::RunId(run_id?) })

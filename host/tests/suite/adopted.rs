@@ -513,3 +513,26 @@ fn a_database_in_another_encoding_takes_a_good_run() {
         assert!(again.contains("run 1"), "{encoding}: {again}");
     }
 }
+
+/// Whatever is left out of the host's own tables is noticed before COMMIT.
+#[test]
+fn triggers_that_leave_out_rows_of_the_account_are_noticed() {
+    let files = Files::new();
+    let file = files.csv(&[
+        "1,7,5.00,2024-01-01 00:00:00",
+        "1,7,5.00,2024-01-01 00:00:00",
+        "3,x,9.00,2024-01-01 00:00:01",
+    ]);
+    for table in ["anomalies", "rejected_rows", "skipped_rows", "ingest_runs", "ingest_files"] {
+        let database = Database::migrated();
+        database.execute(&format!(
+            "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+            CREATE TRIGGER leave_out BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION leave_out()"
+        ));
+        let mut run = host_run(&database, "threshold", &file);
+        run.args(["--max-rejects", "1", "--ids", "keep", "--on-conflict", "skip", "--set", "limit=1"]);
+        let message = refused(&database, &mut run);
+        assert!(message.lines().next().unwrap().contains(&format!("`{table}`")), "{message}");
+        assert_eq!(database.counts(), (0, 0, 0), "{table}");
+    }
+}

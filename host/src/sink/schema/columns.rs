@@ -43,7 +43,7 @@ const QUERY: &str = "
         SELECT table_name, name, declared, t.typbasetype, t.typtypmod, is_required, is_generated
         FROM columns JOIN pg_type t ON t.oid = type WHERE t.typtype = 'd'
     )
-    SELECT table_name, name, declared, type::regtype::text, modifier, is_required, is_generated
+    SELECT table_name, name, declared, replace(format_type(type, NULL), '\"', ''), modifier, is_required, is_generated
     FROM columns JOIN pg_type t ON t.oid = type WHERE t.typtype <> 'd'";
 
 /// What a column must hold.

@@ -98,7 +98,7 @@ pub async fn look(target: &Target) -> Result<Option<Connection>, SinkError> {
     if !target.is_there() {
         return Ok(None);
     }
-    let connection = connect(target).await?;
+    let mut connection = connect(target).await?;
     let missing = State::look_up(&connection).await?.missing()?;
     if missing.iter().any(|migration| migration.version == 1) {
         connection.close().await;
@@ -107,6 +107,6 @@ pub async fn look(target: &Target) -> Result<Option<Connection>, SinkError> {
     if let Some(first) = missing.first() {
         return Err(SinkError::NotMigrated { version: first.version, name: first.name });
     }
-    session::begin_to_read(&connection).await?;
+    session::begin_to_read(&mut connection).await?;
     Ok(Some(connection))
 }
