@@ -23,7 +23,7 @@ pub use self::check::{Checked, check};
 use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
 pub use self::stages::{GuestUse, Times};
 pub use self::verify::{Difference, Verified, VerifyError, verify};
-use crate::config::{IngestConfig, RunConfig};
+use crate::config::RunConfig;
 use crate::digest::Sha256Digest;
 use crate::error::{DatabaseState, Error, Failure};
 use crate::in_thread::in_thread;
@@ -84,7 +84,7 @@ pub async fn run(
 ) -> Result<Ended, Failure> {
     let started = Instant::now();
     let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
-    let mut list = prepared.list.clone();
+    let list = prepared.list.clone();
     let mut rejects = match &config.rejects_file {
         Some(path) => Some(unless_interrupted(interrupts, open_rejects(path, config, &prepared)).await?),
         None => None,
@@ -103,7 +103,7 @@ pub async fn run(
     let connect = started.elapsed().saturating_sub(load);
     let server = transaction.server().to_owned();
 
-    let filling = fill(&mut transaction, config, prepared, &mut list, contents, &mut rejects, progress);
+    let filling = fill(&mut transaction, config, prepared, list, contents, &mut rejects, progress);
     let Filled { recorded, tally, times, guest, left_out, rejects } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Ok(filled)) => *filled,
@@ -118,8 +118,7 @@ pub async fn run(
                     // Whoever does not want to wait for a slow reader of it need not.
                     let _ = unless_interrupted(interrupts, keeping).await;
                 }
-                let failure = roll_back(transaction, error, interrupts).await;
-                return Err(with_place(failure, &list, &config.ingest).await);
+                return Err(roll_back(transaction, error, interrupts).await);
             }
         };
     let committed = commit(transaction, recorded, interrupts).await?;
@@ -175,13 +174,12 @@ fn warn_of(error: &SourceError) {
     tracing::warn!("{error}{}", cause.unwrap_or_default());
 }
 
-/// Brings all rows into the transaction; or says that earlier runs have brought them. Of the `list`,
-/// those files stay that are read.
+/// Brings all rows into the transaction; or says that earlier runs have brought them.
 async fn fill(
     transaction: &mut Transaction,
     config: &RunConfig,
     prepared: Prepared,
-    list: &mut FileList,
+    mut list: FileList,
     contents: Vec<Option<Sha256Digest>>,
     rejects: &mut Option<RejectsFile>,
     progress: &Progress,
@@ -200,7 +198,7 @@ async fn fill(
         let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
         source = remaining.await.ok_or(STAGE_DIED)??;
     }
-    check_ids_suffice(transaction, config, list).await?;
+    check_ids_suffice(transaction, config, &list).await?;
     if let IdPolicy::Keep(_) = config.terms.ids {
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
@@ -337,16 +335,6 @@ async fn roll_back(transaction: Transaction, error: Error, interrupts: &mut Inte
     };
     let database = if rolled_back { DatabaseState::RolledBack } else { DatabaseState::NeverCommitted };
     Failure { error, database }
-}
-
-/// Where the database refuses a row, finds out where that row is.
-async fn with_place(failure: Failure, list: &FileList, config: &IngestConfig) -> Failure {
-    let Failure { error: Error::Sink(mut refusal), database } = failure else { return failure };
-    if let SinkError::RowRefused { row: Some(row), place, .. } = &mut refusal {
-        let (row, list, rules) = (*row, list.clone(), config.rules.clone());
-        *place = in_thread(move || source::place_of_row(&list, &rules, row)).await.flatten();
-    }
-    Failure { error: refusal.into(), database }
 }
 
 /// Does `work`, unless we are told to end.

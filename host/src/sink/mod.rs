@@ -23,6 +23,7 @@ mod migrations;
 mod numbers;
 mod once;
 mod outcome;
+mod places;
 mod query;
 mod runs;
 mod schema;

@@ -27,6 +27,7 @@ mod lookup;
 mod migrations;
 mod outcome;
 mod output;
+mod places;
 mod plugins;
 mod pooler;
 mod rejects_file;
