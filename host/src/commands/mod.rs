@@ -6,16 +6,17 @@ mod psql;
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::{CheckArgs, Cli, Command, DatabaseArgs, RejectsArgs, RunArgs, RunsArgs, VerifyArgs};
+use crate::cli::{CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, RunArgs, RunsArgs, VerifyArgs};
 use crate::config::{self, ConfigError, IngestConfig, RunConfig, VerifyConfig};
 use crate::error::{DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::pipeline::Ended;
 use crate::progress::Progress;
 use crate::report::Reporter;
-use crate::sink::{self, Connection, RunFilter};
+use crate::sink::{self, Connection, Listing, RowOfRun, RunFilter};
 use crate::source::{InputRules, RejectLimit};
 use crate::{diagnostic, exit, pipeline, report};
 
@@ -47,7 +48,8 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
         Command::Check(arguments) => check(arguments, reporter).await,
         Command::Runs(arguments) => runs(&arguments, reporter).await,
         Command::Verify(arguments) => verify(arguments, reporter).await,
-        Command::Rejects(arguments) => rejects(&arguments, reporter).await,
+        Command::Rejects(arguments) => list(&arguments, reporter, report::reject, "rejected nothing").await,
+        Command::Skipped(arguments) => list(&arguments, reporter, report::skip, "skipped nothing").await,
         Command::Migrate(arguments) => database::migrate(&arguments, reporter).await,
         Command::Db(command) => database::db(&command, reporter),
         Command::Plugin(command) => plugin::plugin(command, reporter),
@@ -123,9 +125,15 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     Ok(exit_code)
 }
 
-async fn rejects(arguments: &RejectsArgs, reporter: &Reporter) -> Result<u8, Error> {
+/// Lists rows of a run; `nothing` is what it did if there are none.
+async fn list<T: RowOfRun + Serialize>(
+    arguments: &ListingArgs,
+    reporter: &Reporter,
+    human: impl Fn(&T) -> String,
+    nothing: &str,
+) -> Result<u8, Error> {
     let connection = connect(&arguments.database).await?;
-    let found = sink::RejectRecords::of_run(connection, arguments.run).await?;
+    let found = Listing::<T>::of_run(connection, arguments.run).await?;
     let found = found.ok_or(ConfigError::NoRun(arguments.run))?;
     let mut listed = 0;
     loop {
@@ -134,13 +142,13 @@ async fn rejects(arguments: &RejectsArgs, reporter: &Reporter) -> Result<u8, Err
             break;
         }
         for record in &records {
-            reporter.record(record, || report::reject(record))?;
+            reporter.record(record, || human(record))?;
         }
         listed += records.len();
     }
     found.close().await;
     reporter.end(exit::COMMITTED, json!({ "run_id": arguments.run, "listed": listed }), || {
-        if listed == 0 { format!("run {} rejected nothing\n", arguments.run) } else { String::new() }
+        if listed == 0 { format!("run {} {nothing}\n", arguments.run) } else { String::new() }
     })?;
     Ok(exit::COMMITTED)
 }

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use super::once::{Candidate, KnownFile, KnownFrom};
 use super::query::Parameter;
 use super::runs::{FileRecord, RunRecord};
-use super::{Connection, SinkError, session};
+use super::{Connection, SinkError};
 use crate::digest::Sha256Digest;
 use crate::source::{FileFacts, Reading};
-use crate::text::printable_bytes;
 use jiff::Timestamp;
 
 /// Settings of a plugin: names and values, as they were given.
@@ -207,86 +206,6 @@ async fn record_files(
 pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
-
-/// A rejected record as the database has it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct RejectRecord {
-    /// The file.
-    pub file: String,
-    /// The physical line, from 1.
-    pub line: i64,
-    /// Position in the decompressed and decoded file.
-    pub byte_offset: i64,
-    /// The column to blame.
-    pub column: Option<String>,
-    /// A word for counting.
-    pub reason: String,
-    /// What is wrong.
-    pub message: String,
-    /// The record, printable and cut.
-    pub raw: String,
-    /// All of its bytes.
-    pub raw_base64: String,
-}
-
-/// The rejected records of a run, in file order: a few at a time, because each may have a megabyte.
-pub struct RejectRecords {
-    connection: Connection,
-}
-
-const READ_REJECTS: &str = "look up the rejected rows";
-
-impl RejectRecords {
-    /// Begins to read them; `None` if there is no such run.
-    ///
-    /// # Errors
-    /// Where the database cannot be asked.
-    pub async fn of_run(connection: Connection, run_id: i64) -> Result<Option<RejectRecords>, SinkError> {
-        const RUN: &str = "SELECT FROM ingest_runs WHERE run_id = $1";
-        if connection.query(READ_REJECTS, RUN, &[&run_id]).await?.is_empty() {
-            return Ok(None);
-        }
-        session::begin_to_read(&connection).await?;
-        let declare = format!(
-            "DECLARE host_rejects NO SCROLL CURSOR FOR
-            SELECT file, line, byte_offset, column_name, reason, message, substring(raw FOR {SHOWN_BYTES}),
-                   translate(encode(raw, 'base64'), E'\\n', '')
-            FROM rejected_rows r
-            WHERE run_id = {run_id}
-            ORDER BY coalesce(position, (SELECT min(f.position) FROM ingest_files f
-                                        WHERE f.run_id = r.run_id AND f.name = r.file)), line"
-        );
-        connection.simple_query(READ_REJECTS, &declare).await?;
-        Ok(Some(RejectRecords { connection }))
-    }
-
-    /// The next few; empty after the last.
-    ///
-    /// # Errors
-    /// Where the database cannot be asked.
-    pub async fn next(&self) -> Result<Vec<RejectRecord>, SinkError> {
-        let rows = self.connection.query(READ_REJECTS, "FETCH 8 FROM host_rejects", &[]).await?;
-        let record = |row: tokio_postgres::Row| RejectRecord {
-            file: row.get(0),
-            line: row.get(1),
-            byte_offset: row.get(2),
-            column: row.get(3),
-            reason: row.get(4),
-            message: row.get(5),
-            raw: printable_bytes(row.get(6)),
-            raw_base64: row.get(7),
-        };
-        Ok(rows.into_iter().map(record).collect())
-    }
-
-    /// Lets the connection go.
-    pub async fn close(self) {
-        self.connection.close().await;
-    }
-}
-
-/// As much as [`printable_bytes`] looks at.
-const SHOWN_BYTES: usize = 1_024;
 
 /// Sizes and counts are far below 2^63.
 pub(super) fn signed(count: u64) -> i64 {

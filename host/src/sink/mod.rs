@@ -6,7 +6,7 @@
 //! [`session`] begins it, [`lock`] keeps others out, [`numbers`] says where to go on, [`keys`] may put
 //! off the keys of empty tables, [`writer`] fills it with rows that [`copy`] encodes and whose ids
 //! [`keep`] compares, [`ledger`] records what was done, [`once`] knows what was done before, [`outcome`]
-//! finds out what became of it where the connection is lost. [`mod@runs`], [`stored`] and [`snapshot`]
+//! finds out what became of it where the connection is lost. [`mod@runs`], [`listing`], [`stored`] and [`snapshot`]
 //! read back what earlier runs have written. [`embedded`] is the server that is there when there is no
 //! other.
 
@@ -18,6 +18,7 @@ mod keep;
 mod keys;
 mod ledger;
 mod libpq;
+mod listing;
 mod lock;
 mod migrations;
 mod numbers;
@@ -39,7 +40,8 @@ mod writer;
 
 pub use connect::{Connection, connect};
 pub use error::{EmbeddedError, SinkError, Taker};
-pub use ledger::{PluginFacts, RejectRecord, RejectRecords, RunFacts};
+pub use ledger::{PluginFacts, RunFacts};
+pub use listing::{Listing, RejectRecord, RowOfRun, SkipRecord};
 pub use migrations::{Applied, Migration, migrate, status};
 pub use once::{AlreadyIngested, Candidate, Known, KnownFile, KnownFrom, Once};
 pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunFilter, RunRecord, run, runs};

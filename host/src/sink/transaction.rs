@@ -54,6 +54,8 @@ pub struct Committed {
     pub run: LedgerRun,
     /// Files whose content an earlier run has ingested.
     pub known: Vec<KnownFile>,
+    /// Skipped rows that have other values than those that were there.
+    pub rows_skipped_differing: u64,
     /// How long the server took for the COMMIT itself.
     pub commit_time: Duration,
 }
@@ -207,6 +209,7 @@ impl Transaction {
         Ok(Committed {
             run: LedgerRun { record, committed_at: entry.committed_at, is_intact: Some(true) },
             known: entry.known,
+            rows_skipped_differing: self.writer.skipped_differing,
             commit_time,
         })
     }

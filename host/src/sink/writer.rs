@@ -43,6 +43,8 @@ pub(super) struct Writer {
     anomalous_tuples: Vec<usize>,
     rejected: CopyBuffer,
     skipped: CopyBuffer,
+    /// Skipped rows so far that have other values than those that are there.
+    pub skipped_differing: u64,
     /// Triggers of the operator's, which may refuse rows.
     triggers: Vec<Trigger>,
     /// What the server has acknowledged so far.
@@ -109,6 +111,7 @@ impl Writer {
             anomalous_tuples: Vec::new(),
             rejected: CopyBuffer::new(id_type),
             skipped: CopyBuffer::new(id_type),
+            skipped_differing: 0,
             triggers,
             written: Written::default(),
         })
@@ -203,6 +206,7 @@ impl Writer {
             let transaction_id = match id_of(i) {
                 Ok(id) => id,
                 Err(Conflict { differs }) => {
+                    self.skipped_differing += u64::from(differs);
                     self.skipped.start_if_empty();
                     self.skipped.put_skipped(self.run_id, batch, i, differs);
                     continue;

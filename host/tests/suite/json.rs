@@ -182,6 +182,8 @@ fn one_run_is_the_same_for_every_command() {
         }
     }
     let (rejected, end_of_rejects) = lines(host().args(["rejects", "1", "--database-url", &url]));
+    let (_, end_of_skipped) = lines(host().args(["skipped", "1", "--database-url", &url]));
+    assert_eq!((&end_of_skipped["command"], &end_of_skipped["listed"]), (&"skipped".into(), &0.into()));
     let (of_check, check) = lines(host().args(["check", "-p", "threshold", "--max-rejects", "1"]).arg(&file));
     assert_eq!(end_of_rejects["listed"], 1);
     for name in ["file", "line", "byte_offset", "column", "reason", "message", "raw"] {
