@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::report::Reporter;
 use crate::sink::{self, Connection, Listing, RowOfRun, RunFilter};
 use crate::source::{InputRules, RejectLimit};
-use crate::{diagnostic, exit, pipeline, report};
+use crate::{diagnostic, exit, pipeline, report, verify};
 
 /// Does what was asked for; returns the exit code.
 ///
@@ -191,7 +191,7 @@ async fn verify(arguments: VerifyArgs, reporter: &Reporter) -> Result<u8, Error>
     let config = VerifyConfig::new(arguments)?;
     let mut interrupts = catch_interrupts()?;
     let progress = Arc::new(Progress::default());
-    let verified = pipeline::verify(&config, &progress, &mut interrupts).await;
+    let verified = verify::verify(&config, &progress, &mut interrupts).await;
     progress.finish();
     let verified = verified?;
     let Some(differs) = verified.differs() else {

@@ -13,16 +13,14 @@
 mod check;
 mod shards;
 mod stages;
-mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::check::{Checked, check};
-use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
+pub(crate) use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
 pub use self::stages::{GuestUse, Times};
-pub use self::verify::{Difference, Verified, VerifyError, verify};
 use crate::config::RunConfig;
 use crate::digest::Sha256Digest;
 use crate::error::{DatabaseState, Error, Failure};
@@ -45,7 +43,7 @@ const INTERRUPTED_PATIENCE: Duration = Duration::from_millis(700);
 const MIN_ROW_BYTES: u64 = 8;
 
 /// What is said of ids of a file that cannot be keys.
-const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";
+pub(crate) const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";
 
 /// How a run ended well.
 #[derive(Debug)]
@@ -338,7 +336,7 @@ async fn roll_back(transaction: Transaction, error: Error, interrupts: &mut Inte
 }
 
 /// Does `work`, unless we are told to end.
-async fn unless_interrupted<T>(
+pub(crate) async fn unless_interrupted<T>(
     interrupts: &mut Interrupts,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {

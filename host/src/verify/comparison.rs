@@ -1,194 +1,27 @@
-//! A committed run once more, compared with what is stored: the same files, plugin and settings
-//! must give the same rows and the same anomalies, to the last bit of a score.
+//! What a replay gives, held against what is stored, row by row.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::sync::Arc;
 
-use thiserror::Error;
-
-use super::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
-use super::{ID_DEMAND, unless_interrupted};
+use super::{Difference, Verified};
 use crate::batch::Batch;
-use crate::config::{ConfigError, IngestConfig, VerifyConfig};
-use crate::detector::{Anomaly, Demands};
+use crate::detector::Anomaly;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
-use crate::in_thread::in_thread;
-use crate::interrupt::Interrupts;
+use crate::pipeline::{End, Message, Prepared, Stages};
 use crate::progress::Progress;
 use crate::sink::{
-    self, Classified, KEEP, LedgerRun, Snapshot, StoredAnomaly, StoredReject, StoredRow, StoredSkip,
+    Classified, KEEP, LedgerRun, Snapshot, StoredAnomaly, StoredReject, StoredRow, StoredSkip,
 };
-use crate::source::{self, RejectLimit, RejectedRow};
-use crate::text::{printable, without_nul};
+use crate::source::RejectedRow;
+use crate::text::without_nul;
 
 /// Differences that are described; the others are counted.
 const DESCRIBED: usize = 20;
 
-/// Why a run cannot be verified, or is not what it was.
-#[derive(Debug, Error, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case", prefix = "verify_")]
-pub enum VerifyError {
-    /// The ledger's row is not the one that the run wrote.
-    #[error("the ledger's rows of run {run_id} were altered after it was committed")]
-    Altered {
-        /// The run.
-        run_id: i64,
-    },
-    /// A run of a host that did not record how it read its files.
-    #[error("run {run_id} was written by host {host_version}, which did not record all that a replay needs")]
-    NotRecorded {
-        /// The run.
-        run_id: i64,
-        /// Its host.
-        host_version: String,
-    },
-    /// Other files.
-    #[error("these are not the files of run {run_id}: {problem}")]
-    OtherFile {
-        /// The run.
-        run_id: i64,
-        /// How they differ.
-        problem: String,
-    },
-    /// What is stored is not what the replay gives.
-    #[error("what is stored of run {run_id} differs from its replay in {count} places")]
-    Differs {
-        /// The run.
-        run_id: i64,
-        /// How many.
-        count: u64,
-    },
-}
-
-impl VerifyError {
-    /// What the user can do, where there is something.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        match self {
-            VerifyError::Altered { run_id } => Some(format!("`host runs {run_id}` shows what the ledger says now")),
-            VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are told by their SHA-256, not by their names".into()),
-            VerifyError::NotRecorded { .. } => None,
-            VerifyError::Differs { .. } => Some("rows were altered or removed after the run, or the plugin does not always give the same answer: `host plugin check` finds that".into()),
-        }
-    }
-}
-
-/// A replay, compared.
-#[derive(Debug)]
-pub struct Verified {
-    /// What the ledger says.
-    pub run: LedgerRun,
-    /// The first differences.
-    pub differences: Vec<Difference>,
-    /// How many there are.
-    pub count: u64,
-}
-
-impl Verified {
-    /// The error that this is, if anything differs.
-    #[must_use]
-    pub fn differs(&self) -> Option<VerifyError> {
-        let (run_id, count) = (self.run.record.run_id, self.count);
-        (count > 0).then_some(VerifyError::Differs { run_id, count })
-    }
-}
-
-/// A place where what is stored is not what the replay gives.
-#[derive(Debug)]
-pub struct Difference {
-    /// Where: file and line, or a table.
-    place: String,
-    what: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", printable(&self.place), printable(&self.what))
-    }
-}
-
-/// Replays a run.
-///
-/// # Errors
-/// Where it cannot be replayed; differences are no error.
-pub async fn verify(
-    config: &VerifyConfig,
-    progress: &Arc<Progress>,
-    interrupts: &mut Interrupts,
-) -> Result<Verified, Error> {
-    unless_interrupted(interrupts, async {
-        let mut connection = sink::connect(&config.target).await?;
-        sink::migrate(&mut connection).await?;
-        let run_id = config.run_id;
-        let run = sink::run(&connection, run_id).await?.ok_or(ConfigError::NoRun(run_id))?;
-        let id_range = sink::check_schema(&connection).await?.range();
-        let ingest = ingest_config(config, &run)?;
-        check_files(&ingest, &run).await?;
-        let mut prepared = prepare(&ingest, progress).await?;
-        if run.record.ids == KEEP {
-            prepared.source.demand_ids(id_range, ID_DEMAND);
-        }
-        let snapshot = Snapshot::take(connection).await?;
-        let comparison = Comparison::new(run, &snapshot).await?;
-        let verified = comparison.replay(prepared, &snapshot, progress).await;
-        snapshot.close().await;
-        verified
-    })
-    .await
-}
-
-/// The run as it was asked for then.
-fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig, Error> {
-    let record = &run.record;
-    if run.is_intact == Some(false) {
-        return Err(VerifyError::Altered { run_id: record.run_id }.into());
-    }
-    let rules = record.reading.as_ref().and_then(source::Reading::rules);
-    let rules = rules.filter(|_| run.is_intact.is_some()).ok_or_else(|| VerifyError::NotRecorded {
-        run_id: record.run_id,
-        host_version: record.host_version.clone(),
-    })?;
-    Ok(IngestConfig {
-        files: config.files.clone(),
-        plugin: config.plugin.clone().unwrap_or_else(|| record.plugin.name.clone().into()),
-        settings: record.plugin.settings.clone().into_iter().collect(),
-        jobs: 1,
-        rules: source::InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules },
-        limits: config.limits.clone(),
-        // The same bytes, or none.
-        demands: Demands { sha256: record.plugin.sha256.parse().ok(), ..config.demands.clone() },
-    })
-}
-
-async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error> {
-    let files = config.files.clone();
-    let hashed = in_thread(move || {
-        let list = source::expand(&files)?;
-        let digests = source::hash_files(&list)?;
-        Ok::<_, Error>((list, digests))
-    });
-    let (list, digests) = hashed.await.ok_or(STAGE_DIED)??;
-    let other = |problem| VerifyError::OtherFile { run_id: run.record.run_id, problem };
-    let digests: Option<Vec<_>> = digests.into_iter().map(|digests| Some(digests?.sha256)).collect();
-    let digests = digests.ok_or_else(|| other("a pipe cannot be compared".into()))?;
-    let recorded = &run.record.files;
-    if digests.len() != recorded.len() {
-        return Err(other(format!("{} are given, it had {}", digests.len(), recorded.len())).into());
-    }
-    for ((path, digest), recorded) in list.files.iter().zip(digests).zip(recorded) {
-        if digest.to_string() != recorded.sha256 {
-            let problem = format!("`{}` has the sha256 {digest}, not {}", path.display(), recorded.sha256);
-            return Err(other(printable(&problem).into_owned()).into());
-        }
-    }
-    Ok(())
-}
-
 /// What has been compared so far.
-struct Comparison {
+pub(super) struct Comparison {
     run: LedgerRun,
     /// By the file's position and line; or, of hosts that did not record positions, by its name.
     skipped: HashMap<RowKey, Vec<StoredSkip>>,
@@ -222,7 +55,8 @@ impl Rejects {
 }
 
 impl Comparison {
-    async fn new(run: LedgerRun, snapshot: &Snapshot) -> Result<Comparison, Error> {
+    /// Counts what is stored of the run.
+    pub async fn new(run: LedgerRun, snapshot: &Snapshot) -> Result<Comparison, Error> {
         let record = &run.record;
         let mut skipped = HashMap::<RowKey, Vec<StoredSkip>>::new();
         let stored = snapshot.skipped(record.run_id).await?;
@@ -256,7 +90,8 @@ impl Comparison {
         Ok(comparison)
     }
 
-    async fn replay(
+    /// Replays the run to its end.
+    pub async fn replay(
         mut self,
         prepared: Prepared,
         snapshot: &Snapshot,
