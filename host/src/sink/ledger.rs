@@ -104,11 +104,11 @@ const INSERT: &str = "
         plugin_name, plugin_version, plugin_sha256, contract_version, settings,
         rows_read, rows_written, rows_rejected, rows_skipped, anomalies,
         first_transaction_id, last_transaction_id, host_version, started_at, committed_at,
-        ids, reading, sha256, first_timestamp, last_timestamp)
+        ids, reading, sha256, first_timestamp, last_timestamp, skipped_sha256)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, $14, $15, $16, $17,
         $18::text::timestamptz, at, $19, $20::text::jsonb,
         encode(sha256(convert_to($21::text || (extract(epoch FROM at) * 1000000)::bigint, 'UTF8')), 'hex'),
-        $22::text::timestamp, $23::text::timestamp
+        $22::text::timestamp, $23::text::timestamp, $24
     FROM now
     RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint, sha256";
 
@@ -142,7 +142,7 @@ pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Resul
     let started_at = record.started_at.to_string();
     let [first_timestamp, last_timestamp] =
         [record.first_timestamp, record.last_timestamp].map(|time| time.map(|time| time.to_string()));
-    let parameters: [&dyn Parameter; 23] = [
+    let parameters: [&dyn Parameter; 24] = [
         run_id,
         &file.name,
         &signed(file.bytes),
@@ -166,6 +166,7 @@ pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Resul
         &digested,
         &first_timestamp,
         &last_timestamp,
+        &record.skipped_sha256,
     ];
     let rows = connection.query("write the ledger row", INSERT, &parameters).await?;
     let stored = rows.first().and_then(|row| {

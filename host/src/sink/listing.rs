@@ -16,33 +16,36 @@ pub trait RowOfRun: Sized {
     const CURSOR: &'static str;
     /// So many rows come at a time; with all that they have, these are a few megabytes at most.
     const ROWS_AT_A_TIME: u32;
-    /// What is selected, from the table `r`.
-    const SELECT: &'static str;
+    /// The table.
+    const TABLE: &'static str;
+    /// What is selected of it, after the file's position.
+    const COLUMNS: &'static str;
 
-    /// From a row of [`SELECT`](Self::SELECT).
+    /// From the file's position and these columns.
     fn of(row: &Row) -> Self;
 }
 
 /// The files' positions in the run: of hosts that did not record them, by the files' names.
-pub(super) const POSITION: &str = "coalesce(r.position, (SELECT min(f.position) FROM ingest_files f
-    WHERE f.run_id = r.run_id AND f.name = r.file), 0)";
+const POSITION: &str = "coalesce(r.position, (SELECT min(f.position) FROM ingest_files f
+                                         WHERE f.run_id = r.run_id AND f.name = r.file), 0)";
 
 /// An open cursor over rows of a run, within a transaction.
-pub(super) struct Cursor<T>(PhantomData<T>);
+pub struct Cursor<T>(PhantomData<T>);
 
 impl<T: RowOfRun> Cursor<T> {
     /// Begins to read them.
-    pub async fn open(connection: &Connection, run_id: i64) -> Result<Cursor<T>, SinkError> {
-        let (name, select) = (T::CURSOR, T::SELECT);
+    pub(super) async fn open(connection: &Connection, run_id: i64) -> Result<Cursor<T>, SinkError> {
+        let (name, columns, table) = (T::CURSOR, T::COLUMNS, T::TABLE);
         let declare = format!(
-            "DECLARE {name} NO SCROLL CURSOR FOR {select} r WHERE r.run_id = {run_id} ORDER BY {POSITION}, line"
+            "DECLARE {name} NO SCROLL CURSOR FOR SELECT {POSITION} AS file_position, {columns} FROM {table} r
+            WHERE r.run_id = {run_id} ORDER BY file_position, line"
         );
         connection.simple_query(T::DOING, &declare).await?;
         Ok(Cursor(PhantomData))
     }
 
     /// The next few; empty after the last.
-    pub async fn next(&self, connection: &Connection) -> Result<Vec<T>, SinkError> {
+    pub(super) async fn next(&self, connection: &Connection) -> Result<Vec<T>, SinkError> {
         let fetch = format!("FETCH {} FROM {}", T::ROWS_AT_A_TIME, T::CURSOR);
         Ok(connection.query(T::DOING, &fetch, &[]).await?.iter().map(T::of).collect())
     }
@@ -109,22 +112,21 @@ impl RowOfRun for RejectRecord {
     const CURSOR: &'static str = "host_reject_records";
     // Each may have a megabyte, and a third more in base64.
     const ROWS_AT_A_TIME: u32 = 4;
+    const TABLE: &'static str = "rejected_rows";
     // Of the bytes, as many as `printable_bytes` looks at.
-    const SELECT: &'static str = "
-        SELECT file, line, byte_offset, column_name, reason, message, substring(raw FOR 1024),
-               translate(encode(raw, 'base64'), E'\\n', '')
-        FROM rejected_rows";
+    const COLUMNS: &'static str = "file, line, byte_offset, column_name, reason, message,
+        substring(raw FOR 1024), translate(encode(raw, 'base64'), E'\\n', '')";
 
     fn of(row: &Row) -> RejectRecord {
         RejectRecord {
-            file: row.get(0),
-            line: row.get(1),
-            byte_offset: row.get(2),
-            column: row.get(3),
-            reason: row.get(4),
-            message: row.get(5),
-            raw: printable_bytes(row.get(6)),
-            raw_base64: row.get(7),
+            file: row.get(1),
+            line: row.get(2),
+            byte_offset: row.get(3),
+            column: row.get(4),
+            reason: row.get(5),
+            message: row.get(6),
+            raw: printable_bytes(row.get(7)),
+            raw_base64: row.get(8),
         }
     }
 }
@@ -153,20 +155,19 @@ impl RowOfRun for SkipRecord {
     const DOING: &'static str = "look up the skipped rows";
     const CURSOR: &'static str = "host_skip_records";
     const ROWS_AT_A_TIME: u32 = 500;
-    const SELECT: &'static str = "
-        SELECT file, line, transaction_id, differs, user_id, amount::text,
-               to_char(transaction_timestamp, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')
-        FROM skipped_rows";
+    const TABLE: &'static str = "skipped_rows";
+    const COLUMNS: &'static str = "file, line, transaction_id, differs, user_id, amount::text,
+        to_char(transaction_timestamp, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')";
 
     fn of(row: &Row) -> SkipRecord {
         SkipRecord {
-            file: row.get(0),
-            line: row.get(1),
-            transaction_id: row.get(2),
-            differs: row.get(3),
-            user_id: row.get(4),
-            amount: row.get(5),
-            transaction_timestamp: row.get(6),
+            file: row.get(1),
+            line: row.get(2),
+            transaction_id: row.get(3),
+            differs: row.get(4),
+            user_id: row.get(5),
+            amount: row.get(6),
+            transaction_timestamp: row.get(7),
         }
     }
 }

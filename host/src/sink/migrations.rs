@@ -19,12 +19,13 @@ pub struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration { version: 1, name: "tables", sql: include_str!("../../../migrations/0001_tables.sql") },
     Migration { version: 2, name: "ledger", sql: include_str!("../../../migrations/0002_ledger.sql") },
     Migration { version: 3, name: "rejects", sql: include_str!("../../../migrations/0003_rejects.sql") },
     Migration { version: 4, name: "runs", sql: include_str!("../../../migrations/0004_runs.sql") },
     Migration { version: 5, name: "places", sql: include_str!("../../../migrations/0005_places.sql") },
+    Migration { version: 6, name: "skipped", sql: include_str!("../../../migrations/0006_skipped.sql") },
 ];
 
 /// Any number will do as long as no other program uses it: the letters "ingest" and a zero.

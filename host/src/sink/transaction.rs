@@ -188,7 +188,7 @@ impl Transaction {
             }
         }
         let Numbers { run_id, ledger, .. } = &self.numbers;
-        let record = RunRecord::new(*run_id, facts, self.terms.ids, &written);
+        let record = RunRecord::new(*run_id, facts, self.terms.ids, &written, &self.writer.skip_digest);
         let entry = ledger::record(&self.connection, &record).await?;
         self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
         Ok(Completed::Recorded(Box::new(Recorded { record, entry })))

@@ -19,7 +19,7 @@ use super::numbers::Numbers;
 use super::places::Places;
 use super::schema::{IdType, Trigger};
 use super::server_error::Trouble;
-use super::{Classified, Connection, IdPolicy, SinkError};
+use super::{Classified, Connection, IdPolicy, SinkError, SkipDigest};
 use crate::batch::{Batch, RowPlace};
 
 /// Size of a message to the server.
@@ -45,6 +45,8 @@ pub(super) struct Writer {
     skipped: CopyBuffer,
     /// Skipped rows so far that have other values than those that are there.
     pub skipped_differing: u64,
+    /// The digest of all of them.
+    pub skip_digest: SkipDigest,
     /// Triggers of the operator's, which may refuse rows.
     triggers: Vec<Trigger>,
     /// What the server has acknowledged so far.
@@ -112,6 +114,7 @@ impl Writer {
             rejected: CopyBuffer::new(id_type),
             skipped: CopyBuffer::new(id_type),
             skipped_differing: 0,
+            skip_digest: SkipDigest::default(),
             triggers,
             written: Written::default(),
         })
@@ -123,25 +126,30 @@ impl Writer {
         connection: &Connection,
         part: Classified,
     ) -> Result<Option<Batch>, SinkError> {
-        let spent = match &mut self.ids {
+        match &mut self.ids {
             Ids::Assigned { .. } => {
                 self.encode_assigned(&part)?;
-                Some(part.batch)
+                self.send_what_is_ready(connection).await?;
+                Ok(Some(part.batch))
             }
             Ids::Kept(keeper) => {
                 if keeper.add(part) {
                     self.write_kept(connection).await?;
                 }
-                None
+                Ok(None)
             }
-        };
+        }
+    }
+
+    /// Sends what has come to the size of a message, or of a segment.
+    async fn send_what_is_ready(&mut self, connection: &Connection) -> Result<(), SinkError> {
         if self.transactions.len() >= CHUNK_BYTES {
             self.send_transactions(connection).await?;
         }
         if self.side_bytes() >= SEGMENT_SIDE_BYTES {
             self.end_segment(connection).await?;
         }
-        Ok(spent)
+        Ok(())
     }
 
     /// Size of what is collected beside the rows themselves.
@@ -188,11 +196,13 @@ impl Writer {
         self.end_segment(connection).await?;
         let Ids::Kept(keeper) = &self.ids else { return Ok(()) };
         let conflicts = keeper.conflicts(connection, &parts).await?;
-        for (part, conflicts) in parts.iter().zip(&conflicts) {
-            self.encode(part, |i| match conflicts.get(&i) {
+        for (part, conflicts) in parts.into_iter().zip(conflicts) {
+            self.encode(&part, |i| match conflicts.get(&i) {
                 None => Ok(part.batch.transaction_ids[i]),
                 Some(conflict) => Err(*conflict),
             });
+            drop(part);
+            self.send_what_is_ready(connection).await?;
         }
         Ok(())
     }
@@ -207,6 +217,7 @@ impl Writer {
                 Ok(id) => id,
                 Err(Conflict { differs }) => {
                     self.skipped_differing += u64::from(differs);
+                    self.skip_digest.add_row(batch, i, differs);
                     self.skipped.start_if_empty();
                     self.skipped.put_skipped(self.run_id, batch, i, differs);
                     continue;

@@ -1,9 +1,9 @@
 //! What a replay gives, held against what is stored, row by row.
 
-use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use super::stream::{Place, Placed, Stream};
 use super::{Difference, Verified};
 use crate::batch::Batch;
 use crate::detector::Anomaly;
@@ -12,7 +12,8 @@ use crate::error::Error;
 use crate::pipeline::{End, Message, Prepared, Stages};
 use crate::progress::Progress;
 use crate::sink::{
-    Classified, KEEP, LedgerRun, Snapshot, StoredAnomaly, StoredReject, StoredRow, StoredSkip,
+    Classified, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject, StoredRow,
+    StoredSkip,
 };
 use crate::source::RejectedRow;
 use crate::text::without_nul;
@@ -23,63 +24,45 @@ const DESCRIBED: usize = 20;
 /// What has been compared so far.
 pub(super) struct Comparison {
     run: LedgerRun,
-    /// By the file's position and line; or, of hosts that did not record positions, by its name.
-    skipped: HashMap<RowKey, Vec<StoredSkip>>,
-    /// Ids of rows that were skipped: no later row can have been written under them.
+    skips: Stream<StoredSkip>,
+    /// Of all skipped rows that are stored.
+    skip_digest: SkipDigest,
+    /// Of runs without a digest of their skipped rows: the ids of these, under which no later row
+    /// can have been written.
     skipped_ids: HashSet<i64>,
-    rejects: Rejects,
+    rejects: Stream<StoredReject>,
+    /// Someone has removed all rejected records: that is said once.
+    are_rejects_removed: bool,
     written: u64,
     anomalies: u64,
     differences: Vec<Difference>,
     count: u64,
-}
-
-/// Where a row is, as it is stored.
-type RowKey = (Option<i32>, String, i64);
-
-/// What is stored of rejected records, in file order, as far as it has been fetched.
-struct Rejects {
-    fetched: VecDeque<StoredReject>,
-    /// Someone has removed all of them: that is said once.
-    are_removed: bool,
-}
-
-impl Rejects {
-    /// The next one, without taking it.
-    async fn peek(&mut self, snapshot: &Snapshot) -> Result<Option<&StoredReject>, Error> {
-        if self.fetched.is_empty() {
-            self.fetched = snapshot.next_rejects().await?.into();
-        }
-        Ok(self.fetched.front())
-    }
+    /// Those of them that are about skipped rows.
+    skip_count: u64,
 }
 
 impl Comparison {
     /// Counts what is stored of the run.
     pub async fn new(run: LedgerRun, snapshot: &Snapshot) -> Result<Comparison, Error> {
-        let record = &run.record;
-        let mut skipped = HashMap::<RowKey, Vec<StoredSkip>>::new();
-        let stored = snapshot.skipped(record.run_id).await?;
-        let skips = stored.len() as u64;
-        for skip in stored {
-            let name = if skip.position.is_none() { skip.file.clone() } else { String::new() };
-            skipped.entry((skip.position, name, skip.line)).or_default().push(skip);
-        }
-        let rejects = snapshot.begin_rejects(record.run_id).await?;
-        let removed =
-            [("rejected_rows", rejects, record.rows_rejected), ("skipped_rows", skips, record.rows_skipped)];
-        let are_removed = rejects == 0 && record.rows_rejected > 0;
+        let RunRecord { run_id, rows_rejected, rows_skipped, .. } = run.record;
+        let skips = Stream::open(snapshot, run_id).await?;
+        let rejects = Stream::open(snapshot, run_id).await?;
+        let stored =
+            [("rejected_rows", rejects.rows, rows_rejected), ("skipped_rows", skips.rows, rows_skipped)];
         let mut comparison = Comparison {
             run,
-            skipped,
+            skips,
+            skip_digest: SkipDigest::default(),
             skipped_ids: HashSet::new(),
-            rejects: Rejects { fetched: VecDeque::new(), are_removed },
+            are_rejects_removed: rejects.rows == 0 && rows_rejected > 0,
+            rejects,
             written: 0,
             anomalies: 0,
             differences: Vec::new(),
             count: 0,
+            skip_count: 0,
         };
-        for (table, stored, recorded) in removed {
+        for (table, stored, recorded) in stored {
             match stored {
                 stored if stored == recorded => {}
                 0 => comparison.add(table.into(), format!("removed; the ledger has {recorded} of this run")),
@@ -116,38 +99,38 @@ impl Comparison {
 
     async fn compare(&mut self, part: &Classified, snapshot: &Snapshot) -> Result<(), Error> {
         let Classified { batch, rejected, anomalies } = part;
-        let ids: Vec<Option<i64>> = (0..batch.len()).map(|i| self.id_of(batch, i)).collect();
-        let written: Vec<i64> = ids.iter().flatten().copied().collect();
+        let mut ids = Vec::with_capacity(batch.len());
+        for i in 0..batch.len() {
+            ids.push(self.id_of(batch, i, snapshot).await?);
+        }
+        let written: Vec<i64> = ids.iter().filter_map(|id| id.as_ref().ok()).copied().collect();
         let (rows, stored_anomalies) = snapshot.rows(&written).await?;
-        let is_skipped = |(_, id): &(usize, &Option<i64>)| id.is_none();
-        let skipped = ids.iter().enumerate().filter(is_skipped).map(|(i, _)| batch.transaction_ids[i]);
-        let skipped: Vec<i64> = skipped.collect();
-        let others = if skipped.is_empty() { HashMap::new() } else { snapshot.rows(&skipped).await?.0 };
+        let others = self.rows_under_skipped_ids(batch, &ids, snapshot).await?;
         let mut found = anomalies.iter().peekable();
         for (i, id) in ids.into_iter().enumerate() {
             let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
-            let Some(id) = id else {
-                self.skipped_ids.insert(batch.transaction_ids[i]);
-                let now_stored = others.get(&batch.transaction_ids[i]);
-                if let Some(what) = self.differing_skip(batch, i, now_stored) {
-                    let place = format!("{}:{}", batch.file, batch.lines[i]);
-                    self.add(place, format!("the skipped row {what}"));
+            let id = match id {
+                Ok(id) => id,
+                Err(skip) => {
+                    if let Some(what) = self.differing_skip(batch, i, &skip, &others) {
+                        self.skip_count += 1;
+                        self.add_row(batch, i, format!("the skipped row {what}"));
+                    }
+                    continue;
                 }
-                continue;
             };
             self.written += 1;
             if self.skipped_ids.contains(&id) {
                 let what = format!(
                     "`skipped_rows` has an earlier row with the id {id}, so this one was skipped, too"
                 );
-                self.add(format!("{}:{}", batch.file, batch.lines[i]), what);
+                self.add_row(batch, i, what);
             }
             self.anomalies += u64::from(anomaly.is_some());
             let differing = differing_row(batch, i, anomaly, rows.get(&id))
                 .or_else(|| self.differing_anomaly(batch, i, anomaly, stored_anomalies.get(&id)));
             if let Some(what) = differing {
-                let place = format!("{}:{}", batch.file, batch.lines[i]);
-                self.add(place, format!("transaction {id}: {what}"));
+                self.add_row(batch, i, format!("transaction {id}: {what}"));
             }
         }
         for row in rejected {
@@ -156,21 +139,60 @@ impl Comparison {
         Ok(())
     }
 
-    /// The id under which a row was written; none of a row that was skipped.
-    fn id_of(&self, batch: &Batch, i: usize) -> Option<i64> {
-        if self.run.record.ids == KEEP {
-            return self.key_of_skip(batch, i).is_none().then(|| batch.transaction_ids[i]);
+    /// The id under which a row was written, or what is stored of it as skipped.
+    async fn id_of(
+        &mut self,
+        batch: &Batch,
+        i: usize,
+        snapshot: &Snapshot,
+    ) -> Result<Result<i64, Skip>, Error> {
+        if self.run.record.ids != KEEP {
+            let position = batch.first_row + i as u64;
+            let first = self.run.record.first_transaction_id.unwrap_or_default();
+            return Ok(Ok(first.saturating_add_unsigned(position)));
         }
-        let position = i64::try_from(batch.first_row).ok()?.checked_add(i as i64)?;
-        self.run.record.first_transaction_id?.checked_add(position)
+        let place = (batch.file_position, batch.lines[i] as i64);
+        while let Some(stored) = self.next_skip(snapshot, |other| other < place).await? {
+            self.add_surplus_skip(&stored);
+        }
+        let Some(stored) = self.next_skip(snapshot, |other| other == place).await? else {
+            return Ok(Ok(batch.transaction_ids[i]));
+        };
+        let mut times = 1;
+        while self.next_skip(snapshot, |other| other == place).await?.is_some() {
+            times += 1;
+        }
+        Ok(Err(Skip { stored, times }))
     }
 
-    /// Under which key a row is in `skipped_rows`, if it is.
-    fn key_of_skip(&self, batch: &Batch, i: usize) -> Option<RowKey> {
-        let line = batch.lines[i] as i64;
-        let by_position = (Some(batch.file_position), String::new(), line);
-        let by_name = (None, self.name_of(batch.file_position).to_owned(), line);
-        [by_position, by_name].into_iter().find(|key| self.skipped.contains_key(key))
+    /// Every skipped row that is stored comes by here.
+    async fn next_skip(
+        &mut self,
+        snapshot: &Snapshot,
+        is_wanted: impl Fn(Place) -> bool,
+    ) -> Result<Option<StoredSkip>, Error> {
+        let stored = self.skips.next_if(snapshot, is_wanted).await?;
+        if let Some(stored) = &stored {
+            self.skip_digest.add_stored(stored);
+        }
+        Ok(stored)
+    }
+
+    /// Of runs that recorded no digest of their skipped rows, these are compared with what has their
+    /// ids now; that is all that is left to compare `differs` with.
+    async fn rows_under_skipped_ids(
+        &mut self,
+        batch: &Batch,
+        ids: &[Result<i64, Skip>],
+        snapshot: &Snapshot,
+    ) -> Result<HashMap<i64, StoredRow>, Error> {
+        if self.run.record.skipped_sha256.is_some() {
+            return Ok(HashMap::new());
+        }
+        let skipped = ids.iter().enumerate().filter(|(_, id)| id.is_err());
+        let skipped: Vec<i64> = skipped.map(|(i, _)| batch.transaction_ids[i]).collect();
+        self.skipped_ids.extend(&skipped);
+        Ok(if skipped.is_empty() { HashMap::new() } else { snapshot.rows(&skipped).await?.0 })
     }
 
     /// The name under which the run was given a file. Now it may have another.
@@ -184,22 +206,28 @@ impl Comparison {
         self.run.record.files.iter().any(|file| file.content_sha256.is_some())
     }
 
-    fn differing_skip(&mut self, batch: &Batch, i: usize, now_stored: Option<&StoredRow>) -> Option<String> {
-        let key = self.key_of_skip(batch, i)?;
-        let stored = self.skipped.remove(&key)?;
-        let [stored] = stored.as_slice() else { return Some(format!("is stored {} times", stored.len())) };
+    fn differing_skip(
+        &self,
+        batch: &Batch,
+        i: usize,
+        Skip { stored, times }: &Skip,
+        others: &HashMap<i64, StoredRow>,
+    ) -> Option<String> {
+        if *times > 1 {
+            return Some(format!("is stored {times} times"));
+        }
         let values = (stored.user_id, stored.amount_cents, stored.timestamp_micros);
         let of_file =
             (Some(batch.user_ids[i]), Some(batch.amounts_cents[i]), Some(batch.timestamps_micros[i]));
-        let is_old = !self.has_positions() && stored.position.is_none();
+        let is_old = !self.has_positions() && !stored.has_position;
         let is_same = stored.file == self.name_of(batch.file_position)
             && stored.transaction_id == batch.transaction_ids[i]
             && (values == of_file || is_old && values == (None, None, None))
-            && (is_old || stored.position.is_some());
+            && (is_old || stored.has_position);
         if !is_same {
             return Some("is stored otherwise".into());
         }
-        let differs = now_stored.map(|row| !row.has_values_of(batch, i))?;
+        let differs = others.get(&stored.transaction_id).map(|row| !row.has_values_of(batch, i))?;
         (differs != stored.differs).then(|| {
             format!("has differs = {}, but compared with what is there now it is {differs}", stored.differs)
         })
@@ -235,33 +263,20 @@ impl Comparison {
         (!stored.has_values_of(batch, i)).then(|| "its anomaly has another user, amount or timestamp".into())
     }
 
-    /// Both come in file order, so that one that is missing does not make the others differ.
     async fn compare_rejected(&mut self, row: &RejectedRow, snapshot: &Snapshot) -> Result<(), Error> {
-        if self.rejects.are_removed {
+        if self.are_rejects_removed {
             return Ok(());
         }
         let place = (row.file_position, row.line as i64);
-        while let Some(stored) = self.rejects.peek(snapshot).await? {
-            match (stored.position, stored.line).cmp(&place) {
-                Ordering::Less => {
-                    let stored = self.rejects.fetched.pop_front();
-                    stored.into_iter().for_each(|stored| self.add_surplus(&stored));
-                }
-                Ordering::Equal => {
-                    let Some(stored) = self.rejects.fetched.pop_front() else { break };
-                    if !self.is_stored(row, &stored) {
-                        let what = "the rejected record is stored otherwise";
-                        self.add(format!("{}:{}", row.file, row.line), what.into());
-                    }
-                    return Ok(());
-                }
-                Ordering::Greater => break,
-            }
+        while let Some(stored) = self.rejects.next_if(snapshot, |other| other < place).await? {
+            self.add_surplus("rejected_rows", &stored, "does not reject it");
         }
-        self.add(
-            format!("{}:{}", row.file, row.line),
-            "the rejected record is not in `rejected_rows`".into(),
-        );
+        let what = match self.rejects.next_if(snapshot, |other| other == place).await? {
+            None => "the rejected record is not in `rejected_rows`",
+            Some(stored) if !self.is_stored(row, &stored) => "the rejected record is stored otherwise",
+            Some(_) => return Ok(()),
+        };
+        self.add(format!("{}:{}", row.file, row.line), what.into());
         Ok(())
     }
 
@@ -275,14 +290,6 @@ impl Comparison {
             && stored.raw_sha256 == Sha256Digest::of(&row.raw).to_string()
     }
 
-    fn add_surplus(&mut self, stored: &StoredReject) {
-        let StoredReject { file, line, .. } = stored;
-        self.add(
-            "rejected_rows".into(),
-            format!("`{file}` line {line} is there, the replay does not reject it"),
-        );
-    }
-
     async fn compare_end(&mut self, end: &End, snapshot: &Snapshot) -> Result<(), Error> {
         let stored = snapshot.anomalies_of(self.run.record.run_id).await?;
         if stored != self.anomalies {
@@ -292,18 +299,13 @@ impl Comparison {
                 format!("{stored} rows are of this run, the replay gives {replayed}"),
             );
         }
-        while self.rejects.peek(snapshot).await?.is_some() {
-            for stored in std::mem::take(&mut self.rejects.fetched) {
-                self.add_surplus(&stored);
-            }
+        while let Some(stored) = self.rejects.next_if(snapshot, |_| true).await? {
+            self.add_surplus("rejected_rows", &stored, "does not reject it");
         }
-        let skips: Vec<_> = std::mem::take(&mut self.skipped).into_values().flatten().collect();
-        for StoredSkip { file, line, .. } in skips {
-            self.add(
-                "skipped_rows".into(),
-                format!("`{file}` line {line} is there, the replay has no such row"),
-            );
+        while let Some(stored) = self.next_skip(snapshot, |_| true).await? {
+            self.add_surplus_skip(&stored);
         }
+        self.compare_skip_digest();
         let recorded = self.run.record.rows_written;
         if self.written != recorded {
             let written = self.written;
@@ -317,12 +319,43 @@ impl Comparison {
         Ok(())
     }
 
+    /// Whether a skipped row differed from what was there then, no replay can know.
+    fn compare_skip_digest(&mut self) {
+        let Some(recorded) = &self.run.record.skipped_sha256 else { return };
+        // What is known already need not be told twice.
+        if self.skip_count == 0 && *recorded != self.skip_digest.digest().to_string() {
+            self.add("skipped_rows".into(), "what `differs` says is not what the run wrote".into());
+        }
+    }
+
+    fn add_surplus_skip(&mut self, stored: &StoredSkip) {
+        self.skip_count += 1;
+        self.add_surplus("skipped_rows", stored, "has no such row");
+    }
+
+    /// A row that is stored, of which the replay knows nothing.
+    fn add_surplus(&mut self, table: &str, stored: &impl Placed, replay: &str) {
+        let (file, (_, line)) = (stored.file(), stored.place());
+        self.add(table.into(), format!("`{file}` line {line} is there, the replay {replay}"));
+    }
+
+    fn add_row(&mut self, batch: &Batch, i: usize, what: String) {
+        self.add(format!("{}:{}", batch.file, batch.lines[i]), what);
+    }
+
     fn add(&mut self, place: String, what: String) {
         self.count += 1;
         if self.differences.len() < DESCRIBED {
             self.differences.push(Difference { place, what });
         }
     }
+}
+
+/// What is stored of a row that was skipped.
+struct Skip {
+    stored: StoredSkip,
+    /// How often.
+    times: u64,
 }
 
 fn differing_row(
