@@ -31,6 +31,7 @@ mod places;
 mod plugins;
 mod pooler;
 mod rejects_file;
+mod replays;
 mod run;
 mod sandbox;
 mod signals;
