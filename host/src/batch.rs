@@ -26,6 +26,15 @@ pub struct Batch {
     pub attributes: Vec<Attribute>,
 }
 
+/// Where a row is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowPlace {
+    /// The file's name as it was given.
+    pub file: Arc<str>,
+    /// The physical line on which the row starts, from 1.
+    pub line: u64,
+}
+
 /// One further CSV column, as text.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Attribute {
@@ -125,6 +134,12 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+
+    /// Where row `i` is.
+    #[must_use]
+    pub fn place(&self, i: usize) -> RowPlace {
+        RowPlace { file: self.file.clone(), line: self.lines[i] }
     }
 
     /// The physical lines of the first and the last row.

@@ -49,10 +49,27 @@ impl fmt::Display for Sha256Digest {
     }
 }
 
+/// The digest of bytes that come piece by piece.
+#[derive(Clone, Default)]
+pub struct Sha256Builder(Sha256);
+
+impl Sha256Builder {
+    /// Adds bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all so far.
+    #[must_use]
+    pub fn digest(&self) -> Sha256Digest {
+        Sha256Digest(self.0.clone().finalize().into())
+    }
+}
+
 /// Passes bytes through, hashing and counting them.
 pub struct Measured<R> {
     inner: R,
-    hasher: Sha256,
+    hasher: Sha256Builder,
     read_bytes: u64,
     counter: Arc<AtomicU64>,
 }
@@ -60,19 +77,19 @@ pub struct Measured<R> {
 impl<R: Read> Measured<R> {
     /// Measures what is read from `inner`, and adds it to `counter`, which others may watch.
     pub fn new(inner: R, counter: Arc<AtomicU64>) -> Measured<R> {
-        Measured { inner, hasher: Sha256::new(), read_bytes: 0, counter }
+        Measured { inner, hasher: Sha256Builder::default(), read_bytes: 0, counter }
     }
 
     /// The digest of all that was read so far, and its length in bytes.
     pub fn digest(&self) -> (Sha256Digest, u64) {
-        (Sha256Digest(self.hasher.clone().finalize().into()), self.read_bytes)
+        (self.hasher.digest(), self.read_bytes)
     }
 }
 
 impl<R: Read> Read for Measured<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
+        self.hasher.add(&buffer[..count]);
         self.read_bytes += count as u64;
         self.counter.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)

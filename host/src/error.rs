@@ -12,10 +12,10 @@ use crate::detector::DetectorError;
 use crate::environment::VariableError;
 use crate::exit;
 use crate::interrupt::Interrupt;
-use crate::pipeline::VerifyError;
 use crate::plugin_tools::ToolsError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
+use crate::verify::VerifyError;
 
 /// Why a command failed.
 #[derive(Debug, Error)]

@@ -26,3 +26,4 @@ mod secret;
 pub mod sink;
 pub mod source;
 pub mod text;
+pub mod verify;

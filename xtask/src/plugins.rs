@@ -17,6 +17,8 @@ const GUESTS: [&str; 1] = ["hostile"];
 const PARTS: [&str; 1] = ["ensemble"];
 /// Those that tests also need with WASI, under another name.
 const WITH_WASI: [&str; 2] = ["hostile", "threshold"];
+/// Examples of the SDK that tests need, and under which name.
+const EXAMPLES: [(&str, &str); 1] = [("attribute", "abroad")];
 /// Where the host looks for plugins, and where the tests do, too; beside the host.
 const FOR_USERS: &str = "plugins";
 const FOR_TESTS: &str = "test-plugins";
@@ -27,6 +29,7 @@ const PROFILES: [&str; 2] = ["debug", "release"];
 pub fn build() -> Result<()> {
     compile(WASM_TARGET, &[&PLUGINS[..], &GUESTS, &PARTS].concat())?;
     compile(WASI_TARGET, &WITH_WASI)?;
+    compile_examples()?;
     let target = target()?;
     for profile in PROFILES {
         let beside_host = target.join(profile);
@@ -44,12 +47,24 @@ pub fn build() -> Result<()> {
         GUESTS.iter().try_for_each(|name| copy(WASM_TARGET, name, FOR_TESTS, plain(name)))?;
         let with_wasi = |name: &&str| copy(WASI_TARGET, name, FOR_TESTS, format!("{name}-wasi.wasm"));
         WITH_WASI.iter().try_for_each(with_wasi)?;
+        let example = |(example, name): &(&str, &str)| {
+            copy(WASM_TARGET, &format!("examples/{example}"), FOR_TESTS, format!("{name}.wasm"))
+        };
+        EXAMPLES.iter().try_for_each(example)?;
         // Earlier builds left them among the others.
         for name in ["hostile", "hostile-wasi", "threshold-wasi"] {
             let _ = fs::remove_file(beside_host.join(FOR_USERS).join(name).with_extension("wasm"));
         }
     }
     Ok(())
+}
+
+fn compile_examples() -> Result<()> {
+    let mut build = cargo();
+    build.args(["build", "--locked", "--profile", "plugin", "--target", WASM_TARGET]);
+    build.args(["--package", "detector-sdk"]);
+    build.args(EXAMPLES.iter().flat_map(|(example, _)| ["--example", example]));
+    run(&mut build)
 }
 
 fn compile(built_for: &str, names: &[&str]) -> Result<()> {

@@ -51,6 +51,7 @@ impl Command {
             Command::Runs(_) => "runs",
             Command::Verify(_) => "verify",
             Command::Rejects(_) => "rejects",
+            Command::Skipped(_) => "skipped",
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
             Command::Plugin(command) => command.name(),
@@ -92,7 +93,9 @@ pub enum Command {
     /// Replay a committed run and compare what it gives with what is stored
     Verify(VerifyArgs),
     /// List what a run rejected
-    Rejects(RejectsArgs),
+    Rejects(ListingArgs),
+    /// List what a run skipped because the ids were there already
+    Skipped(ListingArgs),
     /// Create or update the tables; `run` does so by itself
     Migrate(MigrateArgs),
     /// Start, stop and look at the embedded server, the database where no other is named
@@ -205,9 +208,9 @@ pub struct VerifyArgs {
     pub sandbox: SandboxArgs,
 }
 
-/// Arguments of `host rejects`.
+/// Arguments of `host rejects` and `host skipped`.
 #[derive(Debug, Args)]
-pub struct RejectsArgs {
+pub struct ListingArgs {
     /// The run's number
     pub run: i64,
 

@@ -6,18 +6,19 @@ mod psql;
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::{CheckArgs, Cli, Command, DatabaseArgs, RejectsArgs, RunArgs, RunsArgs, VerifyArgs};
+use crate::cli::{CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, RunArgs, RunsArgs, VerifyArgs};
 use crate::config::{self, ConfigError, IngestConfig, RunConfig, VerifyConfig};
 use crate::error::{DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::pipeline::Ended;
 use crate::progress::Progress;
 use crate::report::Reporter;
-use crate::sink::{self, Connection, RunFilter};
+use crate::sink::{self, Listing, RowOfRun, RunFilter, Snapshot};
 use crate::source::{InputRules, RejectLimit};
-use crate::{diagnostic, exit, pipeline, report};
+use crate::{diagnostic, exit, pipeline, report, verify};
 
 /// Does what was asked for; returns the exit code.
 ///
@@ -47,7 +48,8 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
         Command::Check(arguments) => check(arguments, reporter).await,
         Command::Runs(arguments) => runs(&arguments, reporter).await,
         Command::Verify(arguments) => verify(arguments, reporter).await,
-        Command::Rejects(arguments) => rejects(&arguments, reporter).await,
+        Command::Rejects(arguments) => list(&arguments, reporter, report::reject, "rejected nothing").await,
+        Command::Skipped(arguments) => list(&arguments, reporter, report::skip, "skipped nothing").await,
         Command::Migrate(arguments) => database::migrate(&arguments, reporter).await,
         Command::Db(command) => database::db(&command, reporter),
         Command::Plugin(command) => plugin::plugin(command, reporter),
@@ -123,10 +125,16 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     Ok(exit_code)
 }
 
-async fn rejects(arguments: &RejectsArgs, reporter: &Reporter) -> Result<u8, Error> {
+/// Lists rows of a run; `nothing` is what it did if there are none.
+async fn list<T: RowOfRun + Serialize>(
+    arguments: &ListingArgs,
+    reporter: &Reporter,
+    human: impl Fn(&T) -> String,
+    nothing: &str,
+) -> Result<u8, Error> {
     let none = || ConfigError::NoRun(arguments.run);
-    let connection = look(&arguments.database).await?.ok_or_else(none)?;
-    let found = sink::RejectRecords::of_run(connection, arguments.run).await?.ok_or_else(none)?;
+    let snapshot = look(&arguments.database).await?.ok_or_else(none)?;
+    let found = Listing::<T>::of_run(snapshot, arguments.run).await?.ok_or_else(none)?;
     let mut listed = 0;
     loop {
         let records = found.next().await?;
@@ -134,29 +142,29 @@ async fn rejects(arguments: &RejectsArgs, reporter: &Reporter) -> Result<u8, Err
             break;
         }
         for record in &records {
-            reporter.record(record, || report::reject(record))?;
+            reporter.record(record, || human(record))?;
         }
         listed += records.len();
     }
     found.close().await;
     reporter.end(exit::COMMITTED, json!({ "run_id": arguments.run, "listed": listed }), || {
-        if listed == 0 { format!("run {} rejected nothing\n", arguments.run) } else { String::new() }
+        if listed == 0 { format!("run {} {nothing}\n", arguments.run) } else { String::new() }
     })?;
     Ok(exit::COMMITTED)
 }
 
-/// Connects in order to look at what is there, if something is.
-async fn look(database: &DatabaseArgs) -> Result<Option<Connection>, Error> {
+/// What is there, if something is.
+async fn look(database: &DatabaseArgs) -> Result<Option<Snapshot>, Error> {
     Ok(sink::look(&config::target(database)?).await?)
 }
 
 async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let connection = look(&arguments.database).await?;
+    let snapshot = look(&arguments.database).await?;
     match arguments.run {
         Some(number) => {
-            let connection = connection.ok_or(ConfigError::NoRun(number))?;
-            let run = sink::run(&connection, number).await?;
-            connection.close().await;
+            let snapshot = snapshot.ok_or(ConfigError::NoRun(number))?;
+            let run = snapshot.run(number).await?;
+            snapshot.close().await;
             let run = run.ok_or(ConfigError::NoRun(number))?;
             reporter.end(exit::COMMITTED, report::RunObject::new(&run), || report::page(&run))?;
         }
@@ -166,10 +174,10 @@ async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {
                 file: arguments.file.clone(),
                 plugin: arguments.plugin.clone(),
             };
-            let (runs, not_shown) = match connection {
-                Some(connection) => {
-                    let found = sink::runs(&connection, &wanted, arguments.limit).await?;
-                    connection.close().await;
+            let (runs, not_shown) = match snapshot {
+                Some(snapshot) => {
+                    let found = snapshot.runs(&wanted, arguments.limit).await?;
+                    snapshot.close().await;
                     found
                 }
                 None => (Vec::new(), 0),
@@ -188,7 +196,7 @@ async fn verify(arguments: VerifyArgs, reporter: &Reporter) -> Result<u8, Error>
     let config = VerifyConfig::new(arguments)?;
     let mut interrupts = catch_interrupts()?;
     let progress = Arc::new(Progress::default());
-    let verified = pipeline::verify(&config, &progress, &mut interrupts).await;
+    let verified = verify::verify(&config, &progress, &mut interrupts).await;
     progress.finish();
     let verified = verified?;
     let Some(differs) = verified.differs() else {

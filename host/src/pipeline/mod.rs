@@ -13,17 +13,15 @@
 mod check;
 mod shards;
 mod stages;
-mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::check::{Checked, check};
-use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
+pub(crate) use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
 pub use self::stages::{GuestUse, Times};
-pub use self::verify::{Difference, Verified, VerifyError, verify};
-use crate::config::{IngestConfig, RunConfig};
+use crate::config::RunConfig;
 use crate::digest::Sha256Digest;
 use crate::error::{DatabaseState, Error, Failure};
 use crate::in_thread::in_thread;
@@ -45,7 +43,7 @@ const INTERRUPTED_PATIENCE: Duration = Duration::from_millis(700);
 const MIN_ROW_BYTES: u64 = 8;
 
 /// What is said of ids of a file that cannot be keys.
-const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";
+pub(crate) const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";
 
 /// How a run ended well.
 #[derive(Debug)]
@@ -84,7 +82,7 @@ pub async fn run(
 ) -> Result<Ended, Failure> {
     let started = Instant::now();
     let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
-    let mut list = prepared.list.clone();
+    let list = prepared.list.clone();
     let mut rejects = match &config.rejects_file {
         Some(path) => Some(unless_interrupted(interrupts, open_rejects(path, config, &prepared)).await?),
         None => None,
@@ -103,7 +101,7 @@ pub async fn run(
     let connect = started.elapsed().saturating_sub(load);
     let server = transaction.server().to_owned();
 
-    let filling = fill(&mut transaction, config, prepared, &mut list, contents, &mut rejects, progress);
+    let filling = fill(&mut transaction, config, prepared, list, contents, &mut rejects, progress);
     let Filled { recorded, tally, times, guest, left_out, rejects } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Ok(filled)) => *filled,
@@ -118,8 +116,7 @@ pub async fn run(
                     // Whoever does not want to wait for a slow reader of it need not.
                     let _ = unless_interrupted(interrupts, keeping).await;
                 }
-                let failure = roll_back(transaction, error, interrupts).await;
-                return Err(with_place(failure, &list, &config.ingest).await);
+                return Err(roll_back(transaction, error, interrupts).await);
             }
         };
     let committed = commit(transaction, recorded, interrupts).await?;
@@ -175,13 +172,12 @@ fn warn_of(error: &SourceError) {
     tracing::warn!("{error}{}", cause.unwrap_or_default());
 }
 
-/// Brings all rows into the transaction; or says that earlier runs have brought them. Of the `list`,
-/// those files stay that are read.
+/// Brings all rows into the transaction; or says that earlier runs have brought them.
 async fn fill(
     transaction: &mut Transaction,
     config: &RunConfig,
     prepared: Prepared,
-    list: &mut FileList,
+    mut list: FileList,
     contents: Vec<Option<Sha256Digest>>,
     rejects: &mut Option<RejectsFile>,
     progress: &Progress,
@@ -200,7 +196,7 @@ async fn fill(
         let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
         source = remaining.await.ok_or(STAGE_DIED)??;
     }
-    check_ids_suffice(transaction, config, list).await?;
+    check_ids_suffice(transaction, config, &list).await?;
     if let IdPolicy::Keep(_) = config.terms.ids {
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
@@ -337,18 +333,8 @@ async fn roll_back(transaction: Transaction, error: Error, interrupts: &mut Inte
     Failure { error, database }
 }
 
-/// Where the database refuses a row, finds out where that row is.
-async fn with_place(failure: Failure, list: &FileList, config: &IngestConfig) -> Failure {
-    let Failure { error: Error::Sink(mut refusal), database } = failure else { return failure };
-    if let SinkError::RowRefused { row: Some(row), place, .. } = &mut refusal {
-        let (row, list, rules) = (*row, list.clone(), config.rules.clone());
-        *place = in_thread(move || source::place_of_row(&list, &rules, row)).await.flatten();
-    }
-    Failure { error: refusal.into(), database }
-}
-
 /// Does `work`, unless we are told to end.
-async fn unless_interrupted<T>(
+pub(crate) async fn unless_interrupted<T>(
     interrupts: &mut Interrupts,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {

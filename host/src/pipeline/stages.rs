@@ -25,7 +25,7 @@ use crate::source::{self, FileFacts, FileList, Parsed, Source, Tally};
 /// Batches that may wait between two stages: enough to even out hiccups.
 const WAITING_BATCHES: usize = 4;
 
-pub(super) const STAGE_DIED: Error = Error::Internal("a stage of the pipeline ended without saying so");
+pub(crate) const STAGE_DIED: Error = Error::Internal("a stage of the pipeline ended without saying so");
 
 /// What the guest used of its limits.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,24 +69,24 @@ pub struct Times {
 }
 
 /// A stage's messages to the next.
-pub(super) enum Message<T> {
+pub(crate) enum Message<T> {
     Rows(T),
     /// All files have been read to their end.
     End(Box<End>),
 }
 
 /// What the stages so far know at the end of the file.
-pub(super) struct End {
+pub(crate) struct End {
     pub files: Vec<FileFacts>,
     pub tally: Tally,
     pub times: Times,
     pub guest: GuestUse,
 }
 
-pub(super) type Stage<T> = Result<Message<T>, Error>;
+pub(crate) type Stage<T> = Result<Message<T>, Error>;
 
 /// Source and detector, ready to run.
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     /// When that was asked for.
     pub started_at: Timestamp,
     pub list: FileList,
@@ -99,7 +99,7 @@ pub(super) struct Prepared {
 
 /// Finds the files, loads the plugin, reads the first header: what can fail cheaply comes first.
 /// Compiling a plugin takes long, so it happens on a thread.
-pub(super) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> Result<Prepared, Error> {
+pub(crate) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> Result<Prepared, Error> {
     let (config, progress) = (config.clone(), progress.clone());
     in_thread(move || prepare_here(&config, &progress)).await.ok_or(STAGE_DIED)?
 }
@@ -149,7 +149,7 @@ fn start(plugin: &Plugin, config: &IngestConfig) -> Result<Detector, Error> {
 }
 
 /// The threads of the source and the detectors, from their end.
-pub(super) struct Stages {
+pub(crate) struct Stages {
     /// What they make.
     classified: Receiver<Stage<Classified>>,
     /// Batches that are not needed any more, for the source to fill again.

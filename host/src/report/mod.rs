@@ -15,7 +15,7 @@ pub use self::summary::{AlreadyObject, Summary, already_ingested, empty_files, k
 use crate::cli::Format;
 use crate::error::{Error, Failure};
 use crate::pipeline::Checked;
-use crate::sink::{FileRecord, PluginRecord, RejectRecord};
+use crate::sink::{FileRecord, PluginRecord, RejectRecord, SkipRecord};
 use crate::source::{RejectLimit, RejectedRow};
 use crate::text::{counted, grouped, one_line, printable, printable_bytes};
 use crate::{diagnostic, exit, output};
@@ -199,4 +199,18 @@ pub fn reject(record: &RejectRecord) -> String {
         one_line(message),
         one_line(raw)
     )
+}
+
+/// A row of a run that was left out because its id was there already.
+#[must_use]
+pub fn skip(record: &SkipRecord) -> String {
+    let SkipRecord { file, line, transaction_id, differs, .. } = record;
+    let is = if *differs { "differs" } else { "same" };
+    let mut text = format!("{}:{line}: {is}: id {transaction_id}", printable(file));
+    let values = (&record.user_id, &record.amount, &record.transaction_timestamp);
+    if let (Some(user_id), Some(amount), Some(timestamp)) = values {
+        // Writing into a String cannot fail.
+        let _ = write!(text, ", user {user_id}, {}, {}", one_line(amount), one_line(timestamp));
+    }
+    text + "\n"
 }

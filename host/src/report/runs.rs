@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::json;
 use crate::error::Failure;
-use crate::pipeline::Verified;
 use crate::sink::{FileRecord, LedgerRun, PluginRecord, RunFilter, RunRecord};
 use crate::source::Reading;
 use crate::text::{counted, grouped, printable, printable_up_to};
+use crate::verify::Verified;
 
 /// Characters of a file's name in the table.
 const NAME_CHARS: usize = 40;

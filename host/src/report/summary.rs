@@ -98,6 +98,8 @@ pub struct Summary<'a> {
     run: RunObject<'a>,
     already_ingested: bool,
     rejected_by_reason: &'a BTreeMap<String, u64>,
+    /// Skipped rows that have other values than those that were there.
+    rows_skipped_differing: u64,
     database: &'a str,
     /// Where rejected rows were written, besides the database.
     rejects: Option<String>,
@@ -137,6 +139,7 @@ impl<'a> Summary<'a> {
         Summary {
             already_ingested: false,
             rejected_by_reason: &tally.by_reason,
+            rows_skipped_differing: committed.rows_skipped_differing,
             database: server,
             rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             ingested_before: &committed.known,
@@ -206,8 +209,13 @@ impl<'a> Summary<'a> {
             line("rejected", format!("{}; see: host rejects {}", reasons.join(", "), self.run.run_id));
         }
         if self.run.rows_skipped > 0 {
-            let skipped = grouped(self.run.rows_skipped);
-            line("skipped", format!("{skipped} rows whose id was there already; see the table skipped_rows"));
+            let skipped = counted(self.run.rows_skipped, "row");
+            let differing = match self.rows_skipped_differing {
+                0 => "all with the same values".into(),
+                count => format!("{} with other values", grouped(count)),
+            };
+            let look = format!("see: host skipped {}", self.run.run_id);
+            line("skipped", format!("{skipped} with an id that was there already, {differing}; {look}"));
         }
         if let Some(rejects) = self.rejects.as_ref().filter(|_| self.run.rows_rejected > 0) {
             line("", format!("written to `{}`, too", one_line(rejects)));

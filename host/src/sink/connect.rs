@@ -38,9 +38,6 @@ pub struct Connection {
     pub server: String,
     /// What texts the database can hold.
     pub encoding: Encoding,
-    /// Whether a transaction has begun that only reads, and is to be ended before we leave: a pooler
-    /// would close the server's session with ours.
-    pub(super) is_reading: bool,
     /// To ask once more, over another connection.
     pub(super) target: Target,
     /// For requests to cancel, which are connections of their own.
@@ -118,7 +115,6 @@ async fn connect_to(
                         client,
                         server,
                         encoding,
-                        is_reading: false,
                         target,
                         tls,
                         ended,
@@ -402,10 +398,6 @@ impl Connection {
 
     /// Says goodbye and waits until the last byte is out, or until it is clear that nobody takes it.
     pub async fn close(self) {
-        if self.is_reading {
-            // Nothing depends on the answer.
-            let _ = timeout(GOODBYE, self.client.batch_execute("COMMIT")).await;
-        }
         drop(self.client);
         // What was asked for has been answered; there is nothing left to save.
         let _ = timeout(GOODBYE, self.task).await;

@@ -10,8 +10,8 @@ use super::once::{KnownFile, KnownFrom};
 use super::server_error::{ServerError, Trouble};
 use super::target::SessionAttributes;
 use super::turned_away::TurnedAway;
+use crate::batch::RowPlace;
 use crate::environment::VariableError;
-use crate::source::RowPlace;
 use crate::text::{printable, printable_up_to};
 
 /// Statements that people are to give must not be cut; names in them may be long.
@@ -141,13 +141,11 @@ pub enum SinkError {
         source: ServerError,
     },
     /// A constraint or trigger of the operator's does not want a row.
-    #[error("{}", refused_row(place.as_ref(), *row, table))]
+    #[error("{}", refused_row(place.as_ref(), table))]
     RowRefused {
         /// The table.
         table: &'static str,
-        /// The row's position in the run, from 0, where the server says which one it is.
-        row: Option<u64>,
-        /// Where that is.
+        /// Where the row is, if the server says which one it is.
         place: Option<RowPlace>,
         /// Triggers of the table that others have made; PostgreSQL does not name the one.
         triggers: Vec<String>,
@@ -421,12 +419,11 @@ fn counted(rows: Option<u64>) -> String {
     rows.map(|rows| format!(", which has {rows}")).unwrap_or_default()
 }
 
-fn refused_row(place: Option<&RowPlace>, row: Option<u64>, table: &str) -> String {
+fn refused_row(place: Option<&RowPlace>, table: &str) -> String {
     let of_table = format!("the database refuses a row of `{table}`");
-    match (place, row) {
-        (Some(RowPlace { file, line }), _) => format!("{of_table}: `{}` line {line}", printable(file)),
-        (None, Some(row)) => format!("{of_table}: row {} of the input", row + 1),
-        (None, None) => of_table,
+    match place {
+        Some(RowPlace { file, line }) => format!("{of_table}: `{}` line {line}", printable(file)),
+        None => of_table,
     }
 }
 

@@ -12,17 +12,14 @@ use crate::source::RowProblem;
 
 /// Rows that are compared at a time: enough to make the round trips and COPYs few.
 const ROWS_AT_A_TIME: usize = 65_536;
-/// What may wait of records that are no rows; these are large.
-const REJECTED_AT_A_TIME: usize = 8_192;
-/// Bytes of them and of attributes that may wait.
-const BYTES_AT_A_TIME: usize = 8 * 1024 * 1024;
+/// Bytes that may wait besides the columns of these rows: rejected records and reasons.
+const BYTES_AT_A_TIME: usize = 4 * 1024 * 1024;
 
 /// Keeps rows until they are compared.
 pub(super) struct Keeper {
     on_conflict: OnConflict,
     waiting: Vec<Classified>,
     rows: usize,
-    rejected: usize,
     bytes: usize,
 }
 
@@ -35,7 +32,7 @@ pub(super) struct Conflict {
 
 impl Keeper {
     pub fn new(on_conflict: OnConflict) -> Keeper {
-        Keeper { on_conflict, waiting: Vec::new(), rows: 0, rejected: 0, bytes: 0 }
+        Keeper { on_conflict, waiting: Vec::new(), rows: 0, bytes: 0 }
     }
 
     /// True when it is time to write.
@@ -43,15 +40,14 @@ impl Keeper {
         // The detector has seen them; nothing of them is written.
         part.batch.attributes = Vec::new();
         self.rows += part.batch.len();
-        self.rejected += part.rejected.len();
         self.bytes += bytes_of(&part);
         self.waiting.push(part);
-        self.bytes >= BYTES_AT_A_TIME || self.rows >= ROWS_AT_A_TIME || self.rejected >= REJECTED_AT_A_TIME
+        self.bytes >= BYTES_AT_A_TIME || self.rows >= ROWS_AT_A_TIME
     }
 
     /// What is waiting.
     pub fn take(&mut self) -> Vec<Classified> {
-        (self.rows, self.rejected, self.bytes) = (0, 0, 0);
+        (self.rows, self.bytes) = (0, 0);
         std::mem::take(&mut self.waiting)
     }
 

@@ -8,7 +8,6 @@ use super::runs::{FileRecord, RunRecord};
 use super::{Connection, SinkError};
 use crate::digest::Sha256Digest;
 use crate::source::{FileFacts, Reading};
-use crate::text::printable_bytes;
 use jiff::Timestamp;
 
 /// Settings of a plugin: names and values, as they were given.
@@ -105,11 +104,11 @@ const INSERT: &str = "
         plugin_name, plugin_version, plugin_sha256, contract_version, settings,
         rows_read, rows_written, rows_rejected, rows_skipped, anomalies,
         first_transaction_id, last_transaction_id, host_version, started_at, committed_at,
-        ids, reading, sha256, first_timestamp, last_timestamp)
+        ids, reading, sha256, first_timestamp, last_timestamp, skipped_sha256)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, $14, $15, $16, $17,
         $18::text::timestamptz, at, $19, $20::text::jsonb,
         encode(sha256(convert_to($21::text || (extract(epoch FROM at) * 1000000)::bigint, 'UTF8')), 'hex'),
-        $22::text::timestamp, $23::text::timestamp
+        $22::text::timestamp, $23::text::timestamp, $24
     FROM now
     RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint, sha256";
 
@@ -143,7 +142,7 @@ pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Resul
     let started_at = record.started_at.to_string();
     let [first_timestamp, last_timestamp] =
         [record.first_timestamp, record.last_timestamp].map(|time| time.map(|time| time.to_string()));
-    let parameters: [&dyn Parameter; 23] = [
+    let parameters: [&dyn Parameter; 24] = [
         run_id,
         &file.name,
         &signed(file.bytes),
@@ -167,6 +166,7 @@ pub(super) async fn record(connection: &Connection, record: &RunRecord) -> Resul
         &digested,
         &first_timestamp,
         &last_timestamp,
+        &record.skipped_sha256,
     ];
     let rows = connection.query("write the ledger row", INSERT, &parameters).await?;
     let stored = rows.first().and_then(|row| {
@@ -210,86 +210,6 @@ async fn record_files(
 pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
-
-/// A rejected record as the database has it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct RejectRecord {
-    /// The file.
-    pub file: String,
-    /// The physical line, from 1.
-    pub line: i64,
-    /// Position in the decompressed and decoded file.
-    pub byte_offset: i64,
-    /// The column to blame.
-    pub column: Option<String>,
-    /// A word for counting.
-    pub reason: String,
-    /// What is wrong.
-    pub message: String,
-    /// The record, printable and cut.
-    pub raw: String,
-    /// All of its bytes.
-    pub raw_base64: String,
-}
-
-/// The rejected records of a run, in file order: a few at a time, because each may have a megabyte.
-pub struct RejectRecords {
-    connection: Connection,
-}
-
-const READ_REJECTS: &str = "look up the rejected rows";
-
-impl RejectRecords {
-    /// Begins to read them, over a connection which [`look`](super::look) has made; `None` if there
-    /// is no such run.
-    ///
-    /// # Errors
-    /// Where the database cannot be asked.
-    pub async fn of_run(connection: Connection, run_id: i64) -> Result<Option<RejectRecords>, SinkError> {
-        const RUN: &str = "SELECT FROM ingest_runs WHERE run_id = $1";
-        if connection.query(READ_REJECTS, RUN, &[&run_id]).await?.is_empty() {
-            return Ok(None);
-        }
-        let declare = format!(
-            "DECLARE host_rejects NO SCROLL CURSOR FOR
-            SELECT file, line, byte_offset, column_name, reason, message, substring(raw FOR {SHOWN_BYTES}),
-                   translate(encode(raw, 'base64'), E'\\n', '')
-            FROM rejected_rows r
-            WHERE run_id = {run_id}
-            ORDER BY coalesce(position, (SELECT min(f.position) FROM ingest_files f
-                                        WHERE f.run_id = r.run_id AND f.name = r.file)), line"
-        );
-        connection.simple_query(READ_REJECTS, &declare).await?;
-        Ok(Some(RejectRecords { connection }))
-    }
-
-    /// The next few; empty after the last.
-    ///
-    /// # Errors
-    /// Where the database cannot be asked.
-    pub async fn next(&self) -> Result<Vec<RejectRecord>, SinkError> {
-        let rows = self.connection.query(READ_REJECTS, "FETCH 8 FROM host_rejects", &[]).await?;
-        let record = |row: tokio_postgres::Row| RejectRecord {
-            file: row.get(0),
-            line: row.get(1),
-            byte_offset: row.get(2),
-            column: row.get(3),
-            reason: row.get(4),
-            message: row.get(5),
-            raw: printable_bytes(row.get(6)),
-            raw_base64: row.get(7),
-        };
-        Ok(rows.into_iter().map(record).collect())
-    }
-
-    /// Lets the connection go.
-    pub async fn close(self) {
-        self.connection.close().await;
-    }
-}
-
-/// As much as [`printable_bytes`] looks at.
-const SHOWN_BYTES: usize = 1_024;
 
 /// Sizes and counts are far below 2^63.
 pub(super) fn signed(count: u64) -> i64 {

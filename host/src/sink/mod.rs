@@ -5,9 +5,9 @@
 //! its texts can hold, [`schema`] sees to it that the tables are there and fit. [`transaction`] is the
 //! run's one transaction: [`session`] begins it, [`lock`] keeps others out, [`numbers`] and [`sequences`]
 //! say where to go on, [`keys`] may put off the keys of empty tables, [`writer`] fills it with rows that
-//! [`copy`] encodes and whose ids
-//! [`keep`] compares (others' [`triggers`] may refuse some), [`ledger`] records what was done, [`once`] knows what was done before, [`outcome`]
-//! finds out what became of it where the connection is lost. [`mod@runs`], [`stored`] and [`snapshot`]
+//! [`copy`] encodes and whose ids [`keep`] compares (others' [`triggers`] may refuse some), [`ledger`]
+//! records what was done, [`once`] knows what was done before, [`outcome`] finds out what became of it
+//! where the connection is lost. [`mod@runs`], [`listing`], [`stored`] and [`snapshot`]
 //! read back what earlier runs have written. [`embedded`] is the server that is there when there is no
 //! other.
 
@@ -20,16 +20,19 @@ mod keep;
 mod keys;
 mod ledger;
 mod libpq;
+mod listing;
 mod lock;
 mod numbers;
 mod once;
 mod outcome;
+mod places;
 mod query;
 mod runs;
 mod schema;
 mod sequences;
 mod server_error;
 mod session;
+mod skips;
 mod snapshot;
 mod stored;
 mod target;
@@ -42,12 +45,14 @@ mod writer;
 pub use connect::{Connection, connect};
 pub use encoding::Encoding;
 pub use error::{EmbeddedError, SinkError, Taker};
-pub use ledger::{PluginFacts, RejectRecord, RejectRecords, RunFacts};
+pub use ledger::{PluginFacts, RunFacts};
+pub use listing::{Cursor, Listing, RejectRecord, RowOfRun, SkipRecord};
 pub use once::{AlreadyIngested, Candidate, Known, KnownFile, KnownFrom, Once};
-pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunFilter, RunRecord, run, runs};
+pub use runs::{ASSIGN, FileRecord, KEEP, LedgerRun, PluginRecord, RunFilter, RunRecord};
 pub use schema::{Applied, IntType, Known as KnownMigration, Migration, TableWidths, Widths, check_columns};
 pub use schema::{ensure as ensure_schema, look, status as migration_status};
 pub use server_error::{ServerError, Trouble};
+pub use skips::SkipDigest;
 pub use snapshot::{Snapshot, StoredReject, StoredSkip};
 pub use stored::{StoredAnomaly, StoredRow};
 pub use target::{Patience, ServerTarget, Target};

@@ -95,8 +95,9 @@ pub(super) async fn look_up(
         KnownFrom::SameAs(_) => None,
     });
     let run_id = latest.max().unwrap_or_default();
-    let run =
-        super::run(connection, run_id).await?.ok_or(SinkError::StrangeAnswer("the same question twice"))?;
+    let run = super::runs::run(connection, run_id)
+        .await?
+        .ok_or(SinkError::StrangeAnswer("the same question twice"))?;
     Ok(Known::All(Box::new(AlreadyIngested { once, files, run })))
 }
 

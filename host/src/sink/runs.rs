@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 
 use super::ledger::Settings;
 use super::writer::Written;
-use super::{Connection, IdPolicy, PluginFacts, RunFacts, SinkError};
+use super::{Connection, IdPolicy, PluginFacts, RunFacts, SinkError, SkipDigest};
 use crate::digest::Sha256Digest;
 use crate::source::{FileFacts, Reading};
 
@@ -42,6 +42,9 @@ pub struct RunRecord {
     pub rows_rejected: u64,
     /// Rows of `skipped_rows`.
     pub rows_skipped: u64,
+    /// The digest of these; absent where there are none, or it was not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped_sha256: Option<String>,
     /// Rows of `anomalies`.
     pub anomalies: u64,
     /// The lowest id that was written.
@@ -112,7 +115,13 @@ pub struct LedgerRun {
 }
 
 impl RunRecord {
-    pub(super) fn new(run_id: i64, facts: &RunFacts, ids: IdPolicy, written: &Written) -> RunRecord {
+    pub(super) fn new(
+        run_id: i64,
+        facts: &RunFacts,
+        ids: IdPolicy,
+        written: &Written,
+        skip_digest: &SkipDigest,
+    ) -> RunRecord {
         RunRecord {
             run_id,
             file: facts.file(),
@@ -126,6 +135,7 @@ impl RunRecord {
             rows_written: written.transactions,
             rows_rejected: written.rejected,
             rows_skipped: written.skipped,
+            skipped_sha256: (written.skipped > 0).then(|| skip_digest.digest().to_string()),
             anomalies: written.anomalies,
             first_transaction_id: written.transaction_ids.map(|(first, _)| first),
             last_transaction_id: written.transaction_ids.map(|(_, last)| last),
@@ -182,9 +192,10 @@ const SELECT: &str = "
            (extract(epoch FROM committed_at) * 1000000)::bigint, r.sha256,
            f.names, f.bytes, f.sha256s, f.rows_read, f.rows_rejected, f.contents, f.headers,
            (extract(epoch FROM first_timestamp) * 1000000)::bigint,
-           (extract(epoch FROM last_timestamp) * 1000000)::bigint
+           (extract(epoch FROM last_timestamp) * 1000000)::bigint, skipped_sha256, f.are_numbered
     FROM ingest_runs r, LATERAL (
-        SELECT coalesce(array_agg(name ORDER BY position), '{}') AS names,
+        SELECT count(*) = 0 OR min(position) = 1 AND max(position) = count(*) AS are_numbered,
+               coalesce(array_agg(name ORDER BY position), '{}') AS names,
                coalesce(array_agg(bytes ORDER BY position), '{}') AS bytes,
                coalesce(array_agg(sha256 ORDER BY position), '{}') AS sha256s,
                coalesce(array_agg(content_sha256 ORDER BY position), '{}') AS contents,
@@ -217,7 +228,7 @@ impl RunFilter {
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn runs(
+pub(super) async fn runs(
     connection: &Connection,
     wanted: &RunFilter,
     limit: u32,
@@ -243,7 +254,7 @@ pub async fn runs(
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn run(connection: &Connection, run_id: i64) -> Result<Option<LedgerRun>, SinkError> {
+pub(super) async fn run(connection: &Connection, run_id: i64) -> Result<Option<LedgerRun>, SinkError> {
     let query = format!("{SELECT} WHERE r.run_id = $1");
     let rows = connection.query("look up the run", &query, &[&run_id]).await?;
     Ok(rows.first().map(ledger_run))
@@ -288,6 +299,7 @@ fn ledger_run(row: &Row) -> LedgerRun {
         ids: row.get(12),
         rows_written: count(13),
         rows_skipped: count(14),
+        skipped_sha256: text(31),
         rows_rejected: count(5),
         anomalies: count(15),
         first_transaction_id: row.get(16),
@@ -299,7 +311,8 @@ fn ledger_run(row: &Row) -> LedgerRun {
     };
     let digest = Sha256Digest::of(format!("{}{}", record.digested(), row.get::<_, i64>(20)).as_bytes());
     LedgerRun {
-        is_intact: text(21).map(|recorded| recorded == digest.to_string()),
+        // Their positions, by which rejected and skipped rows find their files, are not in the digest.
+        is_intact: text(21).map(|recorded| recorded == digest.to_string() && row.get(32)),
         committed_at: micros(20),
         record,
     }

@@ -61,14 +61,12 @@ fn identity(facts: &SimpleQueryRow) -> Option<Identity> {
 }
 
 /// Begins to read what is there at one moment.
-pub(super) async fn begin_to_read(connection: &mut Connection) -> Result<(), SinkError> {
+pub(super) async fn begin_to_read(connection: &Connection) -> Result<(), SinkError> {
     // A policy that hides rows is an error then, rather than a wrong answer.
     let mut statements =
         String::from("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off;");
     lift_limits(&mut statements, connection.options().unwrap_or_default());
-    connection.simple_query("begin to read", &statements).await?;
-    connection.is_reading = true;
-    Ok(())
+    connection.simple_query("begin to read", &statements).await.map(drop)
 }
 
 fn statements(options: &str, lock_timeout: Option<Duration>) -> String {

@@ -56,6 +56,8 @@ pub struct Committed {
     pub run: LedgerRun,
     /// Files whose content an earlier run has ingested.
     pub known: Vec<KnownFile>,
+    /// Skipped rows that have other values than those that were there.
+    pub rows_skipped_differing: u64,
     /// How long the server took for the COMMIT itself.
     pub commit_time: Duration,
 }
@@ -189,7 +191,7 @@ impl Transaction {
         if let Some((sequence, (_, highest))) = sequence.as_ref().zip(written.transaction_ids) {
             sequence.move_past(&self.connection, highest).await?;
         }
-        let record = RunRecord::new(*run_id, facts, self.terms.ids, &written);
+        let record = RunRecord::new(*run_id, facts, self.terms.ids, &written, &self.writer.skip_digest);
         let entry = ledger::record(&self.connection, &record).await?;
         self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
         Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
@@ -213,6 +215,7 @@ impl Transaction {
         Ok(Committed {
             run: LedgerRun { record, committed_at: entry.committed_at, is_intact: Some(true) },
             known: entry.known,
+            rows_skipped_differing: self.writer.skipped_differing,
             commit_time,
         })
     }

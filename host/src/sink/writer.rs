@@ -16,11 +16,12 @@ use super::copy::{
 };
 use super::keep::{Conflict, Keeper};
 use super::numbers::Numbers;
+use super::places::Places;
 use super::schema::{TableWidths, Widths};
 use super::server_error::Trouble;
 use super::triggers::{self, Trigger};
-use super::{Classified, Connection, IdPolicy, SinkError};
-use crate::batch::Batch;
+use super::{Classified, Connection, IdPolicy, SinkError, SkipDigest};
+use crate::batch::{Batch, RowPlace};
 
 /// Size of a message to the server.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -36,13 +37,17 @@ pub(super) struct Writer {
     copies: Option<Copies>,
     stream: Option<Pin<Box<CopyInSink<Bytes>>>>,
     transactions: CopyBuffer,
-    /// Which rows of the run are in the current COPY of transactions.
-    rows_in_copy: RowsInCopy,
+    /// Where the rows of the current COPY of transactions are.
+    places: Places,
     anomalies: CopyBuffer,
-    /// Which rows of the run the buffered anomalies are of.
-    anomalous_rows: Vec<u64>,
+    /// Which tuples of that COPY the buffered anomalies are of.
+    anomalous_tuples: Vec<usize>,
     rejected: CopyBuffer,
     skipped: CopyBuffer,
+    /// Skipped rows so far that have other values than those that are there.
+    pub skipped_differing: u64,
+    /// The digest of all of them.
+    pub skip_digest: SkipDigest,
     /// Triggers of the operator's, which may refuse rows.
     triggers: Vec<Trigger>,
     /// What the server has acknowledged so far.
@@ -76,13 +81,6 @@ enum Ids {
     Kept(Keeper),
 }
 
-/// Positions in the run, from 0, of the tuples of a COPY.
-enum RowsInCopy {
-    /// All from this one on.
-    From(u64),
-    These(Vec<u64>),
-}
-
 impl Writer {
     /// Prepares the statements.
     pub async fn new(
@@ -111,11 +109,13 @@ impl Writer {
             copies: Some(Copies { transactions: copy_transactions, anomalies: copy_anomalies }),
             stream: None,
             transactions: buffer(widths.transactions),
-            rows_in_copy: RowsInCopy::From(0),
+            places: Places::default(),
             anomalies: buffer(widths.anomalies),
-            anomalous_rows: Vec::new(),
+            anomalous_tuples: Vec::new(),
             rejected: buffer(TableWidths::NARROW),
             skipped: buffer(TableWidths::NARROW),
+            skipped_differing: 0,
+            skip_digest: SkipDigest::default(),
             triggers,
             written: Written::default(),
         })
@@ -127,26 +127,35 @@ impl Writer {
         connection: &Connection,
         part: Classified,
     ) -> Result<Option<Batch>, SinkError> {
-        let spent = match &mut self.ids {
+        match &mut self.ids {
             Ids::Assigned { .. } => {
                 self.encode_assigned(&part)?;
-                Some(part.batch)
+                self.send_what_is_ready(connection).await?;
+                Ok(Some(part.batch))
             }
             Ids::Kept(keeper) => {
                 if keeper.add(part) {
                     self.write_kept(connection).await?;
                 }
-                None
+                Ok(None)
             }
-        };
+        }
+    }
+
+    /// Sends what has come to the size of a message, or of a segment.
+    async fn send_what_is_ready(&mut self, connection: &Connection) -> Result<(), SinkError> {
         if self.transactions.len() >= CHUNK_BYTES {
             self.send_transactions(connection).await?;
         }
-        let side_bytes = self.anomalies.len() + self.rejected.len() + self.skipped.len();
-        if side_bytes >= SEGMENT_SIDE_BYTES || self.is_first_look_due() {
+        if self.side_bytes() >= SEGMENT_SIDE_BYTES || self.is_first_look_due() {
             self.end_segment(connection).await?;
         }
-        Ok(spent)
+        Ok(())
+    }
+
+    /// Size of what is collected beside the rows themselves.
+    fn side_bytes(&self) -> usize {
+        self.anomalies.len() + self.rejected.len() + self.skipped.len() + self.places.size_bytes()
     }
 
     /// Whether there are rows that have not been counted, none that have, and a trigger that may leave
@@ -195,11 +204,13 @@ impl Writer {
         self.end_segment(connection).await?;
         let Ids::Kept(keeper) = &self.ids else { return Ok(()) };
         let conflicts = keeper.conflicts(connection, &parts).await?;
-        for (part, conflicts) in parts.iter().zip(&conflicts) {
-            self.encode(part, |i| match conflicts.get(&i) {
+        for (part, conflicts) in parts.into_iter().zip(conflicts) {
+            self.encode(&part, |i| match conflicts.get(&i) {
                 None => Ok(part.batch.transaction_ids[i]),
                 Some(conflict) => Err(*conflict),
             });
+            drop(part);
+            self.send_what_is_ready(connection).await?;
         }
         Ok(())
     }
@@ -213,6 +224,8 @@ impl Writer {
             let transaction_id = match id_of(i) {
                 Ok(id) => id,
                 Err(Conflict { differs }) => {
+                    self.skipped_differing += u64::from(differs);
+                    self.skip_digest.add_row(batch, i, differs);
                     self.skipped.start_if_empty();
                     self.skipped.put_skipped(self.run_id, batch, i, differs);
                     continue;
@@ -224,12 +237,11 @@ impl Writer {
                 amount_cents: batch.amounts_cents[i],
                 timestamp_micros: batch.timestamps_micros[i],
             };
-            let position = batch.first_row + i as u64;
-            self.put_transaction(row, anomaly.is_some(), batch.transaction_ids[i], position);
+            let tuple = self.put_transaction(row, anomaly.is_some(), batch, i);
             if let Some(anomaly) = anomaly {
                 self.anomalies.start_if_empty();
                 self.anomalies.put_anomaly(row, anomaly.score, &anomaly.reason, self.run_id);
-                self.anomalous_rows.push(position);
+                self.anomalous_tuples.push(tuple);
             }
         }
         for row in rejected {
@@ -238,20 +250,17 @@ impl Writer {
         }
     }
 
-    fn put_transaction(&mut self, row: TransactionRow, is_anomalous: bool, source_id: i64, position: u64) {
+    /// Encodes row `i` of a batch; returns which tuple of the current COPY that is, from 0.
+    fn put_transaction(&mut self, row: TransactionRow, is_anomalous: bool, batch: &Batch, i: usize) -> usize {
         if self.stream.is_none() && self.transactions.is_empty() {
             self.transactions.start_if_empty();
-            self.rows_in_copy = match self.ids {
-                Ids::Assigned { .. } => RowsInCopy::From(position),
-                Ids::Kept(_) => RowsInCopy::These(Vec::new()),
-            };
+            self.places.clear();
         }
-        if let RowsInCopy::These(rows) = &mut self.rows_in_copy {
-            rows.push(position);
-        }
-        self.transactions.put_transaction(row, is_anomalous, source_id);
+        let tuple = self.places.push(batch, i);
+        self.transactions.put_transaction(row, is_anomalous, batch.transaction_ids[i]);
         widen(&mut self.written.transaction_ids, row.transaction_id);
         widen(&mut self.written.timestamps_micros, row.timestamp_micros);
+        tuple
     }
 
     async fn send_transactions(&mut self, connection: &Connection) -> Result<(), SinkError> {
@@ -267,7 +276,7 @@ impl Writer {
         let chunk = self.transactions.take();
         let sent = connection.answer(WRITE_TRANSACTIONS, stream.send(chunk)).await;
         sent.map_err(|error| {
-            refused(&self.triggers, "transactions", error, |tuple| self.rows_in_copy.row(tuple))
+            refused(&self.triggers, "transactions", error, |tuple| self.places.of_tuple(tuple))
         })
     }
 
@@ -284,19 +293,20 @@ impl Writer {
         if let Some(mut stream) = self.stream.take() {
             let stored = connection.answer(WRITE_TRANSACTIONS, stream.as_mut().finish()).await;
             let stored = stored.map_err(|error| {
-                refused(&self.triggers, "transactions", error, |tuple| self.rows_in_copy.row(tuple))
+                refused(&self.triggers, "transactions", error, |tuple| self.places.of_tuple(tuple))
             })?;
             self.expect("transactions", self.transactions.rows(), stored)?;
             self.written.transactions += stored;
         }
-        let rows = std::mem::take(&mut self.anomalous_rows);
+        let anomalous = std::mem::take(&mut self.anomalous_tuples);
         if !self.anomalies.is_empty() {
             let copies = self.copies.as_ref().ok_or(SinkError::WriterClosed)?;
             let stored =
                 copy_at_once(connection, "write the anomalies", &copies.anomalies, &mut self.anomalies)
                     .await
                     .map_err(|error| {
-                        refused(&self.triggers, "anomalies", error, |tuple| rows.get(tuple).copied())
+                        let of_anomaly = |i| self.places.of_tuple(*anomalous.get(i)?);
+                        refused(&self.triggers, "anomalies", error, of_anomaly)
                     })?;
             self.expect("anomalies", self.anomalies.rows(), stored)?;
             self.written.anomalies += stored;
@@ -330,16 +340,6 @@ impl Writer {
 
 const WRITE_TRANSACTIONS: &str = "write the transactions";
 
-impl RowsInCopy {
-    /// The position in the run of a tuple of this COPY, from 0.
-    fn row(&self, tuple: usize) -> Option<u64> {
-        match self {
-            RowsInCopy::From(first) => Some(first + tuple as u64),
-            RowsInCopy::These(rows) => rows.get(tuple).copied(),
-        }
-    }
-}
-
 async fn prepare(
     connection: &Connection,
     doing: &'static str,
@@ -371,15 +371,15 @@ fn refused(
     triggers: &[Trigger],
     table: &'static str,
     error: SinkError,
-    row_of_tuple: impl Fn(usize) -> Option<u64>,
+    place_of_tuple: impl Fn(usize) -> Option<RowPlace>,
 ) -> SinkError {
     match error {
         SinkError::Statement { source, .. } if source.trouble() == Trouble::RowRefused => {
             // The server counts from 1.
             let tuple = source.tuple_of_copy().and_then(|line| usize::try_from(line).ok()?.checked_sub(1));
-            let row = tuple.and_then(row_of_tuple);
+            let place = tuple.and_then(place_of_tuple);
             let triggers = triggers::names(triggers, table, |_| true);
-            SinkError::RowRefused { table, row, place: None, triggers, source }
+            SinkError::RowRefused { table, place, triggers, source }
         }
         other => other,
     }

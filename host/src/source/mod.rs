@@ -34,7 +34,7 @@ pub use expand::{FileList, Note, expand};
 pub use format::Foreign;
 pub use identity::Change;
 pub use open::FileDigests;
-pub use place::{RowPlace, count_rows, hash_files, place_of_row};
+pub use place::{count_rows, hash_files};
 pub use reader::{FileFacts, Parsed, Source};
 pub use reading::Reading;
 pub use reject::{RejectLimit, RejectedRow, RowProblem, Tally};

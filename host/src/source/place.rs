@@ -1,35 +1,11 @@
-//! Looking at files apart from the run itself: how many rows they have, which digest, and where
-//! one of their rows is. Only files that can be read again can be looked at.
+//! Looking at files apart from the run itself: how many rows they have, and which digest. Only
+//! files that can be read again can be looked at.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::open::{self, FileDigests};
 use super::{FileList, InputRules, RejectLimit, Source, SourceError};
-
-/// Where a row is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowPlace {
-    /// The file's name as it was given.
-    pub file: String,
-    /// The physical line on which the row starts, from 1.
-    pub line: u64,
-}
-
-/// The place of a row by its position in the run, from 0; none where the files cannot be read
-/// again or are others by now.
-#[must_use]
-pub fn place_of_row(files: &FileList, rules: &InputRules, row: u64) -> Option<RowPlace> {
-    let mut source = again(files, rules)?.ok()?;
-    while let Some(parsed) = source.next_part().ok()? {
-        let batch = parsed.batch;
-        if row < batch.first_row + batch.len() as u64 {
-            let line = *batch.lines.get(usize::try_from(row - batch.first_row).ok()?)?;
-            return Some(RowPlace { file: batch.file.to_string(), line });
-        }
-    }
-    None
-}
 
 /// How many rows there are; none where the files cannot be read twice.
 ///

@@ -20,7 +20,7 @@ use crate::digest::Sha256Digest;
 use crate::text::without_nul;
 
 /// A batch ends early where the texts in it come to this many bytes.
-const MAX_BATCH_TEXT_BYTES: usize = 4 * 1024 * 1024;
+const MAX_BATCH_TEXT_BYTES: usize = 1024 * 1024;
 /// A record that is longer than this is no record.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
 

@@ -182,6 +182,8 @@ fn one_run_is_the_same_for_every_command() {
         }
     }
     let (rejected, end_of_rejects) = lines(host().args(["rejects", "1", "--database-url", &url]));
+    let (_, end_of_skipped) = lines(host().args(["skipped", "1", "--database-url", &url]));
+    assert_eq!((&end_of_skipped["command"], &end_of_skipped["listed"]), (&"skipped".into(), &0.into()));
     let (of_check, check) = lines(host().args(["check", "-p", "threshold", "--max-rejects", "1"]).arg(&file));
     assert_eq!(end_of_rejects["listed"], 1);
     for name in ["file", "line", "byte_offset", "column", "reason", "message", "raw"] {
@@ -206,7 +208,7 @@ fn every_other_command_ends_with_an_object_too() {
     let (database, files) = (Database::new(), Files::new());
     let url = database.url();
     let migrate = end(host().args(["migrate", "--database-url", &url]));
-    assert!(migrate["newly_applied"].as_u64() >= Some(5));
+    assert!(migrate["newly_applied"].as_u64() >= Some(6));
     let status = end(host().args(["migrate", "--status", "--database-url", &url]));
     assert_eq!((&status["newly_applied"], &status["migrations"]), (&0.into(), &migrate["migrations"]));
     assert_eq!(end(host().args(["runs", "--database-url", &url]))["listed"], 0);

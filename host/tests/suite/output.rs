@@ -254,6 +254,7 @@ fn a_listing_that_could_not_be_written_has_failed() {
         &["runs", "--format", "json"],
         &["rejects", "1"],
         &["rejects", "1", "--format", "json"],
+        &["skipped", "1"],
         &["verify", "1", file],
         &["migrate"],
         &["migrate", "--status"],

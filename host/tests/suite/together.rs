@@ -228,6 +228,7 @@ fn kept_ids_are_the_keys() {
     database.execute("UPDATE transactions SET amount = 7.77 WHERE transaction_id = 42");
     let skipped = summary(&mut keep(&["--on-conflict", "skip"]));
     assert_eq!((&skipped["rows_written"], &skipped["rows_skipped"]), (&0.into(), &1_800.into()));
+    assert_eq!(skipped["rows_skipped_differing"], 1);
     assert_eq!(database.rows("SELECT transaction_id, line FROM skipped_rows WHERE differs"), [["42", "43"]]);
     assert_eq!(database.counts(), (3_600, 76, 3));
 }
@@ -267,6 +268,39 @@ fn ids_that_are_twice_in_a_file_or_do_not_fit() {
         ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT",
     );
     assert_eq!(summary(&mut keep)["last_transaction_id"], 3_000_000_000_i64);
+}
+
+/// More of them than come at a time.
+#[test]
+fn skipped_rows_are_listed() {
+    let (database, files) = (Database::new(), Files::new());
+    let file = files.csv(&[
+        "2,7,1.00,2024-01-01 00:00:00",
+        "2,8,12.50,2024-01-01 23:59:59.5",
+        "3,7,1.00,2024-01-01 00:00:00",
+        "2,7,1.00,2024-01-01 00:00:00",
+    ]);
+    let keep = ["--ids", "keep", "--on-conflict", "skip"];
+    let run = |file| succeed(host_run(&database, "threshold", file).args(keep));
+    let of_summary = |text: String| text.lines().find(|line| line.contains("skipped")).unwrap().to_owned();
+    let told = of_summary(run(&file));
+    let many = files.many_rows("many.csv", 0..1_200);
+    let told = [told, of_summary(run(&many)), of_summary(run(&many))].join("\n");
+
+    let of_run = |run: &str, format: &str| {
+        let url = database.url();
+        succeed(host().args(["skipped", run, "--format", format, "--database-url", &url]))
+    };
+    let listed = of_run("1", "human") + &of_run("1", "json");
+    insta::assert_snapshot!(format!("{told}\n\n{}", files.anonymous(&listed)));
+    let listed = of_run("3", "human");
+    let numbers = listed.lines().map(|line| line.split(':').nth(1).unwrap().parse().unwrap());
+    assert_eq!(numbers.collect::<Vec<u32>>(), (2..1_202).collect::<Vec<_>>());
+
+    succeed(&mut host_run(&database, "threshold", &file));
+    assert_eq!(of_run("4", "human"), "run 4 skipped nothing\n");
+    let of_none = finish(host().args(["skipped", "99", "--database-url", &database.url()]));
+    assert_eq!(of_none.code, 2, "{}", of_none.stderr);
 }
 
 /// More rows than are compared at a time, so that the file conflicts with itself across the border.

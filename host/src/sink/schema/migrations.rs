@@ -23,7 +23,7 @@ pub struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         version: 1,
         name: "tables",
@@ -53,6 +53,12 @@ const MIGRATIONS: [Migration; 5] = [
         name: "places",
         creates: &[],
         sql: include_str!("../../../../migrations/0005_places.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "skipped",
+        creates: &[],
+        sql: include_str!("../../../../migrations/0006_skipped.sql"),
     },
 ];
 

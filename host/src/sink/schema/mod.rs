@@ -18,7 +18,7 @@ use self::migrations::State;
 use self::relations::Relations;
 use super::lock::{self, Wait};
 use super::outcome::Identity;
-use super::{Connection, SinkError, Target, connect, session};
+use super::{Connection, SinkError, Snapshot, Target, connect, session};
 
 /// What to do where somebody else's relation is in the way.
 const OTHER_SCHEMA: &str = "rename it, or give the host a schema of its own: CREATE SCHEMA ingest; then add \
@@ -89,16 +89,15 @@ async fn migrate(
     Ok(missing)
 }
 
-/// Connects in order to look at what runs have written, as it is at this moment; `None` where there
-/// is nothing yet. Nothing is made or altered.
+/// Looks at what runs have written; `None` where there is nothing yet. Nothing is made or altered.
 ///
 /// # Errors
 /// Where the server is not to be reached, or its tables are not those that this host knows.
-pub async fn look(target: &Target) -> Result<Option<Connection>, SinkError> {
+pub async fn look(target: &Target) -> Result<Option<Snapshot>, SinkError> {
     if !target.is_there() {
         return Ok(None);
     }
-    let mut connection = connect(target).await?;
+    let connection = connect(target).await?;
     let missing = State::look_up(&connection).await?.missing()?;
     if missing.iter().any(|migration| migration.version == 1) {
         connection.close().await;
@@ -107,6 +106,5 @@ pub async fn look(target: &Target) -> Result<Option<Connection>, SinkError> {
     if let Some(first) = missing.first() {
         return Err(SinkError::NotMigrated { version: first.version, name: first.name });
     }
-    session::begin_to_read(&mut connection).await?;
-    Ok(Some(connection))
+    Snapshot::take(connection).await.map(Some)
 }

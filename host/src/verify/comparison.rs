@@ -1,0 +1,390 @@
+//! What a replay gives, held against what is stored, row by row.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use super::stream::{Place, Placed, Stream};
+use super::{Difference, Verified};
+use crate::batch::Batch;
+use crate::detector::Anomaly;
+use crate::digest::Sha256Digest;
+use crate::error::Error;
+use crate::pipeline::{End, Message, Prepared, Stages};
+use crate::progress::Progress;
+use crate::sink::{
+    Classified, Encoding, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject,
+    StoredRow, StoredSkip,
+};
+use crate::source::RejectedRow;
+use crate::text::without_nul;
+
+/// Differences that are described; the others are counted.
+const DESCRIBED: usize = 20;
+
+/// What has been compared so far.
+pub(super) struct Comparison {
+    run: LedgerRun,
+    encoding: Encoding,
+    skips: Stream<StoredSkip>,
+    /// Of all skipped rows that are stored.
+    skip_digest: SkipDigest,
+    /// Of runs without a digest of their skipped rows: the ids of these, under which no later row
+    /// can have been written.
+    skipped_ids: HashSet<i64>,
+    rejects: Stream<StoredReject>,
+    /// Someone has removed all rejected records: that is said once.
+    are_rejects_removed: bool,
+    written: u64,
+    anomalies: u64,
+    differences: Vec<Difference>,
+    count: u64,
+    /// Those of them that are about skipped rows.
+    skip_count: u64,
+}
+
+impl Comparison {
+    /// Counts what is stored of the run.
+    pub async fn new(run: LedgerRun, snapshot: &Snapshot) -> Result<Comparison, Error> {
+        let RunRecord { run_id, rows_rejected, rows_skipped, .. } = run.record;
+        let skips = Stream::open(snapshot, run_id).await?;
+        let rejects = Stream::open(snapshot, run_id).await?;
+        let stored =
+            [("rejected_rows", rejects.rows, rows_rejected), ("skipped_rows", skips.rows, rows_skipped)];
+        let mut comparison = Comparison {
+            run,
+            encoding: snapshot.encoding().clone(),
+            skips,
+            skip_digest: SkipDigest::default(),
+            skipped_ids: HashSet::new(),
+            are_rejects_removed: rejects.rows == 0 && rows_rejected > 0,
+            rejects,
+            written: 0,
+            anomalies: 0,
+            differences: Vec::new(),
+            count: 0,
+            skip_count: 0,
+        };
+        for (table, stored, recorded) in stored {
+            match stored {
+                stored if stored == recorded => {}
+                0 => comparison.add(table.into(), format!("removed; the ledger has {recorded} of this run")),
+                stored => comparison
+                    .add(table.into(), format!("{stored} rows are of this run, the ledger has {recorded}")),
+            }
+        }
+        Ok(comparison)
+    }
+
+    /// Replays the run to its end.
+    pub async fn replay(
+        mut self,
+        prepared: Prepared,
+        snapshot: &Snapshot,
+        progress: &Progress,
+    ) -> Result<Verified, Error> {
+        let Prepared { source, detectors, .. } = prepared;
+        let mut stages = Stages::start(source, detectors);
+        loop {
+            match stages.next().await? {
+                Message::Rows(part) => {
+                    self.compare(&part, snapshot).await?;
+                    progress.rows(part.batch.len() as u64);
+                    stages.give_back(part.batch);
+                }
+                Message::End(end) => {
+                    self.compare_end(&end, snapshot).await?;
+                    return Ok(Verified { run: self.run, differences: self.differences, count: self.count });
+                }
+            }
+        }
+    }
+
+    async fn compare(&mut self, part: &Classified, snapshot: &Snapshot) -> Result<(), Error> {
+        let Classified { batch, rejected, anomalies } = part;
+        let mut ids = Vec::with_capacity(batch.len());
+        for i in 0..batch.len() {
+            ids.push(self.id_of(batch, i, snapshot).await?);
+        }
+        let written: Vec<i64> = ids.iter().filter_map(|id| id.as_ref().ok()).copied().collect();
+        let (rows, stored_anomalies) = snapshot.rows(&written).await?;
+        let others = self.rows_under_skipped_ids(batch, &ids, snapshot).await?;
+        let mut found = anomalies.iter().peekable();
+        for (i, id) in ids.into_iter().enumerate() {
+            let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
+            let id = match id {
+                Ok(id) => id,
+                Err(skip) => {
+                    if let Some(what) = self.differing_skip(batch, i, &skip, &others) {
+                        self.skip_count += 1;
+                        self.add_row(batch, i, format!("the skipped row {what}"));
+                    }
+                    continue;
+                }
+            };
+            self.written += 1;
+            if self.skipped_ids.contains(&id) {
+                let what = format!(
+                    "`skipped_rows` has an earlier row with the id {id}, so this one was skipped, too"
+                );
+                self.add_row(batch, i, what);
+            }
+            self.anomalies += u64::from(anomaly.is_some());
+            let differing = differing_row(batch, i, anomaly, rows.get(&id))
+                .or_else(|| self.differing_anomaly(batch, i, anomaly, stored_anomalies.get(&id)));
+            if let Some(what) = differing {
+                self.add_row(batch, i, format!("transaction {id}: {what}"));
+            }
+        }
+        for row in rejected {
+            self.compare_rejected(row, snapshot).await?;
+        }
+        Ok(())
+    }
+
+    /// The id under which a row was written, or what is stored of it as skipped.
+    async fn id_of(
+        &mut self,
+        batch: &Batch,
+        i: usize,
+        snapshot: &Snapshot,
+    ) -> Result<Result<i64, Skip>, Error> {
+        if self.run.record.ids != KEEP {
+            let position = batch.first_row + i as u64;
+            let first = self.run.record.first_transaction_id.unwrap_or_default();
+            return Ok(Ok(first.saturating_add_unsigned(position)));
+        }
+        let place = (batch.file_position, batch.lines[i] as i64);
+        while let Some(stored) = self.next_skip(snapshot, |other| other < place).await? {
+            self.add_surplus_skip(&stored);
+        }
+        let Some(stored) = self.next_skip(snapshot, |other| other == place).await? else {
+            return Ok(Ok(batch.transaction_ids[i]));
+        };
+        let mut times = 1;
+        while self.next_skip(snapshot, |other| other == place).await?.is_some() {
+            times += 1;
+        }
+        Ok(Err(Skip { stored, times }))
+    }
+
+    /// Every skipped row that is stored comes by here.
+    async fn next_skip(
+        &mut self,
+        snapshot: &Snapshot,
+        is_wanted: impl Fn(Place) -> bool,
+    ) -> Result<Option<StoredSkip>, Error> {
+        let stored = self.skips.next_if(snapshot, is_wanted).await?;
+        if let Some(stored) = &stored {
+            self.skip_digest.add_stored(stored);
+        }
+        Ok(stored)
+    }
+
+    /// Of runs that recorded no digest of their skipped rows, these are compared with what has their
+    /// ids now; that is all that is left to compare `differs` with.
+    async fn rows_under_skipped_ids(
+        &mut self,
+        batch: &Batch,
+        ids: &[Result<i64, Skip>],
+        snapshot: &Snapshot,
+    ) -> Result<HashMap<i64, StoredRow>, Error> {
+        if self.run.record.skipped_sha256.is_some() {
+            return Ok(HashMap::new());
+        }
+        let skipped = ids.iter().enumerate().filter(|(_, id)| id.is_err());
+        let skipped: Vec<i64> = skipped.map(|(i, _)| batch.transaction_ids[i]).collect();
+        self.skipped_ids.extend(&skipped);
+        Ok(if skipped.is_empty() { HashMap::new() } else { snapshot.rows(&skipped).await?.0 })
+    }
+
+    /// The name under which the run was given a file. Now it may have another.
+    fn name_of(&self, position: i32) -> &str {
+        let index = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
+        index.and_then(|index| self.run.record.files.get(index)).map_or("", |file| &file.name)
+    }
+
+    /// Hosts that record what a file holds record positions, too.
+    fn has_positions(&self) -> bool {
+        self.run.record.files.iter().any(|file| file.content_sha256.is_some())
+    }
+
+    fn differing_skip(
+        &self,
+        batch: &Batch,
+        i: usize,
+        Skip { stored, times }: &Skip,
+        others: &HashMap<i64, StoredRow>,
+    ) -> Option<String> {
+        if *times > 1 {
+            return Some(format!("is stored {times} times"));
+        }
+        let values = (stored.user_id, stored.amount_cents, stored.timestamp_micros);
+        let of_file =
+            (Some(batch.user_ids[i]), Some(batch.amounts_cents[i]), Some(batch.timestamps_micros[i]));
+        let is_old = !self.has_positions() && !stored.has_position;
+        let is_same = stored.file == self.name_of(batch.file_position)
+            && stored.transaction_id == batch.transaction_ids[i]
+            && (values == of_file || is_old && values == (None, None, None))
+            && (is_old || stored.has_position);
+        if !is_same {
+            return Some("is stored otherwise".into());
+        }
+        let differs = others.get(&stored.transaction_id).map(|row| !row.has_values_of(batch, i))?;
+        (differs != stored.differs).then(|| {
+            format!("has differs = {}, but compared with what is there now it is {differs}", stored.differs)
+        })
+    }
+
+    fn differing_anomaly(
+        &self,
+        batch: &Batch,
+        i: usize,
+        anomaly: Option<&Anomaly>,
+        stored: Option<&StoredAnomaly>,
+    ) -> Option<String> {
+        let (anomaly, stored) = match (anomaly, stored) {
+            (None, None) => return None,
+            (None, Some(_)) => return Some("it is in `anomalies`, and is none".into()),
+            (Some(_), None) => return Some("it is not in `anomalies`".into()),
+            (Some(anomaly), Some(stored)) => (anomaly, stored),
+        };
+        if stored.run_id != Some(self.run.record.run_id) {
+            return Some(format!("its anomaly is of run {}", shown(stored.run_id)));
+        }
+        if stored.score.map(f64::to_bits) != Some(anomaly.score.to_bits()) {
+            return Some(format!(
+                "score {} is stored, the replay gives {}",
+                shown(stored.score),
+                anomaly.score
+            ));
+        }
+        let reason = self.encoding.storable(&anomaly.reason);
+        if stored.reason.as_deref() != Some(&*reason) {
+            let is = stored.reason.as_deref().unwrap_or("none");
+            return Some(format!("reason `{is}` is stored, the replay gives `{reason}`"));
+        }
+        (!stored.has_values_of(batch, i)).then(|| "its anomaly has another user, amount or timestamp".into())
+    }
+
+    async fn compare_rejected(&mut self, row: &RejectedRow, snapshot: &Snapshot) -> Result<(), Error> {
+        if self.are_rejects_removed {
+            return Ok(());
+        }
+        let place = (row.file_position, row.line as i64);
+        while let Some(stored) = self.rejects.next_if(snapshot, |other| other < place).await? {
+            self.add_surplus("rejected_rows", &stored, "does not reject it");
+        }
+        let what = match self.rejects.next_if(snapshot, |other| other == place).await? {
+            None => "the rejected record is not in `rejected_rows`",
+            Some(stored) if !self.is_stored(row, &stored) => "the rejected record is stored otherwise",
+            Some(_) => return Ok(()),
+        };
+        self.add(format!("{}:{}", row.file, row.line), what.into());
+        Ok(())
+    }
+
+    fn is_stored(&self, row: &RejectedRow, stored: &StoredReject) -> bool {
+        let storable = |text: &str| self.encoding.storable(&without_nul(text)).into_owned();
+        (stored.has_position || !self.has_positions())
+            && stored.file == self.name_of(row.file_position)
+            && stored.byte_offset == row.byte_offset as i64
+            && stored.column == row.column.as_deref().map(storable)
+            && stored.reason == storable(&row.reason())
+            && stored.message == storable(&row.message())
+            && stored.raw_sha256 == Sha256Digest::of(&row.raw).to_string()
+    }
+
+    async fn compare_end(&mut self, end: &End, snapshot: &Snapshot) -> Result<(), Error> {
+        let stored = snapshot.anomalies_of(self.run.record.run_id).await?;
+        if stored != self.anomalies {
+            let replayed = self.anomalies;
+            self.add(
+                "anomalies".into(),
+                format!("{stored} rows are of this run, the replay gives {replayed}"),
+            );
+        }
+        while let Some(stored) = self.rejects.next_if(snapshot, |_| true).await? {
+            self.add_surplus("rejected_rows", &stored, "does not reject it");
+        }
+        while let Some(stored) = self.next_skip(snapshot, |_| true).await? {
+            self.add_surplus_skip(&stored);
+        }
+        self.compare_skip_digest();
+        let recorded = self.run.record.rows_written;
+        if self.written != recorded {
+            let written = self.written;
+            self.add("ingest_runs".into(), format!("{recorded} rows written, the replay gives {written}"));
+        }
+        let read: u64 = end.files.iter().map(|file| file.rows_read).sum();
+        if read != self.run.record.file.rows_read {
+            let recorded = self.run.record.file.rows_read;
+            self.add("ingest_runs".into(), format!("{recorded} rows read, the replay reads {read}"));
+        }
+        Ok(())
+    }
+
+    /// Whether a skipped row differed from what was there then, no replay can know.
+    fn compare_skip_digest(&mut self) {
+        let Some(recorded) = &self.run.record.skipped_sha256 else { return };
+        // What is known already need not be told twice.
+        if self.skip_count == 0 && *recorded != self.skip_digest.digest().to_string() {
+            self.add("skipped_rows".into(), "what `differs` says is not what the run wrote".into());
+        }
+    }
+
+    fn add_surplus_skip(&mut self, stored: &StoredSkip) {
+        self.skip_count += 1;
+        self.add_surplus("skipped_rows", stored, "has no such row");
+    }
+
+    /// A row that is stored, of which the replay knows nothing.
+    fn add_surplus(&mut self, table: &str, stored: &impl Placed, replay: &str) {
+        let (file, (_, line)) = (stored.file(), stored.place());
+        self.add(table.into(), format!("`{file}` line {line} is there, the replay {replay}"));
+    }
+
+    fn add_row(&mut self, batch: &Batch, i: usize, what: String) {
+        self.add(format!("{}:{}", batch.file, batch.lines[i]), what);
+    }
+
+    fn add(&mut self, place: String, what: String) {
+        self.count += 1;
+        if self.differences.len() < DESCRIBED {
+            self.differences.push(Difference { place, what });
+        }
+    }
+}
+
+/// What is stored of a row that was skipped.
+struct Skip {
+    stored: StoredSkip,
+    /// How often.
+    times: u64,
+}
+
+fn differing_row(
+    batch: &Batch,
+    i: usize,
+    anomaly: Option<&Anomaly>,
+    stored: Option<&StoredRow>,
+) -> Option<String> {
+    let Some(stored) = stored else { return Some("it is not in `transactions`".into()) };
+    if !stored.has_values_of(batch, i) {
+        return Some("user, amount or timestamp are stored otherwise".into());
+    }
+    if stored.source_id != Some(batch.transaction_ids[i]) {
+        return Some(format!(
+            "source_id {} is stored, the file has {}",
+            shown(stored.source_id),
+            batch.transaction_ids[i]
+        ));
+    }
+    let expected = i64::from(anomaly.is_some());
+    (stored.is_anomalous != Some(expected)).then(|| {
+        format!("is_anomalous {} is stored, the replay gives {expected}", shown(stored.is_anomalous))
+    })
+}
+
+fn shown(value: Option<impl fmt::Display>) -> String {
+    value.map_or_else(|| "NULL".into(), |value| value.to_string())
+}

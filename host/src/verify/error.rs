@@ -1,0 +1,52 @@
+//! Why a run cannot be verified, or is not what it was.
+
+use thiserror::Error;
+
+/// Why a run cannot be verified, or is not what it was.
+#[derive(Debug, Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "verify_")]
+pub enum VerifyError {
+    /// The ledger's row is not the one that the run wrote.
+    #[error("the ledger's rows of run {run_id} were altered after it was committed")]
+    Altered {
+        /// The run.
+        run_id: i64,
+    },
+    /// A run of a host that did not record how it read its files.
+    #[error("run {run_id} was written by host {host_version}, which did not record all that a replay needs")]
+    NotRecorded {
+        /// The run.
+        run_id: i64,
+        /// Its host.
+        host_version: String,
+    },
+    /// Other files.
+    #[error("these are not the files of run {run_id}: {problem}")]
+    OtherFile {
+        /// The run.
+        run_id: i64,
+        /// How they differ.
+        problem: String,
+    },
+    /// What is stored is not what the replay gives.
+    #[error("what is stored of run {run_id} differs from its replay in {count} places")]
+    Differs {
+        /// The run.
+        run_id: i64,
+        /// How many.
+        count: u64,
+    },
+}
+
+impl VerifyError {
+    /// What the user can do, where there is something.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            VerifyError::Altered { run_id } => Some(format!("`host runs {run_id}` shows what the ledger says now")),
+            VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are told by their SHA-256, not by their names".into()),
+            VerifyError::NotRecorded { .. } => None,
+            VerifyError::Differs { .. } => Some("rows were altered or removed after the run, or the plugin does not always give the same answer: `host plugin check` finds that".into()),
+        }
+    }
+}

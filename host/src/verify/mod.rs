@@ -1,0 +1,134 @@
+//! `host verify`: a committed run once more, compared with what is stored. The same files, plugin
+//! and settings must give the same rows and the same anomalies, to the last bit of a score.
+//!
+//! This file makes the run ready as the ledger describes it; [`comparison`] holds what the stages
+//! give against the [`Snapshot`], of which [`stream`] brings the rejected and skipped rows.
+
+mod comparison;
+mod error;
+mod stream;
+
+use std::fmt;
+use std::sync::Arc;
+
+use self::comparison::Comparison;
+pub use self::error::VerifyError;
+use crate::config::{ConfigError, IngestConfig, VerifyConfig};
+use crate::detector::Demands;
+use crate::error::Error;
+use crate::in_thread::in_thread;
+use crate::interrupt::Interrupts;
+use crate::pipeline::{ID_DEMAND, STAGE_DIED, prepare, unless_interrupted};
+use crate::progress::Progress;
+use crate::sink::{self, KEEP, LedgerRun};
+use crate::source::{self, RejectLimit};
+use crate::text::printable;
+
+/// A replay, compared.
+#[derive(Debug)]
+pub struct Verified {
+    /// What the ledger says.
+    pub run: LedgerRun,
+    /// The first differences.
+    pub differences: Vec<Difference>,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl Verified {
+    /// The error that this is, if anything differs.
+    #[must_use]
+    pub fn differs(&self) -> Option<VerifyError> {
+        let (run_id, count) = (self.run.record.run_id, self.count);
+        (count > 0).then_some(VerifyError::Differs { run_id, count })
+    }
+}
+
+/// A place where what is stored is not what the replay gives.
+#[derive(Debug)]
+pub struct Difference {
+    /// Where: file and line, or a table.
+    place: String,
+    what: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", printable(&self.place), printable(&self.what))
+    }
+}
+
+/// Replays a run.
+///
+/// # Errors
+/// Where it cannot be replayed; differences are no error.
+pub async fn verify(
+    config: &VerifyConfig,
+    progress: &Arc<Progress>,
+    interrupts: &mut Interrupts,
+) -> Result<Verified, Error> {
+    unless_interrupted(interrupts, async {
+        let none = || ConfigError::NoRun(config.run_id);
+        let snapshot = sink::look(&config.target).await?.ok_or_else(none)?;
+        let run = snapshot.run(config.run_id).await?.ok_or_else(none)?;
+        let id_range = snapshot.id_range().await?;
+        let ingest = ingest_config(config, &run)?;
+        check_files(&ingest, &run).await?;
+        let mut prepared = prepare(&ingest, progress).await?;
+        if run.record.ids == KEEP {
+            prepared.source.demand_ids(id_range, ID_DEMAND);
+        }
+        let comparison = Comparison::new(run, &snapshot).await?;
+        let verified = comparison.replay(prepared, &snapshot, progress).await;
+        snapshot.close().await;
+        verified
+    })
+    .await
+}
+
+/// The run as it was asked for then.
+fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig, Error> {
+    let record = &run.record;
+    if run.is_intact == Some(false) {
+        return Err(VerifyError::Altered { run_id: record.run_id }.into());
+    }
+    let rules = record.reading.as_ref().and_then(source::Reading::rules);
+    let rules = rules.filter(|_| run.is_intact.is_some()).ok_or_else(|| VerifyError::NotRecorded {
+        run_id: record.run_id,
+        host_version: record.host_version.clone(),
+    })?;
+    Ok(IngestConfig {
+        files: config.files.clone(),
+        plugin: config.plugin.clone().unwrap_or_else(|| record.plugin.name.clone().into()),
+        settings: record.plugin.settings.clone().into_iter().collect(),
+        jobs: 1,
+        rules: source::InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules },
+        limits: config.limits.clone(),
+        // The same bytes, or none.
+        demands: Demands { sha256: record.plugin.sha256.parse().ok(), ..config.demands.clone() },
+    })
+}
+
+async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error> {
+    let files = config.files.clone();
+    let hashed = in_thread(move || {
+        let list = source::expand(&files)?;
+        let digests = source::hash_files(&list)?;
+        Ok::<_, Error>((list, digests))
+    });
+    let (list, digests) = hashed.await.ok_or(STAGE_DIED)??;
+    let other = |problem| VerifyError::OtherFile { run_id: run.record.run_id, problem };
+    let digests: Option<Vec<_>> = digests.into_iter().map(|digests| Some(digests?.sha256)).collect();
+    let digests = digests.ok_or_else(|| other("a pipe cannot be compared".into()))?;
+    let recorded = &run.record.files;
+    if digests.len() != recorded.len() {
+        return Err(other(format!("{} are given, it had {}", digests.len(), recorded.len())).into());
+    }
+    for ((path, digest), recorded) in list.files.iter().zip(digests).zip(recorded) {
+        if digest.to_string() != recorded.sha256 {
+            let problem = format!("`{}` has the sha256 {digest}, not {}", path.display(), recorded.sha256);
+            return Err(other(printable(&problem).into_owned()).into());
+        }
+    }
+    Ok(())
+}
