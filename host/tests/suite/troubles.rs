@@ -102,7 +102,7 @@ fn a_deadlock() {
         "-c",
         "BEGIN",
         "-c",
-        "LOCK TABLE anomalies",
+        "LOCK TABLE ingest_files",
     ]);
     let other = start(other.args(["-c", "LOCK TABLE transactions", &database.url()]));
     database.wait_for(
