@@ -21,6 +21,7 @@ pub mod panics;
 pub mod pipeline;
 pub mod plugin_tools;
 pub mod progress;
+pub mod remarks;
 pub mod report;
 mod secret;
 pub mod sink;

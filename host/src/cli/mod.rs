@@ -152,6 +152,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub ingest: IngestArgs,
+
+    /// Where to write rejected rows: a CSV that can be mended and run
+    #[arg(long, value_name = "FILE", help_heading = "Writing")]
+    pub rejects: Option<PathBuf>,
 }
 
 /// Arguments of `host runs`.

@@ -63,13 +63,12 @@ async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
     progress.finish();
     let (run_id, printed) = match ended? {
         Ended::Committed(outcome) => {
-            report::known_files(&outcome).iter().for_each(|note| diagnostic::note(note));
-            report::empty_files(&outcome).iter().for_each(|note| diagnostic::note(note));
+            report::notes::of_run(&outcome).iter().for_each(|note| diagnostic::note(note));
             let summary = report::Summary::new(&outcome, &config);
             (outcome.committed.run.record.run_id, reporter.end(exit::COMMITTED, &summary, || summary.human()))
         }
-        Ended::AlreadyIngested(already) => {
-            let object = report::AlreadyObject::new(&already);
+        Ended::AlreadyIngested { already, notes } => {
+            let object = report::AlreadyObject::new(&already, &notes);
             let human = || report::already_ingested(&already);
             (already.run.record.run_id, reporter.end(exit::COMMITTED, &object, human))
         }
@@ -111,14 +110,16 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
             }
         }
     };
-    let checked = pipeline::check(&config, &progress, list, &mut interrupts).await;
+    let rejects = arguments.rejects.as_deref();
+    let checked = pipeline::check(&config, rejects, &progress, list, &mut interrupts).await;
     progress.finish();
     let checked = checked?;
     printed?;
+    report::notes::of_check(&checked).iter().for_each(|note| diagnostic::note(note));
     let records = checked.files.iter().map(|file| file.rows_read).sum();
     let is_refused = checked.tally.exceeds(limit, records, true);
     let exit_code = if is_refused { exit::INPUT } else { exit::COMMITTED };
-    let object = report::CheckObject::new(&checked, limit, is_refused);
+    let object = report::CheckObject::new(&checked, rejects, limit, is_refused);
     reporter.end(exit_code, object, || report::checked(&checked, limit, is_refused))?;
     Ok(exit_code)
 }

@@ -35,7 +35,7 @@ use crate::sink::{
     SinkError, Target, Terms, Transaction,
 };
 use crate::source::rejects_file::{FinishedRejects, RejectsFile};
-use crate::source::{self, FileList, Reading, SourceError, Tally};
+use crate::source::{self, FileList, Note, Noticed, Reading, SourceError, Tally};
 
 /// How long the server may take to confirm a rollback before we stop waiting for it.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
@@ -53,7 +53,12 @@ pub enum Ended {
     /// It was committed.
     Committed(Box<Outcome>),
     /// There was nothing to do: with `--once`, all was ingested before.
-    AlreadyIngested(Box<AlreadyIngested>),
+    AlreadyIngested {
+        /// From where it is known.
+        already: Box<AlreadyIngested>,
+        /// What was left out before that was asked.
+        notes: Vec<Note>,
+    },
 }
 
 /// A run that was committed.
@@ -71,6 +76,12 @@ pub struct Outcome {
     pub tally: Tally,
     /// Files that were left out because their content was ingested before.
     pub left_out: Vec<KnownFile>,
+    /// What was left out before that: it is no data, or there is nothing in it.
+    pub notes: Vec<Note>,
+    /// What is odd in the files.
+    pub noticed: Noticed,
+    /// Whether the detector's answers depend on the order of rows.
+    pub minds_order: bool,
 }
 
 /// Ingests files. Ends with an [`Outcome`] only after the server acknowledged COMMIT.
@@ -86,10 +97,13 @@ pub async fn run(
     let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
     let mut list = prepared.list.clone();
     let mut rejects = match &config.rejects_file {
-        Some(path) => Some(unless_interrupted(interrupts, open_rejects(path, config, &prepared)).await?),
+        Some(path) => {
+            Some(unless_interrupted(interrupts, open_rejects(path, &config.ingest, &prepared)).await?)
+        }
         None => None,
     };
     let load = started.elapsed();
+    let minds_order = prepared.minds_order;
     // Before anything is locked: files may be large.
     let contents = match config.terms.once {
         Some(_) => unless_interrupted(interrupts, contents(&list)).await?,
@@ -102,15 +116,16 @@ pub async fn run(
     TransactionPhase::Begun.begins();
     let connect = started.elapsed().saturating_sub(load);
     let server = transaction.server().to_owned();
+    tracing::info!("began run {} on {server}", transaction.run_id());
 
     let filling = fill(&mut transaction, config, prepared, &mut list, contents, &mut rejects, progress);
-    let Filled { recorded, tally, times, guest, left_out, rejects } =
+    let Filled { recorded, tally, noticed, times, guest, left_out, rejects } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Ok(filled)) => *filled,
             Ok(Err(already_ingested)) => {
                 // Nothing was written that would have to be undone.
                 let _ = transaction.roll_back(false, INTERRUPTED_PATIENCE).await;
-                return Ok(Ended::AlreadyIngested(already_ingested));
+                return Ok(Ended::AlreadyIngested { already: already_ingested, notes: list.notes });
             }
             Err(error) => {
                 if let Some(rejects) = rejects.take() {
@@ -127,13 +142,25 @@ pub async fn run(
         put_in_place(rejects);
     }
     let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
-    Ok(Ended::Committed(Box::new(Outcome { committed, server, times, guest, tally, left_out })))
+    let notes = list.notes;
+    Ok(Ended::Committed(Box::new(Outcome {
+        committed,
+        server,
+        times,
+        guest,
+        tally,
+        left_out,
+        notes,
+        noticed,
+        minds_order,
+    })))
 }
 
 /// What is known when all rows and the ledger row are in the transaction.
 struct Filled {
     recorded: Recorded,
     tally: Tally,
+    noticed: Noticed,
     times: Times,
     guest: GuestUse,
     left_out: Vec<KnownFile>,
@@ -141,8 +168,8 @@ struct Filled {
 }
 
 /// Opens the file of rejected rows, which must not be one that this run reads.
-async fn open_rejects(path: &Path, config: &RunConfig, prepared: &Prepared) -> Result<RejectsFile, Error> {
-    let (path, rules) = (path.to_owned(), config.ingest.rules.clone());
+async fn open_rejects(path: &Path, config: &IngestConfig, prepared: &Prepared) -> Result<RejectsFile, Error> {
+    let (path, rules) = (path.to_owned(), config.rules.clone());
     let mut read = prepared.list.files.clone();
     read.push(prepared.plugin_file.clone());
     Ok(in_thread(move || RejectsFile::create(&path, &rules, &read)).await.ok_or(STAGE_DIED)??)
@@ -152,7 +179,7 @@ async fn open_rejects(path: &Path, config: &RunConfig, prepared: &Prepared) -> R
 async fn keep_rejects(mut rejects: RejectsFile, run_id: i64, error: &Error) -> Result<(), Error> {
     let Error::Source(error) = error else { return Ok(()) };
     let Some(last) = error.refused_rows() else { return Ok(()) };
-    let written = match rejects.write(run_id, last).await {
+    let written = match rejects.write(Some(run_id), last).await {
         Ok(()) => rejects.finish().await,
         Err(error) => Err(error),
     };
@@ -205,7 +232,8 @@ async fn fill(
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
     let stages = Stages::start(source, detectors);
-    let End { files, tally, times, guest } = write(transaction, stages, rejects.as_mut(), progress).await?;
+    let End { files, tally, noticed, times, guest } =
+        write(transaction, stages, rejects.as_mut(), progress).await?;
     let rows = files.iter().map(|file| file.rows_read - file.rows_rejected).sum();
     if rows < config.min_rows {
         return Err(SourceError::TooFewRows { rows, min_rows: config.min_rows }.into());
@@ -220,7 +248,7 @@ async fn fill(
         Completed::AlreadyIngested(already_ingested) => Err(already_ingested),
         Completed::Recorded(recorded) => {
             let left_out = left_out.into_values().collect();
-            Ok(Box::new(Filled { recorded: *recorded, tally, times, guest, left_out, rejects }))
+            Ok(Box::new(Filled { recorded: *recorded, tally, noticed, times, guest, left_out, rejects }))
         }
     })
 }
@@ -272,7 +300,7 @@ async fn write(
         match stages.next().await? {
             Message::Rows(part) => {
                 if let Some(rejects) = &mut rejects {
-                    rejects.write(transaction.run_id(), &part.rejected).await?;
+                    rejects.write(Some(transaction.run_id()), &part.rejected).await?;
                 }
                 let rows = part.batch.len() as u64;
                 let started = Instant::now();

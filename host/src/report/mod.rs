@@ -1,17 +1,19 @@
 //! What a command says when it has done its work, on stdout: for people, or as one JSON object.
 
 pub mod json;
+pub mod notes;
 mod runs;
 mod summary;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use serde::Serialize;
 
 pub use self::runs::{RunObject, VerifyObject, page, table, verified};
-pub use self::summary::{AlreadyObject, Summary, already_ingested, empty_files, known_files};
+pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
 use crate::pipeline::Checked;
@@ -129,6 +131,12 @@ pub struct CheckObject<'a> {
     rejected_by_reason: &'a BTreeMap<String, u64>,
     anomalies: u64,
     max_rejects: String,
+    /// Where rejected rows were written.
+    rejects: Option<String>,
+    left_out: Vec<notes::LeftOut<'a>>,
+    ignored_columns: &'a [String],
+    /// Rows whose time is earlier than that of the row before.
+    rows_back_in_time: u64,
     files: Vec<FileRecord>,
     plugin: PluginRecord,
 }
@@ -136,7 +144,12 @@ pub struct CheckObject<'a> {
 impl<'a> CheckObject<'a> {
     /// Of a check, with the limit that a run would have.
     #[must_use]
-    pub fn new(checked: &'a Checked, limit: RejectLimit, is_refused: bool) -> CheckObject<'a> {
+    pub fn new(
+        checked: &'a Checked,
+        rejects: Option<&Path>,
+        limit: RejectLimit,
+        is_refused: bool,
+    ) -> CheckObject<'a> {
         CheckObject {
             would_commit: !is_refused,
             rows_read: checked.files.iter().map(|file| file.rows_read).sum(),
@@ -145,6 +158,10 @@ impl<'a> CheckObject<'a> {
             rejected_by_reason: &checked.tally.by_reason,
             anomalies: checked.anomalies,
             max_rejects: limit.to_string(),
+            rejects: rejects.map(|file| file.to_string_lossy().into_owned()),
+            left_out: notes::left_out(&checked.left_out, &[]),
+            ignored_columns: &checked.noticed.ignored_columns,
+            rows_back_in_time: checked.noticed.rows_back_in_time,
             files: checked.files.iter().map(FileRecord::of).collect(),
             plugin: PluginRecord::of(&checked.plugin),
         }
@@ -154,7 +171,7 @@ impl<'a> CheckObject<'a> {
 /// What a run would do.
 #[must_use]
 pub fn checked(checked: &Checked, limit: RejectLimit, is_refused: bool) -> String {
-    let Checked { files, plugin, rows, anomalies, tally } = checked;
+    let Checked { files, plugin, rows, anomalies, tally, .. } = checked;
     let mut text = String::new();
     // Writing into a String cannot fail.
     let _ = writeln!(

@@ -30,6 +30,7 @@ mod output;
 mod plugins;
 mod pooler;
 mod rejects_file;
+mod remarks;
 mod run;
 mod sandbox;
 mod signals;
