@@ -2,6 +2,7 @@
 //! WebAssembly component) and writes all rows and all anomalies to PostgreSQL in one committed
 //! transaction. Read [`pipeline`] first: it is the one place that knows the order of the stages.
 
+mod advice;
 pub mod batch;
 pub mod cli;
 pub mod commands;

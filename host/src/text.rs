@@ -135,6 +135,25 @@ pub fn shell_quoted(argument: &str) -> Cow<'_, str> {
     Cow::Owned(quoted)
 }
 
+/// A file's name as an argument of other programs: one that begins with a hyphen is no option.
+#[must_use]
+pub fn shell_file(name: &str) -> Cow<'_, str> {
+    if name.len() > 1 && name.starts_with('-') {
+        return Cow::Owned(shell_quoted(&format!("./{name}")).into_owned());
+    }
+    shell_quoted(name)
+}
+
+/// A time span as arguments take it, whole: `4s`, `250ms`.
+#[must_use]
+pub fn argument(span: Duration) -> String {
+    if span.subsec_millis() == 0 && span.as_secs() > 0 {
+        format!("{}s", span.as_secs())
+    } else {
+        format!("{}ms", span.as_millis().max(1))
+    }
+}
+
 /// What a text column takes: PostgreSQL's texts have no NUL.
 #[must_use]
 pub fn without_nul(text: &str) -> Cow<'_, str> {

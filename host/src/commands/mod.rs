@@ -14,10 +14,10 @@ use crate::error::{DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::pipeline::Ended;
 use crate::progress::Progress;
-use crate::report::Reporter;
+use crate::report::{Reporter, Verdict};
 use crate::sink::{self, Connection, RunFilter};
 use crate::source::{InputRules, RejectLimit};
-use crate::{diagnostic, exit, pipeline, report};
+use crate::{advice, diagnostic, exit, pipeline, report};
 
 /// Does what was asked for; returns the exit code.
 ///
@@ -82,7 +82,8 @@ fn note_lost_summary(printed: Result<(), Error>, run_id: i64) {
     if let Err(error) = printed {
         let why = diagnostic::causes(&error).join(": ");
         diagnostic::note(&format!(
-            "run {run_id} is committed, but its summary could not be written to standard output ({why}); see: host runs {run_id}"
+            "run {run_id} is committed, but its summary could not be written to standard output ({why}); see: {}",
+            advice::on_database(&format!("runs {run_id}"))
         ));
     }
 }
@@ -93,7 +94,11 @@ fn catch_interrupts() -> Result<Interrupts, Error> {
 
 /// Returns the exit code that a run would have.
 async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let config = IngestConfig::new(arguments.ingest)?;
+    let RunArgs { min_rows, ref rejects, .. } = arguments.run;
+    let rejects = rejects.clone();
+    // What makes no sense for a run makes none for its check.
+    config::terms(&arguments.run)?;
+    let config = IngestConfig::new(arguments.run.ingest)?;
     let limit = config.rules.max_rejects;
     // All of them are listed, whatever the limit.
     let config = IngestConfig {
@@ -110,17 +115,22 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
             }
         }
     };
-    let rejects = arguments.rejects.as_deref();
+    let rejects = rejects.as_deref();
     let checked = pipeline::check(&config, rejects, &progress, list, &mut interrupts).await;
     progress.finish();
     let checked = checked?;
     printed?;
     report::notes::of_check(&checked).iter().for_each(|note| diagnostic::note(note));
     let records = checked.files.iter().map(|file| file.rows_read).sum();
-    let is_refused = checked.tally.exceeds(limit, records, true);
-    let exit_code = if is_refused { exit::INPUT } else { exit::COMMITTED };
-    let object = report::CheckObject::new(&checked, rejects, limit, is_refused);
-    reporter.end(exit_code, object, || report::checked(&checked, limit, is_refused))?;
+    let verdict = Verdict {
+        limit,
+        has_too_many_rejects: checked.tally.exceeds(limit, records, true),
+        min_rows,
+        has_too_few_rows: checked.rows < min_rows,
+    };
+    let exit_code = if verdict.is_refused() { exit::INPUT } else { exit::COMMITTED };
+    let object = report::CheckObject::new(&checked, rejects, &verdict);
+    reporter.end(exit_code, object, || report::checked(&checked, &verdict))?;
     Ok(exit_code)
 }
 

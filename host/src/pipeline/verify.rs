@@ -68,7 +68,7 @@ impl VerifyError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            VerifyError::Altered { run_id } => Some(format!("`host runs {run_id}` shows what the ledger says now")),
+            VerifyError::Altered { run_id } => Some(format!("`{}` shows what the ledger says now", crate::advice::on_database(&format!("runs {run_id}")))),
             VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are told by their SHA-256, not by their names".into()),
             VerifyError::NotRecorded { .. } => None,
             VerifyError::Differs { .. } => Some("rows were altered or removed after the run, or the plugin does not always give the same answer: `host plugin check` finds that".into()),

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::notes::{self, LeftOut};
 use super::runs::RunObject;
+use crate::advice;
 use crate::config::RunConfig;
 use crate::pipeline::Outcome;
 use crate::sink::{AlreadyIngested, KnownFile, Once};
@@ -168,7 +169,8 @@ impl<'a> Summary<'a> {
         if self.run.rows_rejected > 0 {
             let reasons: Vec<_> =
                 self.rejected_by_reason.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-            line("rejected", format!("{}; see: host rejects {}", reasons.join(", "), self.run.run_id));
+            let see = advice::on_database(&format!("rejects {}", self.run.run_id));
+            line("rejected", format!("{}; see: {see}", reasons.join(", ")));
         }
         if self.run.rows_skipped > 0 {
             let skipped = counted(self.run.rows_skipped, "row");

@@ -445,23 +445,23 @@ impl SinkError {
             SinkError::Statement { source, .. } | SinkError::Migration { source, .. } => {
                 source.trouble().help().map(str::to_owned)
             }
-            SinkError::LockTimeout { .. } => Some("wait longer with `--lock-timeout`, or end the session that holds the lock".into()),
+            SinkError::LockTimeout { .. } => Some("to wait as long as it takes, leave out `--lock-timeout`; or end the session that holds the lock".into()),
             SinkError::RowRefused { triggers, .. } => Some(refusal_help(triggers)),
             SinkError::ReadOnly { is_standby: true } => Some(
                 "name the primary, or list both servers and ask for it: `host=a,b target_session_attrs=read-write`".into(),
             ),
             SinkError::ReadOnly { is_standby: false } => Some(
-                "for the host's role: ALTER ROLE … SET default_transaction_read_only = off; or add options=-cdefault_transaction_read_only=off to the URL".into(),
+                "as the host's role: `BEGIN READ WRITE; ALTER ROLE CURRENT_USER SET default_transaction_read_only = off; COMMIT`; or add `options=-cdefault_transaction_read_only=off` to the URL".into(),
             ),
             SinkError::StatementNames => Some("a pooler in transaction mode seems to be in between; name the server's own port, or a pool in session mode".into()),
             SinkError::LedgerRowRefused => Some("is there a trigger or a rule on `ingest_runs`? The host's own tables must take what it writes".into()),
             SinkError::ServerSilent { .. } => Some("is the network up? Where the server merely needs longer, raise --server-timeout".into()),
-            SinkError::IdTaken { by: Taker::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass --on-conflict skip".into()),
-            SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass --on-conflict skip; to have ids allotted, leave out --ids keep".into()),
+            SinkError::IdTaken { by: Taker::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass `--on-conflict skip`".into()),
+            SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass `--on-conflict skip`; to have ids allotted, leave out `--ids keep`".into()),
             SinkError::TableDoesNotFit { .. } => Some(
                 "alter the table, or choose a database or schema without one of that name; the host creates its own".into(),
             ),
-            SinkError::IdsExhausted { .. } => Some("widen the columns: ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT".into()),
+            SinkError::IdsExhausted { .. } => Some("widen the columns: `ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT`".into()),
             SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it by itself".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
             SinkError::OutcomeUnknown { query, .. } => Some(format!(

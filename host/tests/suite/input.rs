@@ -282,6 +282,9 @@ fn a_delivery_without_rows_is_noticed() {
     let refused = finish(host_run(&database, "threshold", &empty).args(["--min-rows", "1"]));
     assert_eq!(refused.code, 3, "{}", refused.stderr);
     insta::assert_snapshot!("too_few_rows", refused.stderr);
+    let checked = finish(host().args(["check", "-p", "threshold", "--min-rows", "1"]).arg(&empty));
+    assert_eq!(checked.code, 3, "{}", checked.stderr);
+    assert!(checked.stdout.ends_with("  fewer rows than --min-rows 1\n"), "{}", checked.stdout);
     assert_eq!(database.counts(), (0, 0, 1));
     let rows = files.write(
         "two.csv",
