@@ -169,15 +169,7 @@ pub fn counted(count: u64, unit: &str) -> String {
 /// With commas: 1,234,567.
 #[must_use]
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    indicatif::HumanCount(number).to_string()
 }
 
 /// A time span in seconds as people write it, to the millisecond: `3 s`, `0.25 s`.

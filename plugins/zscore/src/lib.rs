@@ -87,7 +87,7 @@ impl Detector for ZScore {
         let rows: f64 = self.users.values().map(|user| user.count).sum();
         let unjudged: f64 = self.users.values().map(|user| user.count.min(self.minimum_history)).sum();
         let told = format!(
-            "{unjudged} of {rows} rows were not judged: their users had fewer than {} earlier rows in this run",
+            "rows not judged: {unjudged} of {rows}; their users had fewer than {} earlier rows in this run",
             self.minimum_history
         );
         // Of so short a file too little is seen for anybody to rely on it.
