@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
             Err(_) => return,
         }
     }
-    let (files, tally) = source.finish();
+    let (files, tally, _) = source.finish();
     assert_eq!(files.len(), 1);
     assert_eq!(files[0].bytes, content.len() as u64);
     assert_eq!((files[0].rows_read, files[0].rows_rejected), (rows + rejected, rejected));

@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 use thiserror::Error;
 
+use crate::advice;
 use crate::cli::{DatabaseArgs, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs};
 use crate::detector::{Demands, Limits};
 use crate::environment::Environment;
@@ -57,9 +58,10 @@ impl ConfigError {
             ConfigError::Column(_) => {
                 Some("the columns are transaction_id, user_id, amount and timestamp; for instance `--column amount=TX_AMOUNT`".into())
             }
-            ConfigError::NoRun(_) => Some(
-                "numbers of runs that wrote nothing are not used again, so some are missing; `host runs` lists those that there are".into(),
-            ),
+            ConfigError::NoRun(_) => Some(format!(
+                "numbers of runs that wrote nothing are not used again, so some are missing; `{}` lists those that there are",
+                advice::on_database("runs")
+            )),
             ConfigError::OtherServer(_) => Some("for another server, run `psql` itself".into()),
             ConfigError::NoHeader => Some(
                 "for instance `--column transaction_id=1 --column user_id=2 --column amount=3 --column timestamp=4`".into(),
@@ -170,7 +172,10 @@ impl VerifyConfig {
 }
 
 /// What is asked of the transaction.
-fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
+///
+/// # Errors
+/// [`ConfigError`]
+pub fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
     let ids = match (arguments.ids, arguments.on_conflict) {
         (IdsArg::Assign, None) => IdPolicy::Assign,
         (IdsArg::Assign, Some(_)) => return Err(ConfigError::ConflictOfAssigned),
@@ -271,5 +276,9 @@ pub fn target(arguments: &DatabaseArgs) -> Result<Target, crate::error::Error> {
         connect: arguments.connect_timeout.map(|given| time("--connect-timeout", given)).transpose()?,
         answer: time("--server-timeout", arguments.server_timeout)?,
     };
-    Ok(Target::choose(arguments.database_url.as_deref(), patience, &Environment::of_process())?)
+    let target = Target::choose(arguments.database_url.as_deref(), patience, &Environment::of_process())?;
+    if let Some(url) = &arguments.database_url {
+        advice::remember_database(url);
+    }
+    Ok(target)
 }

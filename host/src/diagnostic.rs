@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use crate::error::{DatabaseState, Error, Failure};
 use crate::text::one_line;
-use crate::{output, panics};
+use crate::{output, panics, remarks};
 
 /// Prints a failure to stderr.
 pub fn print(failure: &Failure) {
@@ -21,6 +21,7 @@ pub fn print(failure: &Failure) {
 
 /// Prints a remark to stderr.
 pub fn note(text: &str) {
+    remarks::add(remarks::Level::Note, text);
     output::message(&format!("note: {}\n", one_line(text)));
 }
 

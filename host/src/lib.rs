@@ -2,6 +2,7 @@
 //! WebAssembly component) and writes all rows and all anomalies to PostgreSQL in one committed
 //! transaction. Read [`pipeline`] first: it is the one place that knows the order of the stages.
 
+mod advice;
 pub mod batch;
 pub mod cli;
 pub mod commands;
@@ -21,6 +22,7 @@ pub mod panics;
 pub mod pipeline;
 pub mod plugin_tools;
 pub mod progress;
+pub mod remarks;
 pub mod report;
 mod secret;
 pub mod sink;

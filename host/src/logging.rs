@@ -1,10 +1,18 @@
 //! The log: on stderr, for whoever wants to know more. What a guest says comes here too.
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use std::fmt::{self, Write as _};
+
+use jiff::Timestamp;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt as log};
 
 use crate::environment::{Environment, VariableError};
-use crate::output;
+use crate::{output, remarks};
 
 /// Starts logging: warnings, with `-v` what happens, with `-vv` everything of the host and its
 /// guests. `HOST_LOG` overrides it, in the syntax of tracing's `EnvFilter`.
@@ -25,6 +33,43 @@ pub fn start(verbose: u8, environment: &Environment) -> Result<(), VariableError
         None => EnvFilter::new(format!("warn,host={level},guest={level}")),
     };
     // Without colours, so that nothing that looks like one has to be let through.
-    fmt().with_env_filter(filter).with_writer(|| output::Log).with_ansi(false).without_time().init();
+    let lines = log().with_env_filter(filter).with_writer(|| output::Log).with_ansi(false).with_timer(Clock);
+    lines.finish().with(Remarks).init();
     Ok(())
+}
+
+/// The time of day, as everywhere in UTC: `2024-02-29 23:59:59Z`.
+struct Clock;
+
+impl FormatTime for Clock {
+    fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
+        write!(out, "{}", Timestamp::now().strftime("%F %TZ"))
+    }
+}
+
+/// Keeps warnings for programs.
+struct Remarks;
+
+impl<S: Subscriber> Layer<S> for Remarks {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if *event.metadata().level() > Level::WARN {
+            return;
+        }
+        let mut message = Message::default();
+        event.record(&mut message);
+        remarks::add(remarks::Level::Warning, &message.0);
+    }
+}
+
+/// The text of an event.
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            // Writing into a String cannot fail.
+            let _ = write!(self.0, "{value:?}");
+        }
+    }
 }

@@ -135,6 +135,25 @@ pub fn shell_quoted(argument: &str) -> Cow<'_, str> {
     Cow::Owned(quoted)
 }
 
+/// A file's name as an argument of other programs: one that begins with a hyphen is no option.
+#[must_use]
+pub fn shell_file(name: &str) -> Cow<'_, str> {
+    if name.len() > 1 && name.starts_with('-') {
+        return Cow::Owned(shell_quoted(&format!("./{name}")).into_owned());
+    }
+    shell_quoted(name)
+}
+
+/// A time span as arguments take it, whole: `4s`, `250ms`.
+#[must_use]
+pub fn argument(span: Duration) -> String {
+    if span.subsec_millis() == 0 && span.as_secs() > 0 {
+        format!("{}s", span.as_secs())
+    } else {
+        format!("{}ms", span.as_millis().max(1))
+    }
+}
+
 /// What a text column takes: PostgreSQL's texts have no NUL.
 #[must_use]
 pub fn without_nul(text: &str) -> Cow<'_, str> {
@@ -150,15 +169,7 @@ pub fn counted(count: u64, unit: &str) -> String {
 /// With commas: 1,234,567.
 #[must_use]
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    indicatif::HumanCount(number).to_string()
 }
 
 /// A time span in seconds as people write it, to the millisecond: `3 s`, `0.25 s`.

@@ -19,8 +19,8 @@ pub struct IngestArgs {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// The detector: a path, or the name of a plugin in HOST_PLUGIN_PATH, in the user's folder (see
-    /// `host plugin add`) or in the folder `plugins` beside this program
+    /// The detector: a path, or the name of a plugin in the current folder, in HOST_PLUGIN_PATH, in the
+    /// user's folder (see `host plugin add`) or in the folder `plugins` beside this program
     #[arg(short, long, value_name = "PLUGIN")]
     pub plugin: PathBuf,
 

@@ -86,7 +86,8 @@ Exit codes:
 pub enum Command {
     /// Ingest files: classify their rows and write everything in one transaction
     Run(RunArgs),
-    /// Do all that `run` does but the writing, and say what it would do; needs no database
+    /// Do all that `run` does but the writing, and say what it would do. Takes the arguments of `run`;
+    /// needs no database, and asks none
     Check(CheckArgs),
     /// List the runs that the ledger knows, or show one of them
     Runs(RunsArgs),
@@ -154,7 +155,7 @@ pub struct RunArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub ingest: IngestArgs,
+    pub run: RunArgs,
 }
 
 /// Arguments of `host runs`.

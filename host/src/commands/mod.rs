@@ -15,10 +15,10 @@ use crate::error::{DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::pipeline::Ended;
 use crate::progress::Progress;
-use crate::report::Reporter;
+use crate::report::{Reporter, Verdict};
 use crate::sink::{self, Listing, RowOfRun, RunFilter, Snapshot};
 use crate::source::{InputRules, RejectLimit};
-use crate::{diagnostic, exit, pipeline, report, verify};
+use crate::{advice, diagnostic, exit, pipeline, report, verify};
 
 /// Does what was asked for; returns the exit code.
 ///
@@ -65,13 +65,12 @@ async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
     progress.finish();
     let (run_id, printed) = match ended? {
         Ended::Committed(outcome) => {
-            report::known_files(&outcome).iter().for_each(|note| diagnostic::note(note));
-            report::empty_files(&outcome).iter().for_each(|note| diagnostic::note(note));
+            report::notes::of_run(&outcome).iter().for_each(|note| diagnostic::note(note));
             let summary = report::Summary::new(&outcome, &config);
             (outcome.committed.run.record.run_id, reporter.end(exit::COMMITTED, &summary, || summary.human()))
         }
-        Ended::AlreadyIngested(already) => {
-            let object = report::AlreadyObject::new(&already);
+        Ended::AlreadyIngested { already, notes } => {
+            let object = report::AlreadyObject::new(&already, &notes);
             let human = || report::already_ingested(&already);
             (already.run.record.run_id, reporter.end(exit::COMMITTED, &object, human))
         }
@@ -85,7 +84,8 @@ fn note_lost_summary(printed: Result<(), Error>, run_id: i64) {
     if let Err(error) = printed {
         let why = diagnostic::causes(&error).join(": ");
         diagnostic::note(&format!(
-            "run {run_id} is committed, but its summary could not be written to standard output ({why}); see: host runs {run_id}"
+            "run {run_id} is committed, but its summary could not be written to standard output ({why}); see: {}",
+            advice::on_database(&format!("runs {run_id}"))
         ));
     }
 }
@@ -96,7 +96,11 @@ fn catch_interrupts() -> Result<Interrupts, Error> {
 
 /// Returns the exit code that a run would have.
 async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let config = IngestConfig::new(arguments.ingest)?;
+    let RunArgs { min_rows, ref rejects, .. } = arguments.run;
+    let rejects = rejects.clone();
+    // What makes no sense for a run makes none for its check.
+    config::terms(&arguments.run)?;
+    let config = IngestConfig::new(arguments.run.ingest)?;
     let limit = config.rules.max_rejects;
     // All of them are listed, whatever the limit.
     let config = IngestConfig {
@@ -113,15 +117,22 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
             }
         }
     };
-    let checked = pipeline::check(&config, &progress, list, &mut interrupts).await;
+    let rejects = rejects.as_deref();
+    let checked = pipeline::check(&config, rejects, &progress, list, &mut interrupts).await;
     progress.finish();
     let checked = checked?;
     printed?;
+    report::notes::of_check(&checked).iter().for_each(|note| diagnostic::note(note));
     let records = checked.files.iter().map(|file| file.rows_read).sum();
-    let is_refused = checked.tally.exceeds(limit, records, true);
-    let exit_code = if is_refused { exit::INPUT } else { exit::COMMITTED };
-    let object = report::CheckObject::new(&checked, limit, is_refused);
-    reporter.end(exit_code, object, || report::checked(&checked, limit, is_refused))?;
+    let verdict = Verdict {
+        limit,
+        has_too_many_rejects: checked.tally.exceeds(limit, records, true),
+        min_rows,
+        has_too_few_rows: checked.rows < min_rows,
+    };
+    let exit_code = if verdict.is_refused() { exit::INPUT } else { exit::COMMITTED };
+    let object = report::CheckObject::new(&checked, rejects, &verdict);
+    reporter.end(exit_code, object, || report::checked(&checked, &verdict))?;
     Ok(exit_code)
 }
 

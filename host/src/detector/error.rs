@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 use super::verify::Violation;
 use crate::digest::Sha256Digest;
 use crate::environment::VariableError;
-use crate::text::{listed, printable, shell_quoted};
+use crate::text::{argument, listed, printable, shell_quoted};
 
 /// How many of a plugin's imports a message names.
 pub(super) const SHOWN_IMPORTS: usize = 5;
@@ -370,21 +370,19 @@ impl DetectorError {
             DetectorError::Setting { known, .. } if !known.is_empty() => {
                 Some(format!("its settings are {}; pass them as `--set name=value`", listed(known, known.len())))
             }
-            DetectorError::Deadline { .. } => {
-                Some("if the plugin is honest and only slow, allow more with `--deadline`".into())
+            DetectorError::Deadline { deadline, .. } => Some(more("deadline", &argument(deadline.saturating_mul(2)))),
+            DetectorError::RunDeadline { deadline, .. } => {
+                Some(more("run-deadline", &argument(deadline.saturating_mul(2))))
             }
-            DetectorError::RunDeadline { .. } => {
-                Some("if the plugin is honest and only slow, allow more with `--run-deadline`".into())
+            DetectorError::CompileDeadline { deadline, .. } => {
+                Some(more("compile-deadline", &argument(deadline.saturating_mul(2))))
             }
-            DetectorError::CompileDeadline { .. } => {
-                Some("if the plugin is honest and only large, allow more with `--compile-deadline`".into())
+            DetectorError::Fuel { fuel, .. } => Some(more("fuel", &fuel.saturating_mul(2).to_string())),
+            DetectorError::Transfer { allowed_bytes, .. } => {
+                Some(more("transfer-limit", &format!("{}KiB", allowed_bytes.div_ceil(512))))
             }
-            DetectorError::Fuel { .. } => Some("if the plugin is honest, allow more with `--fuel`".into()),
-            DetectorError::Transfer { .. } => {
-                Some("if the plugin is honest, allow more with `--transfer-limit`".into())
-            }
-            DetectorError::Memory { .. } => {
-                Some("if the plugin is honest and only large, allow more with `--memory-limit`".into())
+            DetectorError::Memory { asked_bytes, .. } => {
+                Some(more("memory-limit", &format!("{}MiB", asked_bytes.div_ceil(1024 * 1024))))
             }
             DetectorError::System { refusal, .. } => Some(refusal.help().into()),
             DetectorError::Engine { source } => Refusal::of(source).map(|refusal| refusal.help().into()),
@@ -410,6 +408,11 @@ impl DetectorError {
 fn places(looked_in: &[PathBuf]) -> String {
     let places: Vec<_> = looked_in.iter().map(|place| format!("`{}`", place.display())).collect();
     places.join(", ")
+}
+
+/// A limit may be too narrow for a plugin that does no harm.
+fn more(option: &str, value: &str) -> String {
+    format!("if the plugin is honest, allow more, for instance with `--{option} {value}`")
 }
 
 fn mebibytes(bytes: usize) -> String {

@@ -1,15 +1,16 @@
 //! What a run would do, found out without a database.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::stages::{End, Message, Prepared, Stages, prepare};
-use super::unless_interrupted;
+use super::{open_rejects, put_in_place, unless_interrupted};
 use crate::config::IngestConfig;
 use crate::error::Error;
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 use crate::sink::PluginFacts;
-use crate::source::{FileFacts, RejectedRow, Tally};
+use crate::source::{FileFacts, Note, Noticed, RejectedRow, Tally};
 
 /// What a run would do, found out without a database.
 #[derive(Debug)]
@@ -24,35 +25,55 @@ pub struct Checked {
     pub anomalies: u64,
     /// What was rejected.
     pub tally: Tally,
+    /// What is odd in the files.
+    pub noticed: Noticed,
+    /// Whether the detector's answers depend on the order of rows.
+    pub minds_order: bool,
+    /// What was left out.
+    pub left_out: Vec<Note>,
 }
 
 /// Does everything that a run does but the writing. `rejected` is called with every record that
-/// is no row.
+/// is no row; where a file is named for them, they are written to it as `run` does.
 ///
 /// # Errors
 /// Those of [`run`](super::run) that are not the database's.
 pub async fn check(
     config: &IngestConfig,
+    rejects_file: Option<&Path>,
     progress: &Arc<Progress>,
     mut rejected: impl FnMut(&[RejectedRow]),
     interrupts: &mut Interrupts,
 ) -> Result<Checked, Error> {
-    let Prepared { source, detectors, plugin, .. } =
-        unless_interrupted(interrupts, prepare(config, progress)).await?;
+    let prepared = unless_interrupted(interrupts, prepare(config, progress)).await?;
+    let mut rejects = match rejects_file {
+        Some(path) => Some(unless_interrupted(interrupts, open_rejects(path, config, &prepared)).await?),
+        None => None,
+    };
+    let Prepared { list, source, detectors, plugin, minds_order, .. } = prepared;
     let mut stages = Stages::start(source, detectors);
     let (mut rows, mut anomalies) = (0, 0);
     loop {
         match unless_interrupted(interrupts, stages.next()).await? {
             Message::Rows(part) => {
                 rejected(&part.rejected);
+                if let Some(rejects) = &mut rejects {
+                    let writing = async { Ok(rejects.write(None, &part.rejected).await?) };
+                    unless_interrupted(interrupts, writing).await?;
+                }
                 rows += part.batch.len() as u64;
                 anomalies += part.anomalies.len() as u64;
                 progress.rows(part.batch.len() as u64);
                 stages.give_back(part.batch);
             }
             Message::End(end) => {
-                let End { files, tally, .. } = *end;
-                return Ok(Checked { files, plugin, rows, anomalies, tally });
+                if let Some(rejects) = rejects {
+                    let finishing = async { Ok(rejects.finish().await?) };
+                    put_in_place(unless_interrupted(interrupts, finishing).await?);
+                }
+                let End { files, tally, noticed, .. } = *end;
+                let left_out = list.notes;
+                return Ok(Checked { files, plugin, rows, anomalies, tally, noticed, minds_order, left_out });
             }
         }
     }

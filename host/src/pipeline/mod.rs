@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub use self::check::{Checked, check};
 pub(crate) use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
 pub use self::stages::{GuestUse, Times};
-use crate::config::RunConfig;
+use crate::config::{IngestConfig, RunConfig};
 use crate::digest::Sha256Digest;
 use crate::error::{DatabaseState, Error, Failure};
 use crate::in_thread::in_thread;
@@ -33,7 +33,7 @@ use crate::sink::{
     SinkError, Target, Terms, Transaction,
 };
 use crate::source::rejects_file::{FinishedRejects, RejectsFile};
-use crate::source::{self, FileList, Reading, SourceError, Tally};
+use crate::source::{self, FileList, Note, Noticed, Reading, SourceError, Tally};
 
 /// How long the server may take to confirm a rollback before we stop waiting for it.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
@@ -51,7 +51,12 @@ pub enum Ended {
     /// It was committed.
     Committed(Box<Outcome>),
     /// There was nothing to do: with `--once`, all was ingested before.
-    AlreadyIngested(Box<AlreadyIngested>),
+    AlreadyIngested {
+        /// From where it is known.
+        already: Box<AlreadyIngested>,
+        /// What was left out before that was asked.
+        notes: Vec<Note>,
+    },
 }
 
 /// A run that was committed.
@@ -69,6 +74,12 @@ pub struct Outcome {
     pub tally: Tally,
     /// Files that were left out because their content was ingested before.
     pub left_out: Vec<KnownFile>,
+    /// What was left out before that: it is no data, or there is nothing in it.
+    pub notes: Vec<Note>,
+    /// What is odd in the files.
+    pub noticed: Noticed,
+    /// Whether the detector's answers depend on the order of rows.
+    pub minds_order: bool,
 }
 
 /// Ingests files. Ends with an [`Outcome`] only after the server acknowledged COMMIT.
@@ -84,10 +95,13 @@ pub async fn run(
     let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
     let list = prepared.list.clone();
     let mut rejects = match &config.rejects_file {
-        Some(path) => Some(unless_interrupted(interrupts, open_rejects(path, config, &prepared)).await?),
+        Some(path) => {
+            Some(unless_interrupted(interrupts, open_rejects(path, &config.ingest, &prepared)).await?)
+        }
         None => None,
     };
     let load = started.elapsed();
+    let minds_order = prepared.minds_order;
     // Before anything is locked: files may be large.
     let contents = match config.terms.once {
         Some(_) => unless_interrupted(interrupts, contents(&list)).await?,
@@ -100,15 +114,16 @@ pub async fn run(
     TransactionPhase::Begun.begins();
     let connect = started.elapsed().saturating_sub(load);
     let server = transaction.server().to_owned();
+    tracing::info!("began run {} on {server}", transaction.run_id());
 
     let filling = fill(&mut transaction, config, prepared, list, contents, &mut rejects, progress);
-    let Filled { recorded, tally, times, guest, left_out, rejects } =
+    let Filled { recorded, tally, noticed, times, guest, left_out, rejects } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Ok(filled)) => *filled,
             Ok(Err(already_ingested)) => {
                 // Nothing was written that would have to be undone.
                 let _ = transaction.roll_back(false, INTERRUPTED_PATIENCE).await;
-                return Ok(Ended::AlreadyIngested(already_ingested));
+                return Ok(Ended::AlreadyIngested { already: already_ingested, notes: list.notes });
             }
             Err(error) => {
                 if let Some(rejects) = rejects.take() {
@@ -124,13 +139,25 @@ pub async fn run(
         put_in_place(rejects);
     }
     let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
-    Ok(Ended::Committed(Box::new(Outcome { committed, server, times, guest, tally, left_out })))
+    let notes = list.notes;
+    Ok(Ended::Committed(Box::new(Outcome {
+        committed,
+        server,
+        times,
+        guest,
+        tally,
+        left_out,
+        notes,
+        noticed,
+        minds_order,
+    })))
 }
 
 /// What is known when all rows and the ledger row are in the transaction.
 struct Filled {
     recorded: Recorded,
     tally: Tally,
+    noticed: Noticed,
     times: Times,
     guest: GuestUse,
     left_out: Vec<KnownFile>,
@@ -138,8 +165,8 @@ struct Filled {
 }
 
 /// Opens the file of rejected rows, which must not be one that this run reads.
-async fn open_rejects(path: &Path, config: &RunConfig, prepared: &Prepared) -> Result<RejectsFile, Error> {
-    let (path, rules) = (path.to_owned(), config.ingest.rules.clone());
+async fn open_rejects(path: &Path, config: &IngestConfig, prepared: &Prepared) -> Result<RejectsFile, Error> {
+    let (path, rules) = (path.to_owned(), config.rules.clone());
     let mut read = prepared.list.files.clone();
     read.push(prepared.plugin_file.clone());
     Ok(in_thread(move || RejectsFile::create(&path, &rules, &read)).await.ok_or(STAGE_DIED)??)
@@ -149,7 +176,7 @@ async fn open_rejects(path: &Path, config: &RunConfig, prepared: &Prepared) -> R
 async fn keep_rejects(mut rejects: RejectsFile, run_id: i64, error: &Error) -> Result<(), Error> {
     let Error::Source(error) = error else { return Ok(()) };
     let Some(last) = error.refused_rows() else { return Ok(()) };
-    let written = match rejects.write(run_id, last).await {
+    let written = match rejects.write(Some(run_id), last).await {
         Ok(()) => rejects.finish().await,
         Err(error) => Err(error),
     };
@@ -201,7 +228,8 @@ async fn fill(
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
     let stages = Stages::start(source, detectors);
-    let End { files, tally, times, guest } = write(transaction, stages, rejects.as_mut(), progress).await?;
+    let End { files, tally, noticed, times, guest } =
+        write(transaction, stages, rejects.as_mut(), progress).await?;
     let rows = files.iter().map(|file| file.rows_read - file.rows_rejected).sum();
     if rows < config.min_rows {
         return Err(SourceError::TooFewRows { rows, min_rows: config.min_rows }.into());
@@ -216,7 +244,7 @@ async fn fill(
         Completed::AlreadyIngested(already_ingested) => Err(already_ingested),
         Completed::Recorded(recorded) => {
             let left_out = left_out.into_values().collect();
-            Ok(Box::new(Filled { recorded: *recorded, tally, times, guest, left_out, rejects }))
+            Ok(Box::new(Filled { recorded: *recorded, tally, noticed, times, guest, left_out, rejects }))
         }
     })
 }
@@ -266,7 +294,7 @@ async fn write(
         match stages.next().await? {
             Message::Rows(part) => {
                 if let Some(rejects) = &mut rejects {
-                    rejects.write(transaction.run_id(), &part.rejected).await?;
+                    rejects.write(Some(transaction.run_id()), &part.rejected).await?;
                 }
                 let rows = part.batch.len() as u64;
                 let started = Instant::now();

@@ -20,7 +20,8 @@ use crate::error::Error;
 use crate::in_thread::in_thread;
 use crate::progress::Progress;
 use crate::sink::{Classified, PluginFacts};
-use crate::source::{self, FileFacts, FileList, Parsed, Source, Tally};
+use crate::source::{self, FileFacts, FileList, Noticed, Parsed, Source, Tally};
+use crate::text::{counted, path, printable};
 
 /// Batches that may wait between two stages: enough to even out hiccups.
 const WAITING_BATCHES: usize = 4;
@@ -79,6 +80,7 @@ pub(crate) enum Message<T> {
 pub(crate) struct End {
     pub files: Vec<FileFacts>,
     pub tally: Tally,
+    pub noticed: Noticed,
     pub times: Times,
     pub guest: GuestUse,
 }
@@ -94,6 +96,8 @@ pub(crate) struct Prepared {
     /// At least one; more where they can share the work.
     pub detectors: Vec<Detector>,
     pub plugin: PluginFacts,
+    /// Whether its answers depend on the order of rows.
+    pub minds_order: bool,
     pub plugin_file: PathBuf,
 }
 
@@ -129,6 +133,14 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
             detectors.push(start(&plugin, config)?);
         }
     }
+    let minds_order = metadata.ordering != Ordering::Any;
+    tracing::info!(
+        "started {} of `{}` {} from `{}`",
+        counted(detectors.len() as u64, "instance"),
+        metadata.name,
+        metadata.version,
+        path(&plugin_file)
+    );
     let read_bytes = Arc::new(AtomicU64::new(0));
     progress.start(list.size_bytes, read_bytes.clone());
     let source = Source::open(list.clone(), config.rules.clone(), &metadata.attributes, read_bytes)?;
@@ -139,7 +151,7 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
         contract_version: plugin.contract_version,
         settings: config.settings.iter().cloned().collect(),
     };
-    Ok(Prepared { started_at, list, source, detectors, plugin, plugin_file })
+    Ok(Prepared { started_at, list, source, detectors, plugin, minds_order, plugin_file })
 }
 
 fn start(plugin: &Plugin, config: &IngestConfig) -> Result<Detector, Error> {
@@ -208,10 +220,15 @@ fn read(mut source: Source, out: &Sender<Stage<Parsed>>) {
             return;
         }
     }
-    let (files, tally) = source.finish();
+    let (files, tally, noticed) = source.finish();
+    for file in &files {
+        let (rows, rejected) = (counted(file.rows_read, "row"), file.rows_rejected);
+        tracing::info!("read `{}`: {rows}, of which {rejected} rejected", printable(&file.name));
+    }
     let _ = out.blocking_send(Ok(Message::End(Box::new(End {
         files,
         tally,
+        noticed,
         times,
         guest: GuestUse::default(),
     }))));
@@ -241,6 +258,14 @@ fn classify(mut detector: Detector, mut parsed: Receiver<Stage<Parsed>>, out: &S
 /// A detector is never called with a batch without rows.
 fn classify_part(detector: &mut Detector, Parsed { batch, rejected }: Parsed) -> Result<Classified, Error> {
     let anomalies = if batch.is_empty() { Vec::new() } else { detector.classify(&batch)? };
+    let (first, last) = batch.line_span();
+    tracing::debug!(
+        "judged lines {first} to {last} of `{}`: {}, {} of them anomalous, and {} rejected",
+        printable(&batch.file),
+        counted(batch.len() as u64, "row"),
+        anomalies.len(),
+        rejected.len()
+    );
     Ok(Classified { batch, rejected, anomalies })
 }
 

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::diagnostic;
 use crate::error::{DatabaseState, Failure, Retry};
+use crate::remarks::{self, Remark};
 use crate::secret::hide_passwords;
 
 /// The end of a command.
@@ -14,14 +15,27 @@ use crate::secret::hide_passwords;
 struct End<'a, T> {
     command: Option<&'a str>,
     exit_code: u8,
+    /// When it ended.
+    #[serde(serialize_with = "as_time")]
+    ended_at: Timestamp,
+    /// What people were told on the way.
+    remarks: Vec<Remark>,
     #[serde(flatten)]
     body: T,
+}
+
+impl<T> End<'_, T> {
+    fn new(command: Option<&str>, exit_code: u8, body: T) -> End<'_, T> {
+        let shown = |remark: Remark| Remark { text: hidden(&remark.text), ..remark };
+        let remarks = remarks::all().into_iter().map(shown).collect();
+        End { command, exit_code, ended_at: Timestamp::now(), remarks, body }
+    }
 }
 
 /// The last line of a command. `body` is a struct or a map.
 #[must_use]
 pub fn end(command: &str, exit_code: u8, body: impl Serialize) -> String {
-    line(&End { command: Some(command), exit_code, body })
+    line(&End::new(Some(command), exit_code, body))
 }
 
 /// One line. What we print are structs of text and numbers, which always serialise; paths, which
@@ -145,5 +159,5 @@ pub fn usage(said: &str, exit_code: u8) -> String {
             retry: Retry::No,
         },
     };
-    line(&End { command: None, exit_code, body })
+    line(&End::new(None, exit_code, body))
 }

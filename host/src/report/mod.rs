@@ -1,17 +1,19 @@
 //! What a command says when it has done its work, on stdout: for people, or as one JSON object.
 
 pub mod json;
+pub mod notes;
 mod runs;
 mod summary;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use serde::Serialize;
 
 pub use self::runs::{RunObject, VerifyObject, page, table, verified};
-pub use self::summary::{AlreadyObject, Summary, already_ingested, empty_files, known_files};
+pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
 use crate::pipeline::Checked;
@@ -119,6 +121,26 @@ pub fn rejected_object(row: &RejectedRow) -> impl Serialize {
     })
 }
 
+/// What would become of a run.
+pub struct Verdict {
+    /// How many records may be rejected.
+    pub limit: RejectLimit,
+    /// Whether there are more.
+    pub has_too_many_rejects: bool,
+    /// How many rows there must be.
+    pub min_rows: u64,
+    /// Whether there are fewer.
+    pub has_too_few_rows: bool,
+}
+
+impl Verdict {
+    /// Whether it would not be committed.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.has_too_many_rejects || self.has_too_few_rows
+    }
+}
+
 /// What a run would do, for programs: fields are those of a run.
 #[derive(Serialize)]
 pub struct CheckObject<'a> {
@@ -129,22 +151,32 @@ pub struct CheckObject<'a> {
     rejected_by_reason: &'a BTreeMap<String, u64>,
     anomalies: u64,
     max_rejects: String,
+    /// Where rejected rows were written.
+    rejects: Option<String>,
+    left_out: Vec<notes::LeftOut<'a>>,
+    ignored_columns: &'a [String],
+    /// Rows whose time is earlier than that of the row before.
+    rows_back_in_time: u64,
     files: Vec<FileRecord>,
     plugin: PluginRecord,
 }
 
 impl<'a> CheckObject<'a> {
-    /// Of a check, with the limit that a run would have.
+    /// Of a check.
     #[must_use]
-    pub fn new(checked: &'a Checked, limit: RejectLimit, is_refused: bool) -> CheckObject<'a> {
+    pub fn new(checked: &'a Checked, rejects: Option<&Path>, verdict: &Verdict) -> CheckObject<'a> {
         CheckObject {
-            would_commit: !is_refused,
+            would_commit: !verdict.is_refused(),
             rows_read: checked.files.iter().map(|file| file.rows_read).sum(),
             rows_written: checked.rows,
             rows_rejected: checked.tally.count,
             rejected_by_reason: &checked.tally.by_reason,
             anomalies: checked.anomalies,
-            max_rejects: limit.to_string(),
+            max_rejects: verdict.limit.to_string(),
+            rejects: rejects.map(|file| file.to_string_lossy().into_owned()),
+            left_out: notes::left_out(&checked.left_out, &[]),
+            ignored_columns: &checked.noticed.ignored_columns,
+            rows_back_in_time: checked.noticed.rows_back_in_time,
             files: checked.files.iter().map(FileRecord::of).collect(),
             plugin: PluginRecord::of(&checked.plugin),
         }
@@ -153,14 +185,14 @@ impl<'a> CheckObject<'a> {
 
 /// What a run would do.
 #[must_use]
-pub fn checked(checked: &Checked, limit: RejectLimit, is_refused: bool) -> String {
-    let Checked { files, plugin, rows, anomalies, tally } = checked;
+pub fn checked(checked: &Checked, verdict: &Verdict) -> String {
+    let Checked { files, plugin, rows, anomalies, tally, .. } = checked;
     let mut text = String::new();
     // Writing into a String cannot fail.
     let _ = writeln!(
         text,
         "{}: {}, {}, {} rejected, in {} by {} {}",
-        if is_refused { "a run would be refused" } else { "a run would be committed" },
+        if verdict.is_refused() { "a run would be refused" } else { "a run would be committed" },
         counted(*rows, "row"),
         anomalies_of(*anomalies),
         grouped(tally.count),
@@ -174,8 +206,11 @@ pub fn checked(checked: &Checked, limit: RejectLimit, is_refused: bool) -> Strin
     for (reason, count) in &tally.by_reason {
         let _ = writeln!(text, "  {} {reason}", counted(*count, "time"));
     }
-    if is_refused {
-        let _ = writeln!(text, "  at most {limit} may be rejected; see --max-rejects");
+    if verdict.has_too_few_rows {
+        let _ = writeln!(text, "  fewer rows than --min-rows {}", verdict.min_rows);
+    }
+    if verdict.has_too_many_rejects {
+        let _ = writeln!(text, "  at most {} may be rejected; see --max-rejects", verdict.limit);
         if let Some(hint) = &tally.hint {
             let _ = writeln!(text, "  help: {hint}");
         }

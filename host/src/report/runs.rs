@@ -203,7 +203,7 @@ pub fn page(run: &LedgerRun) -> String {
     }
     for file in &record.files {
         let size = ByteSize::b(file.bytes);
-        line("file", format!("`{}`, {size}, {} rows read", printable(&file.name), grouped(file.rows_read)));
+        line("file", format!("`{}`, {size}, {} read", printable(&file.name), counted(file.rows_read, "row")));
         line("", format!("sha256 {}", printable(&file.sha256)));
     }
     if let Some(reading) = &record.reading {

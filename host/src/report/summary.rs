@@ -7,11 +7,14 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Serialize;
 
+use super::notes::{self, LeftOut};
 use super::runs::RunObject;
+use crate::advice;
 use crate::config::RunConfig;
 use crate::pipeline::Outcome;
-use crate::sink::{AlreadyIngested, KnownFile, KnownFrom, Once};
-use crate::text::{counted, grouped, listed, one_line, printable};
+use crate::sink::{AlreadyIngested, KnownFile, Once};
+use crate::source::Note;
+use crate::text::{counted, grouped, one_line, printable};
 
 /// What is said where nothing was written because all was ingested before.
 #[must_use]
@@ -33,63 +36,21 @@ pub struct AlreadyObject<'a> {
     #[serde(flatten)]
     run: RunObject<'a>,
     already_ingested: bool,
-    /// What became of each of the files that were given.
-    left_out: &'a [KnownFile],
+    /// All that was given, or found in what was given.
+    left_out: Vec<LeftOut<'a>>,
 }
 
 impl<'a> AlreadyObject<'a> {
-    /// Of this end of a run.
+    /// Of this end of a run; `notes` say what was left out because of what it is.
     #[must_use]
-    pub fn new(already: &'a AlreadyIngested) -> AlreadyObject<'a> {
-        AlreadyObject { run: RunObject::new(&already.run), already_ingested: true, left_out: &already.files }
-    }
-}
-
-/// Remarks on files whose content was ingested before, whether they were left out or not.
-#[must_use]
-pub fn known_files(outcome: &Outcome) -> Vec<String> {
-    let known = |file: &KnownFile| {
-        let name = printable(&file.name);
-        match &file.from {
-            KnownFrom::RunId(run_id) => {
-                format!("the content of `{name}` was ingested before, by run {run_id}")
-            }
-            KnownFrom::SameAs(other) => format!("`{name}` has the content of `{}`", printable(other)),
+    pub fn new(already: &'a AlreadyIngested, notes: &[Note]) -> AlreadyObject<'a> {
+        AlreadyObject {
+            run: RunObject::new(&already.run),
+            already_ingested: true,
+            left_out: notes::left_out(notes, &already.files),
         }
-    };
-    let left_out = outcome.left_out.iter().map(|file| format!("{}; it was left out", known(file)));
-    let mut notes: Vec<String> = left_out.chain(outcome.committed.known.iter().map(known)).collect();
-    let untold = notes.len().saturating_sub(SHOWN_KNOWN_FILES);
-    if untold > 0 {
-        notes.truncate(SHOWN_KNOWN_FILES);
-        notes.push(format!("the same of {} more files", grouped(untold as u64)));
     }
-    notes
 }
-
-/// Remarks on files that had a header and nothing else, which may be a delivery that went wrong.
-#[must_use]
-pub fn empty_files(outcome: &Outcome) -> Vec<String> {
-    let empty: Vec<String> = outcome
-        .committed
-        .run
-        .record
-        .files
-        .iter()
-        .filter(|file| file.rows_read == 0)
-        .map(|file| file.name.clone())
-        .collect();
-    if empty.is_empty() {
-        return Vec::new();
-    }
-    vec![format!(
-        "there are no rows in {}; to fail then, pass --min-rows 1",
-        listed(&empty, SHOWN_KNOWN_FILES)
-    )]
-}
-
-/// Files whose content is known that are named one by one.
-const SHOWN_KNOWN_FILES: usize = 10;
 
 /// What is printed of a committed run: the run as the ledger has it, and what only the run itself knows.
 #[derive(Serialize)]
@@ -105,8 +66,11 @@ pub struct Summary<'a> {
     rejects: Option<String>,
     /// Files whose content an earlier run had ingested, and which were ingested once more.
     ingested_before: &'a [KnownFile],
-    /// Files that were left out for that reason.
-    left_out: &'a [KnownFile],
+    /// Files that were left out for that reason, or because there is no data in them.
+    left_out: Vec<LeftOut<'a>>,
+    ignored_columns: &'a [String],
+    /// Rows whose time is earlier than that of the row before.
+    rows_back_in_time: u64,
     seconds: Seconds,
     rows_per_second: u64,
     /// Of this process; not known on every system.
@@ -133,7 +97,7 @@ impl<'a> Summary<'a> {
     /// Of a run that was asked for like this.
     #[must_use]
     pub fn new(outcome: &'a Outcome, config: &RunConfig) -> Summary<'a> {
-        let Outcome { committed, server, times, guest, tally, left_out } = outcome;
+        let Outcome { committed, server, times, guest, tally, left_out, notes, noticed, .. } = outcome;
         let run = RunObject::new(&committed.run);
         let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
         Summary {
@@ -143,7 +107,9 @@ impl<'a> Summary<'a> {
             database: server,
             rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             ingested_before: &committed.known,
-            left_out,
+            left_out: notes::left_out(notes, left_out),
+            ignored_columns: &noticed.ignored_columns,
+            rows_back_in_time: noticed.rows_back_in_time,
             seconds: Seconds {
                 load: seconds(times.load),
                 connect: seconds(times.connect),
@@ -206,7 +172,8 @@ impl<'a> Summary<'a> {
         if self.run.rows_rejected > 0 {
             let reasons: Vec<_> =
                 self.rejected_by_reason.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-            line("rejected", format!("{}; see: host rejects {}", reasons.join(", "), self.run.run_id));
+            let see = advice::on_database(&format!("rejects {}", self.run.run_id));
+            line("rejected", format!("{}; see: {see}", reasons.join(", ")));
         }
         if self.run.rows_skipped > 0 {
             let skipped = counted(self.run.rows_skipped, "row");
@@ -214,13 +181,18 @@ impl<'a> Summary<'a> {
                 0 => "all with the same values".into(),
                 count => format!("{} with other values", grouped(count)),
             };
-            let look = format!("see: host skipped {}", self.run.run_id);
+            let look = format!("see: {}", advice::on_database(&format!("skipped {}", self.run.run_id)));
             line("skipped", format!("{skipped} with an id that was there already, {differing}; {look}"));
         }
         if let Some(rejects) = self.rejects.as_ref().filter(|_| self.run.rows_rejected > 0) {
             line("", format!("written to `{}`, too", one_line(rejects)));
         }
+        if let (Some(first), Some(last)) = (&self.run.first_timestamp, &self.run.last_timestamp) {
+            line("rows of", format!("{} to {}", whole_seconds(first), whole_seconds(last)));
+        }
         line("into", self.database.to_owned());
+        let (started, committed) = (self.run.started_at, self.run.committed_at);
+        line("at", format!("{}, started {}", committed.strftime("%F %TZ"), started.strftime("%F %TZ")));
         let Seconds { load, connect, read, classify, write, commit, total } = self.seconds;
         line(
             "time",
@@ -235,17 +207,22 @@ impl<'a> Summary<'a> {
             line("memory", format!("{} at most, of which the plugin {plugin}", ByteSize::b(bytes)));
         }
         if let Some(fuel) = self.plugin_fuel {
-            line("fuel", format!("{} units", grouped(fuel)));
+            line("fuel", counted(fuel, "unit"));
         }
         if self.plugin_log_lines_dropped > 0 {
             line(
                 "log",
-                format!("{} lines of the plugin's log were dropped", grouped(self.plugin_log_lines_dropped)),
+                format!("dropped {} of the plugin's log", counted(self.plugin_log_lines_dropped, "line")),
             );
         }
         line("look", format!("{};", self.look));
         text
     }
+}
+
+/// The time of a row as people read it: `2024-02-29 23:59:59`.
+fn whole_seconds(time: &str) -> String {
+    time.split('.').next().unwrap_or(time).replace('T', " ")
 }
 
 /// The most memory this process ever had (Linux's proc(5), `VmHWM`).

@@ -10,6 +10,7 @@ use super::once::{KnownFile, KnownFrom};
 use super::server_error::{ServerError, Trouble};
 use super::target::SessionAttributes;
 use super::turned_away::TurnedAway;
+use crate::advice;
 use crate::batch::RowPlace;
 use crate::environment::VariableError;
 use crate::text::{printable, printable_up_to};
@@ -487,7 +488,7 @@ impl SinkError {
             SinkError::Statement { source, .. } | SinkError::Migration { source, .. } => {
                 source.trouble().help().map(str::to_owned)
             }
-            SinkError::LockTimeout { .. } => Some("wait longer with `--lock-timeout`, or end the session that holds the lock".into()),
+            SinkError::LockTimeout { .. } => Some("to wait as long as it takes, leave out `--lock-timeout`; or end the session that holds the lock".into()),
             SinkError::RowRefused { triggers, .. } => Some(refusal_help(triggers)),
             SinkError::CountMismatch { triggers, .. } if !triggers.is_empty() => Some(format!(
                 "a trigger leaves rows out by returning NULL; triggers on this table that may: {}",
@@ -497,23 +498,24 @@ impl SinkError {
                 "name the primary, or list both servers and ask for it: `host=a,b target_session_attrs=read-write`".into(),
             ),
             SinkError::ReadOnly { is_standby: false } => Some(
-                "for the host's role: ALTER ROLE … SET default_transaction_read_only = off; or add options=-cdefault_transaction_read_only=off to the URL".into(),
+                "as the host's role: `BEGIN READ WRITE; ALTER ROLE CURRENT_USER SET default_transaction_read_only = off; COMMIT`; or add `options=-cdefault_transaction_read_only=off` to the URL".into(),
             ),
             SinkError::StatementNames => Some("a pooler in transaction mode seems to be in between; name the server's own port, or a pool in session mode".into()),
             SinkError::LedgerRowRefused { table } => Some(format!("is there a trigger on `{table}`? The host's own tables must take what it writes")),
             SinkError::ServerSilent { .. } => Some("is the network up? Where the server merely needs longer, raise --server-timeout".into()),
-            SinkError::IdTaken { by: Taker::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass --on-conflict skip".into()),
-            SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass --on-conflict skip; to have ids allotted, leave out --ids keep".into()),
+            SinkError::IdTaken { by: Taker::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass `--on-conflict skip`".into()),
+            SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass `--on-conflict skip`; to have ids allotted, leave out `--ids keep`".into()),
             SinkError::TableDoesNotFit { help, .. } => Some(printable_up_to(help, MAX_STATEMENT_CHARS).into_owned()),
-            SinkError::LaterMigration { .. } => Some("use the host that set it up, or a later one; see: host migrate --status".into()),
-            SinkError::NotMigrated { .. } => Some("host migrate brings them up to date; it only adds".into()),
+            SinkError::LaterMigration { .. } => Some(format!("use the host that set it up, or a later one; see: `{}`", advice::on_database("migrate --status"))),
+            SinkError::NotMigrated { .. } => Some(format!("`{}` brings them up to date; it only adds", advice::on_database("migrate"))),
             SinkError::NoSchema => Some("see `SHOW search_path`; make the schema with CREATE SCHEMA, or name another with options=-csearch_path%3D… in the URL".into()),
             SinkError::PrivilegesMissing { role, grants } => {
                 let grants = grants.iter().map(|grant| format!("GRANT {grant} TO {role}"));
-                Some(printable_up_to(&grants.collect::<Vec<_>>().join("; "), MAX_STATEMENT_CHARS).into_owned())
+                let grants = grants.collect::<Vec<_>>().join("; ");
+                Some(format!("let their owner give them: `{}`", printable_up_to(&grants, MAX_STATEMENT_CHARS)))
             }
             SinkError::NotOwner { table } => Some(format!("let the owner of `{table}` run `host migrate` once")),
-            SinkError::IdsExhausted { .. } => Some("widen the columns: ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT".into()),
+            SinkError::IdsExhausted { .. } => Some("widen the columns: `ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT`".into()),
             SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it by itself".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
             SinkError::OutcomeUnknown { query, .. } => Some(format!(

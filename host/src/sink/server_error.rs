@@ -82,7 +82,9 @@ impl Trouble {
                 "the input was slower than idle_in_transaction_session_timeout allows; raise it for the host's role, or let the input come from a file"
             }
             Trouble::LockTimeout => "wait longer, or end the session that holds the lock",
-            Trouble::Deadlock => "run again; other programs should lock `transactions` before the other tables",
+            Trouble::Deadlock => {
+                "run again; other programs should lock `transactions` before the other tables"
+            }
             Trouble::DiskFull => {
                 "free space on the server, then run again; what this run took is given back by `VACUUM transactions, anomalies`"
             }

@@ -81,6 +81,17 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Names of the columns that nobody asked for.
+    pub fn ignored(&self) -> impl Iterator<Item = &str> {
+        let asked = [self.transaction_id, self.user_id, self.amount, self.timestamp];
+        let is_asked = move |place: &usize| asked.contains(place) || self.attributes.contains(place);
+        self.names
+            .iter()
+            .enumerate()
+            .filter(move |(place, _)| !is_asked(place))
+            .map(|(_, name)| name.as_str())
+    }
+
     /// Finds the columns by the header's names.
     pub fn by_name(
         file: &str,

@@ -235,7 +235,7 @@ impl SourceError {
     pub fn details(&self) -> Vec<(String, &str)> {
         let SourceError::TooManyRejects { tally, .. } = self else { return Vec::new() };
         let reasons =
-            tally.by_reason.iter().map(|(reason, count)| (format!("{count} times"), reason.as_str()));
+            tally.by_reason.iter().map(|(reason, count)| (counted(*count, "time"), reason.as_str()));
         reasons.chain(tally.first.iter().map(|first| ("for instance".to_owned(), first.as_str()))).collect()
     }
 

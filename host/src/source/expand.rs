@@ -164,7 +164,8 @@ impl FileList {
     }
 }
 
-/// Whether there is nothing in a file: no bytes, or line breaks only, compressed or not. What cannot be
+/// Whether there is nothing in a file: no bytes, or only line breaks and the mark that ends a DOS file, compressed
+/// or not. What cannot be
 /// read is found out later.
 fn is_empty(file: &Path) -> bool {
     let may_be =
@@ -180,7 +181,7 @@ fn is_empty(file: &Path) -> bool {
     let mut text = Vec::new();
     let read = input.take(MAX_EMPTY_BYTES).read_to_end(&mut text);
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    read.is_ok() && text.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+    read.is_ok() && text.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b'\x1a'))
 }
 
 fn is_pattern(text: &str) -> bool {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::text::shell_quoted;
+use crate::text::shell_file;
 
 /// So many of a file's first bytes tell formats apart: a tar archive says what it is at the 257th.
 pub(super) const HEAD_BYTES: usize = 512;
@@ -144,7 +144,7 @@ impl Foreign {
             Remedy::Encoding(name) => format!("pass `--encoding {name}`"),
             Remedy::Words(words) => words.to_owned(),
             Remedy::Command(command) => {
-                let command = command.replace("{}", &shell_quoted(&file.to_string_lossy()));
+                let command = command.replace("{}", &shell_file(&file.to_string_lossy()));
                 format!("make CSV of it first, for instance with `{command}`")
             }
         }

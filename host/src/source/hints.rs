@@ -11,7 +11,7 @@ use super::pattern;
 use super::reject::{RejectedRow, RowProblem};
 use super::timestamp::TimestampRules;
 use super::value::{self, Kind, Problem};
-use crate::text::{nearest, printable, shell_quoted};
+use crate::text::{nearest, printable, shell_file, shell_quoted};
 
 /// Delimiters that people use, as `--delimiter` takes them.
 const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
@@ -70,7 +70,7 @@ fn on_excel_hint(file: &str, line: &str) -> String {
     format!(
         "its first line tells Excel the delimiter, and is not read here: remove it, for instance with \
          `tail -n +2 {} > without-first-line.csv`{}",
-        shell_quoted(file),
+        shell_file(file),
         pass.unwrap_or_default()
     )
 }
@@ -130,7 +130,7 @@ pub(super) fn on_row(row: &RejectedRow) -> Option<String> {
 fn on_line(row: &RejectedRow, expected: usize, found: usize) -> Option<String> {
     let filled_with = |byte: u8| row.raw.iter().all(|other| *other == byte);
     let without = |what: &str, code: &str| {
-        let file = shell_quoted(&row.file);
+        let file = shell_file(&row.file);
         Some(format!("{what}: remove it, for instance with `tr -d '{code}' < {file} > without.csv`"))
     };
     if filled_with(b'\x1a') {

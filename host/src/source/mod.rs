@@ -5,7 +5,8 @@
 //! [`records`] splits them into fields, [`columns`] finds the columns, [`value`] and
 //! [`timestamp`] turn one cell into one exact value, [`reject`] keeps what could not be typed, and
 //! [`Source`] puts it together, file after file. [`identity`] tells files apart whatever they are called,
-//! and notices where one changes meanwhile. [`place`] looks at files before or after a run.
+//! and notices where one changes meanwhile. [`noticed`] keeps what is odd, but no error. [`place`] looks at
+//! files before or after a run.
 
 mod columns;
 mod encoding;
@@ -15,6 +16,7 @@ mod format;
 mod gzip;
 mod hints;
 mod identity;
+mod noticed;
 mod open;
 mod pattern;
 mod place;
@@ -33,6 +35,7 @@ pub use error::SourceError;
 pub use expand::{FileList, Note, expand};
 pub use format::Foreign;
 pub use identity::Change;
+pub use noticed::Noticed;
 pub use open::FileDigests;
 pub use place::{count_rows, hash_files};
 pub use reader::{FileFacts, Parsed, Source};

@@ -10,6 +10,7 @@ use std::sync::mpsc::Receiver;
 
 use super::columns::Columns;
 use super::expand::FileList;
+use super::noticed::Noticed;
 use super::open::{FileDigests, Input, open};
 use super::records::{Record, Records, RecordsError};
 use super::reject::{RejectedRow, RowProblem, Tally};
@@ -41,6 +42,7 @@ pub struct Source {
     rows: u64,
     finished: Vec<FileFacts>,
     tally: Tally,
+    noticed: Noticed,
 }
 
 /// Ids that are taken, and how that is said to people.
@@ -98,6 +100,7 @@ impl Source {
             rows: 0,
             finished: Vec::new(),
             tally: Tally::default(),
+            noticed: Noticed::default(),
         };
         source.open_next()?;
         Ok(source)
@@ -137,7 +140,7 @@ impl Source {
             let position = i32::try_from(self.finished.len() + 1).unwrap_or(i32::MAX);
             let batch = Batch::renew(spent, (position, file.name.clone()), self.rows, &self.attributes);
             let mut parsed = Parsed { batch, rejected: Vec::new() };
-            let at_end = match file.fill(&mut parsed, &self.rules, self.ids.as_ref()) {
+            let at_end = match file.fill(&mut parsed, &self.rules, self.ids.as_ref(), &mut self.noticed) {
                 Ok(at_end) => at_end,
                 Err(error) => return Err(self.or_changed(error)),
             };
@@ -149,7 +152,7 @@ impl Source {
             self.check_rejects(&parsed, so_far, at_end && self.waiting.as_slice().is_empty())
                 .map_err(|error| self.or_changed(error))?;
             if at_end && let Some(file) = self.current.take() {
-                self.finished.push(file.finish()?);
+                self.finished.push(file.finish(&mut self.noticed)?);
                 self.open_next()?;
             }
             if !parsed.batch.is_empty() || !parsed.rejected.is_empty() {
@@ -159,10 +162,10 @@ impl Source {
         Ok(None)
     }
 
-    /// What the files were, and what was rejected of them.
+    /// What the files were, what was rejected of them, and what is odd about them.
     #[must_use]
-    pub fn finish(self) -> (Vec<FileFacts>, Tally) {
-        (self.finished, self.tally)
+    pub fn finish(self) -> (Vec<FileFacts>, Tally, Noticed) {
+        (self.finished, self.tally, self.noticed)
     }
 
     fn open_next(&mut self) -> Result<(), SourceError> {
@@ -243,6 +246,7 @@ impl OpenFile {
         parsed: &mut Parsed,
         rules: &InputRules,
         ids: Option<&IdDemand>,
+        noticed: &mut Noticed,
     ) -> Result<bool, SourceError> {
         let OpenFile { path, name, header, records, columns, records_read, rejected } = self;
         let mut text_bytes = 0;
@@ -263,6 +267,7 @@ impl OpenFile {
                         text_bytes += text.len();
                         attribute.values.push(text);
                     }
+                    noticed.row(name, row.line, row.timestamp_micros);
                     parsed.batch.push(row);
                 }
                 Err((column, problem)) => {
@@ -287,7 +292,13 @@ impl OpenFile {
         Ok(false)
     }
 
-    fn finish(self) -> Result<FileFacts, SourceError> {
+    fn finish(self, noticed: &mut Noticed) -> Result<FileFacts, SourceError> {
+        if self.header.is_some() {
+            self.columns.ignored().for_each(|column| noticed.ignored(column));
+        }
+        if self.records.has_end_mark() {
+            noticed.ended_by_mark.push(self.name.to_string());
+        }
         let FileDigests { sha256, bytes, content_sha256 } = self.records.into_inner().finish(&self.path)?;
         let header = self.header.map(|header| without_nul(&String::from_utf8_lossy(&header)).into_owned());
         Ok(FileFacts {

@@ -11,6 +11,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memchr3};
 
+/// The mark with which DOS and CP/M end a text (^Z), once or until a block is full.
+const END_MARK: u8 = 0x1a;
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -23,6 +25,8 @@ pub struct Records<R> {
     /// What of the buffer holds bytes that are not yet consumed.
     unread: Range<usize>,
     at_end: bool,
+    /// Whether the input ends in [`END_MARK`], which is not part of any record.
+    has_end_mark: bool,
     /// Physical line at which the unread bytes start, from 1.
     line: u64,
     /// Position of the unread bytes in the input.
@@ -124,6 +128,7 @@ impl<R: Read> Records<R> {
             buffer: Vec::new(),
             unread: 0..0,
             at_end: false,
+            has_end_mark: false,
             line: 1,
             offset: 0,
             fields: Vec::new(),
@@ -141,6 +146,11 @@ impl<R: Read> Records<R> {
     /// The same, when they have been read.
     pub fn into_inner(self) -> R {
         self.input
+    }
+
+    /// Whether a mark was found at the end, and ignored.
+    pub fn has_end_mark(&self) -> bool {
+        self.has_end_mark
     }
 
     /// Gives the last record once more with the next call of [`next`](Self::next).
@@ -244,12 +254,21 @@ impl<R: Read> Records<R> {
         }
         loop {
             match self.input.read(&mut self.buffer[self.unread.end..]) {
-                Ok(0) => self.at_end = true,
+                Ok(0) => self.end(),
                 Ok(count) => self.unread.end += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(RecordsError::Io(error)),
             }
             return Ok(());
+        }
+    }
+
+    /// There is nothing behind the unread bytes. A mark there is among them: no record ends before it.
+    fn end(&mut self) {
+        self.at_end = true;
+        while self.buffer[self.unread.clone()].last() == Some(&END_MARK) {
+            self.unread.end -= 1;
+            self.has_end_mark = true;
         }
     }
 
@@ -410,6 +429,12 @@ mod tests {
             ("a,b\nc,d\n", &[(1, &["a", "b"]), (2, &["c", "d"])]),
             ("a,b\r\nc,d", &[(1, &["a", "b"]), (2, &["c", "d"])]),
             ("a\rb\rc", &[(1, &["a"]), (2, &["b"]), (3, &["c"])]),
+            ("a\n\u{1a}", &[(1, &["a"])]),
+            ("a\r\n\u{1a}\u{1a}", &[(1, &["a"])]),
+            ("a\u{1a}", &[(1, &["a"])]),
+            ("\u{1a}", &[]),
+            ("a\n\u{1a}\n", &[(1, &["a"]), (2, &["\u{1a}"])]),
+            ("\u{1a}a\u{1a}b", &[(1, &["\u{1a}a\u{1a}b"])]),
             ("a\r\n\rb\n\nc\r", &[(1, &["a"]), (3, &["b"]), (5, &["c"])]),
             ("\u{feff}a\nb", &[(1, &["a"]), (2, &["b"])]),
             ("\"a\nb\r\nc\rd\",e\nf", &[(1, &["a\nb\r\nc\rd", "e"]), (5, &["f"])]),

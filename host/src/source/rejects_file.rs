@@ -43,8 +43,8 @@ pub struct RejectsFile {
 }
 
 enum Message {
-    /// That the run of this number rejected.
-    Rows(i64, Vec<RejectedRow>),
+    /// That the run of this number rejected, if it is one.
+    Rows(Option<i64>, Vec<RejectedRow>),
     /// There are no more.
     End,
 }
@@ -97,11 +97,11 @@ impl RejectsFile {
         Ok(RejectsFile { path: path.to_owned(), rows, finished, new })
     }
 
-    /// Adds rows that the run of this number rejected.
+    /// Adds rows that the run of this number rejected; it has none where nothing is ingested.
     ///
     /// # Errors
     /// Where they cannot be written, or are of files with different headers.
-    pub async fn write(&mut self, run_id: i64, rows: &[RejectedRow]) -> Result<(), SourceError> {
+    pub async fn write(&mut self, run_id: Option<i64>, rows: &[RejectedRow]) -> Result<(), SourceError> {
         if rows.is_empty() || self.rows.send(Message::Rows(run_id, rows.to_vec())).await.is_ok() {
             return Ok(());
         }
@@ -216,7 +216,7 @@ impl Writer {
         if self.is_stream { Ok(()) } else { file.sync_all() }
     }
 
-    fn write_row(&mut self, run_id: i64, row: &RejectedRow) -> io::Result<()> {
+    fn write_row(&mut self, run_id: Option<i64>, row: &RejectedRow) -> io::Result<()> {
         match &self.header {
             None => {
                 self.output.write_all(&self.encoding.mark())?;
@@ -235,7 +235,7 @@ impl Writer {
         }
         let column = row.column.clone().unwrap_or_default();
         let fields = [
-            run_id.to_string(),
+            run_id.map(|run_id| run_id.to_string()).unwrap_or_default(),
             row.file.to_string(),
             row.line.to_string(),
             row.byte_offset.to_string(),

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::advice::on_database;
+
 /// Why a run cannot be verified, or is not what it was.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "verify_")]
@@ -43,7 +45,7 @@ impl VerifyError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            VerifyError::Altered { run_id } => Some(format!("`host runs {run_id}` shows what the ledger says now")),
+            VerifyError::Altered { run_id } => Some(format!("`{}` shows what the ledger says now", on_database(&format!("runs {run_id}")))),
             VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are told by their SHA-256, not by their names".into()),
             VerifyError::NotRecorded { .. } => None,
             VerifyError::Differs { .. } => Some("rows were altered or removed after the run, or the plugin does not always give the same answer: `host plugin check` finds that".into()),

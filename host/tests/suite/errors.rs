@@ -183,7 +183,7 @@ fn ids_that_run_out_are_told() {
     // What the help says helps.
     let refused = finish(&mut host_run(&database, "threshold", &sample()));
     let help = refused.stderr.split_once("help: widen the columns: ").expect("there is help").1;
-    database.execute(help);
+    database.execute(help.trim().trim_matches('`'));
     assert_eq!(finish(&mut host_run(&database, "threshold", &sample())).code, 0);
     assert_eq!(database.counts(), (3_601, 76, 2));
     assert_eq!(database.number("SELECT max(transaction_id) FROM anomalies") - i64::from(i32::MAX), 1_752);

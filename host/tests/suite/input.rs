@@ -277,11 +277,14 @@ fn a_delivery_without_rows_is_noticed() {
     let empty = files.csv(&[]);
     let noted = finish(&mut host_run(&database, "threshold", &empty));
     assert_eq!(noted.code, 0);
-    let note = "note: there are no rows in `/files/file.csv`; to fail then, pass --min-rows 1\n";
+    let note = "note: there are no rows in `/files/file.csv`; to fail then, pass `--min-rows 1`\n";
     assert_eq!(files.anonymous(&noted.stderr), note);
     let refused = finish(host_run(&database, "threshold", &empty).args(["--min-rows", "1"]));
     assert_eq!(refused.code, 3, "{}", refused.stderr);
     insta::assert_snapshot!("too_few_rows", refused.stderr);
+    let checked = finish(host().args(["check", "-p", "threshold", "--min-rows", "1"]).arg(&empty));
+    assert_eq!(checked.code, 3, "{}", checked.stderr);
+    assert!(checked.stdout.ends_with("  fewer rows than --min-rows 1\n"), "{}", checked.stdout);
     assert_eq!(database.counts(), (0, 0, 1));
     let rows = files.write(
         "two.csv",

@@ -107,6 +107,7 @@ fn another_file_another_plugin_and_an_altered_ledger_are_told_apart() {
         let mut settings = insta::Settings::clone_current();
         settings.add_filter(r"[0-9a-f]{64}", "[sha256]");
         settings.add_filter(r"`/\S+/plugins/", "`/bin/plugins/");
+        settings.add_filter(r"--database-url [^\s`]+", "--database-url [url]");
         settings.bind(|| insta::assert_snapshot!(format!("verify_{name}"), files.anonymous(message)));
     };
     for (name, code, arguments) in cases {

@@ -32,6 +32,7 @@ mod places;
 mod plugins;
 mod pooler;
 mod rejects_file;
+mod remarks;
 mod replays;
 mod run;
 mod sandbox;

@@ -62,6 +62,7 @@ fn the_summary_for_people() {
     let printed = succeed(&mut host_run(&database, "threshold.wasm", &sample()));
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"sha256 [0-9a-f]{16}", "sha256 [digest]");
+    settings.add_filter(r"at       .*", "at       [time], started [time]");
     settings.add_filter(r"\d+\.\d{3}", "[s]");
     settings.add_filter(r"s, [\d,]+ rows/s", "s, [n] rows/s");
     settings.add_filter(r"[\d.]+ MiB at most", "[n] MiB at most");

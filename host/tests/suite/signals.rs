@@ -74,6 +74,7 @@ fn a_signal_during_commit_does_not_lie() {
             assert_eq!((finished.code, finished.stdout.as_str()), (6, ""), "{}", finished.stderr);
             let mut settings = insta::Settings::clone_current();
             settings.add_filter("'[0-9a-f]{64}'", "'[sha256]'");
+            settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "[time]");
             settings.add_filter(r"'\d+'", "'[transaction]'");
             settings.bind(|| insta::assert_snapshot!("signal_twice_during_commit", finished.stderr));
             // What the message says to ask tells the truth at every moment.

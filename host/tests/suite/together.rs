@@ -369,6 +369,7 @@ fn anonymous_holder() -> insta::Settings {
     settings.add_filter(r", last held by [^\n]*", "");
     settings.add_filter(r"process \d+", "process [n]");
     settings.add_filter(r"at \d\d:\d\d:\d\d", "at [time]");
+    settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "[time]");
     settings.add_filter(r"more than \d+(\.\d+)? s", "more than [n] s");
     settings
 }

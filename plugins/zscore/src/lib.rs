@@ -4,7 +4,7 @@
 //! 4(3), 1962): one pass, and no cancellation where the mean is large and the spread small.
 
 use detector_sdk::{
-    Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings, export_detector,
+    Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings, export_detector, log,
 };
 use rustc_hash::FxHashMap;
 
@@ -81,6 +81,22 @@ impl Detector for ZScore {
             user.add(cents);
         }
         Ok(anomalies)
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        let rows: f64 = self.users.values().map(|user| user.count).sum();
+        let unjudged: f64 = self.users.values().map(|user| user.count.min(self.minimum_history)).sum();
+        let told = format!(
+            "rows not judged: {unjudged} of {rows}; their users had fewer than {} earlier rows in this run",
+            self.minimum_history
+        );
+        // Of so short a file too little is seen for anybody to rely on it.
+        if unjudged * 2.0 > rows {
+            log::warn!("{told}");
+        } else if unjudged > 0.0 {
+            log::info!("{told}");
+        }
+        Ok(())
     }
 }
 

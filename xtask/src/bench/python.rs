@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
+use indicatif::HumanCount;
 
 use super::Bench;
 use super::data::Data;
-use super::table::grouped;
 use crate::shell::{output, root, run, say, target, works};
 
 /// It takes several times as long as the others, which at ten million rows is minutes a load.
@@ -53,7 +53,7 @@ impl Python {
         let ask = "import platform, psycopg; \
                    print(platform.python_version() + ', psycopg', psycopg.__version__, psycopg.pq.__impl__)";
         let versions = output(Command::new(program).args(["-c", ask])).unwrap_or_default();
-        format!("{}; not above {} rows, because it is slow", versions.trim(), grouped(MAX_ROWS))
+        format!("{}; not above {} rows, because it is slow", versions.trim(), HumanCount(MAX_ROWS))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The tables, in Markdown, to be read as they are and to be put into BENCHMARKS.md.
 
+use indicatif::HumanCount;
+
 use super::Bench;
 use super::contenders::Contender;
 use super::loads::{Loads, median, median_seconds};
@@ -61,10 +63,10 @@ fn load(loads: &Loads, who: Contender, measured: &[Measured]) -> Vec<String> {
     let walls = || measured.iter().map(|load| load.wall.as_secs_f64());
     let ratio = |to| loads.ratio(who, to).map_or("–".into(), |ratio| format!("{ratio:.2}"));
     vec![
-        grouped(loads.rows),
+        HumanCount(loads.rows).to_string(),
         loads.rounds.to_string(),
         who.name().to_owned(),
-        grouped((loads.rows as f64 / wall).round() as u64),
+        HumanCount((loads.rows as f64 / wall).round() as u64).to_string(),
         format!("{wall:.3}"),
         format!("{:.3} – {:.3}", walls().fold(f64::NAN, f64::min), walls().fold(f64::NAN, f64::max)),
         ratio(Contender::CopyCsv),
@@ -79,7 +81,7 @@ fn load(loads: &Loads, who: Contender, measured: &[Measured]) -> Vec<String> {
 fn peaks(memory: &[Memory]) -> String {
     let lines = memory.iter().map(|line| {
         vec![
-            grouped(line.rows),
+            HumanCount(line.rows).to_string(),
             line.case.clone(),
             format!("{:.1}", line.peak_rss_bytes as f64 / MIB),
             line.own_peak_rss_bytes.map_or("–".into(), |bytes| format!("{:.1}", bytes as f64 / MIB)),
@@ -115,7 +117,7 @@ fn budgets(sizes: &[Loads], memory: &[Memory]) -> String {
         line("1,800 rows, start to exit", "≤ 50 ms", format!("{milliseconds:.0} ms"));
     }
     let most = memory.iter().map(|line| line.peak_rss_bytes).max().unwrap_or(0) as f64 / MIB;
-    let largest = grouped(memory.iter().map(|line| line.rows).max().unwrap_or(0));
+    let largest = HumanCount(memory.iter().map(|line| line.rows).max().unwrap_or(0));
     line(&format!("peak memory, all cases, up to {largest} rows"), "≤ 64 MiB", format!("{most:.1} MiB"));
     table(&["what", "budget", "measured"], &lines)
 }
@@ -147,27 +149,9 @@ fn table(header: &[&str], lines: &[Vec<String>]) -> String {
     row(&mut header.iter().copied()) + &rule + &body.collect::<String>()
 }
 
-/// With a comma between thousands.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{grouped, table};
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!([0, 999, 1_800, 10_000_000].map(grouped), ["0", "999", "1,800", "10,000,000"]);
-    }
+    use super::table;
 
     #[test]
     fn numbers_stand_to_the_right() {

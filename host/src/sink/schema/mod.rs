@@ -21,8 +21,8 @@ use super::outcome::Identity;
 use super::{Connection, SinkError, Snapshot, Target, connect, session};
 
 /// What to do where somebody else's relation is in the way.
-const OTHER_SCHEMA: &str = "rename it, or give the host a schema of its own: CREATE SCHEMA ingest; then add \
-    options=-csearch_path%3Dingest to the URL";
+const OTHER_SCHEMA: &str = "rename it, or give the host a schema of its own: `CREATE SCHEMA ingest`, then add \
+    `options=-csearch_path%3Dingest` to the URL";
 
 /// Any number will do as long as no other program uses it: the letters "ingest" and a zero.
 const LOCK_KEY: i64 = 0x696e_6765_7374_0000;

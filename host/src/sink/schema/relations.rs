@@ -34,7 +34,7 @@ const QUERY: &str = "
     SELECT name, c.relkind::text, row_security_active(c.oid), pg_has_role(c.relowner, 'USAGE'),
         has_any_column_privilege(c.oid, 'SELECT'), has_any_column_privilege(c.oid, 'INSERT'),
         has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'),
-        (SELECT string_agg(quote_ident(rulename), ', ' ORDER BY rulename) FROM pg_rewrite
+        (SELECT coalesce(array_agg(quote_ident(rulename) ORDER BY rulename), '{}') FROM pg_rewrite
          WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled IN ('O', 'A')),
         EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                 WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid
@@ -74,7 +74,7 @@ struct Relation {
     may_select: bool,
     may_insert: bool,
     may_lock: bool,
-    rules: Option<String>,
+    rules: Vec<String>,
     has_key: bool,
 }
 
@@ -122,7 +122,8 @@ impl Relations {
     /// Says which rules of others will not be applied.
     pub fn warn_of_rules(&self) {
         for Relation { name, rules, .. } in &self.found {
-            if let Some(rules) = rules.as_ref().filter(|_| COPIED.contains(&name.as_str())) {
+            if !rules.is_empty() && COPIED.contains(&name.as_str()) {
+                let rules = rules.join(", ");
                 tracing::warn!(
                     "rows are written to `{name}` by COPY, which takes no notice of its rules: {rules}"
                 );
@@ -204,10 +205,10 @@ impl Relations {
     }
 }
 
-const WITHOUT_FOREIGN_KEY: &str = "ALTER TABLE transactions ADD PRIMARY KEY (transaction_id); where that cannot be, as in a table \
-    that is partitioned by something else, make the other table without it: CREATE TABLE anomalies (anomaly_id SERIAL PRIMARY KEY, \
+const WITHOUT_FOREIGN_KEY: &str = "`ALTER TABLE transactions ADD PRIMARY KEY (transaction_id)`; where that cannot be, as in a table \
+    that is partitioned by something else, make the other table without it: `CREATE TABLE anomalies (anomaly_id SERIAL PRIMARY KEY, \
     transaction_id INT UNIQUE NOT NULL, user_id INT NOT NULL, amount DECIMAL(10, 2) NOT NULL, \
-    transaction_timestamp TIMESTAMP NOT NULL)";
+    transaction_timestamp TIMESTAMP NOT NULL)`";
 
 impl Relation {
     fn of(row: &Row) -> Relation {
@@ -252,17 +253,20 @@ impl Relation {
                 "row-level security applies to the role `{role}` there, so it might not see every row, and COPY is refused"
             ),
             help: format!(
-                "ALTER ROLE {role} BYPASSRLS; or let the host's role own the table without FORCE ROW LEVEL SECURITY"
+                "`ALTER ROLE {role} BYPASSRLS`, or let the host's role own the table without FORCE ROW LEVEL SECURITY"
             ),
         })
     }
 
     fn check_rules(&self, table: &'static str) -> Result<(), SinkError> {
-        let Some(rules) = self.rules.as_ref().filter(|_| !COPIED.contains(&table)) else { return Ok(()) };
+        if self.rules.is_empty() || COPIED.contains(&table) {
+            return Ok(());
+        }
+        let drop = self.rules.iter().map(|rule| format!("DROP RULE {rule} ON {table}"));
         Err(SinkError::TableDoesNotFit {
             table,
-            problem: format!("rules change what is inserted: {rules}"),
-            help: format!("DROP RULE {rules} ON {table}"),
+            problem: format!("rules change what is inserted: {}", self.rules.join(", ")),
+            help: format!("`{}`", drop.collect::<Vec<_>>().join("; ")),
         })
     }
 

@@ -1,0 +1,44 @@
+//! Commands that messages propose, such as `host runs 3`, as they must be typed to concern the database that
+//! this command concerned: where an argument named it, with that argument.
+
+use std::sync::OnceLock;
+
+use crate::secret::hide_passwords;
+use crate::text::shell_quoted;
+
+static DATABASE: OnceLock<String> = OnceLock::new();
+
+/// The URL that the arguments of this command have named.
+pub fn remember_database(url: &str) {
+    // Who has to type a password anyway, or parameters that may be one, types the URL.
+    let is_open =
+        hide_passwords(url) == url && !url.contains(['?', '=']) && !url.contains(char::is_whitespace);
+    let shown = if is_open { shell_quoted(url) } else { "URL".into() };
+    // There is one a process.
+    let _ = DATABASE.set(format!(" --database-url {shown}"));
+}
+
+/// The command of this program, on the same database.
+#[must_use]
+pub fn on_database(command: &str) -> String {
+    format!("host {command}{}", DATABASE.get().map_or("", String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each test is a process of its own.
+    #[test]
+    fn no_password_is_proposed() {
+        assert_eq!(on_database("runs"), "host runs");
+        remember_database("postgres://a:secret@b/c");
+        assert_eq!(on_database("runs 3"), "host runs 3 --database-url URL");
+    }
+
+    #[test]
+    fn the_database_is_named_as_a_shell_takes_it() {
+        remember_database("postgres://a@b/it's");
+        assert_eq!(on_database("runs"), r"host runs --database-url 'postgres://a@b/it'\''s'");
+    }
+}

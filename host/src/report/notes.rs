@@ -1,0 +1,104 @@
+//! Remarks on a run that ended well: what was left out, what was there before, and what is odd. Each for
+//! people, and what was left out also for programs, file by file.
+
+use serde::Serialize;
+
+use crate::pipeline::{Checked, Outcome};
+use crate::sink::{KnownFile, KnownFrom};
+use crate::source::Note;
+use crate::text::{grouped, listed, printable};
+
+/// Files that are named one by one.
+const SHOWN_FILES: usize = 10;
+
+/// What is odd about a run.
+#[must_use]
+pub fn of_run(outcome: &Outcome) -> Vec<String> {
+    let record = &outcome.committed.run.record;
+    let mut notes = known_files(outcome);
+    let without_rows = record.files.iter().filter(|file| file.rows_read == 0);
+    notes.extend(without_rows_in(without_rows.map(|file| file.name.clone()).collect()));
+    notes.extend(outcome.noticed.notes(&record.plugin.name, outcome.minds_order));
+    notes
+}
+
+/// The same where nothing was written.
+#[must_use]
+pub fn of_check(checked: &Checked) -> Vec<String> {
+    let without_rows = checked.files.iter().filter(|file| file.rows_read == 0);
+    let without_rows = without_rows_in(without_rows.map(|file| file.name.clone()).collect());
+    let odd = checked.noticed.notes(&checked.plugin.name, checked.minds_order);
+    without_rows.into_iter().chain(odd).collect()
+}
+
+/// Files whose content was ingested before, whether they were left out or not.
+fn known_files(outcome: &Outcome) -> Vec<String> {
+    let known = |file: &KnownFile| {
+        let name = printable(&file.name);
+        match &file.from {
+            KnownFrom::RunId(run_id) => {
+                format!("the content of `{name}` was ingested before, by run {run_id}")
+            }
+            KnownFrom::SameAs(other) => format!("`{name}` has the content of `{}`", printable(other)),
+        }
+    };
+    let left_out = outcome.left_out.iter().map(|file| format!("{}; it was left out", known(file)));
+    let mut notes: Vec<String> = left_out.chain(outcome.committed.known.iter().map(known)).collect();
+    let untold = notes.len().saturating_sub(SHOWN_FILES);
+    if untold > 0 {
+        notes.truncate(SHOWN_FILES);
+        let files = if untold == 1 { "file" } else { "files" };
+        notes.push(format!("the same of {} more {files}", grouped(untold as u64)));
+    }
+    notes
+}
+
+/// A header and nothing else may be a delivery that went wrong.
+fn without_rows_in(files: Vec<String>) -> Option<String> {
+    let files = (!files.is_empty()).then(|| listed(&files, SHOWN_FILES))?;
+    Some(format!("there are no rows in {files}; to fail then, pass `--min-rows 1`"))
+}
+
+/// What was left out, for programs.
+#[derive(Serialize)]
+pub struct LeftOut<'a> {
+    /// A file or folder: as it was given, or within the folder or pattern that was given.
+    name: String,
+    reason: &'static str,
+    /// The folder or pattern in which it was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    within: Option<String>,
+    /// The run that ingested its content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<i64>,
+    /// A file of this run that has its content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_as: Option<&'a str>,
+}
+
+/// All that was left out: because of what it is, or of what is known.
+#[must_use]
+pub fn left_out<'a>(notes: &[Note], known: &'a [KnownFile]) -> Vec<LeftOut<'a>> {
+    let known = known.iter().map(|file| {
+        let (run_id, same_as) = match &file.from {
+            KnownFrom::RunId(run_id) => (Some(*run_id), None),
+            KnownFrom::SameAs(other) => (None, Some(other.as_str())),
+        };
+        LeftOut { name: file.name.clone(), reason: "known_content", within: None, run_id, same_as }
+    });
+    notes.iter().flat_map(of_note).chain(known).collect()
+}
+
+fn of_note<'a>(note: &Note) -> Vec<LeftOut<'a>> {
+    let (reason, within, names) = match note {
+        Note::Hidden { within, names } => ("hidden", Some(within), names.clone()),
+        Note::OtherNames { within, names } => ("other_name", Some(within), names.clone()),
+        Note::SubFolders { within, names } => ("sub_folder", Some(within), names.clone()),
+        Note::Empty { files } => {
+            ("empty", None, files.iter().map(|file| file.display().to_string()).collect())
+        }
+    };
+    let within = within.map(|within| within.display().to_string());
+    let one = |name| LeftOut { name, reason, within: within.clone(), run_id: None, same_as: None };
+    names.into_iter().map(one).collect()
+}
