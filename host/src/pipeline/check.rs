@@ -43,7 +43,7 @@ pub async fn check(
     let (mut rows, mut anomalies) = (0, 0);
     loop {
         match unless_interrupted(interrupts, stages.next()).await? {
-            Message::Rows(part) => {
+            Message::Rows(part, _reserved) => {
                 rejected(&part.rejected);
                 rows += part.batch.len() as u64;
                 anomalies += part.anomalies.len() as u64;

@@ -5,11 +5,12 @@
 //! CSV → batches  →   WASM → anomalies    →    COPY into one transaction → ledger row → COMMIT
 //! ```
 //!
-//! The stages run side by side, joined by small bounded channels: memory does not grow with the
-//! file, and the slowest stage, the server, is not kept waiting. The last message of a stage says
+//! The stages run side by side, joined by channels that hold a bounded number of bytes: memory does
+//! not grow with the file, and the slowest stage, the server, is not kept waiting. The last message of a stage says
 //! that it has come to its end; a channel that merely closes means that the stage died, which is
 //! never taken for the end of the file.
 
+mod budget;
 mod check;
 mod shards;
 mod stages;
@@ -266,7 +267,7 @@ async fn write(
     let mut busy = Duration::ZERO;
     loop {
         match stages.next().await? {
-            Message::Rows(part) => {
+            Message::Rows(part, reserved) => {
                 if let Some(rejects) = &mut rejects {
                     rejects.write(transaction.run_id(), &part.rejected).await?;
                 }
@@ -275,6 +276,7 @@ async fn write(
                 if let Some(spent) = transaction.write(part).await? {
                     stages.give_back(spent);
                 }
+                drop(reserved);
                 busy += started.elapsed();
                 progress.rows(rows);
             }
