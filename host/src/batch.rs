@@ -136,6 +136,15 @@ impl Batch {
         self.lines.is_empty()
     }
 
+    /// What its rows take in memory.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        let text = |attribute: &Attribute| {
+            attribute.values.iter().map(|value| size_of::<String>() + value.len()).sum::<usize>()
+        };
+        self.len() * size_of::<Row>() + self.attributes.iter().map(text).sum::<usize>()
+    }
+
     /// Where row `i` is.
     #[must_use]
     pub fn place(&self, i: usize) -> RowPlace {

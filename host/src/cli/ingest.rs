@@ -28,7 +28,8 @@ pub struct IngestArgs {
     #[arg(short, long = "set", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,
 
-    /// Rows handed to the plugin at a time
+    /// Rows handed to the plugin at a time, at most: some thousands, shared by all instances, are
+    /// on their way at once, so that whatever is said of them fits into memory
     #[arg(long, value_name = "ROWS", default_value_t = 8_192, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub batch_rows: u32,
 

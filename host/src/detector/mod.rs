@@ -40,3 +40,11 @@ pub struct Anomaly {
     /// Why: one line of printable text.
     pub reason: String,
 }
+
+impl Anomaly {
+    /// What it takes in memory.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Anomaly>() + self.reason.len()
+    }
+}

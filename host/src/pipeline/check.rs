@@ -55,7 +55,7 @@ pub async fn check(
     let (mut rows, mut anomalies) = (0, 0);
     loop {
         match unless_interrupted(interrupts, stages.next()).await? {
-            Message::Rows(part) => {
+            Message::Rows(part, _reserved) => {
                 rejected(&part.rejected);
                 if let Some(rejects) = &mut rejects {
                     let writing = async { Ok(rejects.write(None, &part.rejected).await?) };

@@ -5,11 +5,12 @@
 //! CSV → batches  →   WASM → anomalies    →    COPY into one transaction → ledger row → COMMIT
 //! ```
 //!
-//! The stages run side by side, joined by small bounded channels: memory does not grow with the
-//! file, and the slowest stage, the server, is not kept waiting. The last message of a stage says
+//! The stages run side by side, joined by channels that hold a bounded number of bytes: memory does
+//! not grow with the file, and the slowest stage, the server, is not kept waiting. The last message of a stage says
 //! that it has come to its end; a channel that merely closes means that the stage died, which is
 //! never taken for the end of the file.
 
+mod budget;
 mod check;
 mod shards;
 mod stages;
@@ -102,6 +103,7 @@ pub async fn run(
     };
     let load = started.elapsed();
     let minds_order = prepared.minds_order;
+    let notes = list.notes.clone();
     // Before anything is locked: files may be large.
     let contents = match config.terms.once {
         Some(_) => unless_interrupted(interrupts, contents(&list)).await?,
@@ -123,7 +125,7 @@ pub async fn run(
             Ok(Err(already_ingested)) => {
                 // Nothing was written that would have to be undone.
                 let _ = transaction.roll_back(false, INTERRUPTED_PATIENCE).await;
-                return Ok(Ended::AlreadyIngested { already: already_ingested, notes: list.notes });
+                return Ok(Ended::AlreadyIngested { already: already_ingested, notes });
             }
             Err(error) => {
                 if let Some(rejects) = rejects.take() {
@@ -139,7 +141,6 @@ pub async fn run(
         put_in_place(rejects);
     }
     let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
-    let notes = list.notes;
     Ok(Ended::Committed(Box::new(Outcome {
         committed,
         server,
@@ -292,7 +293,7 @@ async fn write(
     let mut busy = Duration::ZERO;
     loop {
         match stages.next().await? {
-            Message::Rows(part) => {
+            Message::Rows(part, reserved) => {
                 if let Some(rejects) = &mut rejects {
                     rejects.write(Some(transaction.run_id()), &part.rejected).await?;
                 }
@@ -301,6 +302,7 @@ async fn write(
                 if let Some(spent) = transaction.write(part).await? {
                     stages.give_back(spent);
                 }
+                drop(reserved);
                 busy += started.elapsed();
                 progress.rows(rows);
             }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::budget::Reserved;
 use super::stages::{End, GuestUse, Message, STAGE_DIED, Stage, Times, guest_use};
 use crate::batch::Batch;
 use crate::detector::{Anomaly, Detector, Ordering};
@@ -50,6 +51,7 @@ enum Ticket {
         batch: Batch,
         rejected: Vec<RejectedRow>,
         workers: Vec<usize>,
+        reserved: Reserved,
     },
     End(Box<End>),
     Failed(Error),
@@ -86,7 +88,7 @@ fn deal(
     let mut next = 0;
     while let Some(message) = parsed.blocking_recv() {
         let (ticket, parts) = match message {
-            Ok(Message::Rows(parsed)) => part(ordering, parsed, tasks.len(), &mut next),
+            Ok(Message::Rows(parsed, reserved)) => part(ordering, parsed, reserved, tasks.len(), &mut next),
             Ok(Message::End(end)) => (Ticket::End(end), Vec::new()),
             Err(error) => (Ticket::Failed(error), Vec::new()),
         };
@@ -111,6 +113,7 @@ fn deal(
 fn part(
     ordering: Ordering,
     Parsed { batch, rejected }: Parsed,
+    reserved: Reserved,
     workers: usize,
     next: &mut usize,
 ) -> (Ticket, Vec<(usize, Part)>) {
@@ -124,14 +127,14 @@ fn part(
             })
             .collect();
         let workers = parts.iter().map(|(worker, _)| *worker).collect();
-        return (Ticket::Rows { batch, rejected, workers }, parts);
+        return (Ticket::Rows { batch, rejected, workers, reserved }, parts);
     }
     if batch.is_empty() {
-        return (Ticket::Rows { batch, rejected, workers: Vec::new() }, Vec::new());
+        return (Ticket::Rows { batch, rejected, workers: Vec::new(), reserved }, Vec::new());
     }
     let worker = *next;
     *next = (*next + 1) % workers;
-    let ticket = Ticket::Rows { batch: Batch::default(), rejected, workers: vec![worker] };
+    let ticket = Ticket::Rows { batch: Batch::default(), rejected, workers: vec![worker], reserved };
     (ticket, vec![(worker, Part { batch, rows: None })])
 }
 
@@ -173,13 +176,16 @@ fn gather(
 ) {
     while let Some(ticket) = tickets.blocking_recv() {
         let message = match ticket {
-            Ticket::Rows { batch, rejected, workers } => {
-                merge(batch, rejected, &workers, &mut results).map(Message::Rows)
+            Ticket::Rows { batch, rejected, workers, mut reserved } => {
+                merge(batch, rejected, &workers, &mut results).map(|part| {
+                    reserved.keep_for(&part);
+                    Message::Rows(part, reserved)
+                })
             }
             Ticket::End(end) => last_words(*end, &mut results).map(|end| Message::End(Box::new(end))),
             Ticket::Failed(error) => Err(error),
         };
-        let is_last = !matches!(message, Ok(Message::Rows(_)));
+        let is_last = !matches!(message, Ok(Message::Rows(..)));
         if out.blocking_send(message).is_err() || is_last {
             return;
         }

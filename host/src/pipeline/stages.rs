@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::budget::{self, Budget, Reserved};
 use super::shards;
 use crate::batch::Batch;
 use crate::config::IngestConfig;
@@ -20,10 +21,11 @@ use crate::error::Error;
 use crate::in_thread::in_thread;
 use crate::progress::Progress;
 use crate::sink::{Classified, PluginFacts};
-use crate::source::{self, FileFacts, FileList, Noticed, Parsed, Source, Tally};
+use crate::source::{self, FileFacts, FileList, InputRules, Noticed, Parsed, Source, Tally};
 use crate::text::{counted, path, printable};
 
-/// Batches that may wait between two stages: enough to even out hiccups.
+/// Batches that may wait between two stages: enough to even out hiccups. How large they may be
+/// together is for the [`Budget`].
 const WAITING_BATCHES: usize = 4;
 
 pub(crate) const STAGE_DIED: Error = Error::Internal("a stage of the pipeline ended without saying so");
@@ -71,7 +73,8 @@ pub struct Times {
 
 /// A stage's messages to the next.
 pub(crate) enum Message<T> {
-    Rows(T),
+    /// Rows, and the room that they have.
+    Rows(T, Reserved),
     /// All files have been read to their end.
     End(Box<End>),
 }
@@ -143,7 +146,9 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     );
     let read_bytes = Arc::new(AtomicU64::new(0));
     progress.start(list.size_bytes, read_bytes.clone());
-    let source = Source::open(list.clone(), config.rules.clone(), &metadata.attributes, read_bytes)?;
+    let batch_rows = config.rules.batch_rows.min(budget::rows_a_part(detectors.len()));
+    let rules = InputRules { batch_rows, ..config.rules.clone() };
+    let source = Source::open(list.clone(), rules, &metadata.attributes, read_bytes)?;
     let plugin = PluginFacts {
         name: metadata.name,
         version: metadata.version,
@@ -175,7 +180,8 @@ impl Stages {
         let (classified_out, classified) = channel(WAITING_BATCHES);
         let (spent, spent_in) = sync_channel(2 * WAITING_BATCHES);
         source.reuse(spent_in);
-        thread::spawn(move || read(source, &batches_out));
+        let count = detectors.len();
+        thread::spawn(move || read(source, count, &batches_out));
         match detectors.pop() {
             Some(detector) if detectors.is_empty() => {
                 thread::spawn(move || classify(detector, batches_in, &classified_out));
@@ -203,14 +209,18 @@ impl Stages {
 }
 
 /// The source's thread.
-fn read(mut source: Source, out: &Sender<Stage<Parsed>>) {
+fn read(mut source: Source, detectors: usize, out: &Sender<Stage<Parsed>>) {
+    let budget = Arc::new(Budget::default());
     let mut times = Times::default();
     loop {
         let started = Instant::now();
         let parsed = source.next_part();
         times.read += started.elapsed();
         let message = match parsed {
-            Ok(Some(parsed)) => Ok(Message::Rows(parsed)),
+            Ok(Some(parsed)) => {
+                let reserved = budget.admit(&parsed, detectors);
+                Ok(Message::Rows(parsed, reserved))
+            }
             Ok(None) => break,
             Err(error) => Err(error.into()),
         };
@@ -240,7 +250,10 @@ fn classify(mut detector: Detector, mut parsed: Receiver<Stage<Parsed>>, out: &S
     while let Some(message) = parsed.blocking_recv() {
         let started = Instant::now();
         let message = match message {
-            Ok(Message::Rows(parsed)) => classify_part(&mut detector, parsed).map(Message::Rows),
+            Ok(Message::Rows(parsed, mut reserved)) => classify_part(&mut detector, parsed).map(|part| {
+                reserved.keep_for(&part);
+                Message::Rows(part, reserved)
+            }),
             Ok(Message::End(end)) => detector.finish().map_err(Error::from).map(|()| {
                 let times = Times { classify: busy, ..end.times };
                 Message::End(Box::new(End { times, guest: guest_use(&detector), ..*end }))
@@ -248,7 +261,7 @@ fn classify(mut detector: Detector, mut parsed: Receiver<Stage<Parsed>>, out: &S
             Err(error) => Err(error),
         };
         busy += started.elapsed();
-        let done = !matches!(message, Ok(Message::Rows(_)));
+        let done = !matches!(message, Ok(Message::Rows(..)));
         if out.blocking_send(message).is_err() || done {
             return;
         }

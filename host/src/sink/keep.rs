@@ -8,7 +8,8 @@ use std::collections::hash_map::Entry;
 use super::error::Taker;
 use super::{Classified, Connection, OnConflict, SinkError, stored};
 use crate::batch::Batch;
-use crate::source::RowProblem;
+use crate::detector::Anomaly;
+use crate::source::RejectedRow;
 
 /// Rows that are compared at a time: enough to make the round trips and COPYs few.
 const ROWS_AT_A_TIME: usize = 65_536;
@@ -40,7 +41,8 @@ impl Keeper {
         // The detector has seen them; nothing of them is written.
         part.batch.attributes = Vec::new();
         self.rows += part.batch.len();
-        self.bytes += bytes_of(&part);
+        self.bytes += part.rejected.iter().map(RejectedRow::size_bytes).sum::<usize>();
+        self.bytes += part.anomalies.iter().map(Anomaly::size_bytes).sum::<usize>();
         self.waiting.push(part);
         self.bytes >= BYTES_AT_A_TIME || self.rows >= ROWS_AT_A_TIME
     }
@@ -87,15 +89,6 @@ impl Keeper {
         }
         Ok(conflicts)
     }
-}
-
-/// Of all in it that has no size of its own.
-fn bytes_of(part: &Classified) -> usize {
-    let rejected = part.rejected.iter().map(|row| match &row.problem {
-        RowProblem::Value { value, .. } => row.raw.len() + value.len(),
-        RowProblem::FieldCount { .. } => row.raw.len(),
-    });
-    rejected.chain(part.anomalies.iter().map(|anomaly| anomaly.reason.len())).sum()
 }
 
 fn has_same_values(one: &Batch, i: usize, other: &Batch, j: usize) -> bool {

@@ -22,9 +22,12 @@ use super::server_error::Trouble;
 use super::triggers::{self, Trigger};
 use super::{Classified, Connection, IdPolicy, SinkError, SkipDigest};
 use crate::batch::{Batch, RowPlace};
+use crate::detector::Anomaly;
 
 /// Size of a message to the server.
 const CHUNK_BYTES: usize = 256 * 1024;
+/// Rows that are encoded before it is looked how much is ready.
+const ROWS_AT_A_TIME: usize = 512;
 /// A segment ends when what is collected for the other tables comes to this size.
 const SEGMENT_SIDE_BYTES: usize = 1024 * 1024;
 
@@ -129,8 +132,7 @@ impl Writer {
     ) -> Result<Option<Batch>, SinkError> {
         match &mut self.ids {
             Ids::Assigned { .. } => {
-                self.encode_assigned(&part)?;
-                self.send_what_is_ready(connection).await?;
+                self.write_assigned(connection, &part).await?;
                 Ok(Some(part.batch))
             }
             Ids::Kept(keeper) => {
@@ -183,14 +185,14 @@ impl Writer {
         self.copies = None;
     }
 
-    fn encode_assigned(&mut self, part: &Classified) -> Result<(), SinkError> {
+    /// Allots ids to the rows of a part, one after the other.
+    async fn write_assigned(&mut self, connection: &Connection, part: &Classified) -> Result<(), SinkError> {
         let Ids::Assigned { last } = &mut self.ids else { return Ok(()) };
         let (before, max) = (*last, *self.widths.id_range().end());
         let end = i64::try_from(part.batch.len()).ok().and_then(|rows| before.checked_add(rows));
         *last = end.filter(|end| *end <= max).ok_or(SinkError::IdsExhausted { last_id: max, rows: None })?;
         // Not above `last`.
-        self.encode(part, |i| Ok(before + 1 + i as i64));
-        Ok(())
+        self.write_part(connection, part, |i| Ok(before + 1 + i as i64)).await
     }
 
     /// Writes the rows that wait for their ids to be compared with those in the table. That can
@@ -205,48 +207,61 @@ impl Writer {
         let Ids::Kept(keeper) = &self.ids else { return Ok(()) };
         let conflicts = keeper.conflicts(connection, &parts).await?;
         for (part, conflicts) in parts.into_iter().zip(conflicts) {
-            self.encode(&part, |i| match conflicts.get(&i) {
+            let id_of = |i| match conflicts.get(&i) {
                 None => Ok(part.batch.transaction_ids[i]),
                 Some(conflict) => Err(*conflict),
-            });
-            drop(part);
-            self.send_what_is_ready(connection).await?;
+            };
+            self.write_part(connection, &part, id_of).await?;
         }
         Ok(())
     }
 
-    /// Encodes the rows to which `id_of` gives an id; the others are skipped.
-    fn encode(&mut self, part: &Classified, id_of: impl Fn(usize) -> Result<i64, Conflict>) {
+    /// Encodes the rows to which `id_of` gives an id, and sends what is ready on the way; the others
+    /// are skipped.
+    async fn write_part(
+        &mut self,
+        connection: &Connection,
+        part: &Classified,
+        id_of: impl Fn(usize) -> Result<i64, Conflict>,
+    ) -> Result<(), SinkError> {
         let Classified { batch, rejected, anomalies } = part;
         let mut found = anomalies.iter().peekable();
-        for i in 0..batch.len() {
-            let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
-            let transaction_id = match id_of(i) {
-                Ok(id) => id,
-                Err(Conflict { differs }) => {
-                    self.skipped_differing += u64::from(differs);
-                    self.skip_digest.add_row(batch, i, differs);
-                    self.skipped.start_if_empty();
-                    self.skipped.put_skipped(self.run_id, batch, i, differs);
-                    continue;
-                }
-            };
-            let row = TransactionRow {
-                transaction_id,
-                user_id: batch.user_ids[i],
-                amount_cents: batch.amounts_cents[i],
-                timestamp_micros: batch.timestamps_micros[i],
-            };
-            let tuple = self.put_transaction(row, anomaly.is_some(), batch, i);
-            if let Some(anomaly) = anomaly {
-                self.anomalies.start_if_empty();
-                self.anomalies.put_anomaly(row, anomaly.score, &anomaly.reason, self.run_id);
-                self.anomalous_tuples.push(tuple);
+        for first in (0..batch.len()).step_by(ROWS_AT_A_TIME) {
+            for i in first..batch.len().min(first + ROWS_AT_A_TIME) {
+                let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
+                self.encode(batch, i, anomaly, id_of(i));
             }
+            self.send_what_is_ready(connection).await?;
         }
         for row in rejected {
             self.rejected.start_if_empty();
             self.rejected.put_rejected(self.run_id, row);
+        }
+        self.send_what_is_ready(connection).await
+    }
+
+    fn encode(&mut self, batch: &Batch, i: usize, anomaly: Option<&Anomaly>, id: Result<i64, Conflict>) {
+        let transaction_id = match id {
+            Ok(id) => id,
+            Err(Conflict { differs }) => {
+                self.skipped_differing += u64::from(differs);
+                self.skip_digest.add_row(batch, i, differs);
+                self.skipped.start_if_empty();
+                self.skipped.put_skipped(self.run_id, batch, i, differs);
+                return;
+            }
+        };
+        let row = TransactionRow {
+            transaction_id,
+            user_id: batch.user_ids[i],
+            amount_cents: batch.amounts_cents[i],
+            timestamp_micros: batch.timestamps_micros[i],
+        };
+        let tuple = self.put_transaction(row, anomaly.is_some(), batch, i);
+        if let Some(anomaly) = anomaly {
+            self.anomalies.start_if_empty();
+            self.anomalies.put_anomaly(row, anomaly.score, &anomaly.reason, self.run_id);
+            self.anomalous_tuples.push(tuple);
         }
     }
 
@@ -357,10 +372,13 @@ async fn copy_at_once(
     buffer: &mut CopyBuffer,
 ) -> Result<u64, SinkError> {
     buffer.end();
-    let bytes = buffer.take();
+    let mut bytes = buffer.take();
     let copying = async {
         let mut stream = Box::pin(connection.client.copy_in(copy).await?);
-        stream.send(bytes).await?;
+        // Each message is copied once more on its way.
+        while !bytes.is_empty() {
+            stream.send(bytes.split_to(bytes.len().min(CHUNK_BYTES))).await?;
+        }
         stream.as_mut().finish().await
     };
     connection.answer(doing, copying).await

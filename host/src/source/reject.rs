@@ -52,6 +52,16 @@ pub enum RowProblem {
 }
 
 impl RejectedRow {
+    /// What it takes in memory.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        let value = match &self.problem {
+            RowProblem::Value { value, .. } => value.len(),
+            RowProblem::FieldCount { .. } => 0,
+        };
+        size_of::<RejectedRow>() + self.raw.len() + value + self.column.as_ref().map_or(0, String::len)
+    }
+
     /// A word for counting and searching, such as `amount_out_of_range`; part of the interface.
     #[must_use]
     pub fn reason(&self) -> String {

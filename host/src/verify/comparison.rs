@@ -86,7 +86,7 @@ impl Comparison {
         let mut stages = Stages::start(source, detectors);
         loop {
             match stages.next().await? {
-                Message::Rows(part) => {
+                Message::Rows(part, _reserved) => {
                     self.compare(&part, snapshot).await?;
                     progress.rows(part.batch.len() as u64);
                     stages.give_back(part.batch);

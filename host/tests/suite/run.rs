@@ -131,6 +131,38 @@ fn memory_does_not_grow_with_the_file() {
     assert!(large < small + (16 << 20), "{small} bytes for 200,000 rows, {large} for 1,000,000");
 }
 
+/// What is in flight is bounded in bytes, whatever is said of the rows, and by however many.
+#[test]
+fn memory_is_bounded_whatever_the_rows_and_the_detectors() {
+    let (database, files) = (Database::new(), Files::new());
+    let many = files.many_rows("many.csv", 0..60_000);
+    // A few times what may be in flight, in a column that the detector asks for, and as rejects.
+    let text = "x".repeat(900_000);
+    let mut large = String::from("transaction_id,user_id,amount,timestamp,country\n");
+    for id in 0..80 {
+        let amount = if id % 2 == 0 { "1.00" } else { "none" };
+        large.push_str(&format!("{id},{},{amount},2024-01-01 00:00:00,{text}\n", id % 7));
+    }
+    let large = files.write("large.csv", large);
+    let rejects = (0..250).map(|id| format!("{id},7,none,2024-01-01 00:00:00,{text}\n"));
+    let header = "transaction_id,user_id,amount,timestamp,country\n".to_owned();
+    let rejects = files.write("rejects.csv", header + &rejects.collect::<String>());
+    let most: &[&str] = &["--jobs", "16", "--batch-rows", "65536"];
+    for (plugin, file, arguments, max_mib) in [
+        // Its first run may compile the plugin, which takes memory, too.
+        ("talkative", &many, most, 128),
+        ("talkative", &many, &[][..], 48),
+        ("abroad", &large, &["--max-rejects", "40"], 96),
+        ("abroad", &large, &["--max-rejects", "40", "--jobs", "16"], 128),
+        ("threshold", &rejects, &["--max-rejects", "250"], 64),
+        ("threshold", &rejects, &["--max-rejects", "250", "--jobs", "16"], 80),
+    ] {
+        let summary = summary(host_run(&database, plugin, file).args(arguments));
+        let peak_mib = summary["peak_memory_bytes"].as_u64().unwrap() >> 20;
+        assert!(peak_mib <= max_mib, "{peak_mib} MiB: {plugin} {arguments:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -242,7 +242,7 @@ fn removed_rejects_are_called_removed() {
     assert_eq!(verified.stdout, "rejected_rows: removed; the ledger has 6 of this run\n");
 }
 
-/// Of records of a megabyte each, 8 MiB wait for their ids to be compared, not 8,192.
+/// Of records of a megabyte each, 4 MiB wait for their ids to be compared, not 8,192.
 #[test]
 fn large_rejects_are_bounded_in_bytes() {
     let (database, files) = (Database::migrated(), Files::new());
@@ -252,7 +252,7 @@ fn large_rejects_are_bounded_in_bytes() {
     let mut run = host_run(&database, "threshold", &file);
     let summary = summary(run.args(["--ids", "keep", "--max-rejects", "300"]));
     let peak = summary["peak_memory_bytes"].as_u64().unwrap();
-    assert!(peak < 160 << 20, "{peak} bytes");
+    assert!(peak < 80 << 20, "{peak} bytes");
     assert_eq!(verify(&database, 1, &[&file]).code, 0);
 
     database.execute("DELETE FROM rejected_rows WHERE line > 21");

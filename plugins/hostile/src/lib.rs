@@ -71,8 +71,6 @@ impl Detector for Hostile {
             "giant-string" => vec![row(0, 1.0, &"x".repeat(100 << 20))],
             "large-string" => vec![row(0, 1.0, &"x".repeat(6 << 20))],
             "long-reason" => vec![row(0, 1.0, &"x".repeat(1 << 20))],
-            // No mischief, but the most that a detector may reasonably say of a file.
-            "all-anomalous" => (0..=last).map(|i| row(i, 1.0, &"x".repeat(200))).collect(),
             "out-of-range" => vec![row(last + 1, 1.0, "")],
             "unsorted" => vec![row(1, 1.0, ""), row(0, 1.0, "")],
             "duplicate" => vec![row(0, 1.0, ""), row(0, 1.0, "")],

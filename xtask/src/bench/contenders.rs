@@ -12,7 +12,7 @@ use crate::shell::{output, root};
 /// What the host classifies with, and the others were given the results of.
 pub const DETECTOR: &str = "threshold.wasm";
 /// What finds as many anomalies as there are rows.
-pub const TALKATIVE: &str = "../test-plugins/hostile.wasm";
+pub const TALKATIVE: &str = "../test-plugins/talkative.wasm";
 
 /// A way of loading.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! The host's peak memory where something grows that should not: every row anomalous with a long
-//! reason, a plugin that is compiled first, and a server that is slower than the reader. Once each;
+//! reason, also in as many instances as may be, a plugin that is compiled first, and a server that is slower than the reader. Once each;
 //! time does not matter here.
 
 use std::process::Command;
@@ -15,8 +15,10 @@ use crate::shell::say;
 
 /// Above, these take too long, and a file of that size tells as much.
 const MAX_ROWS: u64 = 2_000_000;
-/// What [`TALKATIVE`] gives with the mode `all-anomalous`.
-const REASON_BYTES: u64 = 200;
+/// Reasons that are long, and nearly the longest that there may be.
+const REASON_BYTES: [u64; 2] = [200, 950];
+/// The most that may be asked for.
+const MANY_INSTANCES: [&str; 4] = ["--jobs", "16", "--batch-rows", "65536"];
 /// Some microseconds a row; the reader takes a fraction of one.
 const SLOW_SERVER: &str = "CREATE FUNCTION bench_slow() RETURNS trigger LANGUAGE plpgsql AS \
     $$ BEGIN FOR i IN 1..500 LOOP END LOOP; RETURN NEW; END $$; \
@@ -38,8 +40,14 @@ pub fn measure_all(bench: &Bench, data: &Data, loads: &Loads) -> Result<Vec<Memo
     let usual = loads.of(Contender::Host).unwrap_or_default();
     let mut lines = vec![line(data, "2 % anomalous".into(), usual)];
     if data.rows <= MAX_ROWS {
-        let load = all_anomalous(bench, data).context("every row anomalous")?;
-        lines.push(line(data, format!("every row anomalous, reasons of {REASON_BYTES} bytes"), &[load]));
+        for (reason_bytes, arguments) in
+            [(REASON_BYTES[0], &[][..]), (REASON_BYTES[1], &[]), (REASON_BYTES[1], &MANY_INSTANCES)]
+        {
+            let load = all_anomalous(bench, data, reason_bytes, arguments).context("every row anomalous")?;
+            let with: String = arguments.iter().map(|argument| format!(" {argument}")).collect();
+            let case = format!("every row anomalous, reasons of {reason_bytes} bytes{with}");
+            lines.push(line(data, case, &[load]));
+        }
         let load = uncached(bench, data).context("a plugin that is not in the cache")?;
         lines.push(line(data, "2 % anomalous, the plugin has to be compiled first".into(), &[load]));
         let load = slow_server(bench, data).context("a slow server")?;
@@ -48,13 +56,13 @@ pub fn measure_all(bench: &Bench, data: &Data, loads: &Loads) -> Result<Vec<Memo
     Ok(lines)
 }
 
-fn all_anomalous(bench: &Bench, data: &Data) -> Result<Measured> {
+fn all_anomalous(bench: &Bench, data: &Data, reason_bytes: u64, arguments: &[&str]) -> Result<Measured> {
     bench.database.empty()?;
     let mut host = host(bench, TALKATIVE, data);
-    host.args(["--set", "mode=all-anomalous"]);
+    host.args(["--set", &format!("reason-bytes={reason_bytes}")]).args(arguments);
     let load = run(host, data, bench)?;
     let stored = bench.database.query("SELECT count(*), sum(octet_length(reason)) FROM anomalies")?;
-    ensure!(stored == format!("{}|{}", data.rows, data.rows * REASON_BYTES), "stored {stored}");
+    ensure!(stored == format!("{}|{}", data.rows, data.rows * reason_bytes), "stored {stored}");
     Ok(load)
 }
 
