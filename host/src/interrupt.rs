@@ -18,7 +18,13 @@ pub enum Interrupt {
 pub struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
+    /// Caught so that writing beyond the limit of a file's size (`ulimit -f`) is an error like any other,
+    /// rather than the end of the process.
+    _file_size: Signal,
 }
+
+/// `SIGXFSZ`
+const FILE_SIZE: i32 = nix::sys::signal::Signal::SIGXFSZ as i32;
 
 impl Interrupts {
     /// From now on, these signals do not end the process any more.
@@ -29,6 +35,7 @@ impl Interrupts {
         Ok(Interrupts {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            _file_size: signal(SignalKind::from_raw(FILE_SIZE))?,
         })
     }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::text::{counted, listed, printable};
 
 /// Columns that are ignored by rule, so that nobody need be told: what the tables' own column says is the
-/// detector's, and the others are those that a file of rejected rows has in front.
-fn is_ours(column: &str) -> bool {
-    let column = column.to_ascii_lowercase();
-    column == "is_anomalous" || column.starts_with("rejected_")
+/// detector's, a delimiter at the end of each line makes one without a name, and the others are those that a
+/// file of rejected rows has in front.
+fn is_expected(column: &str) -> bool {
+    let column = column.trim().to_ascii_lowercase();
+    column.is_empty() || column == "is_anomalous" || column.starts_with("rejected_")
 }
 
 /// Columns that are kept; a header may have very many.
@@ -44,7 +45,7 @@ impl Noticed {
     /// A column of the next file that nobody asked for.
     pub(super) fn ignored(&mut self, column: &str) {
         let is_new = |known: &Vec<String>| !known.iter().any(|known| known == column);
-        if !is_ours(column) && self.ignored_columns.len() < MAX_COLUMNS && is_new(&self.ignored_columns) {
+        if !is_expected(column) && self.ignored_columns.len() < MAX_COLUMNS && is_new(&self.ignored_columns) {
             self.ignored_columns.push(column.to_owned());
         }
     }

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::advice::on_database;
+use crate::text::counted;
 
 /// Why a run cannot be verified, or is not what it was.
 #[derive(Debug, Error, strum::IntoStaticStr)]
@@ -31,7 +32,7 @@ pub enum VerifyError {
         problem: String,
     },
     /// What is stored is not what the replay gives.
-    #[error("what is stored of run {run_id} differs from its replay in {count} places")]
+    #[error("what is stored of run {run_id} differs from its replay in {}", counted(*count, "place"))]
     Differs {
         /// The run.
         run_id: i64,

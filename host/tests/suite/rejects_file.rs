@@ -250,3 +250,26 @@ fn decode_utf16(bytes: &[u8], from_bytes: fn([u8; 2]) -> u16) -> String {
     let units: Vec<u16> = bytes.chunks(2).map(|pair| from_bytes(pair.try_into().unwrap())).collect();
     String::from_utf16(&units).unwrap()
 }
+
+/// The system ends a process that writes more than it may, unless that is caught.
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_like_any_other() {
+    let case = Case::new();
+    let many: String = (0..20_000).map(|id| format!("{id},7,NaN,2024-01-01 00:00:00\n")).collect();
+    case.files.write("bad.csv", format!("transaction_id,user_id,amount,timestamp\n{many}"));
+    let mut run = case.run(&case.files.path().join("rejects.csv"));
+    run.args(["--max-rejects", "100%"]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -f 64 && exec \"$@\"", "sh"]).arg(run.get_program()).args(run.get_args());
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let refused = finish(&mut shell);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("File too large"), "{}", refused.stderr);
+    assert_eq!(case.database.counts(), (0, 0, 0));
+    assert_eq!(fs::read_to_string(case.files.path().join("rejects.csv")).unwrap(), YESTERDAYS);
+}
