@@ -73,7 +73,10 @@ fn download(offer: &Offer, programs: &Path) -> Result<()> {
         "--no-audit",
         "--no-fund",
     ]);
-    install.args(["--loglevel", "error", "--prefix"]).arg(&half_made).arg(format!("{package}@{version}"));
+    install
+        .args(["--fetch-retries=1", "--loglevel", "error", "--prefix"])
+        .arg(&half_made)
+        .arg(format!("{package}@{version}"));
     run(&mut install)?;
     let native = half_made.join("node_modules").join(&package).join("native");
     link_libraries(&native)?;

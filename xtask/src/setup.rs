@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::shell::{cargo, output, run, say, works};
+use crate::shell::{cargo, output, path, run, say, works};
 
 /// What plugins are compiled to: no imports but the contract's.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -85,7 +85,7 @@ pub fn pgbouncer() -> Result<()> {
 
 /// A program that is tried by these arguments, by a package of the system.
 fn program_of(program: &str, probe: &[&str], package: &str) -> Result<()> {
-    if works(Command::new(program).args(probe)) {
+    if works(Command::new(program).args(probe).env("PATH", path())) {
         return Ok(());
     }
     say(&format!("{program} is missing, or a part of it"));

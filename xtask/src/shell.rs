@@ -1,5 +1,6 @@
 //! Running programs, with their command lines shown, and the project's folders.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -23,8 +24,19 @@ pub fn target() -> Result<PathBuf> {
 /// The cargo that runs us.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    command.current_dir(root());
+    command.current_dir(root()).env("PATH", path());
     command
+}
+
+/// Where programs are looked for: also where the system keeps those that it takes for an
+/// administrator's, such as pgbouncer, which users have not in their PATH.
+pub fn path() -> OsString {
+    let given = std::env::var_os("PATH").unwrap_or_default();
+    let administrators = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    let folders: Vec<PathBuf> = std::env::split_paths(&given).collect();
+    let missing = administrators.into_iter().filter(|folder| !folders.contains(folder)).collect::<Vec<_>>();
+    // Fails only for a folder with a colon in its name, which cannot come out of a PATH.
+    std::env::join_paths(folders.iter().chain(&missing)).unwrap_or(given)
 }
 
 /// Says something to whoever is watching.

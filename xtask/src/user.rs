@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use crate::server::Server;
-use crate::shell::{self, cargo, output, root, say, works};
+use crate::shell::{self, cargo, output, path, root, say, works};
 
 /// Whom every system has.
 const NAME: &str = "nobody";
@@ -98,7 +98,8 @@ pub fn run_suite_as(user: &User, host: &Path, arguments: &[String]) -> Result<Ve
     suite.arg("--binaries-metadata").arg(&binaries);
     suite.args(["-E", &format!("package(host) & !test(/^({})::/)", modules.join("|"))]).args(arguments);
     suite.current_dir(root()).env_clear();
-    for name in ["PATH", "LANG", "NEXTEST_TEST_THREADS"] {
+    suite.env("PATH", path());
+    for name in ["LANG", "NEXTEST_TEST_THREADS"] {
         suite.envs(std::env::var_os(name).map(|value| (name, value)));
     }
     suite.env("HOME", &home).env("INSTA_UPDATE", "no");
@@ -120,7 +121,7 @@ pub fn read(left_out: &Path) -> Vec<String> {
 fn find(program: &str) -> Result<PathBuf> {
     let installed = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let installed = installed.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = path();
     let mut folders = std::env::split_paths(&path).chain(installed.map(|folder| folder.join("bin")));
     let found = folders.find_map(|folder| Some(folder.join(program)).filter(|file| file.is_file()));
     found.with_context(|| format!("could not find {program}"))
