@@ -211,6 +211,22 @@ pub enum DetectorError {
         /// What is allowed.
         deadline: Duration,
     },
+    /// It takes too much memory to compile.
+    #[error("`{plugin}` needs more than {} of memory to be compiled", mebibytes(*allowed_bytes))]
+    CompileMemory {
+        /// The plugin.
+        plugin: String,
+        /// What is allowed.
+        allowed_bytes: usize,
+    },
+    /// The process that compiled it died.
+    #[error("`{plugin}` brought the compiler down: {how}")]
+    CompilerCrash {
+        /// The plugin.
+        plugin: String,
+        /// How it ended, or what it said at the end.
+        how: String,
+    },
     /// It executed too many instructions.
     #[error("`{plugin}` used up its {fuel} units of fuel {call}")]
     Fuel {
@@ -379,9 +395,15 @@ impl DetectorError {
             DetectorError::CompileDeadline { .. } => {
                 Some("if the plugin is honest and only large, allow more with `--compile-deadline`".into())
             }
+            DetectorError::CompileMemory { .. } => {
+                Some("if the plugin is honest and only large, allow more with `--compile-memory-limit`".into())
+            }
+            DetectorError::CompilerCrash { .. } => {
+                Some("nothing of the plugin has run; if it is honest, its author should build it another way".into())
+            }
             DetectorError::Fuel { .. } => Some("if the plugin is honest, allow more with `--fuel`".into()),
             DetectorError::Transfer { .. } => {
-                Some("if the plugin is honest, allow more with `--transfer-limit`".into())
+                Some("if the plugin is honest, allow more with `--transfer-limit`, and with `--memory-limit` where less is left of that".into())
             }
             DetectorError::Memory { .. } => {
                 Some("if the plugin is honest and only large, allow more with `--memory-limit`".into())

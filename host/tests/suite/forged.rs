@@ -37,6 +37,31 @@ pub fn honest() -> Vec<u8> {
     plugin(&HONEST, WIT)
 }
 
+/// A plugin that does nothing, with further fields in its module.
+pub fn with_fields(fields: &str) -> Vec<u8> {
+    plugin(&Parts { fields, ..HONEST }, WIT)
+}
+
+/// A plugin that logs a message of so many bytes, of so many pages of memory.
+pub fn logs(pages: u32, bytes: usize) -> Vec<u8> {
+    let import = r#"(import "ingest:detector/host@0.1.0" "log" (func $log (param i32 i32 i32)))"#;
+    let memory = format!("{import} (memory (export \"memory\") {pages})");
+    let classify = format!("(call $log (i32.const 0) (i32.const 65536) (i32.const {bytes})) i32.const 512");
+    plugin(&Parts { memory: &memory, classify: &classify, ..HONEST }, WIT)
+}
+
+/// A function of a few kilobytes that takes a compiler minutes and gigabytes: so many local variables in so
+/// many loops, one in another.
+pub fn nest(locals: usize, loops: usize) -> Vec<u8> {
+    let assign = |i: usize| {
+        let next = (i + 1) % locals + 1;
+        format!("(local.set {} (i64.add (local.get {}) (local.get {next})))", i + 1, i + 1)
+    };
+    let assigns: String = (0..locals).map(assign).collect();
+    let body = format!("{}{assigns}{}", "(loop ".repeat(loops), "(br_if 0 (local.get 0)))".repeat(loops));
+    with_fields(&format!("(func (export \"nest\") (param i32) (local {}) {body})", "i64 ".repeat(locals)))
+}
+
 /// A plugin that does nothing, at length: a millisecond or more a call.
 pub fn slow() -> Vec<u8> {
     let dawdle = "(global.set $left (i32.const 1000000))
