@@ -312,6 +312,7 @@ const ROOM_BYTES: u64 = 4 << 20;
 /// `HOST_TEST_HOST_CALLS=10000000` makes more of them.
 #[test]
 fn random_sequences_of_calls_leave_the_hosts_memory_as_it_was() {
+    #[allow(clippy::disallowed_methods, reason = "of the test's, not of the program's")]
     let asked = std::env::var("HOST_TEST_HOST_CALLS").ok().and_then(|calls| calls.parse().ok());
     let calls: u64 = asked.unwrap_or(3 * CALLS_AT_ONCE);
     let globals =

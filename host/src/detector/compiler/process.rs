@@ -97,6 +97,7 @@ fn compiled(settings: &engine::Settings) -> wasmtime::Result<Vec<u8>> {
     engine::for_compiling(settings, has_threads)?.precompile_component(&component)
 }
 
+#[allow(clippy::disallowed_methods, reason = "for the parent, not for people")]
 fn write(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
