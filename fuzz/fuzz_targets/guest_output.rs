@@ -20,11 +20,8 @@ struct Answer {
 
 fuzz_target!(|answer: Answer| {
     let rows = usize::from(answer.rows);
-    let found: Vec<Anomaly> = answer
-        .anomalies
-        .into_iter()
-        .map(|(row, score, reason)| Anomaly { row, score, reason })
-        .collect();
+    let found: Vec<Anomaly> =
+        answer.anomalies.into_iter().map(|(row, score, reason)| Anomaly { row, score, reason }).collect();
     if verify::anomalies(&found, rows, answer.limit.into()).is_ok() {
         assert!(found.len() <= rows.min(answer.limit.into()));
         assert!(found.windows(2).all(|pair| pair[0].row < pair[1].row));

@@ -14,9 +14,17 @@ fuzz_target!(|bytes: &[u8]| {
     let rules = InputRules {
         delimiter: if choice & 1 == 0 { b',' } else { b';' },
         decimal_point: if choice & 2 == 0 { b'.' } else { b',' },
-        encoding: if choice & 4 == 0 { Encoding::Utf8 } else { Encoding::by_name("utf-16le").expect("it is known") },
+        encoding: if choice & 4 == 0 {
+            Encoding::Utf8
+        } else {
+            Encoding::by_name("utf-16le").expect("it is known")
+        },
         timestamps: TimestampRules {
-            form: if choice & 8 == 0 { TimestampForm::Iso } else { TimestampForm::Pattern("%d/%m/%Y %H:%M:%S".into()) },
+            form: if choice & 8 == 0 {
+                TimestampForm::Iso
+            } else {
+                TimestampForm::Pattern("%d/%m/%Y %H:%M:%S".into())
+            },
             zone: None,
         },
         max_rejects: RejectLimit::Percent(100.0),

@@ -253,9 +253,11 @@ fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
     let size = |flag, size: ByteSize| usize::try_from(size.as_u64()).map_err(|_| ConfigError::Size(flag));
     let defaults = Limits::default();
     Ok(Limits {
+        engine: arguments.engine.engine.into(),
         call_deadline: time("--deadline", arguments.deadline)?,
         run_deadline: arguments.run_deadline.map(|given| time("--run-deadline", given)).transpose()?,
         compile_deadline: time("--compile-deadline", arguments.compile_deadline)?,
+        compile_memory_bytes: size("--compile-memory-limit", arguments.compile_memory_limit)?,
         fuel: arguments.fuel,
         memory_bytes: size("--memory-limit", arguments.memory_limit)?,
         stack_bytes: size("--stack-limit", arguments.stack_limit)?,

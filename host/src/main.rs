@@ -3,13 +3,17 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use host::detector::compiler;
 use host::environment::Environment;
 use host::report::Reporter;
 use host::{cli, commands, logging, panics};
 
 fn main() -> ExitCode {
-    panics::remember();
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(exit_code) = compiler::serve(&arguments) {
+        return exit_code;
+    }
+    panics::remember();
     let reporter = Reporter::new(cli::format_asked_for(&arguments));
     let done = panics::caught(|| {
         let cli = match cli::parse(&arguments) {

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
+use crate::detector::EngineKind;
 use crate::digest::Sha256Digest;
 use crate::source::timestamp::TimestampForm;
 use crate::source::{Encoding, RejectLimit};
@@ -113,6 +114,10 @@ fn time_zone(name: &str) -> Result<TimeZone, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub struct SandboxArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub engine: EngineArgs,
+
     /// How long a single call into the plugin may take, such as `500ms` or `1m`
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub deadline: SignedDuration,
@@ -125,11 +130,16 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "TIME", default_value = "2m")]
     pub compile_deadline: SignedDuration,
 
+    /// How much memory the process that compiles the plugin may take
+    #[arg(long, value_name = "SIZE", default_value = "448MiB")]
+    pub compile_memory_limit: ByteSize,
+
     /// How many instructions, roughly, the plugin may execute in the run [default: no limit]
     #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u64).range(1..))]
     pub fuel: Option<u64>,
 
-    /// How much memory the plugin may use, such as `64MiB`: all its memories and tables together
+    /// How much memory each instance of the plugin may use, such as `64MiB`: memories, tables, globals,
+    /// stack and what it passes together
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub memory_limit: ByteSize,
 
@@ -160,6 +170,34 @@ pub struct SandboxArgs {
     /// Make even the bits of a NaN the same on every machine; costs time
     #[arg(long)]
     pub deterministic: bool,
+}
+
+/// How plugins are executed.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct EngineArgs {
+    /// How the plugin's code is executed: as machine code, or, where the system lets no program make any,
+    /// by an interpreter, which is many times slower
+    #[arg(long, env = "HOST_ENGINE", value_name = "ENGINE", value_enum, default_value_t)]
+    pub engine: EngineChoice,
+}
+
+/// A way to execute a plugin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EngineChoice {
+    /// Compiled to machine code
+    #[default]
+    Native,
+    /// Interpreted
+    Interpreter,
+}
+
+impl From<EngineChoice> for EngineKind {
+    fn from(choice: EngineChoice) -> EngineKind {
+        match choice {
+            EngineChoice::Native => EngineKind::Native,
+            EngineChoice::Interpreter => EngineKind::Interpreter,
+        }
+    }
 }
 
 /// The engine keeps a guest's stack on the thread's own.

@@ -14,10 +14,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
-pub use ingest::{IngestArgs, InputArgs, SandboxArgs};
+pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use parse::{format_asked_for, parse};
 pub use plugin::{
-    AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, NewArgs, PluginCheckArgs, PluginCommand,
+    AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, ListArgs, NewArgs, PluginCheckArgs, PluginCommand,
     SubjectArgs, TestArgs,
 };
 
@@ -230,7 +230,7 @@ pub enum OnceArg {
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {
-    let local = || text.parse::<DateTime>().and_then(|time| time.to_zoned(TimeZone::system()));
+    let local = || text.parse::<DateTime>().and_then(|time| time.to_zoned_datetime(TimeZone::system()));
     let time = text.parse::<Timestamp>().or_else(|_| local().map(|time| time.timestamp()));
     time.map_err(|_| "give a day or a time, such as `2024-02-29` or `2024-02-29T23:59:59Z`".into())
 }

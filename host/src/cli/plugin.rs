@@ -6,6 +6,8 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+use super::EngineArgs;
+
 /// What can be done with a plugin beside running it.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
@@ -20,7 +22,7 @@ pub enum PluginCommand {
     /// Measure a plugin against the detector `threshold`
     Bench(BenchArgs),
     /// List the plugins that are found by name
-    List,
+    List(ListArgs),
     /// Copy a plugin to where it is found by name
     Add(AddArgs),
     /// The digest of a plugin's answers, for `check` to compare between processes
@@ -38,7 +40,7 @@ impl PluginCommand {
             PluginCommand::Check(_) => "plugin check",
             PluginCommand::Test(_) => "plugin test",
             PluginCommand::Bench(_) => "plugin bench",
-            PluginCommand::List => "plugin list",
+            PluginCommand::List(_) => "plugin list",
             PluginCommand::Add(_) => "plugin add",
             PluginCommand::Digest(_) => "plugin digest",
         }
@@ -78,6 +80,10 @@ pub struct InspectArgs {
     /// Compile it anew, to see how long that takes
     #[arg(long)]
     pub fresh: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub engine: EngineArgs,
 }
 
 /// A plugin, its settings, and rows to try it on.
@@ -92,6 +98,10 @@ pub struct SubjectArgs {
     /// A setting of the detector; may be repeated
     #[arg(short, long = "set", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub engine: EngineArgs,
 }
 
 /// Arguments of `host plugin check`.
@@ -135,6 +145,10 @@ pub struct TestArgs {
     /// How far a score may be from the expected one, relative to it
     #[arg(long, value_name = "FRACTION", default_value_t = 1e-9)]
     pub tolerance: f64,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub engine: EngineArgs,
 }
 
 /// Arguments of `host plugin bench`.
@@ -143,6 +157,14 @@ pub struct BenchArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub subject: SubjectArgs,
+}
+
+/// Arguments of `host plugin list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub engine: EngineArgs,
 }
 
 /// Arguments of `host plugin add`.
@@ -154,6 +176,10 @@ pub struct AddArgs {
     /// Put it in the place of another plugin of the same name
     #[arg(long)]
     pub replace: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub engine: EngineArgs,
 }
 
 /// Arguments of `host plugin digest`.

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::cli::{BenchArgs, InspectArgs, PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs};
+use crate::cli::{
+    BenchArgs, EngineArgs, EngineChoice, InspectArgs, PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs,
+};
 use crate::config::ConfigError;
 use crate::detector::{self, Cache, Demands, DetectorError, Limits, Sandbox};
 use crate::error::Error;
@@ -26,21 +28,25 @@ pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> 
         PluginCommand::Check(arguments) => return check_one(&arguments, reporter),
         PluginCommand::Test(arguments) => return test(&arguments, reporter),
         PluginCommand::Bench(arguments) => measure(&arguments, reporter)?,
-        PluginCommand::List => {
+        PluginCommand::List(arguments) => {
             let mut entries = library::list()?;
-            library::describe(&mut entries, &sandbox(Cache::of_user())?);
+            library::describe(&mut entries, &sandbox(arguments.engine, Cache::of_user())?);
             reporter.end(exit::COMMITTED, json!({ "plugins": entries }), || library::human(&entries))?;
         }
         PluginCommand::Add(arguments) => {
-            let added = library::add(&sandbox(Cache::of_user())?, &arguments.file, arguments.replace)?;
+            let added = library::add(
+                &sandbox(arguments.engine, Cache::of_user())?,
+                &arguments.file,
+                arguments.replace,
+            )?;
             let (name, file, sha256) = (&added.name, text::path(&added.file), added.sha256.to_string());
             reporter.end(exit::COMMITTED, json!({ "name": name, "file": file, "sha256": sha256 }), || {
                 format!("added `{}`: {file}\n  sha256 {sha256}\n", text::printable(name))
             })?;
         }
         PluginCommand::Digest(arguments) => {
-            let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
-            let digest = check::digest(&plugin, &settings, &Limits::default(), rows.as_deref())?;
+            let Subject { plugin, settings, rows, limits } = Subject::new(&arguments.subject)?;
+            let digest = check::digest(&plugin, &settings, &limits, rows.as_deref())?;
             reporter.end(exit::COMMITTED, json!({ "digest": digest }), || format!("{digest}\n"))?;
         }
     }
@@ -49,14 +55,14 @@ pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> 
 
 fn inspect_one(arguments: &InspectArgs, reporter: &Reporter) -> Result<(), Error> {
     let cache = if arguments.fresh { Cache::none() } else { Cache::of_user() };
-    let inspection = inspect::inspect(&sandbox(cache)?, &detector::lookup(&arguments.plugin)?)?;
+    let inspection =
+        inspect::inspect(&sandbox(arguments.engine, cache)?, &detector::lookup(&arguments.plugin)?)?;
     reporter.end(exit::COMMITTED, &inspection, || inspection.human())
 }
 
 fn check_one(arguments: &PluginCheckArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
-    let limits =
-        Limits { call_deadline: config::time("--deadline", arguments.deadline)?, ..Limits::default() };
+    let Subject { plugin, settings, rows, limits } = Subject::new(&arguments.subject)?;
+    let limits = Limits { call_deadline: config::time("--deadline", arguments.deadline)?, ..limits };
     let budgets = check::Budgets {
         row_nanos: config::time("--row-time", arguments.row_time)?.as_secs_f64() * 1e9,
         memory_bytes: usize::try_from(arguments.memory.as_u64())
@@ -71,7 +77,8 @@ fn check_one(arguments: &PluginCheckArgs, reporter: &Reporter) -> Result<u8, Err
 }
 
 fn test(arguments: &TestArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let plugin = detector::load(&sandbox(Cache::of_user())?, &detector::lookup(&arguments.plugin)?)?;
+    let sandbox = sandbox(arguments.engine, Cache::of_user())?;
+    let plugin = detector::load(&sandbox, &detector::lookup(&arguments.plugin)?)?;
     let outcomes = cases::run(&plugin, &arguments.cases, arguments.tolerance, arguments.update)?;
     let passed = outcomes.iter().all(|outcome| outcome.differences.is_empty());
     let exit_code = if passed { exit::COMMITTED } else { exit::PLUGIN };
@@ -80,8 +87,8 @@ fn test(arguments: &TestArgs, reporter: &Reporter) -> Result<u8, Error> {
 }
 
 fn measure(arguments: &BenchArgs, reporter: &Reporter) -> Result<(), Error> {
-    let Subject { plugin, settings, rows } = Subject::new(&arguments.subject)?;
-    let measured = bench::bench(&plugin, &settings, &Limits::default(), rows.as_deref())?;
+    let Subject { plugin, settings, rows, limits } = Subject::new(&arguments.subject)?;
+    let measured = bench::bench(&plugin, &settings, &limits, rows.as_deref())?;
     reporter.end(exit::COMMITTED, &measured, || measured.human())
 }
 
@@ -90,6 +97,7 @@ struct Subject {
     plugin: PathBuf,
     settings: Vec<(String, String)>,
     rows: Option<PathBuf>,
+    limits: Limits,
 }
 
 impl Subject {
@@ -98,12 +106,17 @@ impl Subject {
             plugin: detector::lookup(&arguments.plugin)?,
             settings: config::settings(arguments.settings.clone())?,
             rows: arguments.file.clone(),
+            limits: limits(arguments.engine),
         })
     }
 }
 
-fn sandbox(cache: Cache) -> Result<Sandbox, DetectorError> {
-    Sandbox::new(Limits::default(), Demands::default(), cache)
+fn sandbox(engine: EngineArgs, cache: Cache) -> Result<Sandbox, DetectorError> {
+    Sandbox::new(limits(engine), Demands::default(), cache)
+}
+
+fn limits(arguments: EngineArgs) -> Limits {
+    Limits { engine: arguments.engine.into(), ..Limits::default() }
 }
 
 /// What `host plugin digest` prints, in a process of its own.
@@ -111,6 +124,9 @@ fn digest_elsewhere(plugin: &Path, subject: &SubjectArgs) -> Result<String, Stri
     let program = std::env::current_exe().map_err(|error| format!("find this program: {error}"))?;
     let mut command = Command::new(program);
     command.args(["plugin", "digest"]).arg(plugin).args(&subject.file);
+    if subject.engine.engine == EngineChoice::Interpreter {
+        command.args(["--engine", "interpreter"]);
+    }
     command.args(subject.settings.iter().flat_map(|setting| ["--set", setting]));
     let output = command.output().map_err(|error| format!("start it: {error}"))?;
     if output.status.success() {

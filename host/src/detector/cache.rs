@@ -3,7 +3,7 @@
 //!
 //! What is read back is machine code that will be executed, so it must be what was written: a
 //! folder that others can write to, or could put something else in the place of, is not used, no link
-//! is followed in it, and every file carries the digest of its content
+//! is followed in it, and every file is [`MachineCode`] with its digest
 //! (a single flipped bit in unchecked machine code is a crash of the host, or worse). A file that
 //! is not right is as good as none. Files are written under another name and renamed, so that
 //! two hosts at once do no harm. The key is the digest of the plugin's bytes and whatever else
@@ -20,13 +20,13 @@ use nix::unistd::geteuid;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::compiler::MachineCode;
 use crate::digest::Sha256Digest;
 use crate::environment::Environment;
 use crate::text::path;
 
 /// How many compiled plugins are kept; the oldest go first.
 const KEPT_FILES: usize = 100;
-const DIGEST_BYTES: usize = 32;
 /// In a mode: the group or everybody may write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
@@ -73,24 +73,17 @@ impl Cache {
         }
     }
 
-    /// The component that was kept for the plugin with this digest; where there is none, what
-    /// `compile` makes, which is kept.
-    pub fn get_or_compile(
-        &self,
-        engine: &Engine,
-        plugin: Sha256Digest,
-        compile: impl FnOnce() -> wasmtime::Result<Component>,
-    ) -> wasmtime::Result<Component> {
-        let Some(folder) = &self.0 else { return compile() };
-        let file = folder.join(key(engine, plugin));
-        if let Some(component) = read(engine, &file) {
-            return Ok(component);
-        }
-        let component = compile()?;
-        if let Err(error) = write(folder, &file, &component) {
+    /// The component that was kept for the plugin with this digest.
+    pub fn get(&self, engine: &Engine, plugin: Sha256Digest) -> Option<Component> {
+        read(engine, &self.0.as_ref()?.join(key(engine, plugin)))
+    }
+
+    /// Keeps what the plugin with this digest was compiled to.
+    pub fn keep(&self, engine: &Engine, plugin: Sha256Digest, code: &MachineCode) {
+        let Some(folder) = &self.0 else { return };
+        if let Err(error) = write(folder, &folder.join(key(engine, plugin)), code) {
             tracing::info!("the compiled plugin is not kept: {error}");
         }
-        Ok(component)
     }
 }
 
@@ -141,31 +134,23 @@ fn key(engine: &Engine, plugin: Sha256Digest) -> String {
     format!("{plugin}-{:016x}", hasher.finish())
 }
 
-/// The digest of the content, then the content.
 fn read(engine: &Engine, file: &Path) -> Option<Component> {
     let mut bytes = Vec::new();
     // Neither a link nor, for it would be waited for, a pipe.
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
     File::options().read(true).custom_flags(flags).open(file).ok()?.read_to_end(&mut bytes).ok()?;
-    let (digest, content) = bytes.split_at_checked(DIGEST_BYTES)?;
-    if Sha256Digest::of(content).as_bytes() != digest {
+    let Some(code) = MachineCode::from_bytes(bytes) else {
         tracing::warn!("`{}` is damaged; the plugin is compiled again", file.display());
         return None;
-    }
-    #[allow(unsafe_code, reason = "there is no safe way to load compiled code")]
-    // SAFETY: the content is what `Component::serialize` returned: its digest is right, and in
-    // this folder nobody but this user, who could run any code as well, can have written it.
-    let component = unsafe { Component::deserialize(engine, content) };
-    component.ok()
+    };
+    code.load(engine).ok()
 }
 
-fn write(folder: &Path, file: &Path, component: &Component) -> wasmtime::Result<()> {
-    let content = component.serialize()?;
+fn write(folder: &Path, file: &Path, code: &MachineCode) -> io::Result<()> {
     // Named so that it is known for ours where we die in between.
     let prefix = format!("{}.", file.file_name().unwrap_or_default().display());
     let mut fresh = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
-    fresh.write_all(Sha256Digest::of(&content).as_bytes())?;
-    fresh.write_all(&content)?;
+    fresh.write_all(code.as_bytes())?;
     fresh.persist(file)?;
     remove_oldest(folder);
     Ok(())
@@ -178,7 +163,7 @@ fn is_ours(name: &str) -> bool {
         |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     name.split_once('-').is_some_and(|(plugin, host)| {
         let (host, _unfinished) = host.split_once('.').unwrap_or((host, ""));
-        is_hex(plugin, 2 * DIGEST_BYTES) && is_hex(host, 16)
+        is_hex(plugin, 2 * size_of::<Sha256Digest>()) && is_hex(host, 16)
     })
 }
 
@@ -210,13 +195,14 @@ mod tests {
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
     fn compiles(cache: &Cache, engine: &Engine) -> bool {
-        let mut compiled = false;
-        let compile = || {
-            compiled = true;
-            Component::from_binary(engine, EMPTY)
-        };
-        cache.get_or_compile(engine, Sha256Digest::of(EMPTY), compile).unwrap();
-        compiled
+        let plugin = Sha256Digest::of(EMPTY);
+        if cache.get(engine, plugin).is_some() {
+            return false;
+        }
+        let content = engine.precompile_component(EMPTY).unwrap();
+        let bytes = [MachineCode::digest_of(&content).as_bytes(), content.as_slice()].concat();
+        cache.keep(engine, plugin, &MachineCode::from_bytes(bytes).unwrap());
+        true
     }
 
     fn files(folder: &Path) -> Vec<PathBuf> {
@@ -250,7 +236,7 @@ mod tests {
             // And it was mended.
             assert!(fs::read(&file).unwrap() == good);
         }
-        for length in [0, 1, DIGEST_BYTES, good.len() - 1] {
+        for length in [0, 1, size_of::<Sha256Digest>(), good.len() - 1] {
             fs::write(&file, &good[..length]).unwrap();
             assert!(compiles(&cache, &engine), "{length} bytes");
         }

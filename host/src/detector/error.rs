@@ -211,6 +211,22 @@ pub enum DetectorError {
         /// What is allowed.
         deadline: Duration,
     },
+    /// It takes too much memory to compile.
+    #[error("`{plugin}` needs more than {} of memory to be compiled", mebibytes(*allowed_bytes))]
+    CompileMemory {
+        /// The plugin.
+        plugin: String,
+        /// What is allowed.
+        allowed_bytes: usize,
+    },
+    /// The process that compiled it died.
+    #[error("`{plugin}` brought the compiler down: {how}")]
+    CompilerCrash {
+        /// The plugin.
+        plugin: String,
+        /// How it ended, or what it said at the end.
+        how: String,
+    },
     /// It executed too many instructions.
     #[error("`{plugin}` used up its {fuel} units of fuel {call}")]
     Fuel {
@@ -383,6 +399,12 @@ impl DetectorError {
             }
             DetectorError::Memory { asked_bytes, .. } => {
                 Some(more("memory-limit", &format!("{}MiB", asked_bytes.div_ceil(1024 * 1024))))
+            }
+            DetectorError::CompileMemory { allowed_bytes, .. } => {
+                Some(more("compile-memory-limit", &format!("{}MiB", allowed_bytes.div_ceil(512 * 1024))))
+            }
+            DetectorError::CompilerCrash { .. } => {
+                Some("nothing of the plugin has run; if it is honest, its author should build it another way".into())
             }
             DetectorError::System { refusal, .. } => Some(refusal.help().into()),
             DetectorError::Engine { source } => Refusal::of(source).map(|refusal| refusal.help().into()),

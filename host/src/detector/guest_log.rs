@@ -9,6 +9,9 @@ use tracing::Level;
 
 use crate::text::printable_up_to;
 
+/// How much of one message is looked at; of the rest only the line breaks are counted. A guest can pass
+/// tens of megabytes at a time, and the time that it takes to look at them is the host's.
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// A line is cut after this many characters.
 const MAX_LINE_CHARS: usize = 2_000;
 /// How many lines the report of a crash shows.
@@ -24,7 +27,10 @@ pub struct GuestLog(Arc<Mutex<State>>);
 struct State {
     plugin: String,
     max_lines: u64,
+    /// Lines that were logged.
     lines: u64,
+    /// Lines that were too many, or in the part of a message that is not looked at.
+    dropped: u64,
     last: VecDeque<String>,
     panic: Option<String>,
     /// Whether the lines that come belong to the panic's message.
@@ -42,15 +48,18 @@ impl GuestLog {
 
     /// Logs a message, line by line.
     pub fn message(&self, level: Level, message: &str) {
+        let (message, rest) = message.split_at(message.floor_char_boundary(MAX_MESSAGE_BYTES));
         let mut state = self.state();
         state.in_panic = false;
         for line in message.lines() {
             state.line(level, line);
         }
+        state.drop_lines(rest.as_bytes());
     }
 
     /// Logs what a guest writes to a stream, in pieces that may end anywhere.
     pub fn write(&self, level: Level, bytes: &[u8]) {
+        let (bytes, rest) = bytes.split_at(bytes.len().min(MAX_MESSAGE_BYTES));
         let mut state = self.state();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             // A line without end is cut at some point, like any other.
@@ -61,6 +70,7 @@ impl GuestLog {
                 state.line(level, &String::from_utf8_lossy(&line));
             }
         }
+        state.drop_lines(rest);
     }
 
     /// The last lines, the oldest first, without a panic's message.
@@ -78,8 +88,7 @@ impl GuestLog {
     /// How many lines were dropped.
     #[must_use]
     pub fn dropped_lines(&self) -> u64 {
-        let state = self.state();
-        state.lines.saturating_sub(state.max_lines)
+        self.state().dropped
     }
 
     /// A poisoned lock means that another thread panicked; its text is still text.
@@ -91,7 +100,6 @@ impl GuestLog {
 impl State {
     fn line(&mut self, level: Level, line: &str) {
         let line = printable_up_to(line.trim_end(), MAX_LINE_CHARS).into_owned();
-        self.lines += 1;
         if let Some(at) = line.find(PANIC) {
             self.panic = Some(line[at..].to_owned());
             self.in_panic = true;
@@ -103,15 +111,25 @@ impl State {
         {
             panic.push(' ');
             panic.push_str(&line);
-        } else if self.lines <= self.max_lines {
-            self.emit(level, &line);
-            self.last.push_back(line);
         } else {
+            if self.lines < self.max_lines {
+                self.lines += 1;
+                self.emit(level, &line);
+            } else {
+                self.dropped += 1;
+            }
             self.last.push_back(line);
         }
         if self.last.len() > KEPT_LINES {
             self.last.pop_front();
         }
+    }
+
+    /// Counts the lines of a text that is not looked at.
+    fn drop_lines(&mut self, text: &[u8]) {
+        let is_unfinished = text.last().is_some_and(|&last| last != b'\n');
+        let breaks = memchr::memchr_iter(b'\n', text).count();
+        self.dropped += breaks as u64 + u64::from(is_unfinished);
     }
 
     fn emit(&self, level: Level, line: &str) {
@@ -163,6 +181,27 @@ mod tests {
         (0..1_000).for_each(|_| log.write(Level::INFO, &[b'x'; 10_000]));
         log.write(Level::INFO, b"\n");
         assert_eq!(log.last_lines()[0].chars().count(), MAX_LINE_CHARS + 1);
+    }
+
+    #[test]
+    fn of_a_long_message_the_beginning_is_logged_and_the_rest_counted() {
+        let text = "line\n".repeat(MAX_MESSAGE_BYTES);
+        let lines = (MAX_MESSAGE_BYTES / "line\n".len()) as u64;
+        for (max_lines, dropped) in
+            [(u64::MAX, MAX_MESSAGE_BYTES as u64 - lines), (10, MAX_MESSAGE_BYTES as u64 - 10)]
+        {
+            let log = GuestLog::new("p", max_lines);
+            log.message(Level::INFO, &text);
+            // The line at the cut was begun, and its rest is dropped.
+            assert!([dropped, dropped + 1].contains(&log.dropped_lines()), "{}", log.dropped_lines());
+            let log = GuestLog::new("p", max_lines);
+            log.write(Level::INFO, text.as_bytes());
+            assert!([dropped, dropped + 1].contains(&log.dropped_lines()), "{}", log.dropped_lines());
+        }
+        // No character is cut in two.
+        let log = GuestLog::new("p", MAX_LINES);
+        log.message(Level::INFO, &format!("x{}", "ä".repeat(MAX_MESSAGE_BYTES)));
+        assert_eq!((log.last_lines().len(), log.dropped_lines()), (1, 1));
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! A live detector, and the one gate through which every call into a guest passes: the deadline
 //! is set before it, and whatever stopped it is told as what it is.
+//!
+//! Epochs stop a guest where it loops or calls a function of its own, not while the host works for it:
+//! so the clock is looked at whenever the guest gets something from the host, and once more at the end. An
+//! answer that comes late is none.
 
 use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, WasmBacktrace};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 use super::contract::{Exports, GuestError};
@@ -19,6 +23,10 @@ use crate::text::printable;
 /// How many functions of a backtrace are shown.
 const SHOWN_FRAMES: usize = 12;
 
+/// What a guest may pass to a function of the host: far more than any line of a log, and little enough to be
+/// looked at in no time.
+const HOST_CALL_BYTES: usize = 4 << 20;
+
 /// What the host keeps for a guest.
 pub struct GuestState {
     pub(super) log: GuestLog,
@@ -26,6 +34,18 @@ pub struct GuestState {
     pub(super) wasi: WasiCtx,
     pub(super) clock: wasi::Clock,
     pub(super) resources: ResourceTable,
+    /// All lists and strings that one call may pass.
+    transfer_bytes: usize,
+    /// When the call that is under way must have ended; `None` if it may take for ever.
+    must_end_by: Option<Instant>,
+}
+
+impl GuestState {
+    /// How much the guest may pass now, to a function of the host or as its answer.
+    fn allowed_bytes(&self, to_host_function: bool) -> usize {
+        let at_most = if to_host_function { HOST_CALL_BYTES } else { usize::MAX };
+        self.transfer_bytes.min(at_most).min(self.memory.left_bytes())
+    }
 }
 
 impl WasiView for GuestState {
@@ -161,33 +181,19 @@ impl Guest {
     fn start(plugin: &Plugin) -> Result<Guest, DetectorError> {
         let name = file_name(&plugin.file);
         let limits = plugin.limits.clone();
-        let log = GuestLog::new(&name, limits.log_lines);
-        let mut resources = ResourceTable::new();
-        resources.set_max_capacity(wasi::MAX_RESOURCES);
-        let state = GuestState {
-            memory: MemoryKeeper::new(limits.memory_bytes),
-            wasi: wasi::context(&log),
-            clock: wasi::Clock::default(),
-            resources,
-            log,
-        };
-        let mut store = Store::new(plugin.component.engine(), state);
-        store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(limits.transfer_bytes);
-        let stopped = |store: &Store<GuestState>, error| {
-            stopped(&name, &limits, store, Call::Start, Deadline::of(&limits, Duration::ZERO), error)
-        };
+        let mut store = new_store(plugin.component.engine(), &name, &limits, plugin.fixed_bytes);
+        let deadline = Deadline::of(&limits, Duration::ZERO);
+        let stopped =
+            |store: &Store<GuestState>, error| stopped(&name, &limits, store, Call::Start, deadline, error);
         if let Some(fuel) = limits.fuel {
             store.set_fuel(fuel).map_err(|error| stopped(&store, error))?;
         }
-        let started = Instant::now();
-        store.set_epoch_deadline(Deadline::of(&limits, Duration::ZERO).ticks());
-        let exports = plugin
-            .component
-            .instantiate(&mut store)
-            .and_then(|instance| plugin.contract.exports(&mut store, &instance))
-            .map_err(|error| stopped(&store, error))?;
-        Ok(Guest { plugin: name, limits, store, exports, spent: started.elapsed() })
+        let (exports, spent) = within(deadline, &mut store, |store| {
+            let instance = plugin.component.instantiate(&mut *store)?;
+            plugin.contract.exports(store, &instance)
+        });
+        let exports = exports.map_err(|error| stopped(&store, error))?;
+        Ok(Guest { plugin: name, limits, store, exports, spent })
     }
 
     fn call<T>(
@@ -196,17 +202,35 @@ impl Guest {
         act: impl FnOnce(&dyn Exports, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, DetectorError> {
         let deadline = Deadline::of(&self.limits, self.spent);
-        self.store.set_epoch_deadline(deadline.ticks());
         self.store.data_mut().memory.begin_call();
-        let started = Instant::now();
-        let answer = act(&*self.exports, &mut self.store);
-        self.spent += started.elapsed();
+        let (answer, spent) = within(deadline, &mut self.store, |store| act(&*self.exports, store));
+        self.spent += spent;
         answer.map_err(|error| stopped(&self.plugin, &self.limits, &self.store, call, deadline, error))
     }
 
     fn violation(&self, call: Call, source: verify::Violation) -> DetectorError {
         DetectorError::Violation { plugin: self.plugin.clone(), call, source }
     }
+}
+
+/// A store for one instance, which has `fixed_bytes` of memory from the start.
+fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -> Store<GuestState> {
+    let log = GuestLog::new(name, limits.log_lines);
+    let mut resources = ResourceTable::new();
+    resources.set_max_capacity(wasi::MAX_RESOURCES);
+    let state = GuestState {
+        memory: MemoryKeeper::new(limits.memory_bytes, fixed_bytes),
+        transfer_bytes: limits.transfer_bytes,
+        wasi: wasi::context(&log),
+        clock: wasi::Clock::default(),
+        resources,
+        log,
+        must_end_by: None,
+    };
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.memory);
+    store.call_hook(at_the_border);
+    store
 }
 
 /// Which deadline comes first, that of the call or that of the run.
@@ -225,10 +249,44 @@ impl Deadline {
         }
     }
 
-    fn ticks(self) -> u64 {
+    /// From now on.
+    fn left(self) -> Duration {
         match self {
-            Deadline::Call(left) | Deadline::Run(_, left) => engine::deadline_ticks(left),
+            Deadline::Call(left) | Deadline::Run(_, left) => left,
         }
+    }
+}
+
+/// Lets a guest do something, for so long and no longer; also says how long it took.
+fn within<T>(
+    deadline: Deadline,
+    store: &mut Store<GuestState>,
+    act: impl FnOnce(&mut Store<GuestState>) -> wasmtime::Result<T>,
+) -> (wasmtime::Result<T>, Duration) {
+    let allowed = deadline.left();
+    let started = Instant::now();
+    store.set_epoch_deadline(engine::deadline_ticks(allowed));
+    store.data_mut().must_end_by = started.checked_add(allowed);
+    let answer = act(store);
+    let spent = started.elapsed();
+    let is_late = answer.is_ok() && spent > allowed;
+    (if is_late { Err(Trap::Interrupt.into()) } else { answer }, spent)
+}
+
+/// Wherever control passes between guest and host.
+fn at_the_border(mut context: StoreContextMut<'_, GuestState>, passes: CallHook) -> wasmtime::Result<()> {
+    let state = context.data();
+    match passes {
+        // The guest passes something: what the host makes of it is of the guest's memory, too.
+        CallHook::CallingHost | CallHook::ReturningFromWasm => {
+            let allowed_bytes = state.allowed_bytes(matches!(passes, CallHook::CallingHost));
+            context.set_hostcall_fuel(allowed_bytes);
+            Ok(())
+        }
+        CallHook::ReturningFromHost if state.must_end_by.is_some_and(|end| Instant::now() > end) => {
+            Err(Trap::Interrupt.into())
+        }
+        CallHook::ReturningFromHost | CallHook::CallingWasm => Ok(()),
     }
 }
 
@@ -263,7 +321,9 @@ fn stopped(
     }
     // There is no type for this one.
     if error.root_cause().to_string().starts_with("too much data is being copied") {
-        return DetectorError::Transfer { plugin, call, allowed_bytes: limits.transfer_bytes };
+        // An answer comes when the guest's functions have returned.
+        let allowed_bytes = state.allowed_bytes(error.is::<WasmBacktrace>());
+        return DetectorError::Transfer { plugin, call, allowed_bytes };
     }
     let is_crash = error.is::<Trap>() || error.is::<I32Exit>() || error.is::<WasmBacktrace>();
     if !is_crash {
@@ -340,3 +400,7 @@ fn is_runtime(name: &str) -> bool {
     ];
     PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || name == "abort"
 }
+
+#[cfg(test)]
+#[path = "border_tests.rs"]
+mod border_tests;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-use super::Refusal;
+use super::{EngineKind, Refusal};
 
 /// What one table entry costs: a reference and its bookkeeping.
 const TABLE_ENTRY_BYTES: usize = 16;
@@ -12,15 +12,19 @@ const TABLE_ENTRY_BYTES: usize = 16;
 /// What is imposed on a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// How its code is executed.
+    pub engine: EngineKind,
     /// How long one call may take.
     pub call_deadline: Duration,
     /// How long all calls of a run may take together.
     pub run_deadline: Option<Duration>,
     /// How long compiling may take.
     pub compile_deadline: Duration,
+    /// All address space of the process that compiles.
+    pub compile_memory_bytes: usize,
     /// Instructions of a run, roughly; none are counted where there is no limit.
     pub fuel: Option<u64>,
-    /// All linear memories and tables of the plugin together.
+    /// An instance's memories, tables, globals, stack, and what it passes, together.
     pub memory_bytes: usize,
     /// The guest's call stack.
     pub stack_bytes: usize,
@@ -39,9 +43,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
+            engine: EngineKind::default(),
             call_deadline: Duration::from_secs(10),
             run_deadline: None,
             compile_deadline: Duration::from_secs(120),
+            compile_memory_bytes: 448 * MIB,
             fuel: None,
             memory_bytes: 256 * MIB,
             stack_bytes: MIB,
@@ -73,11 +79,23 @@ pub struct MemoryKeeper {
 }
 
 impl MemoryKeeper {
-    /// For a new instance.
+    /// For a new instance, which has `fixed_bytes` from the start.
     #[must_use]
-    pub fn new(limit_bytes: usize) -> MemoryKeeper {
-        let (denied_bytes, refused) = (None, None);
-        MemoryKeeper { limit_bytes, used_bytes: 0, peak_bytes: 0, growing_bytes: 0, denied_bytes, refused }
+    pub fn new(limit_bytes: usize, fixed_bytes: usize) -> MemoryKeeper {
+        MemoryKeeper {
+            limit_bytes,
+            used_bytes: fixed_bytes,
+            peak_bytes: fixed_bytes,
+            growing_bytes: 0,
+            denied_bytes: None,
+            refused: None,
+        }
+    }
+
+    /// What the guest may still have.
+    #[must_use]
+    pub fn left_bytes(&self) -> usize {
+        self.limit_bytes.saturating_sub(self.used_bytes)
     }
 
     fn grow(&mut self, by_bytes: usize) -> bool {
@@ -145,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_sum_counts_not_each_memory_alone() {
-        let mut keeper = MemoryKeeper::new(1000);
+        let mut keeper = MemoryKeeper::new(1000, 0);
         assert!(keeper.memory_growing(0, 600, None).unwrap());
         assert!(!keeper.memory_growing(0, 600, None).unwrap());
         assert_eq!(keeper.denied_bytes, Some(1200));
@@ -156,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_growth_that_failed_is_not_counted() {
-        let mut keeper = MemoryKeeper::new(1000);
+        let mut keeper = MemoryKeeper::new(1000, 0);
         assert!(keeper.memory_growing(0, 900, None).unwrap());
         keeper.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
         assert!(keeper.table_growing(0, 1000 / TABLE_ENTRY_BYTES, None).unwrap());

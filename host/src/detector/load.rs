@@ -1,33 +1,28 @@
 //! From a plugin's bytes to something that can be instantiated. All that can be known without
-//! running the guest is found out here: what the bytes are, which contract they speak, whether
-//! imports and exports fit.
+//! running the guest is found out here and in [`super::examine`].
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::cache::Cache;
-use super::contract::{ContractVersion, EXPORTS, PACKAGE, STATE_EXPORTS};
-use super::error::SHOWN_IMPORTS;
+use super::compiler::{self, CompileError};
+use super::contract::ContractVersion;
+use super::examine::{Opened, check_imports, check_strictly, contract_of, open};
 use super::instance::GuestState;
 use super::refusal::Refusal;
-use super::{DetectorError, Limits, engine, wasi};
+use super::{Call, DetectorError, Limits, engine, wasi};
 use crate::digest::Sha256Digest;
-use crate::text::listed;
 
 /// The engine, the limits and the demands that all plugins of a process share.
 pub struct Sandbox {
     engine: Engine,
+    settings: engine::Settings,
     cache: Cache,
     pub(super) limits: Limits,
-    demands: Demands,
+    pub(super) demands: Demands,
 }
 
 /// What a plugin must be, beyond being one.
@@ -45,8 +40,9 @@ impl Sandbox {
     /// # Errors
     /// [`DetectorError::Engine`] where the machine cannot run WebAssembly.
     pub fn new(limits: Limits, demands: Demands, cache: Cache) -> Result<Sandbox, DetectorError> {
-        let engine = engine::new(&limits).map_err(|source| DetectorError::Engine { source })?;
-        Ok(Sandbox { engine, cache, limits, demands })
+        let settings = engine::Settings::new(&limits);
+        let engine = engine::new(&settings).map_err(|source| DetectorError::Engine { source })?;
+        Ok(Sandbox { engine, settings, cache, limits, demands })
     }
 }
 
@@ -63,79 +59,8 @@ pub struct Plugin {
     pub(super) contract: ContractVersion,
     pub(super) component: InstancePre<GuestState>,
     pub(super) limits: Limits,
-}
-
-/// What a plugin's bytes say of it, without compiling or running it.
-pub struct Anatomy {
-    /// The file.
-    pub file: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-    /// The digest of its bytes.
-    pub sha256: Sha256Digest,
-    /// What its bytes are.
-    pub form: Form,
-    /// The version of the contract in its imports.
-    pub contract_version: String,
-    /// What it imports.
-    pub imports: Vec<Import>,
-    /// Whether it exports what a stateful detector does.
-    pub is_stateful: bool,
-}
-
-/// Which of the two kinds of WebAssembly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// A component.
-    Component,
-    /// A core module with a component type; the host makes it a component.
-    CoreModule,
-}
-
-/// Something that a plugin imports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Import {
-    /// Its name.
-    pub name: String,
-    /// What the plugin gets.
-    pub access: Access,
-}
-
-/// What a plugin gets where it imports something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// The contract's own.
-    Granted,
-    /// It is there, and gives nothing.
-    Stubbed,
-    /// The host does not have it; the plugin cannot be loaded.
-    Refused,
-}
-
-impl Access {
-    fn to(import: &str) -> Access {
-        let is_contract = |rest: &str| {
-            rest.split_once('@').is_some_and(|(_, version)| ContractVersion::of_plugin(version).is_some())
-        };
-        match import.strip_prefix(PACKAGE) {
-            Some(rest) if is_contract(rest) => Access::Granted,
-            None if wasi::offers(import) => Access::Stubbed,
-            _ => Access::Refused,
-        }
-    }
-}
-
-/// Finds out what can be known of a plugin without compiling it.
-///
-/// # Errors
-/// Where the file is no detector.
-pub fn examine(sandbox: &Sandbox, file: &Path) -> Result<Anatomy, DetectorError> {
-    let Opened { bytes, sha256, form, names, .. } = open(sandbox, file)?;
-    let (contract_version, _) = contract_of(file, &names)?;
-    let is_stateful = STATE_EXPORTS.iter().all(|name| names.exports.iter().any(|export| export == name));
-    let import = |name: String| Import { access: Access::to(&name), name };
-    let imports = names.imports.into_iter().map(import).collect();
-    Ok(Anatomy { file: file.to_owned(), bytes, sha256, form, contract_version, imports, is_stateful })
+    /// What an instance takes beside memories and tables, its stack included, in bytes.
+    pub(super) fixed_bytes: usize,
 }
 
 /// Reads, checks and compiles a plugin.
@@ -143,12 +68,13 @@ pub fn examine(sandbox: &Sandbox, file: &Path) -> Result<Anatomy, DetectorError>
 /// # Errors
 /// Where the file is no plugin for this host, saying what it is instead.
 pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
-    let Opened { sha256, component, names, .. } = open(sandbox, file)?;
+    let Opened { sha256, component, names, state_bytes, .. } = open(sandbox, file)?;
     let (contract_version, contract) = contract_of(file, &names)?;
     if sandbox.demands.strict {
         check_strictly(file, &names)?;
     }
     check_imports(file, &names)?;
+    let fixed_bytes = check_state(file, state_bytes, &sandbox.limits)?;
 
     let (component, compile_time) = compile(sandbox, file, sha256, component)?;
     let does_not_fit = |source| {
@@ -169,73 +95,65 @@ pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
         contract,
         component,
         limits: sandbox.limits.clone(),
+        fixed_bytes,
     })
 }
 
-/// A plugin's bytes, as a component.
-struct Opened {
-    /// The file's size.
-    bytes: u64,
-    sha256: Sha256Digest,
-    form: Form,
-    component: Vec<u8>,
-    names: Names,
-}
-
-fn open(sandbox: &Sandbox, file: &Path) -> Result<Opened, DetectorError> {
-    let bytes = read(file, sandbox.limits.plugin_bytes)?;
-    let sha256 = Sha256Digest::of(&bytes);
-    match sandbox.demands.sha256 {
-        Some(expected) if expected != sha256 => {
-            return Err(DetectorError::OtherBytes { file: file.to_owned(), expected, found: sha256 });
-        }
-        _ => {}
+/// An instance's state and stack count as its memory does, and are known before anything is compiled.
+fn check_state(file: &Path, state_bytes: u64, limits: &Limits) -> Result<usize, DetectorError> {
+    let asked_bytes = usize::try_from(state_bytes).unwrap_or(usize::MAX).saturating_add(limits.stack_bytes);
+    if asked_bytes <= limits.memory_bytes {
+        return Ok(asked_bytes);
     }
-    let size = bytes.len() as u64;
-    let (form, component) = match kind_of(file, &bytes)? {
-        Encoding::Component => (Form::Component, bytes),
-        Encoding::Module => (Form::CoreModule, componentize(file, &bytes)?),
-    };
-    let names = names_of(file, &component)?;
-    Ok(Opened { bytes: size, sha256, form, component, names })
+    let (plugin, allowed_bytes) = (file_name(file), limits.memory_bytes);
+    Err(DetectorError::Memory { plugin, call: Call::Start, asked_bytes, allowed_bytes })
 }
 
-/// Compiles on a thread of its own: a compiler cannot be interrupted, but need not be waited for.
+/// From the cache, or else by compiling, which also says how long it took.
 fn compile(
     sandbox: &Sandbox,
     file: &Path,
     sha256: Sha256Digest,
     component: Vec<u8>,
 ) -> Result<(Component, Option<Duration>), DetectorError> {
-    let (engine, cache) = (sandbox.engine.clone(), sandbox.cache.clone());
-    let (send, receive) = channel();
-    let work = move || {
-        let mut compile_time = None;
-        let compile = || {
-            let started = Instant::now();
-            let compiled = Component::from_binary(&engine, &component);
-            compile_time = Some(started.elapsed());
-            compiled
-        };
-        let compiled = cache.get_or_compile(&engine, sha256, compile);
-        // Nobody is there any more where it took too long.
-        let _ = send.send(compiled.map(|component| (component, compile_time)));
-    };
-    let deadline = sandbox.limits.compile_deadline;
-    let malformed = |source| {
-        let during = "while it was compiled";
-        refused(file, during, source)
-            .unwrap_or_else(|source| DetectorError::Malformed { file: file.to_owned(), source })
-    };
-    thread::Builder::new().spawn(work).map_err(|error| malformed(error.into()))?;
-    match receive.recv_timeout(deadline) {
-        Ok(compiled) => compiled.map_err(malformed),
-        Err(RecvTimeoutError::Timeout) => {
-            Err(DetectorError::CompileDeadline { plugin: file_name(file), deadline })
+    let Sandbox { engine, settings, cache, limits, .. } = sandbox;
+    if let Some(component) = cache.get(engine, sha256) {
+        return Ok((component, None));
+    }
+    let started = Instant::now();
+    let code =
+        compiler::compile(component, settings, limits).map_err(|error| not_compiled(file, limits, error))?;
+    let component = code.load(engine).map_err(|source| {
+        refused(file, WHILE_COMPILED, source).unwrap_or_else(|source| DetectorError::Engine { source })
+    })?;
+    let compile_time = started.elapsed();
+    cache.keep(engine, sha256, &code);
+    Ok((component, Some(compile_time)))
+}
+
+const WHILE_COMPILED: &str = "while it was compiled";
+
+fn not_compiled(file: &Path, limits: &Limits, error: CompileError) -> DetectorError {
+    let plugin = file_name(file);
+    match error {
+        CompileError::Start(source) => {
+            let source = wasmtime::Error::from(source).context("could not start the process that compiles");
+            refused(file, WHILE_COMPILED, source).unwrap_or_else(|source| DetectorError::Engine { source })
         }
-        Err(RecvTimeoutError::Disconnected) => {
-            Err(malformed(wasmtime::Error::msg("the compiler gave up on it")))
+        CompileError::Deadline => {
+            DetectorError::CompileDeadline { plugin, deadline: limits.compile_deadline }
         }
+        CompileError::Memory => {
+            DetectorError::CompileMemory { plugin, allowed_bytes: limits.compile_memory_bytes }
+        }
+        CompileError::SystemMemory => DetectorError::System {
+            plugin,
+            during: WHILE_COMPILED.to_owned(),
+            refusal: Refusal::AddressSpace,
+            source: None,
+        },
+        CompileError::Crash(how) => DetectorError::CompilerCrash { plugin, how },
+        CompileError::Invalid(source) => DetectorError::Malformed { file: file.to_owned(), source },
     }
 }
 
@@ -249,140 +167,4 @@ fn refused(file: &Path, during: &str, source: wasmtime::Error) -> Result<Detecto
 /// The last part of a path, for messages.
 pub(super) fn file_name(file: &Path) -> String {
     file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// Never reads more than is allowed, whatever the file system says of the size.
-fn read(file: &Path, allowed: u64) -> Result<Vec<u8>, DetectorError> {
-    let fail = |source| DetectorError::Read { file: file.to_owned(), source };
-    let handle = File::open(file).map_err(fail)?;
-    let size = handle.metadata().map_err(fail)?.len();
-    let mut bytes = Vec::new();
-    handle.take(allowed.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
-    if bytes.len() as u64 > allowed {
-        return Err(DetectorError::TooLarge { file: file.to_owned(), bytes: size, allowed });
-    }
-    Ok(bytes)
-}
-
-/// Component or core module, by the first eight bytes.
-fn kind_of(file: &Path, bytes: &[u8]) -> Result<Encoding, DetectorError> {
-    let found = match bytes {
-        [] => "an empty file",
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(Encoding::Component),
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => return Ok(Encoding::Module),
-        [0, b'a', b's', b'm', _, _, _, _, ..] => "WebAssembly of a version that this host does not know",
-        [0x1f, 0x8b, ..] => "a gzip archive; unpack it first",
-        text if text.trim_ascii_start().starts_with(b"(") => {
-            "WebAssembly in text format; translate it first, for instance with `wasm-tools parse`"
-        }
-        _ => "no WebAssembly at all",
-    };
-    Err(DetectorError::NotWasm { file: file.to_owned(), found })
-}
-
-/// Wraps a core module that carries its component type in a custom section, as wit-bindgen
-/// leaves it, into a component. The encoder would make an *empty* component of a module without
-/// such a section, so that is looked for first.
-fn componentize(file: &Path, module: &[u8]) -> Result<Vec<u8>, DetectorError> {
-    let malformed = |source| DetectorError::Malformed { file: file.to_owned(), source };
-    let mut has_type = false;
-    for payload in Parser::new(0).parse_all(module) {
-        let payload = payload.map_err(|error| malformed(wasmtime::Error::new(error)))?;
-        if let Payload::CustomSection(section) = payload {
-            has_type |= section.name().starts_with("component-type");
-        }
-    }
-    if !has_type {
-        return Err(DetectorError::CoreModule { file: file.to_owned() });
-    }
-    // The encoder is made for what compilers write, and may panic at what others do.
-    let encode = || wit_component::ComponentEncoder::default().validate(true).module(module)?.encode();
-    match std::panic::catch_unwind(encode) {
-        Ok(encoded) => encoded.map_err(|error| malformed(wasmtime::Error::from_anyhow(error))),
-        Err(_) => Err(malformed(wasmtime::Error::msg("it cannot be made into a component"))),
-    }
-}
-
-/// Names of a component's own imports and exports.
-struct Names {
-    imports: Vec<String>,
-    exports: Vec<String>,
-}
-
-/// The contract version, from the names of the component's own imports and exports.
-fn contract_of(file: &Path, names: &Names) -> Result<(String, ContractVersion), DetectorError> {
-    let versions: Vec<&str> = names
-        .imports
-        .iter()
-        .chain(&names.exports)
-        .filter_map(|name| Some(name.strip_prefix(PACKAGE)?.split_once('@')?.1))
-        .collect();
-    let not_a_detector = |missing| DetectorError::NotADetector { file: file.to_owned(), missing };
-    let Some(&version) = versions.first() else {
-        return Err(not_a_detector(match names.imports.as_slice() {
-            [] => format!("it imports nothing, not even `{PACKAGE}…`"),
-            imports => format!("it imports {}, but not `{PACKAGE}…`", listed(imports, SHOWN_IMPORTS)),
-        }));
-    };
-    let unknown = versions.iter().find(|version| ContractVersion::of_plugin(version).is_none());
-    let Some(contract) = ContractVersion::of_plugin(version).filter(|_| unknown.is_none()) else {
-        let version = (*unknown.unwrap_or(&version)).to_owned();
-        return Err(DetectorError::WrongContract { file: file.to_owned(), version });
-    };
-    match EXPORTS.iter().find(|name| !names.exports.iter().any(|export| export == *name)) {
-        None => Ok((version.to_owned(), contract)),
-        Some(missing) => Err(not_a_detector(format!("it does not export `{missing}`"))),
-    }
-}
-
-/// The linker would say the same, but after compiling, and of the first one only.
-fn check_imports(file: &Path, names: &Names) -> Result<(), DetectorError> {
-    let refused = names.imports.iter().filter(|name| Access::to(name) == Access::Refused);
-    let imports: Vec<String> = refused.cloned().collect();
-    if imports.is_empty() {
-        return Ok(());
-    }
-    Err(DetectorError::RefusedImports { file: file.to_owned(), imports })
-}
-
-fn check_strictly(file: &Path, names: &Names) -> Result<(), DetectorError> {
-    let others = names.imports.iter().filter(|name| !name.starts_with(PACKAGE));
-    let imports: Vec<String> = others.cloned().collect();
-    if imports.is_empty() { Ok(()) } else { Err(DetectorError::NotStrict { file: file.to_owned(), imports }) }
-}
-
-/// Names of the outermost component's imports (but types) and exports.
-fn names_of(file: &Path, component: &[u8]) -> Result<Names, DetectorError> {
-    let mut names = Names { imports: Vec::new(), exports: Vec::new() };
-    let mut collect = || -> Result<(), wasmparser::BinaryReaderError> {
-        let mut depth = 0;
-        for payload in Parser::new(0).parse_all(component) {
-            match payload? {
-                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-                Payload::End(_) => depth -= 1,
-                Payload::ComponentImportSection(section) if depth == 0 => {
-                    for import in section {
-                        let import = import?;
-                        // Types are imported under plain names; they give no access to anything.
-                        if !matches!(import.ty, ComponentTypeRef::Type(_)) {
-                            names.imports.push(import.name.name.to_owned());
-                        }
-                    }
-                }
-                Payload::ComponentExportSection(section) if depth == 0 => {
-                    for export in section {
-                        names.exports.push(export?.name.name.to_owned());
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    };
-    match collect() {
-        Ok(()) => Ok(names),
-        Err(error) => {
-            Err(DetectorError::Malformed { file: file.to_owned(), source: wasmtime::Error::new(error) })
-        }
-    }
 }

@@ -46,7 +46,7 @@ impl Refusal {
                 "raise the limit on memory or address space (ulimit -v, systemd's LimitAS=), or lower `--memory-limit` and `--jobs`"
             }
             Refusal::ExecutableMemory => {
-                "the host compiles plugins to machine code, which hardening forbids (systemd's MemoryDenyWriteExecute=, SELinux's execmem); allow it for this program"
+                "the host compiles plugins to machine code, which hardening forbids (systemd's MemoryDenyWriteExecute=, SELinux's execmem); allow it for this program, or pass `--engine interpreter`, which needs none and is slower"
             }
             Refusal::Thread => {
                 "raise the limit on processes (ulimit -u, systemd's TasksMax=), or lower `--jobs`"

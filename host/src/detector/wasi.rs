@@ -12,7 +12,7 @@ use tokio::io::AsyncWrite;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
-use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult, subscribe};
+use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamError, StreamResult, subscribe};
 use wasmtime_wasi::{Deterministic, HostWallClock, WasiCtx, async_trait};
 
 use super::guest_log::GuestLog;
@@ -22,7 +22,7 @@ use super::instance::GuestState;
 const SEED: u8 = 0x2a;
 /// How far the monotonic clock moves each time it is read.
 const CLOCK_STEP_NANOS: u64 = 1_000;
-/// How much a guest may write to its output at a time.
+/// How much a guest may write to its output at a time. Whoever writes more breaks WASI's rules.
 const WRITE_BYTES: usize = 64 * 1024;
 /// How many random bytes a guest may ask for at a time.
 const MAX_RANDOM_BYTES: u64 = 1024 * 1024;
@@ -160,6 +160,11 @@ impl StdoutStream for Output {
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > WRITE_BYTES {
+            let message =
+                format!("it wrote {} bytes at once; `check-write` allows {WRITE_BYTES}", bytes.len());
+            return Err(StreamError::trap(&message));
+        }
         self.take(&bytes);
         Ok(())
     }
@@ -178,8 +183,9 @@ impl Pollable for Output {
 
 impl AsyncWrite for Output {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.take(bytes);
-        Poll::Ready(Ok(bytes.len()))
+        let taken = bytes.len().min(WRITE_BYTES);
+        self.take(&bytes[..taken]);
+        Poll::Ready(Ok(taken))
     }
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Poll::Ready(Ok(()))

@@ -100,7 +100,7 @@ pub(super) fn check(pattern: &str) -> Result<(), String> {
     let mut written = Vec::new();
     for hour in hours {
         let time = DAY.at(hour, 0, 0, 0);
-        let zoned = time.to_zoned(TimeZone::UTC).map_err(|error| error.to_string())?;
+        let zoned = time.to_zoned_datetime(TimeZone::UTC).map_err(|error| error.to_string())?;
         let text = BrokenDownTime::from(&zoned).to_string(pattern).map_err(|error| error.to_string())?;
         BrokenDownTime::parse(pattern, &text).map_err(|error| error.to_string())?;
         written.push((time, text));

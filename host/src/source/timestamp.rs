@@ -376,7 +376,7 @@ mod tests {
             micros in -62_135_596_800_000_000_i64..=253_402_207_200_999_999,
         ) {
             let time = Timestamp::from_microsecond(micros).unwrap();
-            let text = time.to_zoned(TimeZone::UTC).datetime().to_string();
+            let text = time.to_zoned_datetime(TimeZone::UTC).datetime().to_string();
             prop_assert_eq!(timestamp_micros(text.as_bytes()), Ok(micros), "{}", text);
         }
 

@@ -85,7 +85,7 @@ fn any_valid_rows_come_back_as_they_went_in() {
                 .iter()
                 .map(|(id, user, cents, micros)| {
                     let time = jiff::Timestamp::from_microsecond(*micros).unwrap();
-                    let time = time.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+                    let time = time.to_zoned_datetime(jiff::tz::TimeZone::UTC).datetime();
                     format!("{id},{user},{},{time}", rust_decimal::Decimal::new(*cents, 2))
                 })
                 .collect();

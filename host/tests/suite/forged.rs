@@ -9,6 +9,7 @@
 use wit_parser::Resolve;
 
 const WIT: &str = include_str!("../../../wit/detector-0.1/detector.wit");
+const WASI: &str = include_str!("wasi.wit");
 
 /// What a module does where it is not honest.
 struct Parts<'a> {
@@ -35,6 +36,38 @@ const HONEST: Parts<'static> = Parts {
 /// A plugin that does nothing.
 pub fn honest() -> Vec<u8> {
     plugin(&HONEST, WIT)
+}
+
+/// A plugin that does nothing, with further fields in its module.
+pub fn with_fields(fields: &str) -> Vec<u8> {
+    plugin(&Parts { fields, ..HONEST }, WIT)
+}
+
+/// A plugin that imports what [`WASI`] has, with these imports, fields and this body of `classify`.
+#[allow(dead_code, reason = "for a fuzz target, which includes this file")]
+pub fn with_wasi(imports: &str, fields: &str, classify: &str) -> Vec<u8> {
+    let memory = format!("{imports} (memory (export \"memory\") 64)");
+    embed(module(&Parts { fields, memory: &memory, classify, ..HONEST }), &[WIT, WASI], "scripted")
+}
+
+/// A plugin that logs a message of so many bytes, of so many pages of memory.
+pub fn logs(pages: u32, bytes: usize) -> Vec<u8> {
+    let import = r#"(import "ingest:detector/host@0.1.0" "log" (func $log (param i32 i32 i32)))"#;
+    let memory = format!("{import} (memory (export \"memory\") {pages})");
+    let classify = format!("(call $log (i32.const 0) (i32.const 65536) (i32.const {bytes})) i32.const 512");
+    plugin(&Parts { memory: &memory, classify: &classify, ..HONEST }, WIT)
+}
+
+/// A function of a few kilobytes that takes a compiler minutes and gigabytes: so many local variables in so
+/// many loops, one in another.
+pub fn nest(locals: usize, loops: usize) -> Vec<u8> {
+    let assign = |i: usize| {
+        let next = (i + 1) % locals + 1;
+        format!("(local.set {} (i64.add (local.get {}) (local.get {next})))", i + 1, i + 1)
+    };
+    let assigns: String = (0..locals).map(assign).collect();
+    let body = format!("{}{assigns}{}", "(loop ".repeat(loops), "(br_if 0 (local.get 0)))".repeat(loops));
+    with_fields(&format!("(func (export \"nest\") (param i32) (local {}) {body})", "i64 ".repeat(locals)))
 }
 
 /// A plugin that does nothing, at length: a millisecond or more a call.
@@ -179,6 +212,10 @@ pub fn later_patch() -> Vec<u8> {
 }
 
 fn plugin(parts: &Parts<'_>, wit: &str) -> Vec<u8> {
+    embed(module(parts), &[wit], "detector")
+}
+
+fn module(parts: &Parts<'_>) -> Vec<u8> {
     let Parts { fields, memory, describe, classify, realloc } = parts;
     // At 16 the name, at 32 the version; at 64 the description, which points to them; from 256 on
     // zeros, which are the result `ok` of whatever type.
@@ -198,8 +235,7 @@ fn plugin(parts: &Parts<'_>, wit: &str) -> Vec<u8> {
             (func (export "finish") (result i32) (i32.const 256))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc}))"#
     );
-    let module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    embed(module, wit)
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// A module that has what a plugin must export, for a generator to imitate.
@@ -216,14 +252,15 @@ pub fn exports() -> Vec<u8> {
 
 /// A module with such exports as a plugin.
 pub fn with_contract(module: Vec<u8>) -> Vec<u8> {
-    embed(module, WIT)
+    embed(module, &[WIT], "detector")
 }
 
-/// Attaches the component type, as wit-bindgen does.
-fn embed(mut module: Vec<u8>, wit: &str) -> Vec<u8> {
+/// Attaches the component type, as wit-bindgen does: that of a world in the last of these packages.
+fn embed(mut module: Vec<u8>, wit: &[&str], world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let package = resolve.push_str("detector.wit", wit).unwrap();
-    let world = resolve.select_world(&[package], Some("detector")).unwrap();
+    let packages = wit.iter().map(|text| resolve.push_str("package.wit", text).unwrap());
+    let last = packages.last().unwrap();
+    let world = resolve.select_world(&[last], Some(world)).unwrap();
     wit_component::embed_component_metadata(
         &mut module,
         &resolve,

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::forged;
-use crate::support::Files;
+use crate::support::{self, Files};
 
 fn runner() -> TestRunner {
     TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() })
@@ -27,7 +27,7 @@ fn sandbox() -> Sandbox {
         fuel: Some(100_000),
         ..Limits::default()
     };
-    Sandbox::new(limits, Demands::default(), Cache::none()).unwrap()
+    support::sandbox(limits, Demands::default(), Cache::none()).unwrap()
 }
 
 /// A whole run; says how far it came.

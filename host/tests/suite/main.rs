@@ -9,6 +9,7 @@ mod advice;
 mod append;
 mod authors;
 mod changing;
+mod compiler;
 mod compose;
 mod conformance;
 mod connection;

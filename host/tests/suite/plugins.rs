@@ -1,13 +1,11 @@
 //! The built plugins through the real sandbox, by the library.
 
 use host::batch::{Batch, Row};
-use host::detector::{
-    Anomaly, Cache, Demands, Detector, DetectorError, Limits, Ordering, Sandbox, SettingKind, load,
-};
+use host::detector::{Anomaly, Cache, Demands, Detector, DetectorError, Limits, Ordering, SettingKind, load};
 
 fn start(plugin: &str, settings: &[(&str, &str)]) -> Result<Detector, DetectorError> {
     let file = crate::support::plugin(plugin);
-    let sandbox = Sandbox::new(Limits::default(), Demands::default(), Cache::of_user())?;
+    let sandbox = crate::support::sandbox(Limits::default(), Demands::default(), Cache::of_user())?;
     let mut detector = Detector::start(&load(&sandbox, &file)?)?;
     let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     detector.configure(&settings)?;

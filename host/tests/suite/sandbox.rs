@@ -6,11 +6,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use host::batch::{Batch, Row};
-use host::detector::{Cache, Call, Demands, Detector, DetectorError, Limits, Sandbox, load};
+use host::detector::{Cache, Call, Demands, Detector, DetectorError, Limits, load};
 use host::text::is_unprintable;
 
 use crate::forged;
-use crate::support::{Database, Files, finish, host, host_run, plugin, sample, summary};
+use crate::support::{self, Database, Files, finish, host, host_run, plugin, sample, summary};
 
 const MIB: usize = 1 << 20;
 /// Of every batch that a guest is given here.
@@ -33,7 +33,7 @@ const TIGHT: [&str; 4] = ["--memory-limit", "32MiB", "--transfer-limit", "4MiB"]
 
 /// A run of a plugin by the library.
 fn run(plugin: &Path, mode: Option<&str>, limits: &Limits) -> Result<Detector, DetectorError> {
-    let sandbox = Sandbox::new(limits.clone(), Demands::default(), Cache::of_user())?;
+    let sandbox = support::sandbox(limits.clone(), Demands::default(), Cache::of_user())?;
     let mut detector = Detector::start(&load(&sandbox, plugin)?)?;
     let settings: Vec<_> = mode.iter().map(|mode| ("mode".to_owned(), (*mode).to_owned())).collect();
     detector.configure(&settings)?;
@@ -265,10 +265,38 @@ fn what_the_guest_used_is_in_the_summary() {
     assert!((1 << 20..8 << 20).contains(&memory), "{memory}");
 }
 
+/// Half a million globals: eight megabytes that no memory shows.
+#[test]
+fn the_state_of_instances_is_memory() {
+    let files = Files::new();
+    let file =
+        files.write("globals.wasm", forged::with_fields(&"(global i64 (i64.const 7))".repeat(500_000)));
+    let error = run(&file, None, &Limits { memory_bytes: 8 * MIB, ..tight() }).err().unwrap();
+    assert!(matches!(error, DetectorError::Memory { call: Call::Start, .. }), "{error:?}");
+    let detector = run(&file, None, &tight()).unwrap();
+    assert!(detector.peak_memory_bytes() > 8 * MIB + (64 << 16));
+}
+
+/// What it passes to the host is its memory, too, and a function of the host is given no more than it can
+/// look at in no time.
+#[test]
+fn what_a_guest_passes_is_bounded() {
+    let files = Files::new();
+    let error = |memory_bytes, pages, bytes: usize| {
+        let file = files.write("log.wasm", forged::logs(pages, bytes));
+        run(&file, None, &Limits { memory_bytes, transfer_bytes: 64 * MIB, ..tight() }).err()
+    };
+    assert!(error(32 * MIB, 64, 3 << 20).is_none());
+    let is_transfer = |error: Option<DetectorError>, allowed: usize| matches!(error, Some(DetectorError::Transfer { allowed_bytes, .. }) if allowed_bytes <= allowed);
+    assert!(is_transfer(error(32 * MIB, 128, 5 << 20), 4 * MIB));
+    // 64 pages are 4 MiB, and 1 MiB is the stack: of 6 MiB not even 1 is left.
+    assert!(is_transfer(error(6 * MIB, 64, 3 << 20), MIB));
+}
+
 #[test]
 fn a_compiler_that_takes_too_long_is_not_waited_for() {
     let limits = Limits { compile_deadline: Duration::from_nanos(1), ..Limits::default() };
-    let sandbox = Sandbox::new(limits, Demands::default(), Cache::none()).unwrap();
+    let sandbox = support::sandbox(limits, Demands::default(), Cache::none()).unwrap();
     let error = load(&sandbox, &plugin("hostile.wasm")).err().unwrap();
     assert!(matches!(error, DetectorError::CompileDeadline { .. }), "{error:?}");
 }
@@ -287,7 +315,7 @@ fn a_plugin_file_of_200_mb_is_refused() {
 /// A guest that has crashed stays down, and takes nothing else with it.
 #[test]
 fn after_a_crash_the_instance_is_dead_and_others_live() {
-    let sandbox = Sandbox::new(tight(), Demands::default(), Cache::of_user()).unwrap();
+    let sandbox = support::sandbox(tight(), Demands::default(), Cache::of_user()).unwrap();
     let plugin = load(&sandbox, &plugin("hostile.wasm")).unwrap();
     let start = |mode: &str| {
         let mut detector = Detector::start(&plugin).unwrap();
@@ -306,7 +334,7 @@ fn strict_takes_no_wasi_and_a_pin_takes_no_other_bytes() {
     let files = Files::new();
     let load_with = |name: &str, demands: Demands| {
         let sandbox =
-            Sandbox::new(Limits::default(), demands, Cache::in_folder(&files.path().join("cache")))?;
+            support::sandbox(Limits::default(), demands, Cache::in_folder(&files.path().join("cache")))?;
         load(&sandbox, &plugin(name))
     };
     let strict = || Demands { strict: true, sha256: None };
@@ -386,6 +414,8 @@ fn limited(by: &[&str], arguments: &[&str]) -> (i32, serde_json::Value) {
 fn a_plugin_is_not_blamed_for_too_little_address_space() {
     let by = ["prlimit", "--as=1000000000"];
     assert_eq!(limited(&by, &["--plugin", "threshold"]).0, 0);
+    // Not even four instances that may have little take address space as if they might have much.
+    assert_eq!(limited(&by, &["--plugin", "zscore", "--jobs", "4", "--memory-limit", "16MiB"]).0, 0);
     // What the host would allow it, the system does not.
     let mut bomb = vec!["--plugin", "hostile", "--set", "mode=memory-bomb"];
     bomb.extend(["--memory-limit", "3GiB", "--deadline", "5m"]);
@@ -403,5 +433,12 @@ fn a_plugin_is_not_blamed_where_nothing_may_be_executed() {
     let by = ["python3", "-c", script];
     let (code, end) = limited(&by, &["--plugin", "threshold"]);
     assert_eq!((code, &end["error"]["kind"]), (4, &"plugin_system".into()), "{end}");
-    assert!(end["error"]["help"].to_string().contains("MemoryDenyWriteExecute"), "{end}");
+    let help = end["error"]["help"].to_string();
+    assert!(help.contains("MemoryDenyWriteExecute") && help.contains("`--engine interpreter`"), "{end}");
+    let (code, end) = limited(&by, &["--plugin", "threshold", "--engine", "interpreter"]);
+    assert_eq!(
+        (code, &end["anomalies"]),
+        (0, &limited(&["env"], &["--plugin", "threshold"]).1["anomalies"]),
+        "{end}"
+    );
 }

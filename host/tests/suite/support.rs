@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use host::detector::{Cache, Demands, DetectorError, Limits, Sandbox, compiler};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
@@ -197,6 +198,12 @@ pub fn plugin(name: &str) -> PathBuf {
     let for_users = Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("plugins").join(&file);
     let found = [test_plugins().join(&file), for_users].into_iter().find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("run `cargo xtask plugins` first: there is no {file}"))
+}
+
+/// A sandbox of the library's, for which the program compiles.
+pub fn sandbox(limits: Limits, demands: Demands, cache: Cache) -> Result<Sandbox, DetectorError> {
+    compiler::compile_with(PathBuf::from(env!("CARGO_BIN_EXE_host")));
+    Sandbox::new(limits, demands, cache)
 }
 
 /// Where all tests keep compiled plugins: in the target folder, unless that belongs to another user.

@@ -33,7 +33,7 @@ pub fn measure(mut command: Command, database: &Database) -> Result<Measured> {
     database.settle()?;
     let server_cpu_before = database.cpu()?;
     let started = Instant::now();
-    let mut child = command.spawn().with_context(|| format!("run {command:?}"))?;
+    let child = command.spawn().with_context(|| format!("run {command:?}"))?;
     // The kernel adds what a process had before it became another program: a few MiB of ours.
     let ended = child.wait4().context("wait for the process")?;
     let wall = started.elapsed();

@@ -1,0 +1,217 @@
+//! Compiling in a process of its own. A compiler can be made to take gigabytes, minutes or its whole stack
+//! by a file of a few kilobytes, and can neither be interrupted nor be given a limit inside of the host: so
+//! this program starts itself again (see [`process`]), with a limit on its address space, a deadline and
+//! nothing of what is open here. Whatever becomes of that process is the plugin's fault, not the host's.
+
+mod machine_code;
+mod process;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+
+pub use machine_code::MachineCode;
+use process::{EXIT_INVALID, EXIT_MEMORY, Order};
+
+use super::{Limits, engine};
+
+/// The first argument of a process that is to compile; the second is the [`Order`].
+const ARGUMENT: &str = "compile-plugin";
+/// Functions are compiled side by side, which takes memory for each: on a machine with many cores not more
+/// than elsewhere, so that a plugin that can be compiled on one can be compiled on all.
+const THREADS: usize = 2;
+/// How much of what a process said before it died is looked at.
+const SAID_BYTES: u64 = 4_096;
+
+/// What is started to compile.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// To be called first of all by `host`'s `main`: where the arguments say that this process was started in
+/// order to compile, that is done, and the exit code returned. Otherwise this program is from now on the one
+/// that is started to compile.
+#[must_use]
+pub fn serve(arguments: &[OsString]) -> Option<ExitCode> {
+    if let [_, first, order] = arguments
+        && first == ARGUMENT
+    {
+        return Some(process::compile(order));
+    }
+    // By this name it is found also where another version has taken its place.
+    compile_with(PathBuf::from("/proc/self/exe"));
+    None
+}
+
+/// For programs that use this library without being `host`: the `host` that is started to compile. The
+/// first call counts.
+pub fn compile_with(program: PathBuf) {
+    // That it is set already is what should be.
+    let _ = PROGRAM.set(program);
+}
+
+/// Why there is no machine code.
+#[derive(Debug)]
+pub enum CompileError {
+    /// The process could not be started or listened to.
+    Start(io::Error),
+    /// It took too long.
+    Deadline,
+    /// It needed more memory than it may have.
+    Memory,
+    /// It needed more address space than the system lets this process have, which is less than the limit.
+    SystemMemory,
+    /// It died; in words.
+    Crash(String),
+    /// What was to be compiled is no valid WebAssembly.
+    Invalid(wasmtime::Error),
+}
+
+/// Compiles a component within the limits.
+pub fn compile(
+    component: Vec<u8>,
+    settings: &engine::Settings,
+    limits: &Limits,
+) -> Result<MachineCode, CompileError> {
+    let give_up = Instant::now().checked_add(limits.compile_deadline);
+    let inherited_bytes = getrlimit(Resource::As).current.unwrap_or(u64::MAX);
+    let memory_bytes = inherited_bytes.min(limits.compile_memory_bytes as u64);
+    let order = Order { settings: settings.clone(), memory_bytes, parent: std::process::id() };
+
+    let said = in_memory("said", &[]).map_err(CompileError::Start)?;
+    let mut started = start(&order, component, &said).map_err(CompileError::Start)?;
+    let answer = started.read(give_up)?;
+    let status = started.end().map_err(CompileError::Start)?;
+
+    let is_out_of_memory = |said: &str| said.contains("memory allocation of");
+    match status.code() {
+        Some(0) => {
+            let code = MachineCode::from_bytes(answer);
+            code.ok_or_else(|| CompileError::Crash("what came back from it is damaged".into()))
+        }
+        Some(EXIT_INVALID) => Err(CompileError::Invalid(process::error_from(&answer))),
+        code => {
+            let said = last_words(said);
+            if code != Some(EXIT_MEMORY) && !is_out_of_memory(&said) {
+                return Err(CompileError::Crash(end_of(status, &said)));
+            }
+            let is_ours = memory_bytes < inherited_bytes;
+            Err(if is_ours { CompileError::Memory } else { CompileError::SystemMemory })
+        }
+    }
+}
+
+fn start(order: &Order, component: Vec<u8>, said: &File) -> io::Result<Started> {
+    let unknown = || io::Error::other("no program is known that compiles (see `compile_with`)");
+    let program = PROGRAM.get().ok_or_else(unknown)?;
+    let input = in_memory("plugin", &component)?;
+    drop(component);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+    let mut command = Command::new(program);
+    command
+        .arg0("host")
+        .arg(ARGUMENT)
+        .arg(serde_json::to_string(order)?)
+        // Passwords, for instance, are none of its business.
+        .env_clear()
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        // An arena for each thread would be 64 MiB of address space each.
+        .env("MALLOC_ARENA_MAX", "1")
+        .stdin(input)
+        .stdout(Stdio::piped())
+        .stderr(said.try_clone()?)
+        // ^C at the terminal is for the host, which ends this process.
+        .process_group(0);
+    let mut child = command.spawn()?;
+    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    Ok(Started { child, stdout })
+}
+
+/// A file without a name, from its beginning.
+fn in_memory(name: &str, content: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// A process that compiles. It does not outlive this.
+struct Started {
+    child: Child,
+    stdout: ChildStdout,
+}
+
+impl Started {
+    /// All that it writes.
+    fn read(&mut self, give_up: Option<Instant>) -> Result<Vec<u8>, CompileError> {
+        let mut answer = Vec::new();
+        loop {
+            self.wait_for_more(give_up)?;
+            // As much as there is, up to what a pipe holds.
+            let mut piece = [0; 64 * 1024];
+            match self.stdout.read(&mut piece) {
+                Ok(0) => return Ok(answer),
+                Ok(bytes) => answer.extend_from_slice(&piece[..bytes]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(CompileError::Start(error)),
+            }
+        }
+    }
+
+    fn wait_for_more(&self, give_up: Option<Instant>) -> Result<(), CompileError> {
+        loop {
+            let left = give_up.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Err(CompileError::Deadline);
+            }
+            // What is beyond a Timespec is for ever.
+            let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+            match poll(&mut [PollFd::new(&self.stdout, PollFlags::IN)], timeout.as_ref()) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(CompileError::Start(error.into())),
+            }
+        }
+    }
+
+    /// It has closed its output, so it is at its end.
+    fn end(mut self) -> io::Result<ExitStatus> {
+        self.child.wait()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The beginning of what it wrote to its standard error.
+fn last_words(mut said: File) -> String {
+    let mut words = Vec::new();
+    // Without them the status is all that is known.
+    let _ = said.rewind().and_then(|()| said.take(SAID_BYTES).read_to_end(&mut words));
+    String::from_utf8_lossy(&words).into_owned()
+}
+
+/// How it ended, in words.
+fn end_of(status: ExitStatus, said: &str) -> String {
+    match (status.signal(), said.lines().find(|line| !line.trim().is_empty())) {
+        (_, Some(line)) => crate::text::printable(line).into_owned(),
+        (Some(signal), None) => {
+            let name = nix::sys::signal::Signal::try_from(signal).map_or("unknown", |signal| signal.as_str());
+            format!("it was ended by the signal {name}")
+        }
+        (None, None) => format!("it ended with the code {}", status.code().unwrap_or_default()),
+    }
+}

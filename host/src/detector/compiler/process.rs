@@ -1,0 +1,124 @@
+//! The process that compiles: a component comes in on standard input, machine code goes out on standard
+//! output, and nothing else is open. It ends when its parent does.
+
+use std::ffi::OsStr;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+use std::thread;
+
+use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
+use serde::{Deserialize, Serialize};
+
+use super::MachineCode;
+use crate::detector::engine;
+use crate::detector::refusal::Refusal;
+
+/// The exit code where the component is not valid; standard output then has the error's causes.
+pub const EXIT_INVALID: i32 = 3;
+/// The exit code where there was not enough memory and the compiler noticed.
+pub const EXIT_MEMORY: i32 = 4;
+/// The exit code where the order is not understood or the system refuses what it asks for.
+const EXIT_ORDER: u8 = 5;
+
+/// What to do, beside the component.
+#[derive(Deserialize, Serialize)]
+pub struct Order {
+    /// What to compile for.
+    pub settings: engine::Settings,
+    /// All address space of the process, in bytes.
+    pub memory_bytes: u64,
+    /// The process whose end is also this one's.
+    pub parent: u32,
+}
+
+/// Does it.
+#[allow(clippy::print_stderr, reason = "the parent reads it")]
+pub fn compile(order: &OsStr) -> ExitCode {
+    let order = order.to_str().and_then(|order| serde_json::from_str(order).ok());
+    let Some(order) = order else {
+        eprintln!("the order is not understood");
+        return ExitCode::from(EXIT_ORDER);
+    };
+    if let Err(error) = confine(&order) {
+        eprintln!("it could not be confined: {error}");
+        return ExitCode::from(EXIT_ORDER);
+    }
+    let answered = match compiled(&order.settings) {
+        Ok(content) => {
+            let digest = MachineCode::digest_of(&content);
+            write(digest.as_bytes()).and_then(|()| write(&content)).map(|()| 0)
+        }
+        Err(error) if is_memory(&error) => Ok(EXIT_MEMORY),
+        Err(error) => write(&causes(&error)).map(|()| EXIT_INVALID),
+    };
+    // Where nobody reads any more, nobody looks at this either.
+    ExitCode::from(answered.ok().and_then(|code| u8::try_from(code).ok()).unwrap_or(EXIT_ORDER))
+}
+
+/// Gives up all that compiling does not need.
+fn confine(order: &Order) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let parent = getppid().map(|parent| parent.as_raw_nonzero().get());
+    if parent.map(i64::from) != Some(i64::from(order.parent)) {
+        return Err(io::Error::other("its parent is not there any more"));
+    }
+    close_all_but_standard()?;
+    let set = |resource, limit| setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) });
+    set(Resource::As, order.memory_bytes)?;
+    set(Resource::Core, 0)?;
+    // No other file can be opened, let alone written.
+    set(Resource::Nofile, 3)?;
+    // Of what it says in dying, not more is looked at.
+    set(Resource::Fsize, super::SAID_BYTES)?;
+    Ok(())
+}
+
+/// What this program was started with may have been left open for it by whoever started that.
+fn close_all_but_standard() -> io::Result<()> {
+    let open = std::fs::read_dir("/proc/self/fd")?;
+    let numbers = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let numbers: Vec<i32> = numbers.filter(|&number| number > 2).collect();
+    for number in numbers {
+        // The folder itself was one of them.
+        let _ = nix::unistd::close(number);
+    }
+    Ok(())
+}
+
+fn compiled(settings: &engine::Settings) -> wasmtime::Result<Vec<u8>> {
+    let mut component = Vec::new();
+    let mut stdin = io::stdin().lock();
+    stdin.read_to_end(&mut component)?;
+    // It is a file in memory, which now has it twice.
+    rustix::fs::ftruncate(stdin.as_fd(), 0)?;
+    // The compiler would panic where it gets no threads.
+    let has_threads = thread::Builder::new().spawn(|| ()).is_ok();
+    engine::for_compiling(settings, has_threads)?.precompile_component(&component)
+}
+
+#[allow(clippy::disallowed_methods, reason = "for the parent, not for people")]
+fn write(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+fn is_memory(error: &wasmtime::Error) -> bool {
+    error.is::<wasmtime::OutOfMemory>() || Refusal::of(error) == Some(Refusal::AddressSpace)
+}
+
+/// An error for another process.
+fn causes(error: &wasmtime::Error) -> Vec<u8> {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    // Strings can be written as JSON.
+    serde_json::to_vec(&causes).unwrap_or_default()
+}
+
+/// The error of another process.
+pub fn error_from(causes: &[u8]) -> wasmtime::Error {
+    let causes: Vec<String> = serde_json::from_slice(causes).unwrap_or_default();
+    let mut causes = causes.into_iter().rev();
+    let root = causes.next().unwrap_or_else(|| "the compiler gave up on it".into());
+    causes.fold(wasmtime::Error::msg(root), wasmtime::Error::context)
+}
