@@ -33,6 +33,7 @@ mod pooler;
 mod rejects_file;
 mod run;
 mod sandbox;
+mod scripted;
 mod signals;
 mod support;
 mod tls;
