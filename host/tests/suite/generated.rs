@@ -91,9 +91,9 @@ fn random_calls_of_the_host() {
     let sandbox = support::sandbox(limits, Demands::default(), Cache::none()).unwrap();
     let plugin = load(&sandbox, &files.write("p.wasm", scripted::guest())).unwrap();
     // Small numbers are addresses and lengths that there are; the others are not.
-    let number = || prop_oneof![3 => 0..5_000_i64, 1 => any::<i64>()];
+    let number = || prop_oneof![9 => 0..600_i64, 1 => any::<i64>()];
     runner()
-        .run(&proptest::collection::vec((any::<u8>(), number(), number()), 1..20), |calls| {
+        .run(&proptest::collection::vec((any::<u8>(), number(), number()), 1..8), |calls| {
             let mut detector = Detector::start(&plugin).unwrap();
             detector.configure(&[]).unwrap();
             let outcome = match detector.classify(&scripted::batch(&calls)) {
@@ -106,7 +106,7 @@ fn random_calls_of_the_host() {
         })
         .unwrap();
     let outcomes = outcomes.into_inner();
-    assert!(outcomes.get("0 anomalies").is_some_and(|ended| *ended >= 10), "{outcomes:?}");
+    assert!(outcomes.get("0 anomalies").is_some_and(|ended| *ended >= 15), "{outcomes:?}");
     assert!(outcomes.len() >= 2, "{outcomes:?}");
 }
 
