@@ -140,10 +140,11 @@ impl Detector {
         self.guest.store.data().log.dropped_lines()
     }
 
-    /// The most memory the guest ever had, in bytes.
+    /// The most memory the guest ever had, in bytes. Its stack counts for the limit, not here: it is the
+    /// thread's, and hardly any of it is used.
     #[must_use]
     pub fn peak_memory_bytes(&self) -> usize {
-        self.guest.store.data().memory.peak_bytes
+        self.guest.store.data().memory.peak_bytes.saturating_sub(self.guest.limits.stack_bytes)
     }
 
     /// How much fuel the guest has used, where it has a limit.

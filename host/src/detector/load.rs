@@ -137,8 +137,15 @@ fn not_compiled(file: &Path, limits: &Limits, error: CompileError) -> DetectorEr
     let plugin = file_name(file);
     match error {
         CompileError::Start(source) => {
+            let refusal = Refusal::of_start(&source);
             let source = wasmtime::Error::from(source).context("could not start the process that compiles");
-            refused(file, WHILE_COMPILED, source).unwrap_or_else(|source| DetectorError::Engine { source })
+            match refusal {
+                Some(refusal) => {
+                    let during = WHILE_COMPILED.to_owned();
+                    DetectorError::System { plugin, during, refusal, source: Some(source) }
+                }
+                None => DetectorError::Engine { source },
+            }
         }
         CompileError::Deadline => {
             DetectorError::CompileDeadline { plugin, deadline: limits.compile_deadline }

@@ -18,6 +18,8 @@ pub enum Refusal {
     Thread,
     /// One more open file.
     OpenFile,
+    /// To start this program once more.
+    Process,
 }
 
 impl Refusal {
@@ -25,6 +27,15 @@ impl Refusal {
     #[must_use]
     pub fn of(error: &wasmtime::Error) -> Option<Refusal> {
         error.chain().find_map(Refusal::of_cause)
+    }
+
+    /// From why a process could not be started.
+    #[must_use]
+    pub fn of_start(error: &io::Error) -> Option<Refusal> {
+        match Errno::from_io_error(error)? {
+            Errno::ACCESS | Errno::PERM | Errno::NOSYS => Some(Refusal::Process),
+            _ => Refusal::of_cause(error),
+        }
     }
 
     fn of_cause(cause: &(dyn Error + 'static)) -> Option<Refusal> {
@@ -51,6 +62,9 @@ impl Refusal {
             Refusal::Thread => {
                 "raise the limit on processes (ulimit -u, systemd's TasksMax=), or lower `--jobs`"
             }
+            Refusal::Process => {
+                "the host compiles plugins in a process of its own; allow it to start itself (systemd's SystemCallFilter= and NoExecPaths=, seccomp)"
+            }
             Refusal::OpenFile => "raise the limit on open files (ulimit -n, systemd's LimitNOFILE=)",
         }
     }
@@ -63,6 +77,28 @@ impl fmt::Display for Refusal {
             Refusal::ExecutableMemory => "executable memory",
             Refusal::Thread => "another thread",
             Refusal::OpenFile => "another open file",
+            Refusal::Process => "another process",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_depends_on_what_was_asked_for() {
+        let error = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
+        for (errno, asking_for_memory, starting) in [
+            (Errno::NOMEM, Some(Refusal::AddressSpace), Some(Refusal::AddressSpace)),
+            (Errno::AGAIN, Some(Refusal::Thread), Some(Refusal::Thread)),
+            (Errno::MFILE, Some(Refusal::OpenFile), Some(Refusal::OpenFile)),
+            (Errno::PERM, Some(Refusal::ExecutableMemory), Some(Refusal::Process)),
+            (Errno::ACCESS, Some(Refusal::ExecutableMemory), Some(Refusal::Process)),
+            (Errno::NOENT, None, None),
+        ] {
+            assert_eq!(Refusal::of(&error(errno).into()), asking_for_memory, "{errno}");
+            assert_eq!(Refusal::of_start(&error(errno)), starting, "{errno}");
+        }
     }
 }

@@ -44,7 +44,6 @@ pub fn with_fields(fields: &str) -> Vec<u8> {
 }
 
 /// A plugin that imports what [`WASI`] has, with these imports, fields and this body of `classify`.
-#[allow(dead_code, reason = "for a fuzz target, which includes this file")]
 pub fn with_wasi(imports: &str, fields: &str, classify: &str) -> Vec<u8> {
     let memory = format!("{imports} (memory (export \"memory\") 64)");
     embed(module(&Parts { fields, memory: &memory, classify, ..HONEST }), &[WIT, WASI], "scripted")

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::forged;
+use crate::scripted;
 use crate::support::{self, Files};
 
 fn runner() -> TestRunner {
@@ -79,6 +80,34 @@ fn random_code_with_the_contracts_exports() {
         .filter_map(|kind| outcomes.get(*kind))
         .sum();
     assert!(ran >= 30, "{outcomes:?}");
+}
+
+/// Any calls of the host, in any order, with any arguments.
+#[test]
+fn random_calls_of_the_host() {
+    let (files, outcomes) = (Files::new(), RefCell::new(BTreeMap::<String, u32>::new()));
+    let limits =
+        Limits { call_deadline: Duration::from_secs(60), memory_bytes: 16 << 20, ..Limits::default() };
+    let sandbox = support::sandbox(limits, Demands::default(), Cache::none()).unwrap();
+    let plugin = load(&sandbox, &files.write("p.wasm", scripted::guest())).unwrap();
+    // Small numbers are addresses and lengths that there are; the others are not.
+    let number = || prop_oneof![9 => 0..600_i64, 1 => any::<i64>()];
+    runner()
+        .run(&proptest::collection::vec((any::<u8>(), number(), number()), 1..8), |calls| {
+            let mut detector = Detector::start(&plugin).unwrap();
+            detector.configure(&[]).unwrap();
+            let outcome = match detector.classify(&scripted::batch(&calls)) {
+                Ok(anomalies) => format!("{} anomalies", anomalies.len()),
+                Err(error) => format!("{error:?}").split([' ', '{']).next().unwrap_or_default().to_owned(),
+            };
+            prop_assert!(detector.peak_memory_bytes() <= 16 << 20);
+            *outcomes.borrow_mut().entry(outcome).or_default() += 1;
+            Ok(())
+        })
+        .unwrap();
+    let outcomes = outcomes.into_inner();
+    assert!(outcomes.get("0 anomalies").is_some_and(|ended| *ended >= 15), "{outcomes:?}");
+    assert!(outcomes.len() >= 2, "{outcomes:?}");
 }
 
 /// Real plugins with a few bytes changed, anywhere.

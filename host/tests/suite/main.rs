@@ -37,6 +37,7 @@ mod remarks;
 mod replays;
 mod run;
 mod sandbox;
+mod scripted;
 mod signals;
 mod support;
 mod tls;
