@@ -2,6 +2,7 @@
 //! and say so.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -32,6 +33,8 @@ impl Interrupts {
     /// # Errors
     /// Where the system does not allow it.
     pub fn catch() -> io::Result<Interrupts> {
+        // The runtime needs such a pair, and panics where there are no files left to open.
+        UnixStream::pair()?;
         Ok(Interrupts {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -131,7 +131,7 @@ pub struct SandboxArgs {
     pub compile_deadline: SignedDuration,
 
     /// How much memory the process that compiles the plugin may take
-    #[arg(long, value_name = "SIZE", default_value = "448MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "448MiB", value_parser = compile_memory)]
     pub compile_memory_limit: ByteSize,
 
     /// How many instructions, roughly, the plugin may execute in the run [default: no limit]
@@ -198,6 +198,12 @@ impl From<EngineChoice> for EngineKind {
             EngineChoice::Interpreter => EngineKind::Interpreter,
         }
     }
+}
+
+/// With less the compiler's process does not come as far as to say so.
+fn compile_memory(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    if size >= ByteSize::mib(64) { Ok(size) } else { Err("it must be 64MiB at least".into()) }
 }
 
 /// The engine keeps a guest's stack on the thread's own.

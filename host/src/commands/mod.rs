@@ -91,7 +91,7 @@ fn note_lost_summary(printed: Result<(), Error>, run_id: i64) {
 }
 
 fn catch_interrupts() -> Result<Interrupts, Error> {
-    Interrupts::catch().map_err(|_| Error::Internal("the system does not let us catch signals"))
+    Interrupts::catch().map_err(Error::Runtime)
 }
 
 /// Returns the exit code that a run would have.

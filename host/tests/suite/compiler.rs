@@ -38,6 +38,17 @@ fn what_takes_too_much_memory_to_compile() {
     }
 }
 
+/// Not even the component can be read there.
+#[test]
+fn too_little_memory_for_any_plugin() {
+    let (files, honest) = (Files::new(), forged::honest());
+    for compile_memory_bytes in [20 * MIB, 24 * MIB] {
+        let error = compile(&files, &honest, Limits { compile_memory_bytes, ..Limits::default() });
+        let is_told = matches!(error, DetectorError::CompileMemory { .. });
+        assert!(is_told, "{compile_memory_bytes}: {error:?}");
+    }
+}
+
 #[test]
 fn what_takes_too_long_to_compile() {
     let limits = Limits { compile_deadline: std::time::Duration::from_millis(300), ..Limits::default() };

@@ -383,6 +383,7 @@ fn limits_that_make_no_sense_are_usage_errors() {
         ["--run-deadline", "-1s"],
         ["--memory-limit", "much"],
         ["--stack-limit", "1GiB"],
+        ["--compile-memory-limit", "1MiB"],
         ["--fuel", "0"],
         ["--plugin-sha256", "abc"],
         ["--batch-rows", "0"],

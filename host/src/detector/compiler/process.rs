@@ -105,7 +105,10 @@ fn write(bytes: &[u8]) -> io::Result<()> {
 }
 
 fn is_memory(error: &wasmtime::Error) -> bool {
-    error.is::<wasmtime::OutOfMemory>() || Refusal::of(error) == Some(Refusal::AddressSpace)
+    let is_of_io = |error: &io::Error| error.kind() == io::ErrorKind::OutOfMemory;
+    error.is::<wasmtime::OutOfMemory>()
+        || error.chain().any(|cause| cause.downcast_ref().is_some_and(is_of_io))
+        || Refusal::of(error) == Some(Refusal::AddressSpace)
 }
 
 /// An error for another process.
