@@ -99,6 +99,7 @@ pub fn help(error: &Error) -> Option<String> {
         Error::Tools(error) => error.help(),
         Error::Sink(error) => error.help(),
         Error::Verify(error) => error.help(),
+        Error::Thread(error) => error.help(),
         Error::Interrupted(_) | Error::Runtime(_) => None,
         Error::Output(_) => {
             Some("see to the file or pipe that standard output goes to, then give the command again".into())

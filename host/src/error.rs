@@ -15,6 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::plugin_tools::ToolsError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
+use crate::threads::ThreadError;
 use crate::verify::VerifyError;
 
 /// Why a command failed.
@@ -47,6 +48,9 @@ pub enum Error {
     /// What a command found out could not be written to stdout.
     #[error("could not write the result to standard output")]
     Output(#[source] std::io::Error),
+    /// Something could not be done on a thread of its own.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
     /// Not even the asynchronous runtime could be started.
     #[error("could not start the asynchronous runtime")]
     Runtime(#[source] std::io::Error),
@@ -102,7 +106,7 @@ impl Failure {
             Error::Verify(_) => exit::DATABASE,
             Error::Interrupted(Interrupt::Interrupt) => exit::INTERRUPTED,
             Error::Interrupted(Interrupt::Terminate) => exit::TERMINATED,
-            Error::Output(_) | Error::Runtime(_) | Error::Internal(_) => exit::INTERNAL,
+            Error::Output(_) | Error::Thread(_) | Error::Runtime(_) | Error::Internal(_) => exit::INTERNAL,
         }
     }
 }

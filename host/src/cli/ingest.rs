@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use crate::detector::EngineKind;
+use crate::detector::{EngineKind, MIN_COMPILE_MEMORY_BYTES};
 use crate::digest::Sha256Digest;
 use crate::source::timestamp::TimestampForm;
 use crate::source::{Encoding, RejectLimit};
@@ -203,7 +203,11 @@ impl From<EngineChoice> for EngineKind {
 /// With less the compiler's process does not come as far as to say so.
 fn compile_memory(text: &str) -> Result<ByteSize, String> {
     let size: ByteSize = text.parse()?;
-    if size >= ByteSize::mib(64) { Ok(size) } else { Err("it must be 64MiB at least".into()) }
+    if size.as_u64() >= MIN_COMPILE_MEMORY_BYTES as u64 {
+        Ok(size)
+    } else {
+        Err("it must be 64MiB at least".into())
+    }
 }
 
 /// The engine keeps a guest's stack on the thread's own.

@@ -9,6 +9,9 @@ use super::{EngineKind, Refusal};
 /// What one table entry costs: a reference and its bookkeeping.
 const TABLE_ENTRY_BYTES: usize = 16;
 
+/// In less than this, no plugin can be compiled.
+pub const MIN_COMPILE_MEMORY_BYTES: usize = 64 * 1024 * 1024;
+
 /// What is imposed on a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

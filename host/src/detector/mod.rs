@@ -30,7 +30,7 @@ pub use engine::{EngineKind, NO_DEADLINE};
 pub use error::{Call, DetectorError, GuestErrorKind};
 pub use examine::{Access, Anatomy, Form, Import, examine};
 pub use instance::Detector;
-pub use limits::Limits;
+pub use limits::{Limits, MIN_COMPILE_MEMORY_BYTES};
 pub use load::{Demands, Plugin, Sandbox, load};
 pub use lookup::{EXTENSION, folders, lookup, plugins_in, user_folder};
 pub use refusal::Refusal;

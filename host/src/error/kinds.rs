@@ -8,6 +8,7 @@ use crate::detector::DetectorError;
 use crate::sink::{EmbeddedError, SinkError, Taker, Trouble, TurnedAway};
 use crate::source::{RowProblem, SourceError};
 use crate::text::printable_bytes;
+use crate::threads::ThreadError;
 
 /// Whether the same command may be given again, without changing anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,7 @@ impl Error {
                 source.trouble().into()
             }
             Error::Sink(SinkError::TurnedAway { reason, .. }) => reason.into(),
+            Error::Thread(error) | Error::Sink(SinkError::Thread(error)) => error.into(),
             Error::Sink(error) => error.into(),
             Error::Verify(error) => error.into(),
             Error::Interrupted(_) => "interrupted",
@@ -145,6 +147,10 @@ impl Failure {
             }
             Error::Interrupted(_) => Retry::Yes,
             Error::Output(_) => Retry::After("after there is room for the output"),
+            Error::Thread(ThreadError::Refused(_))
+            | Error::Sink(SinkError::Thread(ThreadError::Refused(_))) => {
+                Retry::After("after the system has resources again")
+            }
             Error::Source(SourceError::Changed { .. }) => Retry::After("after the file is complete"),
             Error::Sink(error) => of_database(error),
             _ => Retry::No,

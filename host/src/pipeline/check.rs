@@ -51,7 +51,7 @@ pub async fn check(
         None => None,
     };
     let Prepared { list, source, detectors, plugin, minds_order, .. } = prepared;
-    let mut stages = Stages::start(source, detectors);
+    let mut stages = Stages::start(source, detectors)?;
     let (mut rows, mut anomalies) = (0, 0);
     loop {
         match unless_interrupted(interrupts, stages.next()).await? {

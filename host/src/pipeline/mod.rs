@@ -20,12 +20,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::check::{Checked, check};
-pub(crate) use self::stages::{End, Message, Prepared, STAGE_DIED, Stages, prepare};
+pub(crate) use self::stages::{End, Message, Prepared, Stages, prepare};
 pub use self::stages::{GuestUse, Times};
 use crate::config::{IngestConfig, RunConfig};
 use crate::digest::Sha256Digest;
 use crate::error::{DatabaseState, Error, Failure};
-use crate::in_thread::in_thread;
 use crate::interrupt::Interrupts;
 use crate::panics::TransactionPhase;
 use crate::progress::Progress;
@@ -35,6 +34,7 @@ use crate::sink::{
 };
 use crate::source::rejects_file::{FinishedRejects, RejectsFile};
 use crate::source::{self, FileList, Note, Noticed, Reading, SourceError, Tally};
+use crate::threads::in_thread;
 
 /// How long the server may take to confirm a rollback before we stop waiting for it.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
@@ -170,7 +170,7 @@ async fn open_rejects(path: &Path, config: &IngestConfig, prepared: &Prepared) -
     let (path, rules) = (path.to_owned(), config.rules.clone());
     let mut read = prepared.list.files.clone();
     read.push(prepared.plugin_file.clone());
-    Ok(in_thread(move || RejectsFile::create(&path, &rules, &read)).await.ok_or(STAGE_DIED)??)
+    Ok(in_thread(move || RejectsFile::create(&path, &rules, &read)).await??)
 }
 
 /// Where a run is refused because of its rows, these are put in place, too.
@@ -222,13 +222,13 @@ async fn fill(
         let positions = left_out.keys().copied().collect();
         list.leave_out(&positions);
         let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
-        source = remaining.await.ok_or(STAGE_DIED)??;
+        source = remaining.await??;
     }
     check_ids_suffice(transaction, config, &list).await?;
     if let IdPolicy::Keep(_) = config.terms.ids {
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
-    let stages = Stages::start(source, detectors);
+    let stages = Stages::start(source, detectors)?;
     let End { files, tally, noticed, times, guest } =
         write(transaction, stages, rejects.as_mut(), progress).await?;
     let rows = files.iter().map(|file| file.rows_read - file.rows_rejected).sum();
@@ -260,7 +260,7 @@ async fn begin(target: &Target, terms: Terms, size_bytes: Option<u64>) -> Result
 /// The digests of the files' contents; none of a file that can be read only once.
 async fn contents(list: &FileList) -> Result<Vec<Option<Sha256Digest>>, Error> {
     let files = list.clone();
-    let digests = in_thread(move || source::hash_files(&files)).await.ok_or(STAGE_DIED)??;
+    let digests = in_thread(move || source::hash_files(&files)).await??;
     Ok(digests.into_iter().map(|digests| Some(digests?.content_sha256)).collect())
 }
 
@@ -276,7 +276,7 @@ async fn check_ids_suffice(
         return Ok(());
     };
     let (files, rules) = (list.clone(), config.ingest.rules.clone());
-    let rows = in_thread(move || source::count_rows(&files, &rules)).await.ok_or(STAGE_DIED)??;
+    let rows = in_thread(move || source::count_rows(&files, &rules)).await??;
     match rows.filter(|rows| *rows > left) {
         None => Ok(()),
         rows => Err(SinkError::IdsExhausted { last_id: *transaction.id_range.end(), rows }.into()),

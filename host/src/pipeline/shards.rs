@@ -9,7 +9,6 @@
 //!    └── which workers have a part of the batch ──┘
 //! ```
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -21,6 +20,7 @@ use crate::detector::{Anomaly, Detector, Ordering};
 use crate::error::Error;
 use crate::sink::Classified;
 use crate::source::{Parsed, RejectedRow};
+use crate::threads::{self, ThreadError};
 
 /// Parts that may wait for a worker, and results of it that may wait to be gathered.
 const WAITING_PARTS: usize = 2;
@@ -62,7 +62,7 @@ pub(super) fn start(
     detectors: Vec<Detector>,
     parsed: Receiver<Stage<Parsed>>,
     out: Sender<Stage<Classified>>,
-) {
+) -> Result<(), ThreadError> {
     let ordering = detectors[0].metadata.ordering;
     let (tickets_out, tickets_in) = channel(2 * WAITING_PARTS * detectors.len());
     let (mut tasks, mut results) = (Vec::new(), Vec::new());
@@ -71,10 +71,10 @@ pub(super) fn start(
         let (results_out, results_in) = channel(WAITING_PARTS);
         tasks.push(tasks_out);
         results.push(results_in);
-        thread::spawn(move || work(detector, tasks_in, &results_out));
+        threads::spawn(move || work(detector, tasks_in, &results_out))?;
     }
-    thread::spawn(move || deal(ordering, parsed, &tasks, &tickets_out));
-    thread::spawn(move || gather(tickets_in, results, &out));
+    threads::spawn(move || deal(ordering, parsed, &tasks, &tickets_out))?;
+    threads::spawn(move || gather(tickets_in, results, &out))
 }
 
 /// The dealer's thread. Ends early where nobody listens any more: a later stage failed, and tells

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -18,11 +17,11 @@ use crate::config::IngestConfig;
 use crate::detector::{self, Cache, Detector, Ordering, Plugin, Sandbox};
 use crate::diagnostic;
 use crate::error::Error;
-use crate::in_thread::in_thread;
 use crate::progress::Progress;
 use crate::sink::{Classified, PluginFacts};
 use crate::source::{self, FileFacts, FileList, InputRules, Noticed, Parsed, Source, Tally};
 use crate::text::{counted, path, printable};
+use crate::threads::{self, ThreadError, in_thread};
 
 /// Batches that may wait between two stages: enough to even out hiccups. How large they may be
 /// together is for the [`Budget`].
@@ -108,7 +107,7 @@ pub(crate) struct Prepared {
 /// Compiling a plugin takes long, so it happens on a thread.
 pub(crate) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> Result<Prepared, Error> {
     let (config, progress) = (config.clone(), progress.clone());
-    in_thread(move || prepare_here(&config, &progress)).await.ok_or(STAGE_DIED)?
+    in_thread(move || prepare_here(&config, &progress)).await?
 }
 
 /// In microseconds, as the ledger keeps it.
@@ -174,26 +173,26 @@ pub(crate) struct Stages {
 }
 
 impl Stages {
-    /// Starts the threads.
-    pub fn start(mut source: Source, mut detectors: Vec<Detector>) -> Stages {
+    /// Starts the threads. Where one cannot be, those that were end as nobody speaks to them.
+    pub fn start(mut source: Source, mut detectors: Vec<Detector>) -> Result<Stages, ThreadError> {
         let (batches_out, batches_in) = channel(WAITING_BATCHES);
         let (classified_out, classified) = channel(WAITING_BATCHES);
         let (spent, spent_in) = sync_channel(2 * WAITING_BATCHES);
         source.reuse(spent_in);
         let count = detectors.len();
-        thread::spawn(move || read(source, count, &batches_out));
+        threads::spawn(move || read(source, count, &batches_out))?;
         match detectors.pop() {
             Some(detector) if detectors.is_empty() => {
-                thread::spawn(move || classify(detector, batches_in, &classified_out));
+                threads::spawn(move || classify(detector, batches_in, &classified_out))?;
             }
             Some(detector) => {
                 detectors.push(detector);
-                shards::start(detectors, batches_in, classified_out);
+                shards::start(detectors, batches_in, classified_out)?;
             }
             // Nobody will say anything, which is an error where it is waited for.
             None => {}
         }
-        Stages { classified, spent }
+        Ok(Stages { classified, spent })
     }
 
     /// The next message.

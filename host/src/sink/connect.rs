@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use super::server_error::ServerError;
 use super::target::{Server, ServerHost, SessionAttributes};
 use super::turned_away::TurnedAway;
 use super::{ServerTarget, SinkError, Target};
-use crate::in_thread::in_thread;
+use crate::threads::in_thread;
 
 /// What libpq's parameters call this program where nobody has given it another name.
 pub(super) const DEFAULT_NAME: &str = "host";
@@ -61,8 +61,7 @@ pub async fn connect(target: &Target) -> Result<Connection, SinkError> {
             let give_up = Instant::now() + EMBEDDED_PATIENCE;
             loop {
                 let starting = cluster.clone();
-                let in_use =
-                    in_thread(move || starting.ensure_running()).await.ok_or(SinkError::StartDied)??;
+                let in_use = in_thread(move || starting.ensure_running()).await??;
                 match connect_to(&cluster.target()?, target, Some(in_use)).await {
                     // It began to stop after we had looked: then it is started again.
                     Err(error) if is_going(&error) && Instant::now() < give_up => {
@@ -246,10 +245,13 @@ impl<'a> Attempt<'a> {
         if let Some(address) = host.address {
             return Ok(vec![Some(address)]);
         }
-        let look_up = tokio::net::lookup_host((host.name.as_str(), host.port));
+        let (name, port) = (host.name.clone(), host.port);
+        let look_up = in_thread(move || (name, port).to_socket_addrs());
         let found = self
             .within(host, async {
-                look_up.await.map_err(|source| SinkError::LookUp { server: host.description.clone(), source })
+                look_up
+                    .await?
+                    .map_err(|source| SinkError::LookUp { server: host.description.clone(), source })
             })
             .await?;
         let mut addresses: Vec<_> = found.map(|address| Some(address.ip())).collect();

@@ -14,6 +14,7 @@ use crate::advice;
 use crate::batch::RowPlace;
 use crate::environment::VariableError;
 use crate::text::{printable, printable_up_to};
+use crate::threads::ThreadError;
 
 /// Statements that people are to give must not be cut; names in them may be long.
 const MAX_STATEMENT_CHARS: usize = 4_000;
@@ -299,9 +300,9 @@ pub enum SinkError {
     /// The server has neither committed nor rolled back yet.
     #[error("the server is still busy with the COMMIT")]
     StillInProgress,
-    /// The thread that starts the embedded server died.
-    #[error("the thread that starts the embedded server ended without saying so")]
-    StartDied,
+    /// Something that blocks could not be done on a thread.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
     /// The embedded server does not work.
     #[error("could not {doing} the embedded server")]
     Embedded {
@@ -508,6 +509,7 @@ impl SinkError {
             SinkError::TableDoesNotFit { help, .. } => Some(printable_up_to(help, MAX_STATEMENT_CHARS).into_owned()),
             SinkError::LaterMigration { .. } => Some(format!("use the host that set it up, or a later one; see: `{}`", advice::on_database("migrate --status"))),
             SinkError::NotMigrated { .. } => Some(format!("`{}` brings them up to date; it only adds", advice::on_database("migrate"))),
+            SinkError::Thread(error) => error.help(),
             SinkError::NoSchema => Some("see `SHOW search_path`; make the schema with CREATE SCHEMA, or name another with options=-csearch_path%3D… in the URL".into()),
             SinkError::PrivilegesMissing { role, grants } => {
                 let grants = grants.iter().map(|grant| format!("GRANT {grant} TO {role}"));

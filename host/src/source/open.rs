@@ -61,9 +61,9 @@ pub(super) fn open(
     let bytes = open_bytes(file, read_bytes)?;
     let (format, text) = match &bytes.decompressed {
         Some(decompressed) => {
-            let mut ahead = ReadAhead::new(decompressed.clone());
-            let head =
-                peek(&mut ahead).map_err(|source| SourceError::Read { file: file.to_owned(), source })?;
+            let fail = |source| SourceError::Read { file: file.to_owned(), source };
+            let mut ahead = ReadAhead::new(decompressed.clone()).map_err(fail)?;
+            let head = peek(&mut ahead).map_err(fail)?;
             (Format::of(&head).inside(), encoding.decode(Cursor::new(head).chain(ahead)))
         }
         None => (bytes.format, encoding.decode(bytes.raw.clone())),

@@ -3,7 +3,8 @@
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+
+use crate::threads;
 
 /// Size of a piece.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -22,10 +23,13 @@ pub(super) struct ReadAhead {
 
 impl ReadAhead {
     /// Starts to read. The thread ends with the input, or when nobody asks any more.
-    pub fn new(mut input: impl Read + Send + 'static) -> ReadAhead {
+    ///
+    /// # Errors
+    /// Where the system allows no further thread.
+    pub fn new(mut input: impl Read + Send + 'static) -> io::Result<ReadAhead> {
         let (pieces_out, pieces) = sync_channel(WAITING_PIECES);
         let (spent, spent_in) = sync_channel::<Vec<u8>>(WAITING_PIECES + 1);
-        thread::spawn(move || {
+        threads::spawn(move || {
             loop {
                 let mut piece = spent_in.try_recv().unwrap_or_default();
                 piece.clear();
@@ -35,8 +39,8 @@ impl ReadAhead {
                     return;
                 }
             }
-        });
-        ReadAhead { pieces, spent, current: Vec::new(), position: 0, at_end: false }
+        })?;
+        Ok(ReadAhead { pieces, spent, current: Vec::new(), position: 0, at_end: false })
     }
 }
 
@@ -66,7 +70,7 @@ mod tests {
     fn the_bytes_are_the_same_and_so_is_the_error() {
         let bytes: Vec<u8> = (0..3 * PIECE_BYTES + 17).map(|i| (i % 251) as u8).collect();
         let mut read = Vec::new();
-        let mut ahead = ReadAhead::new(io::Cursor::new(bytes.clone()));
+        let mut ahead = ReadAhead::new(io::Cursor::new(bytes.clone())).unwrap();
         ahead.read_to_end(&mut read).unwrap();
         assert!(read == bytes);
         assert_eq!(ahead.read(&mut [0]).unwrap(), 0, "the end stays the end");
@@ -77,7 +81,7 @@ mod tests {
                 Err(io::ErrorKind::InvalidData.into())
             }
         }
-        let mut ahead = ReadAhead::new(io::Cursor::new(b"abc").chain(Broken));
+        let mut ahead = ReadAhead::new(io::Cursor::new(b"abc").chain(Broken)).unwrap();
         let error = ahead.read_to_end(&mut read).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }

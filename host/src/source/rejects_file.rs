@@ -13,13 +13,13 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 
 use tempfile::TempPath;
 use tokio::sync::{mpsc, oneshot};
 
 use super::identity::{FileIdentity, is_stream};
 use super::{Encoding, InputRules, RejectedRow, SourceError};
+use crate::threads;
 
 const COLUMNS: [&str; 7] = [
     "rejected_run",
@@ -88,12 +88,13 @@ impl RejectsFile {
             header: None,
         };
         let failed_path = path.to_owned();
-        thread::spawn(move || {
+        threads::spawn(move || {
             let result = writer.run(messages);
             // Nobody waits for it where the run has failed.
             let _ =
                 done.send(result.map_err(|source| SourceError::RejectsFile { file: failed_path, source }));
-        });
+        })
+        .map_err(|error| fail(error.into()))?;
         Ok(RejectsFile { path: path.to_owned(), rows, finished, new })
     }
 

@@ -83,7 +83,7 @@ impl Comparison {
         progress: &Progress,
     ) -> Result<Verified, Error> {
         let Prepared { source, detectors, .. } = prepared;
-        let mut stages = Stages::start(source, detectors);
+        let mut stages = Stages::start(source, detectors)?;
         loop {
             match stages.next().await? {
                 Message::Rows(part, _reserved) => {

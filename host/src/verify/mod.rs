@@ -16,13 +16,13 @@ pub use self::error::VerifyError;
 use crate::config::{ConfigError, IngestConfig, VerifyConfig};
 use crate::detector::Demands;
 use crate::error::Error;
-use crate::in_thread::in_thread;
 use crate::interrupt::Interrupts;
-use crate::pipeline::{ID_DEMAND, STAGE_DIED, prepare, unless_interrupted};
+use crate::pipeline::{ID_DEMAND, prepare, unless_interrupted};
 use crate::progress::Progress;
 use crate::sink::{self, KEEP, LedgerRun};
 use crate::source::{self, RejectLimit};
 use crate::text::printable;
+use crate::threads::in_thread;
 
 /// A replay, compared.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error
         let digests = source::hash_files(&list)?;
         Ok::<_, Error>((list, digests))
     });
-    let (list, digests) = hashed.await.ok_or(STAGE_DIED)??;
+    let (list, digests) = hashed.await??;
     let other = |problem| VerifyError::OtherFile { run_id: run.record.run_id, problem };
     let digests: Option<Vec<_>> = digests.into_iter().map(|digests| Some(digests?.sha256)).collect();
     let digests = digests.ok_or_else(|| other("a pipe cannot be compared".into()))?;

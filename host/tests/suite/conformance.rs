@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use host::detector::Limits;
+use host::detector::{Limits, compiler};
 use host::plugin_tools::check::{self, Budgets, Verdict};
 
 use crate::authors::tools;
@@ -272,6 +272,7 @@ fn wasi_budgets_and_what_is_no_plugin() {
 
 #[test]
 fn another_answer_in_another_process_is_found_out() {
+    compiler::compile_with(env!("CARGO_BIN_EXE_host").into());
     let file = Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("plugins/threshold.wasm");
     let budgets = Budgets { row_nanos: f64::INFINITY, memory_bytes: usize::MAX, allows_wasi: false };
     let failed = |elsewhere: &dyn Fn() -> Result<String, String>| -> Vec<&'static str> {

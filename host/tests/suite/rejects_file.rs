@@ -257,7 +257,7 @@ fn a_limit_on_the_size_of_files_is_an_error_like_any_other() {
     let case = Case::new();
     let many: String = (0..20_000).map(|id| format!("{id},7,NaN,2024-01-01 00:00:00\n")).collect();
     case.files.write("bad.csv", format!("transaction_id,user_id,amount,timestamp\n{many}"));
-    let mut run = case.run(&case.files.path().join("rejects.csv"));
+    let mut run = case.run_strictly();
     run.args(["--max-rejects", "100%"]);
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "ulimit -f 64 && exec \"$@\"", "sh"]).arg(run.get_program()).args(run.get_args());

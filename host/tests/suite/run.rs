@@ -1,10 +1,14 @@
 //! `host run`: what it prints, what the ledger says, how it treats others.
 
-use std::process::Stdio;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 
-use crate::support::{Database, Files, finish, host, host_run, sample, succeed, summary};
+use crate::support::{
+    Database, Files, finish, host, host_run, is_root, leave_out, plugin, sample, succeed, summary,
+};
 use crate::waiting::Waiting;
 
 #[test]
@@ -52,7 +56,7 @@ fn the_json_summary_is_what_the_database_holds() {
     assert_eq!(micros(&text(&summary["committed_at"])), micros(&database.text(recorded)));
     let header = "transaction_id,user_id,amount,timestamp,is_anomalous";
     assert_eq!(database.text("SELECT header FROM ingest_files WHERE content_sha256 = sha256"), header);
-    let sha256sum = succeed(std::process::Command::new("sha256sum").arg(sample()));
+    let sha256sum = succeed(Command::new("sha256sum").arg(sample()));
     assert!(sha256sum.starts_with(summary["file"]["sha256"].as_str().unwrap()));
 }
 
@@ -218,4 +222,36 @@ fn readers_see_nothing_of_a_run_before_its_commit() {
     let finished = run.go_on();
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     assert_eq!(database.counts(), (120_000, 100_000, 1));
+}
+
+/// Wherever the system refuses a thread or a process, it is told; nothing panics.
+#[test]
+fn a_limit_on_processes_is_told() {
+    if !is_root() {
+        return leave_out("only root can become a user who has no other processes");
+    }
+    let files = Files::new();
+    fs::set_permissions(files.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = files.path().join("host");
+    fs::copy(host().get_program(), &program).unwrap();
+    let plugin = files.write("threshold.wasm", fs::read(plugin("threshold")).unwrap());
+    let file = files.csv(&["1,7,1.00,2024-01-01 00:00:00"]);
+    let mut told = 0;
+    for limit in 1..=12 {
+        let mut limited = Command::new("setpriv");
+        // No other process has this user's number.
+        let user = 2_000_000 + std::process::id();
+        limited.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
+        limited.args(["prlimit", &format!("--nproc={limit}")]).arg(&program);
+        limited.args(["check", "--jobs", "2", "--plugin"]).arg(&plugin).arg(&file).env_clear();
+        let finished = finish(limited.env("PATH", std::env::var_os("PATH").unwrap()));
+        let is_about_that =
+            ["allows no further thread", "refused a thread", "Resource temporarily unavailable"]
+                .iter()
+                .any(|text| finished.stderr.contains(text));
+        assert!(finished.code == 0 || is_about_that, "{limit}: {}", finished.stderr);
+        assert!(!finished.stderr.contains("bug in host"), "{limit}: {}", finished.stderr);
+        told += usize::from(finished.code != 0);
+    }
+    assert!((1..12).contains(&told), "{told}");
 }

@@ -23,6 +23,7 @@ use rustix::process::{Resource, getrlimit};
 pub use machine_code::MachineCode;
 use process::{EXIT_INVALID, EXIT_MEMORY, Order};
 
+use super::limits::MIN_COMPILE_MEMORY_BYTES;
 use super::{Limits, engine};
 
 /// The first argument of a process that is to compile; the second is the [`Order`].
@@ -100,7 +101,9 @@ pub fn compile(
         Some(EXIT_INVALID) => Err(CompileError::Invalid(process::error_from(&answer))),
         code => {
             let said = last_words(said);
-            if code != Some(EXIT_MEMORY) && !is_out_of_memory(&said) {
+            // Where not even its own stack has room, the system ends it.
+            let has_no_room = memory_bytes < MIN_COMPILE_MEMORY_BYTES as u64 && status.signal().is_some();
+            if code != Some(EXIT_MEMORY) && !has_no_room && !is_out_of_memory(&said) {
                 return Err(CompileError::Crash(end_of(status, &said)));
             }
             let is_ours = memory_bytes < inherited_bytes;

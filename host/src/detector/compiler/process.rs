@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
@@ -92,9 +94,20 @@ fn compiled(settings: &engine::Settings) -> wasmtime::Result<Vec<u8>> {
     stdin.read_to_end(&mut component)?;
     // It is a file in memory, which now has it twice.
     rustix::fs::ftruncate(stdin.as_fd(), 0)?;
-    // The compiler would panic where it gets no threads.
-    let has_threads = thread::Builder::new().spawn(|| ()).is_ok();
-    engine::for_compiling(settings, has_threads)?.precompile_component(&component)
+    engine::for_compiling(settings, has_threads())?.precompile_component(&component)
+}
+
+/// Whether the system allows as many threads as the compiler starts, which panics where it does not.
+fn has_threads() -> bool {
+    let (_keep, ended) = sync_channel::<()>(0);
+    let ended = Arc::new(Mutex::new(ended));
+    let started = (0..super::THREADS).all(|_| {
+        let ended = ended.clone();
+        // All of them at the same time: each waits for the end of this function.
+        let wait = move || drop(ended.lock().map(|ended| ended.recv()));
+        thread::Builder::new().spawn(wait).is_ok()
+    });
+    started
 }
 
 #[allow(clippy::disallowed_methods, reason = "for the parent, not for people")]

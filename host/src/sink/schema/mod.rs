@@ -42,7 +42,11 @@ pub async fn ensure(
     relations.check_usable()?;
     relations.warn_of_rules();
     if state?.missing()?.is_empty() {
-        return relations.check_complete().map(|()| Vec::new());
+        if relations.check_complete().is_err() {
+            // Another host may have made them between the two looks; that is all that may be so.
+            Relations::look_up(connection).await?.check_complete()?;
+        }
+        return Ok(Vec::new());
     }
     let identity = session::begin(connection, lock_timeout).await?;
     match migrate(connection, &identity, lock_timeout).await {
