@@ -46,6 +46,11 @@ impl Database {
         format!("{server}/{}", self.name)
     }
 
+    /// Takes this database's random name out of a text.
+    pub fn anonymous(&self, text: &str) -> String {
+        text.replace(&self.url(), "URL")
+    }
+
     pub fn execute(&self, sql: &str) {
         execute(&self.url(), sql);
     }

@@ -117,7 +117,6 @@ fn start(order: &Order, component: Vec<u8>, said: &File) -> io::Result<Started> 
     let program = PROGRAM.get().ok_or_else(unknown)?;
     let input = in_memory("plugin", &component)?;
     drop(component);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     let mut command = Command::new(program);
     command
         .arg0("host")
@@ -125,7 +124,6 @@ fn start(order: &Order, component: Vec<u8>, said: &File) -> io::Result<Started> 
         .arg(serde_json::to_string(order)?)
         // Passwords, for instance, are none of its business.
         .env_clear()
-        .env("RAYON_NUM_THREADS", threads.to_string())
         // An arena for each thread would be 64 MiB of address space each.
         .env("MALLOC_ARENA_MAX", "1")
         .stdin(input)

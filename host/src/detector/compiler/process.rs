@@ -5,9 +5,6 @@ use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex};
-use std::thread;
 
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -97,20 +94,12 @@ fn compiled(settings: &engine::Settings) -> wasmtime::Result<Vec<u8>> {
     engine::for_compiling(settings, has_threads())?.precompile_component(&component)
 }
 
-/// Whether the system allows as many threads as the compiler starts, which panics where it does not.
+/// Starts the threads that compile side by side. Where the system does not allow them, compiling without
+/// them is slower; the compiler itself would panic.
 fn has_threads() -> bool {
-    let (_keep, ended) = sync_channel::<()>(0);
-    let ended = Arc::new(Mutex::new(ended));
-    let started = (0..super::THREADS).all(|_| {
-        let ended = ended.clone();
-        // All of them at the same time: each waits for the end of this function.
-        let wait = move || drop(ended.lock().map(|ended| ended.recv()));
-        thread::Builder::new().spawn(wait).is_ok()
-    });
-    started
+    rayon::ThreadPoolBuilder::new().num_threads(super::THREADS).build_global().is_ok()
 }
 
-#[allow(clippy::disallowed_methods, reason = "for the parent, not for people")]
 fn write(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
