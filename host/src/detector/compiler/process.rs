@@ -100,6 +100,7 @@ fn has_threads() -> bool {
     rayon::ThreadPoolBuilder::new().num_threads(super::THREADS).build_global().is_ok()
 }
 
+#[allow(clippy::disallowed_methods, reason = "for the parent, not for people")]
 fn write(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
