@@ -1,5 +1,5 @@
 //! From a plugin's bytes to something that can be instantiated. All that can be known without
-//! running the guest is found out here and in [`super::examine`].
+//! running the guest is found out here and in [`mod@super::examine`].
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 //! and settings must give the same rows and the same anomalies, to the last bit of a score.
 //!
 //! This file makes the run ready as the ledger describes it; [`comparison`] holds what the stages
-//! give against the [`Snapshot`], of which [`stream`] brings the rejected and skipped rows.
+//! give against the [`Snapshot`](sink::Snapshot), of which [`stream`] brings the rejected and skipped rows.
 
 mod comparison;
 mod error;
