@@ -17,14 +17,15 @@ use crate::text;
 
 /// Creates or updates the tables.
 pub async fn migrate(arguments: &MigrateArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let connection = sink::connect(&config::target(&arguments.database)?).await?;
+    let target = config::target(&arguments.database)?;
     let mut newly_applied = None;
     if !arguments.status {
+        let connection = sink::connect(&target).await?;
         newly_applied = Some(sink::ensure_schema(&connection, None).await?.len() as u64);
         sink::check_columns(&connection).await?;
+        connection.close().await;
     }
-    let migrations = sink::migration_status(&connection).await?;
-    connection.close().await;
+    let migrations = sink::migration_status(&target).await?;
     let listed = |applied: &Applied| {
         // `applied at` is in the server's words.
         let at = applied.at.as_deref().and_then(|at| at.parse().ok());
