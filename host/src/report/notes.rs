@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::pipeline::{Checked, Outcome};
 use crate::sink::{KnownFile, KnownFrom};
 use crate::source::Note;
-use crate::text::{grouped, listed, printable};
+use crate::text::{counted, listed, printable};
 
 /// Files that are named one by one.
 const SHOWN_FILES: usize = 10;
@@ -47,8 +47,7 @@ fn known_files(outcome: &Outcome) -> Vec<String> {
     let untold = notes.len().saturating_sub(SHOWN_FILES);
     if untold > 0 {
         notes.truncate(SHOWN_FILES);
-        let files = if untold == 1 { "file" } else { "files" };
-        notes.push(format!("the same of {} more {files}", grouped(untold as u64)));
+        notes.push(format!("the same of {}", counted(untold as u64, "more file")));
     }
     notes
 }

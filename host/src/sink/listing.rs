@@ -66,7 +66,7 @@ impl<T: RowOfRun> Listing<T> {
         if snapshot.run(run_id).await?.is_none() {
             return Ok(None);
         }
-        let (_, cursor) = snapshot.of_run(run_id).await?;
+        let cursor = snapshot.open(run_id).await?;
         Ok(Some(Listing { snapshot, cursor }))
     }
 

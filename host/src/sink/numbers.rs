@@ -1,7 +1,7 @@
 //! What a run finds in the tables that it has locked, and goes on from.
 
-use super::sequences::{Sequence, Sequences};
-use super::{Connection, SinkError};
+use super::sequences::Sequence;
+use super::{Connection, SinkError, sequences};
 
 /// Numbers and names, asked for under the lock.
 pub(super) struct Numbers {
@@ -36,11 +36,11 @@ const QUERY: &str = r"
 
 impl Numbers {
     pub async fn look_up(connection: &Connection) -> Result<Numbers, SinkError> {
-        let (rows, sequences) = tokio::join!(
+        let (rows, sequence) = tokio::join!(
             connection.simple_query("look up the highest id and the run's number", QUERY),
-            Sequences::look_up(connection)
+            sequences::look_up(connection)
         );
-        let (rows, sequences) = (rows?, sequences?);
+        let (rows, sequence) = (rows?, sequence?);
         let strange = || SinkError::StrangeAnswer("a question about the highest id");
         let row = rows.first().ok_or_else(strange)?;
         if let Some(unlogged) = row.get(4) {
@@ -51,7 +51,7 @@ impl Numbers {
         let number = |text: &str| text.parse::<i64>().map_err(|_| strange());
         Ok(Numbers {
             last_id: row.get(0).map(number).transpose()?,
-            sequence: sequences.transaction_id,
+            sequence,
             run_id: row.get(1).ok_or_else(strange).and_then(number)?,
             ledger: row.get(2).ok_or_else(strange)?.to_owned(),
             taken_name: row.get(3).and_then(|number| number.parse().ok()),

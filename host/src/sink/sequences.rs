@@ -22,12 +22,6 @@ pub(super) struct Sequence {
     may_move: bool,
 }
 
-/// Those that count the ids of the two tables.
-pub(super) struct Sequences {
-    /// That of `transactions.transaction_id`, which the host's own tables do not have.
-    pub transaction_id: Option<Sequence>,
-}
-
 /// One row a column that has a sequence: by its default, or as an identity. The highest id of
 /// `anomalies` is only looked up where there is something to compare it with.
 const QUERY: &str = "
@@ -51,28 +45,27 @@ const QUERY: &str = "
     WHERE (a.attrelid, a.attname) IN ((to_regclass('transactions'), 'transaction_id'),
                                       (to_regclass('anomalies'), 'anomaly_id'))";
 
-impl Sequences {
-    /// Looks them up, under the lock, and moves that of `anomalies` if it is behind.
-    ///
-    /// # Errors
-    /// [`SinkError::PrivilegesMissing`] where one has to be moved and may not.
-    pub async fn look_up(connection: &Connection) -> Result<Sequences, SinkError> {
-        let rows = connection.query("look up the sequences of the ids", QUERY, &[]).await?;
-        let mut transaction_id = None;
-        for row in &rows {
-            let sequence = Sequence::of(row);
-            if row.get::<_, &str>(0) == "transaction_id" {
-                sequence.must_be_movable(row)?;
-                transaction_id = Some(sequence);
-            } else if let Some(highest) = row.get::<_, Option<i64>>(6)
-                && sequence.last.unwrap_or_default() < highest
-            {
-                sequence.must_be_movable(row)?;
-                sequence.move_past(connection, highest).await?;
-            }
+/// Looks them up, under the lock, and moves that of `anomalies` if it is behind. Returns that of
+/// `transactions`, which the host's own tables do not have.
+///
+/// # Errors
+/// [`SinkError::PrivilegesMissing`] where one has to be moved and may not.
+pub(super) async fn look_up(connection: &Connection) -> Result<Option<Sequence>, SinkError> {
+    let rows = connection.query("look up the sequences of the ids", QUERY, &[]).await?;
+    let mut transaction_id = None;
+    for row in &rows {
+        let sequence = Sequence::of(row);
+        if row.get::<_, &str>(0) == "transaction_id" {
+            sequence.must_be_movable(row)?;
+            transaction_id = Some(sequence);
+        } else if let Some(highest) = row.get::<_, Option<i64>>(6)
+            && sequence.last.unwrap_or_default() < highest
+        {
+            sequence.must_be_movable(row)?;
+            sequence.move_past(connection, highest).await?;
         }
-        Ok(Sequences { transaction_id })
     }
+    Ok(transaction_id)
 }
 
 impl Sequence {

@@ -75,15 +75,22 @@ impl Snapshot {
         Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
     }
 
-    /// How many rows a table has of this run; begins to read them, in file order.
+    /// How many rows a table has of this run.
     ///
     /// # Errors
     /// Where the server refuses.
-    pub async fn of_run<T: RowOfRun>(&self, run_id: i64) -> Result<(u64, Cursor<T>), SinkError> {
+    pub async fn count<T: RowOfRun>(&self, run_id: i64) -> Result<u64, SinkError> {
         let count = format!("SELECT count(*) FROM {} WHERE run_id = $1", T::TABLE);
         let rows = self.connection.query(T::DOING, &count, &[&run_id]).await?;
-        let count = rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs());
-        Ok((count, Cursor::open(&self.connection, run_id).await?))
+        Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
+    }
+
+    /// Begins to read them, in file order.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn open<T: RowOfRun>(&self, run_id: i64) -> Result<Cursor<T>, SinkError> {
+        Cursor::open(&self.connection, run_id).await
     }
 
     /// The next few of them; empty after the last.

@@ -46,7 +46,8 @@ pub(super) struct Stream<T> {
 impl<T: RowOfRun + Placed> Stream<T> {
     /// Those of this run.
     pub async fn open(snapshot: &Snapshot, run_id: i64) -> Result<Stream<T>, SinkError> {
-        let (rows, cursor) = snapshot.of_run(run_id).await?;
+        let rows = snapshot.count::<T>(run_id).await?;
+        let cursor = snapshot.open(run_id).await?;
         Ok(Stream { cursor, fetched: VecDeque::new(), rows })
     }
 
