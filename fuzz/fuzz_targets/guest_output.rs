@@ -1,9 +1,10 @@
 //! Any answer of a guest into verification: what passes can be stored and shown.
 #![no_main]
 
+use host_core::anomaly::Anomaly;
 use arbitrary::Arbitrary;
-use host::detector::{Anomaly, Metadata, Ordering, SettingDescription, SettingKind, verify};
-use host::text::is_unprintable;
+use host::detector::{Metadata, Ordering, SettingDescription, SettingKind, verify};
+use host_core::text::is_unprintable;
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use host::batch::{Batch, Row};
+use host_core::batch::{Batch, Row};
 use host::detector::{Cache, Demands, Detector, DetectorError, Limits, Sandbox, compiler, load};
 
 const MEMORY_BYTES: usize = 16 << 20;

@@ -10,11 +10,11 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use host::batch::Batch;
-use host::digest::Sha256Digest;
 use host::sink::copy::{CopyBuffer, TransactionRow};
 use host::sink::{Encoding, TableWidths};
 use host::source::{InputRules, Source, expand};
+use host_core::batch::Batch;
+use host_core::digest::Sha256Digest;
 
 const ROWS: u64 = 100_000;
 const USERS: u64 = 10_000;

@@ -4,17 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use host_core::advice;
+use host_core::environment::Environment;
+use host_core::text::{one_line, printable};
 use jiff::SignedDuration;
 use thiserror::Error;
 
-use crate::advice;
 use crate::cli::{DatabaseArgs, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs};
 use crate::detector::{Demands, Limits};
-use crate::environment::Environment;
 use crate::sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
 use crate::source::timestamp::TimestampRules;
 use crate::source::{ColumnMap, InputRules};
-use crate::text::{one_line, printable};
 
 /// What was asked for makes no sense.
 #[derive(Debug, Error, strum::IntoStaticStr)]

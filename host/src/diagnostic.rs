@@ -10,8 +10,9 @@
 use std::error::Error as _;
 use std::fmt::Write as _;
 
+use host_core::text::one_line;
+
 use crate::error::{DatabaseState, Error, Failure};
-use crate::text::one_line;
 use crate::{output, panics, remarks};
 
 /// Prints a failure to stderr.

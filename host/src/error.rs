@@ -3,19 +3,18 @@
 
 mod kinds;
 
+use host_core::environment::VariableError;
+use host_core::exit;
+use host_core::threads::ThreadError;
 use thiserror::Error;
 
 pub use self::kinds::{Place, Retry};
-
 use crate::config::ConfigError;
 use crate::detector::DetectorError;
-use crate::environment::VariableError;
-use crate::exit;
 use crate::interrupt::Interrupt;
 use crate::plugin_tools::ToolsError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
-use crate::threads::ThreadError;
 use crate::verify::VerifyError;
 
 /// Why a command failed.

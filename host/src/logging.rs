@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use host_core::environment::{Environment, VariableError};
 use jiff::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -11,7 +12,6 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt as log};
 
-use crate::environment::{Environment, VariableError};
 use crate::{output, remarks};
 
 /// Starts logging: warnings, with `-v` what happens, with `-vv` everything of the host and its

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use host::detector::compiler;
-use host::environment::Environment;
 use host::report::Reporter;
 use host::{cli, commands, logging, panics};
+use host_core::environment::Environment;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -17,8 +17,8 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::secret::hide_passwords;
-use crate::text::{self, Escape};
+use host_core::secret::hide_passwords;
+use host_core::text::{self, Escape};
 
 /// How long to wait before a stream that was made non-blocking by its other users is tried again.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);

@@ -79,8 +79,10 @@ fn described(info: &PanicHookInfo) -> String {
 
 #[cfg(test)]
 mod tests {
+    use host_core::exit;
+
     use super::*;
-    use crate::{diagnostic, exit};
+    use crate::diagnostic;
 
     #[test]
     fn a_panic_is_an_error_with_a_documented_exit_code() {

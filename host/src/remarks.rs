@@ -3,9 +3,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use host_core::text::printable_up_to;
 use serde::Serialize;
-
-use crate::text::printable_up_to;
 
 /// After so many the rest is not kept: a plugin may say very much.
 const MAX_REMARKS: usize = 1_000;

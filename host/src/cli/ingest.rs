@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
+use host_core::digest::Sha256Digest;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use crate::detector::{EngineKind, MIN_COMPILE_MEMORY_BYTES};
-use crate::digest::Sha256Digest;
 use crate::source::timestamp::TimestampForm;
 use crate::source::{Encoding, RejectLimit};
 

@@ -13,6 +13,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::sink::{DeferKeys, OnConflict};
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use parse::{format_asked_for, parse};
@@ -20,8 +21,6 @@ pub use plugin::{
     AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, ListArgs, NewArgs, PluginCheckArgs, PluginCommand,
     SubjectArgs, TestArgs,
 };
-
-use crate::sink::{DeferKeys, OnConflict};
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
@@ -258,9 +257,9 @@ pub enum Format {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use host_core::exit;
 
     use super::*;
-    use crate::exit;
 
     #[test]
     fn every_option_stands_where_it_is_looked_for() {

@@ -4,9 +4,9 @@
 use std::ffi::OsString;
 
 use clap::Parser as _;
+use host_core::text::{is_unprintable, one_line};
 
 use super::{Cli, Format};
-use crate::text::{is_unprintable, one_line};
 
 /// Takes the arguments apart, the program's name first.
 ///

@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
+use host_core::environment::Environment;
+use host_core::exit;
+use host_core::text;
 use serde_json::json;
 
 use super::psql;
 use crate::cli::{DbCommand, MigrateArgs};
 use crate::config;
-use crate::environment::Environment;
 use crate::error::Error;
-use crate::exit;
 use crate::report::{self, Reporter};
 use crate::sink::embedded::{Cluster, State, Stopped};
 use crate::sink::{self, Applied, KnownMigration};
-use crate::text;
 
 /// Creates or updates the tables.
 pub async fn migrate(arguments: &MigrateArgs, reporter: &Reporter) -> Result<u8, Error> {

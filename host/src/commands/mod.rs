@@ -6,6 +6,7 @@ mod psql;
 
 use std::sync::Arc;
 
+use host_core::{advice, exit};
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,7 +19,7 @@ use crate::progress::Progress;
 use crate::report::{Reporter, Verdict};
 use crate::sink::{self, Listing, RowOfRun, RunFilter, Snapshot};
 use crate::source::{InputRules, RejectLimit};
-use crate::{advice, diagnostic, exit, pipeline, report, verify};
+use crate::{diagnostic, pipeline, report, verify};
 
 /// Does what was asked for; returns the exit code.
 ///

@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use host_core::exit;
+use host_core::text;
 use serde_json::json;
 
 use crate::cli::{
     BenchArgs, EngineArgs, EngineChoice, InspectArgs, PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs,
 };
+use crate::config;
 use crate::config::ConfigError;
 use crate::detector::{self, Cache, Demands, DetectorError, Limits, Sandbox};
 use crate::error::Error;
-use crate::exit;
 use crate::plugin_tools::{bench, cases, check, inspect, library, new};
 use crate::report::Reporter;
-use crate::{config, text};
 
 /// Does it; returns the exit code.
 pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> {

@@ -5,12 +5,12 @@
 use std::ffi::{OsStr, OsString};
 use std::process;
 
+use host_core::exit;
 use percent_encoding::percent_decode_str;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::ConfigError;
 use crate::error::Error;
-use crate::exit;
 use crate::sink::embedded::Cluster;
 use crate::sink::{EmbeddedError, SinkError};
 

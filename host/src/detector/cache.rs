@@ -15,15 +15,15 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use host_core::digest::Sha256Digest;
+use host_core::environment::Environment;
+use host_core::text::path;
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::compiler::MachineCode;
-use crate::digest::Sha256Digest;
-use crate::environment::Environment;
-use crate::text::path;
 
 /// How many compiled plugins are kept; the oldest go first.
 const KEPT_FILES: usize = 100;
@@ -44,7 +44,7 @@ impl Cache {
     /// The user's own: in `XDG_CACHE_HOME`, else `~/.cache`.
     #[must_use]
     pub fn of_user() -> Cache {
-        match crate::folders::cache(&Environment::of_process()) {
+        match host_core::folders::cache(&Environment::of_process()) {
             Ok(Some(base)) => Cache::in_folder(&base.join("compiled")),
             Ok(None) => Cache(None),
             Err(error) => {

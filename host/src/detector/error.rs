@@ -4,14 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use host_core::digest::Sha256Digest;
+use host_core::environment::VariableError;
+use host_core::text::{argument, listed, printable, shell_quoted};
 use thiserror::Error;
 
 use super::contract::SPOKEN;
 use super::refusal::Refusal;
 use super::verify::Violation;
-use crate::digest::Sha256Digest;
-use crate::environment::VariableError;
-use crate::text::{argument, listed, printable, shell_quoted};
 
 /// How many of a plugin's imports a message names.
 pub(super) const SHOWN_IMPORTS: usize = 5;

@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use host_core::digest::Sha256Digest;
+use host_core::text::listed;
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 
 use super::contract::{ContractVersion, EXPORTS, PACKAGE, STATE_EXPORTS};
 use super::error::SHOWN_IMPORTS;
 use super::{DetectorError, Sandbox, state_size, wasi};
-use crate::digest::Sha256Digest;
-use crate::text::listed;
 
 /// What a plugin's bytes say of it, without compiling or running it.
 pub struct Anatomy {

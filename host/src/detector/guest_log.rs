@@ -5,9 +5,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use host_core::text::printable_up_to;
 use tracing::Level;
-
-use crate::text::printable_up_to;
 
 /// How much of one message is looked at; of the rest only the line breaks are counted. A guest can pass
 /// tens of megabytes at a time, and the time that it takes to look at them is the host's.

@@ -7,6 +7,9 @@
 
 use std::time::{Duration, Instant};
 
+use host_core::anomaly::Anomaly;
+use host_core::batch::Batch;
+use host_core::text::printable;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, WasmBacktrace};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
@@ -16,9 +19,7 @@ use super::error::TrapReport;
 use super::guest_log::GuestLog;
 use super::limits::MemoryKeeper;
 use super::load::{Plugin, file_name};
-use super::{Anomaly, Call, DetectorError, Limits, Metadata, Refusal, engine, verify, wasi};
-use crate::batch::Batch;
-use crate::text::printable;
+use super::{Call, DetectorError, Limits, Metadata, Refusal, engine, verify, wasi};
 
 /// How many functions of a backtrace are shown.
 const SHOWN_FRAMES: usize = 12;

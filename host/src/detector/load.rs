@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use host_core::digest::Sha256Digest;
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
@@ -14,7 +15,6 @@ use super::examine::{Opened, check_imports, check_strictly, contract_of, open};
 use super::instance::GuestState;
 use super::refusal::Refusal;
 use super::{Call, DetectorError, Limits, engine, wasi};
-use crate::digest::Sha256Digest;
 
 /// The engine, the limits and the demands that all plugins of a process share.
 pub struct Sandbox {

@@ -6,10 +6,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use host_core::digest::Sha256Digest;
+use host_core::environment::{Environment, VariableError};
+use host_core::text::nearest;
+
 use super::DetectorError;
-use crate::digest::Sha256Digest;
-use crate::environment::{Environment, VariableError};
-use crate::text::nearest;
 
 /// What plugins' files end in.
 pub const EXTENSION: &str = "wasm";
@@ -37,7 +38,7 @@ pub fn folders() -> Result<Vec<PathBuf>, VariableError> {
 /// # Errors
 /// [`VariableError`] where the variable that says where that is cannot be used.
 pub fn user_folder() -> Result<PathBuf, VariableError> {
-    Ok(crate::folders::data(&Environment::of_process())?.join("plugins"))
+    Ok(host_core::folders::data(&Environment::of_process())?.join("plugins"))
 }
 
 /// Finds the plugin's file. Its extension may be left out.

@@ -34,22 +34,3 @@ pub use limits::{Limits, MIN_COMPILE_MEMORY_BYTES};
 pub use load::{Demands, Plugin, Sandbox, load};
 pub use lookup::{EXTENSION, folders, lookup, plugins_in, user_folder};
 pub use refusal::Refusal;
-
-/// One row that the detector called anomalous, verified.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Anomaly {
-    /// Its index in the batch, from 0.
-    pub row: u32,
-    /// How anomalous, on the detector's own scale; finite.
-    pub score: f64,
-    /// Why: one line of printable text.
-    pub reason: String,
-}
-
-impl Anomaly {
-    /// What it takes in memory.
-    #[must_use]
-    pub fn size_bytes(&self) -> usize {
-        size_of::<Anomaly>() + self.reason.len()
-    }
-}

@@ -1,11 +1,11 @@
 //! The gate for everything that a guest returns. What passes is safe to store and to show; what
 //! does not is a [`Violation`], which ends the run.
 
+use host_core::anomaly::Anomaly;
+use host_core::text::{is_unprintable, printable_up_to};
 use thiserror::Error;
 
-use super::Anomaly;
 use super::contract::{Metadata, SettingKind};
-use crate::text::{is_unprintable, printable_up_to};
 
 /// The longest reason, in bytes; the contract says so.
 pub const MAX_REASON_BYTES: usize = 1_000;

@@ -1,14 +1,15 @@
 //! Errors for programs: a word for each kind, where it happened, and whether the same command may
 //! simply be given again.
 
+use host_core::rejected::RowProblem;
+use host_core::text::printable_bytes;
+use host_core::threads::ThreadError;
 use serde::{Serialize, Serializer};
 
 use super::{DatabaseState, Error, Failure};
 use crate::detector::DetectorError;
 use crate::sink::{EmbeddedError, SinkError, Taker, Trouble, TurnedAway};
-use crate::source::{RowProblem, SourceError};
-use crate::text::printable_bytes;
-use crate::threads::ThreadError;
+use crate::source::SourceError;
 
 /// Whether the same command may be given again, without changing anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,11 @@
 use std::mem::size_of;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::detector::Anomaly;
+use host_core::anomaly::{Anomaly, Classified};
+use host_core::rejected::RejectedRow;
+
 use crate::detector::verify::MAX_REASON_BYTES;
-use crate::sink::Classified;
-use crate::source::{Parsed, RejectedRow};
+use crate::source::Parsed;
 
 /// Bytes that may be in flight.
 const BUDGET_BYTES: usize = 12 * 1024 * 1024;

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use host_core::facts::FileFacts;
+use host_core::rejected::RejectedRow;
+
 use super::stages::{End, Message, Prepared, Stages, prepare};
 use super::{open_rejects, put_in_place, unless_interrupted};
 use crate::config::IngestConfig;
@@ -10,7 +13,7 @@ use crate::error::Error;
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 use crate::sink::PluginFacts;
-use crate::source::{FileFacts, Note, Noticed, RejectedRow, Tally};
+use crate::source::{Note, Noticed, Tally};
 
 /// What a run would do, found out without a database.
 #[derive(Debug)]

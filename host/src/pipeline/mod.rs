@@ -19,11 +19,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use host_core::digest::Sha256Digest;
+use host_core::threads::in_thread;
+
 pub use self::check::{Checked, check};
 pub(crate) use self::stages::{End, Message, Prepared, Stages, prepare};
 pub use self::stages::{GuestUse, Times};
 use crate::config::{IngestConfig, RunConfig};
-use crate::digest::Sha256Digest;
 use crate::error::{DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::panics::TransactionPhase;
@@ -33,8 +35,7 @@ use crate::sink::{
     SinkError, Target, Terms, Transaction,
 };
 use crate::source::rejects_file::{FinishedRejects, RejectsFile};
-use crate::source::{self, FileList, Note, Noticed, Reading, SourceError, Tally};
-use crate::threads::in_thread;
+use crate::source::{self, FileList, Note, Noticed, SourceError, Tally};
 
 /// How long the server may take to confirm a rollback before we stop waiting for it.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
@@ -211,7 +212,7 @@ async fn fill(
     progress: &Progress,
 ) -> Result<Result<Box<Filled>, Box<AlreadyIngested>>, Error> {
     let Prepared { started_at, mut source, detectors, plugin, .. } = prepared;
-    let reading = Reading::of(&config.ingest.rules);
+    let reading = config.ingest.rules.reading();
     let files = list.files.iter().map(|file| file.display().to_string()).zip(contents).collect();
     let candidate = Candidate { files, plugin: &plugin, reading: &reading };
     let left_out = match transaction.known(&candidate).await? {

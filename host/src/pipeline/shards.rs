@@ -11,16 +11,17 @@
 
 use std::time::{Duration, Instant};
 
+use host_core::anomaly::{Anomaly, Classified};
+use host_core::batch::Batch;
+use host_core::rejected::RejectedRow;
+use host_core::threads::{self, ThreadError};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::budget::Reserved;
 use super::stages::{End, GuestUse, Message, STAGE_DIED, Stage, Times, guest_use};
-use crate::batch::Batch;
-use crate::detector::{Anomaly, Detector, Ordering};
+use crate::detector::{Detector, Ordering};
 use crate::error::Error;
-use crate::sink::Classified;
-use crate::source::{Parsed, RejectedRow};
-use crate::threads::{self, ThreadError};
+use crate::source::Parsed;
 
 /// Parts that may wait for a worker, and results of it that may wait to be gathered.
 const WAITING_PARTS: usize = 2;

@@ -7,21 +7,23 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
+use host_core::anomaly::Classified;
+use host_core::batch::Batch;
+use host_core::facts::FileFacts;
+use host_core::text::{counted, path, printable};
+use host_core::threads::{self, ThreadError, in_thread};
 use jiff::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::budget::{self, Budget, Reserved};
 use super::shards;
-use crate::batch::Batch;
 use crate::config::IngestConfig;
 use crate::detector::{self, Cache, Detector, Ordering, Plugin, Sandbox};
 use crate::diagnostic;
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::sink::{Classified, PluginFacts};
-use crate::source::{self, FileFacts, FileList, InputRules, Noticed, Parsed, Source, Tally};
-use crate::text::{counted, path, printable};
-use crate::threads::{self, ThreadError, in_thread};
+use crate::sink::PluginFacts;
+use crate::source::{self, FileList, InputRules, Noticed, Parsed, Source, Tally};
 
 /// Batches that may wait between two stages: enough to even out hiccups. How large they may be
 /// together is for the [`Budget`].

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use bytesize::ByteSize;
+use host_core::batch::Batch;
 use serde::Serialize;
 
 use super::{Settings, start, workload};
-use crate::batch::Batch;
 use crate::detector::{self, Cache, Demands, DetectorError, Limits, Plugin, Sandbox};
 use crate::error::Error;
 
@@ -187,5 +187,5 @@ impl Measured {
 
 /// For a column of fifteen.
 fn shortened(name: &str) -> String {
-    crate::text::printable_up_to(name, 14).into_owned()
+    host_core::text::printable_up_to(name, 14).into_owned()
 }

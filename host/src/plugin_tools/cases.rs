@@ -7,13 +7,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host_core::anomaly::Anomaly;
+use host_core::batch::Batch;
+use host_core::text::printable;
 use serde::Serialize;
 
 use super::{ToolsError, start, workload};
-use crate::batch::Batch;
-use crate::detector::{Anomaly, Detector, DetectorError, Plugin};
+use crate::detector::{Detector, DetectorError, Plugin};
 use crate::error::Error;
-use crate::text::printable;
 
 const SCORE: &str = "expected_score";
 const REASON: &str = "expected_reason";
@@ -113,7 +114,7 @@ struct Expected {
 
 fn expected(
     file: &Path,
-    columns: Vec<crate::batch::Attribute>,
+    columns: Vec<host_core::batch::Attribute>,
     rows: usize,
     update: bool,
 ) -> Result<Vec<Expected>, ToolsError> {

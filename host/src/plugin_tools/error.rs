@@ -3,10 +3,9 @@
 
 use std::path::PathBuf;
 
+use host_core::exit;
+use host_core::text::printable;
 use thiserror::Error;
-
-use crate::exit;
-use crate::text::printable;
 
 /// Why a tool could not do its work.
 #[derive(Debug, Error, strum::IntoStaticStr)]
@@ -31,7 +30,7 @@ pub enum ToolsError {
         /// The file that is there.
         file: PathBuf,
         /// Its digest.
-        found: crate::digest::Sha256Digest,
+        found: host_core::digest::Sha256Digest,
     },
     /// A file or folder of ours.
     #[error("could not {doing} `{}`", path.display())]

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use bytesize::ByteSize;
+use host_core::text::printable;
 use serde::Serialize;
 
 use crate::detector::{
     self, Access, Anatomy, Detector, DetectorError, Form, Metadata, Ordering, Sandbox, SettingKind,
 };
-use crate::text::printable;
 
 /// What `inspect` tells; field names are part of the interface.
 #[derive(Debug, Serialize)]
@@ -113,7 +113,7 @@ impl Inspection {
             "attributes",
             &match self.attributes.as_slice() {
                 [] => "none".to_owned(),
-                names => crate::text::listed(names, names.len()),
+                names => host_core::text::listed(names, names.len()),
             },
         );
         if self.settings.is_empty() {

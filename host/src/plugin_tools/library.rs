@@ -5,14 +5,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use host_core::digest::Sha256Digest;
+use host_core::environment::VariableError;
+use host_core::text::{path, printable};
 use serde::Serialize;
 
 use super::ToolsError;
 use crate::detector::{self, Detector, EXTENSION, Sandbox};
-use crate::digest::Sha256Digest;
-use crate::environment::VariableError;
 use crate::error::Error;
-use crate::text::{path, printable};
 
 /// A plugin that is found by name; field names are part of the interface.
 #[derive(Debug, Serialize)]

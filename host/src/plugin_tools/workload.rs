@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use host_core::batch::{Attribute, Batch, Row};
+
 use super::ToolsError;
-use crate::batch::{Attribute, Batch, Row};
 use crate::error::Error;
 use crate::source::{self, InputRules, Source};
 

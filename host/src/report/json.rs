@@ -2,13 +2,13 @@
 //! with the fields `command` and `exit_code`, whether it went well or not. `schema/output.json`
 //! says what else is in it; names of fields and kinds of errors are part of the interface.
 
+use host_core::secret::hide_passwords;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::diagnostic;
 use crate::error::{DatabaseState, Failure, Retry};
 use crate::remarks::{self, Remark};
-use crate::secret::hide_passwords;
 
 /// The end of a command.
 #[derive(Serialize)]

@@ -10,6 +10,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use host_core::exit;
+use host_core::rejected::RejectedRow;
+use host_core::text::{counted, grouped, one_line, printable, printable_bytes};
 use serde::Serialize;
 
 pub use self::runs::{RunObject, VerifyObject, page, table, verified};
@@ -18,9 +21,8 @@ use crate::cli::Format;
 use crate::error::{Error, Failure};
 use crate::pipeline::Checked;
 use crate::sink::{FileRecord, PluginRecord, RejectRecord, SkipRecord};
-use crate::source::{RejectLimit, RejectedRow};
-use crate::text::{counted, grouped, one_line, printable, printable_bytes};
-use crate::{diagnostic, exit, output};
+use crate::source::RejectLimit;
+use crate::{diagnostic, output};
 
 /// Prints what a command has to say, in the format that was asked for.
 pub struct Reporter {

@@ -1,12 +1,12 @@
 //! Remarks on a run that ended well: what was left out, what was there before, and what is odd. Each for
 //! people, and what was left out also for programs, file by file.
 
+use host_core::text::{counted, listed, printable};
 use serde::Serialize;
 
 use crate::pipeline::{Checked, Outcome};
 use crate::sink::{KnownFile, KnownFrom};
 use crate::source::Note;
-use crate::text::{counted, listed, printable};
 
 /// Files that are named one by one.
 const SHOWN_FILES: usize = 10;

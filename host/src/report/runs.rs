@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use bytesize::ByteSize;
+use host_core::facts::Reading;
+use host_core::text::{counted, grouped, printable, printable_up_to};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Serialize;
@@ -10,8 +12,6 @@ use serde::Serialize;
 use super::json;
 use crate::error::Failure;
 use crate::sink::{FileRecord, LedgerRun, PluginRecord, RunFilter, RunRecord};
-use crate::source::Reading;
-use crate::text::{counted, grouped, printable, printable_up_to};
 use crate::verify::Verified;
 
 /// Characters of a file's name in the table.

@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use host_core::advice;
+use host_core::text::{counted, grouped, one_line, printable};
 use serde::Serialize;
 
 use super::notes::{self, LeftOut};
 use super::runs::RunObject;
-use crate::advice;
 use crate::config::RunConfig;
 use crate::pipeline::Outcome;
 use crate::sink::{AlreadyIngested, KnownFile, Once};
 use crate::source::Note;
-use crate::text::{counted, grouped, one_line, printable};
 
 /// What is said where nothing was written because all was ingested before.
 #[must_use]

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use host_core::threads::in_thread;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
@@ -22,7 +23,6 @@ use super::server_error::ServerError;
 use super::target::{Server, ServerHost, SessionAttributes};
 use super::turned_away::TurnedAway;
 use super::{ServerTarget, SinkError, Target};
-use crate::threads::in_thread;
 
 /// What libpq's parameters call this program where nobody has given it another name.
 pub(super) const DEFAULT_NAME: &str = "host";
@@ -444,8 +444,9 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
+    use host_core::environment::Environment;
+
     use super::*;
-    use crate::environment::Environment;
     use crate::sink::libpq::Parameters;
 
     fn target(text: &str) -> ServerTarget {

@@ -3,12 +3,12 @@
 //! and its value, all big-endian.
 
 use bytes::{BufMut as _, BytesMut};
+use host_core::batch::Batch;
+use host_core::rejected::RejectedRow;
+use host_core::text::without_nul;
 
 use super::encoding::Encoding;
 use super::schema::{IntType, TableWidths};
-use crate::batch::Batch;
-use crate::source::RejectedRow;
-use crate::text::without_nul;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 pub(super) const EPOCH_MICROS: i64 = 946_684_800_000_000;

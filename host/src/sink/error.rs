@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use host_core::advice;
+use host_core::batch::RowPlace;
+use host_core::environment::VariableError;
+use host_core::text::{printable, printable_up_to};
+use host_core::threads::ThreadError;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
@@ -10,11 +15,6 @@ use super::once::{KnownFile, KnownFrom};
 use super::server_error::{ServerError, Trouble};
 use super::target::SessionAttributes;
 use super::turned_away::TurnedAway;
-use crate::advice;
-use crate::batch::RowPlace;
-use crate::environment::VariableError;
-use crate::text::{printable, printable_up_to};
-use crate::threads::ThreadError;
 
 /// Statements that people are to give must not be cut; names in them may be long.
 const MAX_STATEMENT_CHARS: usize = 4_000;

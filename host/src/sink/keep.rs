@@ -5,11 +5,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use host_core::anomaly::{Anomaly, Classified};
+use host_core::batch::Batch;
+use host_core::rejected::RejectedRow;
+
 use super::error::Taker;
-use super::{Classified, Connection, OnConflict, SinkError, stored};
-use crate::batch::Batch;
-use crate::detector::Anomaly;
-use crate::source::RejectedRow;
+use super::{Connection, OnConflict, SinkError, stored};
 
 /// Rows that are compared at a time: enough to make the round trips and COPYs few.
 const ROWS_AT_A_TIME: usize = 65_536;

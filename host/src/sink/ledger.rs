@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use host_core::digest::Sha256Digest;
+use host_core::facts::{FileFacts, Reading};
+use jiff::Timestamp;
+
 use super::once::{Candidate, KnownFile, KnownFrom};
 use super::query::Parameter;
 use super::runs::{FileRecord, RunRecord};
 use super::{Connection, SinkError};
-use crate::digest::Sha256Digest;
-use crate::source::{FileFacts, Reading};
-use jiff::Timestamp;
 
 /// Settings of a plugin: names and values, as they were given.
 pub type Settings = BTreeMap<String, String>;

@@ -3,10 +3,10 @@
 
 use std::marker::PhantomData;
 
+use host_core::text::printable_bytes;
 use tokio_postgres::Row;
 
 use super::{Connection, SinkError, Snapshot};
-use crate::text::printable_bytes;
 
 /// A row of a run, as somebody wants to see it.
 pub trait RowOfRun: Sized {

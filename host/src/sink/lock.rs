@@ -11,11 +11,12 @@
 
 use std::time::{Duration, Instant};
 
+use host_core::text::printable;
+
 use super::outcome::Identity;
 use super::query::rows;
 use super::server_error::Trouble;
 use super::{Connection, SinkError};
-use crate::text::printable;
 
 /// How long to wait before asking who is in the way, and between asking again.
 const CURIOSITY: Duration = Duration::from_secs(1);

@@ -59,21 +59,6 @@ pub use target::{Patience, ServerTarget, Target};
 pub use transaction::{Committed, Completed, Recorded, Terms, Transaction};
 pub use turned_away::TurnedAway;
 
-use crate::batch::Batch;
-use crate::detector::Anomaly;
-use crate::source::RejectedRow;
-
-/// A batch, what the detector said of it, and the records between its rows that are none.
-#[derive(Debug)]
-pub struct Classified {
-    /// The rows; may be empty.
-    pub batch: Batch,
-    /// Records that could not be typed.
-    pub rejected: Vec<RejectedRow>,
-    /// The anomalies among them, verified: strictly increasing, in range, printable.
-    pub anomalies: Vec<Anomaly>,
-}
-
 /// Where `transaction_id` comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdPolicy {

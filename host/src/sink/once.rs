@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use host_core::digest::Sha256Digest;
+use host_core::facts::Reading;
 use serde::Serialize;
 
 use super::ledger::json;
 use super::query::Parameter;
 use super::{Connection, LedgerRun, PluginFacts, SinkError};
-use crate::digest::Sha256Digest;
-use crate::source::Reading;
 
 /// What must not be ingested a second time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

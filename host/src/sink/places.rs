@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Batch, RowPlace};
+use host_core::batch::{Batch, RowPlace};
 
 /// The places of a COPY's tuples.
 #[derive(Debug, Default)]

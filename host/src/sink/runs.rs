@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use host_core::digest::Sha256Digest;
+use host_core::facts::{FileFacts, Reading};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -12,8 +14,6 @@ use tokio_postgres::Row;
 use super::ledger::Settings;
 use super::writer::Written;
 use super::{Connection, IdPolicy, PluginFacts, RunFacts, SinkError, SkipDigest};
-use crate::digest::Sha256Digest;
-use crate::source::{FileFacts, Reading};
 
 /// [`RunRecord::ids`] of a run whose ids were allotted.
 pub const ASSIGN: &str = "assign";

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use host_core::text::printable;
 use tokio_postgres::error::SqlState;
-
-use crate::text::printable;
 
 /// What kind of trouble an error of the server is, as far as something can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]

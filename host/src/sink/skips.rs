@@ -2,9 +2,10 @@
 //! is going on: the row that has its id may lawfully be another one tomorrow. So `host verify`
 //! compares what is stored with what the run wrote, and not with what is there.
 
+use host_core::batch::Batch;
+use host_core::digest::{Sha256Builder, Sha256Digest};
+
 use super::StoredSkip;
-use crate::batch::Batch;
-use crate::digest::{Sha256Builder, Sha256Digest};
 
 /// Of rows in file order, all that is stored of them but the file's name, which `ingest_files` has.
 #[derive(Default)]

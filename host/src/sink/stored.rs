@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::error::Error;
 
+use host_core::batch::Batch;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 use super::copy::EPOCH_MICROS;
 use super::{Connection, SinkError};
-use crate::batch::Batch;
 
 /// A row of `transactions`. In tables that others have made, values may be NULL, which no file can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

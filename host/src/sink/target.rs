@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use host_core::environment::Environment;
+
 use super::libpq::{self, Parameters, Unusable};
 use super::tls::Tls;
 use super::{SinkError, embedded};
-use crate::environment::Environment;
 
 /// A database to write to. Can be connected to again and again.
 #[derive(Clone)]

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use host_core::anomaly::Classified;
+use host_core::batch::Batch;
 use tokio::time::timeout;
 
 use super::keys::{self, DeferredKeys};
@@ -14,10 +16,7 @@ use super::once::{self, AlreadyIngested, Candidate, Known, KnownFile, Once};
 use super::outcome::{Fate, Identity, Wish};
 use super::runs::{LedgerRun, RunRecord};
 use super::writer::Writer;
-use super::{
-    Classified, Connection, DeferKeys, IdPolicy, RunFacts, SinkError, lock, schema, session, triggers,
-};
-use crate::batch::Batch;
+use super::{Connection, DeferKeys, IdPolicy, RunFacts, SinkError, lock, schema, session, triggers};
 
 /// How long a request to cancel a statement may take.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(2);

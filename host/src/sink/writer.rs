@@ -9,6 +9,8 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
+use host_core::anomaly::{Anomaly, Classified};
+use host_core::batch::{Batch, RowPlace};
 use tokio_postgres::{CopyInSink, Statement};
 
 use super::copy::{
@@ -20,9 +22,7 @@ use super::places::Places;
 use super::schema::{TableWidths, Widths};
 use super::server_error::Trouble;
 use super::triggers::{self, Trigger};
-use super::{Classified, Connection, IdPolicy, SinkError, SkipDigest};
-use crate::batch::{Batch, RowPlace};
-use crate::detector::Anomaly;
+use super::{Connection, IdPolicy, SinkError, SkipDigest};
 
 /// Size of a message to the server.
 const CHUNK_BYTES: usize = 256 * 1024;

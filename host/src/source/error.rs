@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use host_core::rejected::{Problem, RejectedRow, RowProblem};
+use host_core::text::{counted, listed, printable};
 use thiserror::Error;
 
 use super::columns::Field;
@@ -9,9 +11,7 @@ use super::expand::Note;
 use super::format::Foreign;
 use super::hints;
 use super::identity::Change;
-use super::reject::{RejectLimit, RejectedRow, RowProblem, Tally};
-use super::value::Problem;
-use crate::text::{counted, listed, printable};
+use super::tally::{RejectLimit, Tally};
 
 /// How many of a file's columns a message names.
 const SHOWN_COLUMNS: usize = 20;

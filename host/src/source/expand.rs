@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
+use host_core::text::{listed, printable};
 
 use super::{Encoding, SourceError, open};
-use crate::text::{listed, printable};
 
 /// Files of a folder that are taken.
 const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];

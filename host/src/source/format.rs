@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::text::shell_file;
+use host_core::text::shell_file;
 
 /// So many of a file's first bytes tell formats apart: a tar archive says what it is at the 257th.
 pub(super) const HEAD_BYTES: usize = 512;

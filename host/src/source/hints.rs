@@ -3,15 +3,15 @@
 //!
 //! Every command in a help line works when it is copied into a shell.
 
+use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
+use host_core::text::{nearest, printable, shell_file, shell_quoted};
 use jiff::Span;
 use jiff::civil::date;
 
 use super::columns::Field;
 use super::pattern;
-use super::reject::{RejectedRow, RowProblem};
 use super::timestamp::TimestampRules;
-use super::value::{self, Kind, Problem};
-use crate::text::{nearest, printable, shell_file, shell_quoted};
+use super::value;
 
 /// Delimiters that people use, as `--delimiter` takes them.
 const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];

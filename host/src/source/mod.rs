@@ -3,7 +3,7 @@
 //! [`expand`](expand::expand) finds the files, [`open`](open::open) finds out what their bytes are
 //! ([`mod@format`]) and undoes compression and encoding,
 //! [`records`] splits them into fields, [`columns`] finds the columns, [`value`] and
-//! [`timestamp`] turn one cell into one exact value, [`reject`] keeps what could not be typed, and
+//! [`timestamp`] turn one cell into one exact value, [`tally`] counts what could not be typed, and
 //! [`Source`] puts it together, file after file. [`identity`] tells files apart whatever they are called,
 //! and notices where one changes meanwhile. [`noticed`] keeps what is odd, but no error. [`place`] looks at
 //! files before or after a run.
@@ -24,10 +24,12 @@ mod read_ahead;
 mod reader;
 mod reading;
 mod records;
-mod reject;
 pub mod rejects_file;
+mod tally;
 pub mod timestamp;
 pub mod value;
+
+use timestamp::TimestampRules;
 
 pub use columns::{ColumnMap, Field};
 pub use encoding::Encoding;
@@ -38,11 +40,8 @@ pub use identity::Change;
 pub use noticed::Noticed;
 pub use open::FileDigests;
 pub use place::{count_rows, hash_files};
-pub use reader::{FileFacts, Parsed, Source};
-pub use reading::Reading;
-pub use reject::{RejectLimit, RejectedRow, RowProblem, Tally};
-
-use timestamp::TimestampRules;
+pub use reader::{Parsed, Source};
+pub use tally::{RejectLimit, Tally};
 
 /// How files are to be read.
 #[derive(Clone, Debug)]

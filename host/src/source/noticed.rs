@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::text::{counted, listed, printable};
+use host_core::text::{counted, listed, printable};
 
 /// Columns that are ignored by rule, so that nobody need be told: what the tables' own column says is the
 /// detector's, a delimiter at the end of each line makes one without a name, and the others are those that a

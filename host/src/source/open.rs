@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use host_core::digest::{Measured, Sha256Digest};
+
 use super::format::{Format, HEAD_BYTES};
 use super::gzip::Gzip;
 use super::identity::Opened;
 use super::read_ahead::ReadAhead;
 use super::{Encoding, SourceError};
-use crate::digest::{Measured, Sha256Digest};
 
 /// So many of a file's first bytes are waited for, as long as there are more.
 const LEAST_HEAD_BYTES: usize = 16;

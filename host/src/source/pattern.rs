@@ -1,13 +1,13 @@
 //! Timestamps by a strptime pattern, as jiff reads them. A zone or offset in a cell is never lost, and a
 //! pattern that could not tell times apart is refused before any file is read.
 
+use host_core::rejected::Problem;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, date};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use super::timestamp::{EPOCH_RANGE, is_utc};
-use super::value::Problem;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 

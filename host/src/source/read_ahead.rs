@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::threads;
+use host_core::threads;
 
 /// Size of a piece.
 const PIECE_BYTES: usize = 256 * 1024;

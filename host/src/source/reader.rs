@@ -8,17 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Receiver;
 
+use host_core::batch::{Batch, Row};
+use host_core::facts::FileFacts;
+use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
+use host_core::text::without_nul;
+
 use super::columns::Columns;
 use super::expand::FileList;
 use super::noticed::Noticed;
 use super::open::{FileDigests, Input, open};
 use super::records::{Record, Records, RecordsError};
-use super::reject::{RejectedRow, RowProblem, Tally};
-use super::value::{self, Kind, Problem};
+use super::tally::Tally;
+use super::value;
 use super::{InputRules, SourceError};
-use crate::batch::{Batch, Row};
-use crate::digest::Sha256Digest;
-use crate::text::without_nul;
 
 /// A batch ends early where the texts in it come to this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 1024 * 1024;
@@ -55,26 +57,6 @@ pub struct Parsed {
     pub batch: Batch,
     /// In file order.
     pub rejected: Vec<RejectedRow>,
-}
-
-/// What is known of a file after its last byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileFacts {
-    /// The name as it was given.
-    pub name: String,
-    /// Its size on disk.
-    pub bytes: u64,
-    /// The digest of its bytes on disk.
-    pub sha256: Sha256Digest,
-    /// The digest of its bytes after decompression.
-    pub content_sha256: Sha256Digest,
-    /// The names of its columns, as the header has them, cut to what a ledger should keep; `None`
-    /// if it was read without a header.
-    pub header: Option<String>,
-    /// Records after the header.
-    pub rows_read: u64,
-    /// Those of them that are no rows.
-    pub rows_rejected: u64,
 }
 
 impl Source {
@@ -317,8 +299,8 @@ impl OpenFile {
 }
 
 /// No message shows more of a cell: it is text of at most
-/// [`SHOWN_CHARS`](crate::text::SHOWN_CHARS) characters, of four bytes each. All of it is in the record.
-const MAX_QUOTED_BYTES: usize = 4 * crate::text::SHOWN_CHARS + 8;
+/// [`SHOWN_CHARS`](host_core::text::SHOWN_CHARS) characters, of four bytes each. All of it is in the record.
+const MAX_QUOTED_BYTES: usize = 4 * host_core::text::SHOWN_CHARS + 8;
 
 /// What a rejected row costs beside its bytes, roughly.
 const REJECTED_ROW_BYTES: usize = 200;

@@ -1,64 +1,42 @@
-//! How files were read, in words that can be kept, and read again: what the ledger has of it.
+//! How files were read, in words that can be kept, and read again.
 
-use std::collections::BTreeMap;
-
+use host_core::facts::Reading;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 
 use super::timestamp::TimestampRules;
 use super::{ColumnMap, Encoding, Field, InputRules};
 
-/// Those of the [`InputRules`] that decide which values a file has. Named as on the command line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reading {
-    /// Between fields.
-    pub delimiter: char,
-    /// What text it is.
-    pub encoding: String,
-    /// Whether the first record is a row.
-    pub no_header: bool,
-    /// Columns with other names, or, without a header, positions.
-    pub columns: BTreeMap<String, String>,
-    /// Whether amounts have a decimal comma.
-    pub decimal_comma: bool,
-    /// How timestamps are written.
-    pub timestamp_format: String,
-    /// The zone to which timestamps were converted.
-    pub timezone: Option<String>,
-}
-
-impl Reading {
-    /// What the rules say.
+impl InputRules {
+    /// What of these rules the ledger keeps.
     #[must_use]
-    pub fn of(rules: &InputRules) -> Reading {
-        let columns = rules.columns.0.iter();
+    pub fn reading(&self) -> Reading {
+        let columns = self.columns.0.iter();
         Reading {
-            delimiter: rules.delimiter.into(),
-            encoding: rules.encoding.name().to_owned(),
-            no_header: !rules.has_header,
+            delimiter: self.delimiter.into(),
+            encoding: self.encoding.name().to_owned(),
+            no_header: !self.has_header,
             columns: columns.map(|(field, name)| (field.name().to_owned(), name.clone())).collect(),
-            decimal_comma: rules.decimal_point == b',',
-            timestamp_format: rules.timestamps.form.to_string(),
-            timezone: rules.timestamps.zone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned),
+            decimal_comma: self.decimal_point == b',',
+            timestamp_format: self.timestamps.form.to_string(),
+            timezone: self.timestamps.zone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned),
         }
     }
 
-    /// The rules that say this; none where this host does not know a name in it.
+    /// The rules that say this; `None` where this host does not know a name in it.
     #[must_use]
-    pub fn rules(&self) -> Option<InputRules> {
+    pub fn of_reading(reading: &Reading) -> Option<InputRules> {
         let column = |(field, name): (&String, &String)| Some((field.parse::<Field>().ok()?, name.clone()));
-        let zone = match &self.timezone {
+        let zone = match &reading.timezone {
             Some(name) => Some(TimeZone::get(name).ok()?),
             None => None,
         };
         Some(InputRules {
-            delimiter: u8::try_from(self.delimiter).ok()?,
-            encoding: Encoding::by_name(&self.encoding)?,
-            has_header: !self.no_header,
-            columns: ColumnMap(self.columns.iter().map(column).collect::<Option<_>>()?),
-            decimal_point: if self.decimal_comma { b',' } else { b'.' },
-            timestamps: TimestampRules { form: self.timestamp_format.parse().ok()?, zone },
+            delimiter: u8::try_from(reading.delimiter).ok()?,
+            encoding: Encoding::by_name(&reading.encoding)?,
+            has_header: !reading.no_header,
+            columns: ColumnMap(reading.columns.iter().map(column).collect::<Option<_>>()?),
+            decimal_point: if reading.decimal_comma { b',' } else { b'.' },
+            timestamps: TimestampRules { form: reading.timestamp_format.parse().ok()?, zone },
             ..InputRules::default()
         })
     }
@@ -71,7 +49,7 @@ mod tests {
     #[test]
     fn what_is_kept_means_the_same_when_it_is_read_again() {
         let kept = [
-            Reading::of(&InputRules::default()),
+            InputRules::default().reading(),
             Reading {
                 delimiter: '\t',
                 encoding: "windows-1252".into(),
@@ -84,10 +62,10 @@ mod tests {
         ];
         for form in ["iso", "epoch-seconds", "epoch-millis", "epoch-micros"] {
             let reading = Reading { timestamp_format: form.into(), ..kept[0].clone() };
-            assert_eq!(Reading::of(&reading.rules().unwrap()), reading);
+            assert_eq!(InputRules::of_reading(&reading).unwrap().reading(), reading);
         }
         for reading in kept {
-            assert_eq!(Reading::of(&reading.rules().unwrap()), reading);
+            assert_eq!(InputRules::of_reading(&reading).unwrap().reading(), reading);
             let json = serde_json::to_string(&reading).unwrap();
             assert_eq!(serde_json::from_str::<Reading>(&json).unwrap(), reading);
         }

@@ -14,12 +14,13 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use host_core::rejected::RejectedRow;
+use host_core::threads;
 use tempfile::TempPath;
 use tokio::sync::{mpsc, oneshot};
 
 use super::identity::{FileIdentity, is_stream};
-use super::{Encoding, InputRules, RejectedRow, SourceError};
-use crate::threads;
+use super::{Encoding, InputRules, SourceError};
 
 const COLUMNS: [&str; 7] = [
     "rejected_run",

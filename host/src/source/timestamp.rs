@@ -5,11 +5,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use host_core::rejected::Problem;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::pattern::{self, Time};
-use super::value::{Problem, integer, trim, unexpected};
+use super::value::{integer, trim, unexpected};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;

@@ -3,20 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use host_core::anomaly::{Anomaly, Classified};
+use host_core::batch::Batch;
+use host_core::digest::Sha256Digest;
+use host_core::rejected::RejectedRow;
+use host_core::text::without_nul;
+
 use super::stream::{Place, Placed, Stream};
 use super::{Difference, Verified};
-use crate::batch::Batch;
-use crate::detector::Anomaly;
-use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::pipeline::{End, Message, Prepared, Stages};
 use crate::progress::Progress;
 use crate::sink::{
-    Classified, Encoding, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject,
-    StoredRow, StoredSkip,
+    Encoding, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject, StoredRow,
+    StoredSkip,
 };
-use crate::source::RejectedRow;
-use crate::text::without_nul;
 
 /// Differences that are described; the others are counted.
 const DESCRIBED: usize = 20;

@@ -1,9 +1,8 @@
 //! Why a run cannot be verified, or is not what it was.
 
+use host_core::advice::on_database;
+use host_core::text::counted;
 use thiserror::Error;
-
-use crate::advice::on_database;
-use crate::text::counted;
 
 /// Why a run cannot be verified, or is not what it was.
 #[derive(Debug, Error, strum::IntoStaticStr)]

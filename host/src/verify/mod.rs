@@ -11,6 +11,9 @@ mod stream;
 use std::fmt;
 use std::sync::Arc;
 
+use host_core::text::printable;
+use host_core::threads::in_thread;
+
 use self::comparison::Comparison;
 pub use self::error::VerifyError;
 use crate::config::{ConfigError, IngestConfig, VerifyConfig};
@@ -20,9 +23,7 @@ use crate::interrupt::Interrupts;
 use crate::pipeline::{ID_DEMAND, prepare, unless_interrupted};
 use crate::progress::Progress;
 use crate::sink::{self, KEEP, LedgerRun};
-use crate::source::{self, RejectLimit};
-use crate::text::printable;
-use crate::threads::in_thread;
+use crate::source::{self, InputRules, RejectLimit};
 
 /// A replay, compared.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig,
     if run.is_intact == Some(false) {
         return Err(VerifyError::Altered { run_id: record.run_id }.into());
     }
-    let rules = record.reading.as_ref().and_then(source::Reading::rules);
+    let rules = record.reading.as_ref().and_then(InputRules::of_reading);
     let rules = rules.filter(|_| run.is_intact.is_some()).ok_or_else(|| VerifyError::NotRecorded {
         run_id: record.run_id,
         host_version: record.host_version.clone(),
@@ -102,7 +103,7 @@ fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig,
         plugin: config.plugin.clone().unwrap_or_else(|| record.plugin.name.clone().into()),
         settings: record.plugin.settings.clone().into_iter().collect(),
         jobs: 1,
-        rules: source::InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules },
+        rules: InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules },
         limits: config.limits.clone(),
         // The same bytes, or none.
         demands: Demands { sha256: record.plugin.sha256.parse().ok(), ..config.demands.clone() },

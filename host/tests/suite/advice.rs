@@ -45,7 +45,7 @@ impl Person {
     }
 
     fn line(&self, command: &str, arguments: &[String]) -> String {
-        let (url, file) = (self.database.url(), host::text::shell_quoted(&self.file));
+        let (url, file) = (self.database.url(), host_core::text::shell_quoted(&self.file));
         format!("host {command} --database-url '{url}' {} {file}", arguments.join(" "))
     }
 
@@ -278,7 +278,7 @@ fn databases_that_take_no_writes() {
     let help = help(&refused);
     let option =
         help.split('`').find(|part| part.starts_with("options=")).unwrap_or_else(|| panic!("{help}"));
-    let file = host::text::shell_quoted(NAME);
+    let file = host_core::text::shell_quoted(NAME);
     let with_option = person.types(&format!("host run -p threshold --database-url '{url}?{option}' {file}"));
     assert_eq!(with_option.code, 0, "{}", with_option.stderr);
     // As a role of this test's own: what is altered is of the whole server.
@@ -368,7 +368,7 @@ fn limits_of_the_sandbox() {
     for span in [1, 250, 1_000, 90_000].map(std::time::Duration::from_millis) {
         let person = Person::with_file(&text);
         let arguments = ["--run-deadline", "--compile-deadline", "--deadline"]
-            .map(|option| format!("{option} {}", host::text::argument(span * 1_000)));
+            .map(|option| format!("{option} {}", host_core::text::argument(span * 1_000)));
         assert_eq!(person.types(&person.line("check -p zscore", &arguments)).code, 0, "{arguments:?}");
     }
 }

@@ -240,7 +240,7 @@ fn several_files_are_one_run() {
         .rows("SELECT name, bytes, sha256, rows_read, rows_rejected FROM ingest_files ORDER BY position");
     for ((line, name), counts) in ledger.iter().zip(names).zip([["3", "1"], ["2", "0"], ["1", "0"]]) {
         let bytes = std::fs::read(files.path().join(name)).unwrap();
-        let sha256 = host::digest::Sha256Digest::of(&bytes).to_string();
+        let sha256 = host_core::digest::Sha256Digest::of(&bytes).to_string();
         let path = files.path().join(name).display().to_string();
         assert_eq!(*line, [&path, &bytes.len().to_string(), &sha256, counts[0], counts[1]]);
     }

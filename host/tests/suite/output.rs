@@ -15,7 +15,7 @@ const HOSTILE: &str = "\x1b[31mRED\x07\x1b]0;t\x07\u{9b}2J\u{7f}\u{202e}gnp\u{20
 /// No control characters but line breaks, and no line of a message that somebody else has written.
 fn assert_harmless(what: &str, finished: &Finished) {
     for text in [&finished.stdout, &finished.stderr] {
-        let hostile = text.chars().find(|&c| c != '\n' && host::text::is_unprintable(c));
+        let hostile = text.chars().find(|&c| c != '\n' && host_core::text::is_unprintable(c));
         assert_eq!(hostile, None, "{what}: {text:?}");
         assert!(!text.lines().any(|line| line.starts_with("note: forged")), "{what}: {text}");
     }

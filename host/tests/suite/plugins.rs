@@ -1,7 +1,8 @@
 //! The built plugins through the real sandbox, by the library.
 
-use host::batch::{Batch, Row};
-use host::detector::{Anomaly, Cache, Demands, Detector, DetectorError, Limits, Ordering, SettingKind, load};
+use host::detector::{Cache, Demands, Detector, DetectorError, Limits, Ordering, SettingKind, load};
+use host_core::anomaly::Anomaly;
+use host_core::batch::{Batch, Row};
 
 fn start(plugin: &str, settings: &[(&str, &str)]) -> Result<Detector, DetectorError> {
     let file = crate::support::plugin(plugin);

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use host::batch::{Batch, Row};
 use host::detector::{Cache, Call, Demands, Detector, DetectorError, Limits, load};
-use host::text::is_unprintable;
+use host_core::batch::{Batch, Row};
+use host_core::text::is_unprintable;
 
 use crate::forged;
 use crate::support::{self, Database, Files, finish, host, host_run, plugin, sample, summary};
@@ -343,7 +343,7 @@ fn strict_takes_no_wasi_and_a_pin_takes_no_other_bytes() {
         other => panic!("{:?}", other.err()),
     }
 
-    let digest = |name: &str| host::digest::Sha256Digest::of(&std::fs::read(plugin(name)).unwrap());
+    let digest = |name: &str| host_core::digest::Sha256Digest::of(&std::fs::read(plugin(name)).unwrap());
     let pin = |name: &str| Demands { strict: false, sha256: Some(digest(name)) };
     assert_eq!(load_with("threshold.wasm", pin("threshold.wasm")).unwrap().sha256, digest("threshold.wasm"));
     // Also where the cache has both.

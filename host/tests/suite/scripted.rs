@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use host::batch::{Batch, Row};
+use host_core::batch::{Batch, Row};
 
 use crate::forged;
 

@@ -1,10 +1,9 @@
 //! What the compiler makes of a plugin, on its way from one process to another and into the cache and back:
 //! with a digest before it, because what is loaded will be executed.
 
+use host_core::digest::Sha256Digest;
 use wasmtime::Engine;
 use wasmtime::component::Component;
-
-use crate::digest::Sha256Digest;
 
 const DIGEST_BYTES: usize = 32;
 

@@ -15,16 +15,15 @@ use std::process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use process::{EXIT_INVALID, EXIT_MEMORY, Order};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
-pub use machine_code::MachineCode;
-use process::{EXIT_INVALID, EXIT_MEMORY, Order};
-
 use super::limits::MIN_COMPILE_MEMORY_BYTES;
 use super::{Limits, engine};
+pub use machine_code::MachineCode;
 
 /// The first argument of a process that is to compile; the second is the [`Order`].
 const ARGUMENT: &str = "compile-plugin";
@@ -208,7 +207,7 @@ fn last_words(mut said: File) -> String {
 /// How it ended, in words.
 fn end_of(status: ExitStatus, said: &str) -> String {
     match (status.signal(), said.lines().find(|line| !line.trim().is_empty())) {
-        (_, Some(line)) => crate::text::printable(line).into_owned(),
+        (_, Some(line)) => host_core::text::printable(line).into_owned(),
         (Some(signal), None) => {
             let name = nix::sys::signal::Signal::try_from(signal).map_or("unknown", |signal| signal.as_str());
             format!("it was ended by the signal {name}")

@@ -4,12 +4,13 @@
 
 mod v0_1;
 
+use host_core::anomaly::Anomaly;
+use host_core::batch::Batch;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre, Linker};
 
+use super::GuestErrorKind;
 use super::instance::GuestState;
-use super::{Anomaly, GuestErrorKind};
-use crate::batch::Batch;
 
 /// The versions that this host speaks, for messages.
 pub const SPOKEN: &str = "0.1";

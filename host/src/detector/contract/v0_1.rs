@@ -1,13 +1,13 @@
 //! `ingest:detector@0.1`: the only place that sees what bindgen makes of it.
 
+use host_core::anomaly::Anomaly;
+use host_core::batch::Batch;
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 
 use super::{
     Exports, GuestError, GuestErrorKind, Metadata, Ordering, STATE_EXPORTS, SettingDescription, SettingKind,
 };
-use crate::batch::Batch;
-use crate::detector::Anomaly;
 use crate::detector::instance::GuestState;
 
 mod generated {

@@ -1,11 +1,12 @@
 //! Rules about answering as one must, whatever one is given.
 
+use host_core::batch::Batch;
+use host_core::text::printable;
+
 use super::{BATCH_ROWS, Finding, Subject, failed, indices, judge, mend, ok, run, skipped, warning};
-use crate::batch::Batch;
 use crate::detector::{DetectorError, SettingKind};
 use crate::plugin_tools::cases::chain;
 use crate::plugin_tools::{start, workload};
-use crate::text::printable;
 
 /// The name of no setting.
 const NO_SETTING: &str = "no-such-setting";
@@ -62,7 +63,7 @@ pub fn wrong_value(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     }
     Ok(match names.as_slice() {
         [] => skipped("no setting with a kind"),
-        names => ok(format!("refused for {}", crate::text::listed(names, 5))),
+        names => ok(format!("refused for {}", host_core::text::listed(names, 5))),
     })
 }
 

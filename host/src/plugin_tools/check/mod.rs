@@ -10,17 +10,18 @@ mod promises;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use host_core::anomaly::Anomaly;
+use host_core::batch::Batch;
+use host_core::digest::Sha256Digest;
+use host_core::text::{listed, printable};
 use serde::Serialize;
 
 use super::cases::chain;
 use super::{Settings, start, workload};
-use crate::batch::Batch;
 use crate::detector::{
     self, Access, Anatomy, Cache, Demands, Detector, DetectorError, Limits, Metadata, Plugin, Sandbox,
 };
-use crate::digest::Sha256Digest;
 use crate::error::Error;
-use crate::text::{listed, printable};
 
 /// Rows of a batch where nothing else is the point, as `host run` passes them.
 const BATCH_ROWS: usize = 8_192;
@@ -314,11 +315,8 @@ fn judge(
     first_row: u64,
 ) -> Result<Vec<Answer>, DetectorError> {
     let found = detector.classify(&workload::select(rows, indices, first_row))?;
-    let answer = |one: detector::Anomaly| Answer {
-        row: indices[one.row as usize],
-        score: one.score,
-        reason: one.reason,
-    };
+    let answer =
+        |one: Anomaly| Answer { row: indices[one.row as usize], score: one.score, reason: one.reason };
     Ok(found.into_iter().map(answer).collect())
 }
 

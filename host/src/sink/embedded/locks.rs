@@ -8,11 +8,11 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use host_core::text;
 use nix::fcntl::OFlag;
 
 use super::at;
 use crate::sink::error::EmbeddedError;
-use crate::text;
 
 /// How long to wait for others who start or stop the server, which a recovery may make slow.
 pub const PATIENCE: Duration = Duration::from_secs(120);

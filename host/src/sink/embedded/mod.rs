@@ -28,6 +28,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use host_core::environment::{Environment, VariableError};
 use nix::unistd::{User, geteuid};
 
 use self::locks::Kind;
@@ -37,7 +38,6 @@ use super::error::EmbeddedError;
 use super::libpq::Parameters;
 use super::target::wrong;
 use super::{ServerTarget, SinkError};
-use crate::environment::{Environment, VariableError};
 
 /// The same names as in docker-compose.yml, so that queries work in both.
 pub const DATABASE: &str = "ecomm_fraud_db";
@@ -99,7 +99,7 @@ impl Cluster {
     pub fn of_user(environment: &Environment) -> Result<Cluster, VariableError> {
         // Not set by our users, and there is a way without it.
         let runtime = environment.path("XDG_RUNTIME_DIR").ok().flatten();
-        Ok(Cluster { folder: crate::folders::data(environment)?.join("postgresql"), runtime })
+        Ok(Cluster { folder: host_core::folders::data(environment)?.join("postgresql"), runtime })
     }
 
     /// The folder that everything is in.

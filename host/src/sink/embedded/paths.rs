@@ -5,12 +5,12 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use host_core::digest::Sha256Digest;
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 
 use super::programs::server_user;
 use super::{PORT, at};
-use crate::digest::Sha256Digest;
 use crate::sink::error::EmbeddedError;
 
 /// A socket's path must fit into `sockaddr_un`: 108 bytes with the final NUL.

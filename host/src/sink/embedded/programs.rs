@@ -6,10 +6,10 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use host_core::environment::Environment;
 use nix::unistd::{Uid, User};
 
 use super::at;
-use crate::environment::Environment;
 use crate::sink::error::EmbeddedError;
 
 /// Where Debian and its kin keep the programs of each major version.

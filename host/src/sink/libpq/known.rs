@@ -2,7 +2,7 @@
 //! it here. Nothing that asks for something is ignored: what the host cannot do is refused, with the
 //! reason, because most of these parameters restrict with whom it may speak, and how.
 
-use crate::text::nearest;
+use host_core::text::nearest;
 
 /// What becomes of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]

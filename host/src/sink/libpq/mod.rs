@@ -15,6 +15,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host_core::environment::{Environment, VariableError};
+use host_core::text::printable;
 use tokio_postgres::config::{ChannelBinding, Config};
 
 use self::hosts::hosts;
@@ -23,8 +25,6 @@ use self::passfile::PasswordFile;
 use self::texts::{parse_keywords, parse_url, read_service, system_service_file};
 use super::target::{ServerHost, ServerTarget, SessionAttributes};
 use super::tls::{SslMode, Tls, TlsVersions};
-use crate::environment::{Environment, VariableError};
-use crate::text::printable;
 
 /// Why the parameters cannot be used.
 #[derive(Debug, PartialEq)]

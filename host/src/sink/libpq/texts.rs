@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::text::printable;
+use host_core::text::printable;
 
 /// What to write in place of characters that separate the parts of a URL.
 const ESCAPES: &str =

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use host_core::digest::Sha256Digest;
 use tokio_postgres::error::SqlState;
 
-use crate::digest::Sha256Digest;
 use crate::sink::lock::{self, Wait};
 use crate::sink::outcome::Identity;
 use crate::sink::{Connection, SinkError, Target, connect};

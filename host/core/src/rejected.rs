@@ -1,12 +1,8 @@
-//! Records that could not be typed: what is kept of them, and how many a run may have.
+//! Rejected rows: records that could not be typed, with all that is needed to mend them.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use super::hints;
-use super::value::{Kind, Problem};
 use crate::text::{printable, printable_bytes, printable_up_to};
 
 /// A record that is no row, with all that is needed to mend it.
@@ -122,105 +118,116 @@ impl fmt::Display for RejectedRow {
     }
 }
 
-/// How many rejected rows a run may have.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RejectLimit {
-    /// So many.
-    Count(u64),
-    /// So many of a hundred records, from 0 to 100.
-    Percent(f64),
+/// Why a cell is not a value. Says what is wrong; [`Kind::expected`] says what would be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// Nothing (or only blanks) where a value must be.
+    Empty,
+    /// A character that cannot stand there.
+    Unexpected(char),
+    /// Bytes that are no UTF-8 text.
+    InvalidUtf8,
+    /// The cell ends where more is needed.
+    Incomplete,
+    /// More than two decimals, and they are not all zero.
+    TooPrecise,
+    /// More than six decimals of a second, and they are not all zero.
+    FinerThanMicroseconds,
+    /// Beyond what the column can hold.
+    OutOfRange(&'static str),
+    /// A day, hour, minute or second that does not exist.
+    NoSuch(&'static str),
+    /// A time zone or offset, which the column cannot hold.
+    HasOffset,
+    /// The name of a time zone that is not known here, or means several.
+    UnknownZone,
+    /// A local time that its zone has twice, as clocks were put back.
+    Ambiguous,
+    /// Not of the form that `--timestamp-format` asks for.
+    OtherForm,
 }
 
-impl Default for RejectLimit {
-    fn default() -> RejectLimit {
-        RejectLimit::Count(0)
-    }
-}
-
-impl FromStr for RejectLimit {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<RejectLimit, Self::Err> {
-        const EXPECTED: &str = "give a count such as `10` or a percentage such as `0.5%`";
-        match text.strip_suffix('%') {
-            None => text.parse().map(RejectLimit::Count).map_err(|_| EXPECTED),
-            Some(percent) => match percent.parse::<f64>() {
-                Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(RejectLimit::Percent(percent)),
-                _ => Err(EXPECTED),
-            },
+impl Problem {
+    /// A word for counting and searching; part of the interface.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Problem::Empty => "empty",
+            Problem::Unexpected(_) => "unexpected_character",
+            Problem::InvalidUtf8 => "invalid_utf8",
+            Problem::Incomplete => "incomplete",
+            Problem::TooPrecise | Problem::FinerThanMicroseconds => "too_precise",
+            Problem::OutOfRange(_) => "out_of_range",
+            Problem::NoSuch(_) => "no_such_time",
+            Problem::HasOffset => "has_offset",
+            Problem::UnknownZone => "unknown_zone",
+            Problem::Ambiguous => "ambiguous_time",
+            Problem::OtherForm => "other_form",
         }
     }
 }
 
-impl fmt::Display for RejectLimit {
+impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RejectLimit::Count(count) => write!(f, "{count}"),
-            RejectLimit::Percent(percent) => write!(f, "{percent}%"),
+            Problem::Empty => f.write_str("the value is empty"),
+            Problem::Unexpected(found) => write!(f, "unexpected character `{}`", found.escape_debug()),
+            Problem::InvalidUtf8 => f.write_str("the bytes are not UTF-8 text"),
+            Problem::Incomplete => f.write_str("the value ends too early"),
+            Problem::TooPrecise => f.write_str("more than two decimals cannot be stored exactly"),
+            Problem::FinerThanMicroseconds => {
+                f.write_str("more than six decimals of a second cannot be stored exactly")
+            }
+            Problem::OutOfRange(range) => write!(f, "out of range: {range}"),
+            Problem::NoSuch(what) => write!(f, "there is no such {what}"),
+            Problem::OtherForm => f.write_str("it is not of the form that was asked for"),
+            Problem::HasOffset => f.write_str(
+                "a time zone or offset would be lost, as the column has none; `--timezone` converts it",
+            ),
+            Problem::UnknownZone => f.write_str("the name of its time zone is unknown or ambiguous"),
+            Problem::Ambiguous => {
+                f.write_str("its zone has that local time twice, before and after clocks were put back")
+            }
         }
     }
 }
 
-/// How many rejected rows are quoted in an error or a report.
-const QUOTED: usize = 5;
-
-/// The rejected rows of a run so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// How many.
-    pub count: u64,
-    /// How many of each reason.
-    pub by_reason: BTreeMap<String, u64>,
-    /// The first few, in words.
-    pub first: Vec<String>,
-    /// What may have been meant by one of these.
-    pub hint: Option<String>,
+/// What a column's cells are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The file's own transaction id.
+    TransactionId,
+    /// A user's id.
+    UserId,
+    /// An amount of money.
+    Amount,
+    /// A date and time.
+    Timestamp,
+    /// The text of a further column.
+    Text,
 }
 
-impl Tally {
-    /// Counts another.
-    pub fn add(&mut self, rejected: &RejectedRow) {
-        self.count += 1;
-        *self.by_reason.entry(rejected.reason()).or_default() += 1;
-        if self.first.len() < QUOTED {
-            self.first.push(rejected.to_string());
-            self.hint = self.hint.take().or_else(|| hints::on_row(rejected));
-        }
-    }
-
-    /// Whether these are too many of `records`, of which all have been read if `at_end`: a
-    /// percentage means nothing before that.
+impl Kind {
+    /// As it is called in messages.
     #[must_use]
-    pub fn exceeds(&self, limit: RejectLimit, records: u64, at_end: bool) -> bool {
-        match limit {
-            RejectLimit::Count(allowed) => self.count > allowed,
-            RejectLimit::Percent(allowed) => at_end && self.count as f64 * 100.0 > allowed * records as f64,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_are_counts_or_percentages() {
-        assert_eq!("10".parse(), Ok(RejectLimit::Count(10)));
-        assert_eq!("0.5%".parse(), Ok(RejectLimit::Percent(0.5)));
-        assert_eq!("100%".parse(), Ok(RejectLimit::Percent(100.0)));
-        for wrong in ["", "-1", "1.5", "101%", "-1%", "NaN%", "%", "ten"] {
-            assert!(wrong.parse::<RejectLimit>().is_err(), "{wrong}");
+    pub fn noun(self) -> &'static str {
+        match self {
+            Kind::TransactionId => "transaction id",
+            Kind::UserId => "user id",
+            Kind::Amount => "amount",
+            Kind::Timestamp => "timestamp",
+            Kind::Text => "text",
         }
     }
 
-    #[test]
-    fn more_than_the_limit_is_too_many() {
-        let tally = |count| Tally { count, ..Tally::default() };
-        assert!(!tally(10).exceeds(RejectLimit::Count(10), 20, false));
-        assert!(tally(11).exceeds(RejectLimit::Count(10), 20, false));
-        assert!(!tally(11).exceeds(RejectLimit::Percent(50.0), 20, false));
-        assert!(tally(11).exceeds(RejectLimit::Percent(50.0), 20, true));
-        assert!(!tally(10).exceeds(RejectLimit::Percent(50.0), 20, true));
-        assert!(!tally(0).exceeds(RejectLimit::Percent(0.0), 0, true));
+    /// What a valid cell looks like.
+    #[must_use]
+    pub fn expected(self) -> &'static str {
+        match self {
+            Kind::TransactionId | Kind::UserId => "ids are whole numbers such as `4182`",
+            Kind::Amount => "amounts look like `12.50`",
+            Kind::Text => "",
+            Kind::Timestamp => "timestamps look like `2024-02-29 23:59:59` or `2024-02-29T23:59:59.123456`",
+        }
     }
 }
