@@ -6,70 +6,14 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use host_core::advice;
 use host_core::environment::Environment;
-use host_core::text::{one_line, printable};
 use jiff::SignedDuration;
-use thiserror::Error;
 
 use crate::cli::{DatabaseArgs, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs};
 use crate::detector::{Demands, Limits};
+use crate::error::{ConfigError, Error};
 use crate::sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
 use crate::source::timestamp::TimestampRules;
 use crate::source::{ColumnMap, InputRules};
-
-/// What was asked for makes no sense.
-#[derive(Debug, Error, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case", prefix = "usage_")]
-pub enum ConfigError {
-    /// `--set` without `=`.
-    #[error("`--set {}` is not NAME=VALUE", printable(.0))]
-    Setting(String),
-    /// The same setting twice.
-    #[error("the setting `{}` is given twice", printable(.0))]
-    SettingTwice(String),
-    /// `--column` that maps nothing, or maps twice.
-    #[error("`--column {}` is not COLUMN=NAME with another column each time", printable(.0))]
-    Column(String),
-    /// A run that is not in the ledger.
-    #[error("there is no run {0} in this database")]
-    NoRun(i64),
-    /// An argument for psql that names another server than the embedded one.
-    #[error("`host db psql` opens the embedded server, and `{}` names another", one_line(.0))]
-    OtherServer(String),
-    /// `--no-header` without positions.
-    #[error("without a header, the position of every column must be given")]
-    NoHeader,
-    /// `--on-conflict` without `--ids keep`.
-    #[error("`--on-conflict` needs `--ids keep`: ids that the host allots are never taken")]
-    ConflictOfAssigned,
-    /// A time that nothing can be done in.
-    #[error("`{0}` must be greater than zero")]
-    Time(&'static str),
-    /// A size that no machine has.
-    #[error("`{0}` is too large for this platform")]
-    Size(&'static str),
-}
-
-impl ConfigError {
-    /// What the user can do, where there is something.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        match self {
-            ConfigError::Setting(_) => Some("settings look like `--set limit=500`".into()),
-            ConfigError::Column(_) => {
-                Some("the columns are transaction_id, user_id, amount and timestamp; for instance `--column amount=TX_AMOUNT`".into())
-            }
-            ConfigError::NoRun(_) => Some(format!(
-                "numbers of runs that wrote nothing are not used again, so some are missing; `{}` lists those that there are",
-                advice::on_database("runs")
-            )),
-            ConfigError::OtherServer(_) => Some("for another server, run `psql` itself".into()),
-            ConfigError::NoHeader => Some(
-                "for instance `--column transaction_id=1 --column user_id=2 --column amount=3 --column timestamp=4`".into(),
-            ),
-            _ => None,
-        }
-    }
-}
 
 /// What is read and what judges it, as it was asked for.
 #[derive(Clone)]
@@ -127,7 +71,7 @@ impl RunConfig {
     ///
     /// # Errors
     /// [`ConfigError`] or [`SinkError::Target`](crate::sink::SinkError::Target).
-    pub fn new(arguments: RunArgs) -> Result<RunConfig, crate::error::Error> {
+    pub fn new(arguments: RunArgs) -> Result<RunConfig, Error> {
         Ok(RunConfig {
             target: target(&arguments.database)?,
             terms: terms(&arguments)?,
@@ -159,7 +103,7 @@ impl VerifyConfig {
     ///
     /// # Errors
     /// [`ConfigError`] or [`SinkError::Target`](crate::sink::SinkError::Target).
-    pub fn new(arguments: VerifyArgs) -> Result<VerifyConfig, crate::error::Error> {
+    pub fn new(arguments: VerifyArgs) -> Result<VerifyConfig, Error> {
         Ok(VerifyConfig {
             run_id: arguments.run,
             target: target(&arguments.database)?,
@@ -179,14 +123,14 @@ pub fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
     let ids = match (arguments.ids, arguments.on_conflict) {
         (IdsArg::Assign, None) => IdPolicy::Assign,
         (IdsArg::Assign, Some(_)) => return Err(ConfigError::ConflictOfAssigned),
-        (IdsArg::Keep, on_conflict) => IdPolicy::Keep(on_conflict.unwrap_or(OnConflict::Fail)),
+        (IdsArg::Keep, on_conflict) => IdPolicy::Keep(on_conflict.map_or(OnConflict::Fail, OnConflict::from)),
     };
     let lock_timeout = arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?;
     let once = arguments.once.map(|once| match once {
         OnceArg::File => Once::File,
         OnceArg::All => Once::All,
     });
-    Ok(Terms { lock_timeout, ids, once, defer_keys: arguments.defer_keys })
+    Ok(Terms { lock_timeout, ids, once, defer_keys: arguments.defer_keys.into() })
 }
 
 /// A time in which something can be done.
@@ -273,7 +217,7 @@ fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
 ///
 /// # Errors
 /// [`ConfigError`] or [`SinkError::Target`](crate::sink::SinkError::Target).
-pub fn target(arguments: &DatabaseArgs) -> Result<Target, crate::error::Error> {
+pub fn target(arguments: &DatabaseArgs) -> Result<Target, Error> {
     let patience = Patience {
         connect: arguments.connect_timeout.map(|given| time("--connect-timeout", given)).transpose()?,
         answer: time("--server-timeout", arguments.server_timeout)?,

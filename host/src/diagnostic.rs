@@ -13,17 +13,11 @@ use std::fmt::Write as _;
 use host_core::text::one_line;
 
 use crate::error::{DatabaseState, Error, Failure};
-use crate::{output, panics, remarks};
+use crate::{output, panics};
 
 /// Prints a failure to stderr.
 pub fn print(failure: &Failure) {
     output::message(&render(failure));
-}
-
-/// Prints a remark to stderr.
-pub fn note(text: &str) {
-    remarks::add(remarks::Level::Note, text);
-    output::message(&format!("note: {}\n", one_line(text)));
 }
 
 /// A failure as text, ending in a line break. Whatever is in the words of others, each part of it is
@@ -96,6 +90,7 @@ pub fn help(error: &Error) -> Option<String> {
         Error::Variable(error) => Some(error.help()),
         Error::Config(error) => error.help(),
         Error::Source(error) => error.help(),
+        Error::Lookup(error) => Some(error.help()),
         Error::Detector(error) => error.help(),
         Error::Tools(error) => error.help(),
         Error::Sink(error) => error.help(),

@@ -2,6 +2,7 @@
 //! WebAssembly component) and writes all rows and all anomalies to PostgreSQL in one committed
 //! transaction. Read [`pipeline`] first: it is the one place that knows the order of the stages.
 
+pub mod authors;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -13,7 +14,7 @@ pub mod logging;
 pub mod output;
 pub mod panics;
 pub mod pipeline;
-pub mod plugin_tools;
+pub mod plugins;
 pub mod progress;
 pub mod remarks;
 pub mod report;

@@ -3,8 +3,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use host_core::text::printable_up_to;
+use host_core::text::{one_line, printable_up_to};
 use serde::Serialize;
+
+use crate::output;
 
 /// After so many the rest is not kept: a plugin may say very much.
 const MAX_REMARKS: usize = 1_000;
@@ -31,6 +33,12 @@ pub struct Remark {
 }
 
 static REMARKS: Mutex<Vec<Remark>> = Mutex::new(Vec::new());
+
+/// Prints a note to stderr, and keeps it.
+pub fn note(text: &str) {
+    add(Level::Note, text);
+    output::message(&format!("note: {}\n", one_line(text)));
+}
 
 /// Keeps what people are told.
 pub fn add(level: Level, text: &str) {

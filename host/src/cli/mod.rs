@@ -1,26 +1,25 @@
-//! The command line, as clap types and nothing else: the commands here, what is read and what
-//! judges it in [`ingest`], where it is written in [`database`], tools for plugins in [`plugin`].
+//! The command line, as clap types and nothing else. The commands are here; [`run`] has what is asked of
+//! a run, of which [`ingest`] says what is read and what judges it and [`database`] where it is written;
+//! [`ledger`] is for looking back, [`plugin`] for those who write plugins.
 
 mod database;
 mod ingest;
+mod ledger;
 mod parse;
 mod plugin;
+mod run;
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand, ValueEnum};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
-
-use crate::sink::{DeferKeys, OnConflict};
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
+pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use parse::{format_asked_for, parse};
 pub use plugin::{
     AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, ListArgs, NewArgs, PluginCheckArgs, PluginCommand,
     SubjectArgs, TestArgs,
 };
+pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
@@ -104,144 +103,6 @@ pub enum Command {
     /// Write, check and manage plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
-}
-
-/// Arguments of `host run`.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub ingest: IngestArgs,
-
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-
-    /// How long to wait for others that write to the same tables [default: as long as it takes]
-    #[arg(long, value_name = "TIME", help_heading = "Database")]
-    pub lock_timeout: Option<SignedDuration>,
-
-    /// Where `transaction_id` comes from
-    #[arg(long, value_enum, default_value_t, help_heading = "Writing")]
-    pub ids: IdsArg,
-
-    /// With `--ids keep`: what to do about a row whose id is there already [default: fail]
-    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Writing")]
-    pub on_conflict: Option<OnConflict>,
-
-    /// Whether the keys of empty tables are built after the rows, which is faster, but blocks readers
-    /// until the run has ended; `auto` does so for large files
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, help_heading = "Writing")]
-    pub defer_keys: DeferKeys,
-
-    /// Leave out files whose content was ingested before; `all`: write nothing if the same files were
-    /// ingested before with the same plugin, settings and way of reading
-    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file", help_heading = "Writing")]
-    pub once: Option<OnceArg>,
-
-    /// Where to write rejected rows, besides the database: a CSV that can be mended and run again
-    #[arg(long, value_name = "FILE", help_heading = "Writing")]
-    pub rejects: Option<PathBuf>,
-
-    /// Fail, and write nothing, if there are fewer rows than this: a delivery without rows is not a
-    /// good day's
-    #[arg(long, value_name = "ROWS", default_value_t = 0, help_heading = "Input", hide_default_value = true)]
-    pub min_rows: u64,
-}
-
-/// Arguments of `host check`.
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub run: RunArgs,
-}
-
-/// Arguments of `host runs`.
-#[derive(Debug, Args)]
-pub struct RunsArgs {
-    /// The number of a run, to see all of it
-    pub run: Option<i64>,
-
-    /// How many runs are listed, the latest first
-    #[arg(long, value_name = "RUNS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: u32,
-
-    /// Only runs committed at this time or later, such as `2024-02-29` or `2024-02-29T23:59:59Z`; a
-    /// time without a zone is local time
-    #[arg(long, value_name = "TIME", value_parser = since)]
-    pub since: Option<Timestamp>,
-
-    /// Only runs of a file whose name contains this
-    #[arg(long, value_name = "PART")]
-    pub file: Option<String>,
-
-    /// Only runs by the plugin of this name
-    #[arg(long, value_name = "NAME")]
-    pub plugin: Option<String>,
-
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-}
-
-/// Arguments of `host verify`.
-#[derive(Debug, Args)]
-pub struct VerifyArgs {
-    /// The run's number
-    pub run: i64,
-
-    /// The files that it read, in the same order
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-
-    /// The plugin that it used: a path or a name [default: the name in the ledger]
-    #[arg(short, long, value_name = "PLUGIN")]
-    pub plugin: Option<PathBuf>,
-
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub sandbox: SandboxArgs,
-}
-
-/// Arguments of `host rejects` and `host skipped`.
-#[derive(Debug, Args)]
-pub struct ListingArgs {
-    /// The run's number
-    pub run: i64,
-
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-}
-
-/// What is not ingested a second time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnceArg {
-    /// The content of a file, compressed or not, whatever the plugin and its settings
-    File,
-    /// All files together, with this plugin and these settings
-    All,
-}
-
-fn since(text: &str) -> Result<Timestamp, String> {
-    let local = || text.parse::<DateTime>().and_then(|time| time.to_zoned_datetime(TimeZone::system()));
-    let time = text.parse::<Timestamp>().or_else(|_| local().map(|time| time.timestamp()));
-    time.map_err(|_| "give a day or a time, such as `2024-02-29` or `2024-02-29T23:59:59Z`".into())
-}
-
-/// Where `transaction_id` comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum IdsArg {
-    /// The host allots it, in file order, after the highest one; the file's goes to `source_id`
-    #[default]
-    Assign,
-    /// The file's own
-    Keep,
 }
 
 /// How results are printed.

@@ -11,15 +11,15 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::{CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, RunArgs, RunsArgs, VerifyArgs};
-use crate::config::{self, ConfigError, IngestConfig, RunConfig, VerifyConfig};
-use crate::error::{DatabaseState, Error, Failure};
+use crate::config::{self, IngestConfig, RunConfig, VerifyConfig};
+use crate::error::{ConfigError, DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::pipeline::Ended;
 use crate::progress::Progress;
 use crate::report::{Reporter, Verdict};
 use crate::sink::{self, Listing, RowOfRun, RunFilter, Snapshot};
 use crate::source::{InputRules, RejectLimit};
-use crate::{diagnostic, pipeline, report, verify};
+use crate::{diagnostic, pipeline, remarks, report, verify};
 
 /// Does what was asked for; returns the exit code.
 ///
@@ -66,7 +66,7 @@ async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
     progress.finish();
     let (run_id, printed) = match ended? {
         Ended::Committed(outcome) => {
-            report::notes::of_run(&outcome).iter().for_each(|note| diagnostic::note(note));
+            report::notes::of_run(&outcome).iter().for_each(|note| remarks::note(note));
             let summary = report::Summary::new(&outcome, &config);
             (outcome.committed.run.record.run_id, reporter.end(exit::COMMITTED, &summary, || summary.human()))
         }
@@ -84,7 +84,7 @@ async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
 fn note_lost_summary(printed: Result<(), Error>, run_id: i64) {
     if let Err(error) = printed {
         let why = diagnostic::causes(&error).join(": ");
-        diagnostic::note(&format!(
+        remarks::note(&format!(
             "run {run_id} is committed, but its summary could not be written to standard output ({why}); see: {}",
             advice::on_database(&format!("runs {run_id}"))
         ));
@@ -123,7 +123,7 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     progress.finish();
     let checked = checked?;
     printed?;
-    report::notes::of_check(&checked).iter().for_each(|note| diagnostic::note(note));
+    report::notes::of_check(&checked).iter().for_each(|note| remarks::note(note));
     let records = checked.files.iter().map(|file| file.rows_read).sum();
     let verdict = Verdict {
         limit,

@@ -3,18 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use host_core::exit;
-use host_core::text;
+use host_core::{exit, text};
 use serde_json::json;
 
+use crate::authors::{bench, cases, check, inspect, new};
 use crate::cli::{
     BenchArgs, EngineArgs, EngineChoice, InspectArgs, PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs,
 };
 use crate::config;
-use crate::config::ConfigError;
 use crate::detector::{self, Cache, Demands, DetectorError, Limits, Sandbox};
-use crate::error::Error;
-use crate::plugin_tools::{bench, cases, check, inspect, library, new};
+use crate::error::{ConfigError, Error};
+use crate::plugins::{self, library};
 use crate::report::Reporter;
 
 /// Does it; returns the exit code.
@@ -57,7 +56,7 @@ pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> 
 fn inspect_one(arguments: &InspectArgs, reporter: &Reporter) -> Result<(), Error> {
     let cache = if arguments.fresh { Cache::none() } else { Cache::of_user() };
     let inspection =
-        inspect::inspect(&sandbox(arguments.engine, cache)?, &detector::lookup(&arguments.plugin)?)?;
+        inspect::inspect(&sandbox(arguments.engine, cache)?, &plugins::lookup(&arguments.plugin)?)?;
     reporter.end(exit::COMMITTED, &inspection, || inspection.human())
 }
 
@@ -79,7 +78,7 @@ fn check_one(arguments: &PluginCheckArgs, reporter: &Reporter) -> Result<u8, Err
 
 fn test(arguments: &TestArgs, reporter: &Reporter) -> Result<u8, Error> {
     let sandbox = sandbox(arguments.engine, Cache::of_user())?;
-    let plugin = detector::load(&sandbox, &detector::lookup(&arguments.plugin)?)?;
+    let plugin = detector::load(&sandbox, &plugins::lookup(&arguments.plugin)?)?;
     let outcomes = cases::run(&plugin, &arguments.cases, arguments.tolerance, arguments.update)?;
     let passed = outcomes.iter().all(|outcome| outcome.differences.is_empty());
     let exit_code = if passed { exit::COMMITTED } else { exit::PLUGIN };
@@ -104,7 +103,7 @@ struct Subject {
 impl Subject {
     fn new(arguments: &SubjectArgs) -> Result<Subject, Error> {
         Ok(Subject {
-            plugin: detector::lookup(&arguments.plugin)?,
+            plugin: plugins::lookup(&arguments.plugin)?,
             settings: config::settings(arguments.settings.clone())?,
             rows: arguments.file.clone(),
             limits: limits(arguments.engine),

@@ -9,8 +9,7 @@ use host_core::exit;
 use percent_encoding::percent_decode_str;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::ConfigError;
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 use crate::sink::embedded::Cluster;
 use crate::sink::{EmbeddedError, SinkError};
 

@@ -1,12 +1,11 @@
-//! What can be wrong with a plugin, from finding it to its last answer.
+//! What can be wrong with a plugin, from its bytes to its last answer.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use host_core::digest::Sha256Digest;
-use host_core::environment::VariableError;
-use host_core::text::{argument, listed, printable, shell_quoted};
+use host_core::text::{argument, listed, printable};
 use thiserror::Error;
 
 use super::contract::SPOKEN;
@@ -74,27 +73,6 @@ pub enum GuestErrorKind {
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "plugin_")]
 pub enum DetectorError {
-    /// A variable of the environment that says where plugins are.
-    #[error(transparent)]
-    Variable(#[from] VariableError),
-    /// No such file where plugins are looked for.
-    #[error("no plugin `{}`; looked in {}", printable(plugin), places(looked_in))]
-    NotFound {
-        /// As given.
-        plugin: String,
-        /// The places, in order.
-        looked_in: Vec<PathBuf>,
-        /// The name that is nearest to it of those that are there.
-        nearest: Option<String>,
-    },
-    /// Different files of this name where plugins are looked for.
-    #[error("`{}` is ambiguous; it matches {}", printable(plugin), places(found))]
-    Ambiguous {
-        /// As given.
-        plugin: String,
-        /// The files.
-        found: Vec<PathBuf>,
-    },
     /// The file cannot be read.
     #[error("could not read the plugin `{}`", file.display())]
     Read {
@@ -364,16 +342,6 @@ impl DetectorError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            DetectorError::Variable(error) => Some(error.help()),
-            DetectorError::NotFound { nearest: Some(nearest), .. } => {
-                Some(format!("did you mean `{}`?", shell_quoted(nearest)))
-            }
-            DetectorError::NotFound { .. } => {
-                Some("give a path, or put the plugin into one of these folders".into())
-            }
-            DetectorError::Ambiguous { .. } => {
-                Some("give the path of the one that you mean, or remove the others".into())
-            }
             DetectorError::CoreModule { .. } => Some(
                 "build it with bindings for this host's WIT (in Rust: the `detector-sdk` crate), which embed the component type".into(),
             ),
@@ -425,11 +393,6 @@ impl DetectorError {
             _ => None,
         }
     }
-}
-
-fn places(looked_in: &[PathBuf]) -> String {
-    let places: Vec<_> = looked_in.iter().map(|place| format!("`{}`", place.display())).collect();
-    places.join(", ")
 }
 
 /// A limit may be too narrow for a plugin that does no harm.

@@ -6,8 +6,7 @@ use host_core::text::printable_bytes;
 use host_core::threads::ThreadError;
 use serde::{Serialize, Serializer};
 
-use super::{DatabaseState, Error, Failure};
-use crate::detector::DetectorError;
+use super::{DatabaseState, Error, Failure, LookupError};
 use crate::sink::{EmbeddedError, SinkError, Taker, Trouble, TurnedAway};
 use crate::source::SourceError;
 
@@ -68,7 +67,8 @@ impl Error {
             Error::Variable(error) => error.into(),
             Error::Config(error) => error.into(),
             Error::Source(error) => error.into(),
-            Error::Detector(DetectorError::Variable(error)) => error.into(),
+            Error::Lookup(LookupError::Variable(error)) => error.into(),
+            Error::Lookup(error) => error.into(),
             Error::Detector(error) => error.into(),
             Error::Tools(error) => error.into(),
             Error::Sink(SinkError::Variable(error)) => error.into(),

@@ -19,9 +19,10 @@ use super::budget::{self, Budget, Reserved};
 use super::shards;
 use crate::config::IngestConfig;
 use crate::detector::{self, Cache, Detector, Ordering, Plugin, Sandbox};
-use crate::diagnostic;
 use crate::error::Error;
+use crate::plugins;
 use crate::progress::Progress;
+use crate::remarks;
 use crate::sink::PluginFacts;
 use crate::source::{self, FileList, InputRules, Noticed, Parsed, Source, Tally};
 
@@ -124,9 +125,9 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     if config.rules.strict_files {
         list = list.without_empty_files()?;
     }
-    list.notes.iter().for_each(|note| diagnostic::note(&note.to_string()));
+    list.notes.iter().for_each(|note| remarks::note(&note.to_string()));
     let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
-    let plugin_file = detector::lookup(&config.plugin)?;
+    let plugin_file = plugins::lookup(&config.plugin)?;
     let plugin = detector::load(&sandbox, &plugin_file)?;
     let mut detectors = vec![start(&plugin, config)?];
     let metadata = detectors[0].metadata.clone();

@@ -69,23 +69,23 @@ pub enum IdPolicy {
 }
 
 /// What to do about a row whose id is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
-    /// End the run; nothing is written
+    /// End the run; nothing is written.
     Fail,
-    /// Leave what is there, write the other rows, and keep account in `skipped_rows`
+    /// Leave what is there, write the other rows, and keep account in `skipped_rows`.
     Skip,
 }
 
 /// Whether the keys of empty tables are built after the rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeferKeys {
-    /// For files that are large enough for it to matter
+    /// For files that are large enough for it to matter.
     #[default]
     Auto,
-    /// Whatever the size
+    /// Whatever the size.
     Always,
-    /// Keys stay in place
+    /// Keys stay in place.
     Never,
 }
 

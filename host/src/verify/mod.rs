@@ -5,7 +5,6 @@
 //! give against the [`Snapshot`](sink::Snapshot), of which [`stream`] brings the rejected and skipped rows.
 
 mod comparison;
-mod error;
 mod stream;
 
 use std::fmt;
@@ -15,10 +14,9 @@ use host_core::text::printable;
 use host_core::threads::in_thread;
 
 use self::comparison::Comparison;
-pub use self::error::VerifyError;
-use crate::config::{ConfigError, IngestConfig, VerifyConfig};
+use crate::config::{IngestConfig, VerifyConfig};
 use crate::detector::Demands;
-use crate::error::Error;
+use crate::error::{ConfigError, Error, VerifyError};
 use crate::interrupt::Interrupts;
 use crate::pipeline::{ID_DEMAND, prepare, unless_interrupted};
 use crate::progress::Progress;

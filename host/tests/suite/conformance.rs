@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use host::authors::check::{self, Budgets, Verdict};
 use host::detector::{Limits, compiler};
-use host::plugin_tools::check::{self, Budgets, Verdict};
 
 use crate::authors::tools;
 use crate::support::{Files, finish, host, succeed};

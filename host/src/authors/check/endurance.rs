@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytesize::ByteSize;
 
 use super::{BATCH_ROWS, Finding, Subject, failed, indices, ok, warning};
+use crate::authors::workload;
 use crate::detector::DetectorError;
-use crate::plugin_tools::workload;
 
 /// Enough for what comes late: a leak, a collector of garbage that traps after a few dozen calls.
 const SOAK_CALLS: usize = 1_000;

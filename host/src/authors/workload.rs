@@ -6,8 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use host_core::batch::{Attribute, Batch, Row};
 
-use super::ToolsError;
-use crate::error::Error;
+use crate::error::{Error, ToolsError};
 use crate::source::{self, InputRules, Source};
 
 /// As many as the host ever passes at a time.

@@ -12,9 +12,9 @@ use host_core::batch::Batch;
 use host_core::text::printable;
 use serde::Serialize;
 
-use super::{ToolsError, start, workload};
+use super::{start, workload};
 use crate::detector::{Detector, DetectorError, Plugin};
-use crate::error::Error;
+use crate::error::{Error, ToolsError};
 
 const SCORE: &str = "expected_score";
 const REASON: &str = "expected_reason";

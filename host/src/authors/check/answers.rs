@@ -4,9 +4,9 @@ use host_core::batch::Batch;
 use host_core::text::printable;
 
 use super::{BATCH_ROWS, Finding, Subject, failed, indices, judge, mend, ok, run, skipped, warning};
+use crate::authors::cases::chain;
+use crate::authors::{start, workload};
 use crate::detector::{DetectorError, SettingKind};
-use crate::plugin_tools::cases::chain;
-use crate::plugin_tools::{start, workload};
 
 /// The name of no setting.
 const NO_SETTING: &str = "no-such-setting";

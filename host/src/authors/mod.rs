@@ -8,13 +8,9 @@
 pub mod bench;
 pub mod cases;
 pub mod check;
-mod error;
 pub mod inspect;
-pub mod library;
 pub mod new;
 pub mod workload;
-
-pub use error::ToolsError;
 
 use crate::detector::{Detector, DetectorError, Plugin};
 

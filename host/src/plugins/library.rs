@@ -10,9 +10,9 @@ use host_core::environment::VariableError;
 use host_core::text::{path, printable};
 use serde::Serialize;
 
-use super::ToolsError;
-use crate::detector::{self, Detector, EXTENSION, Sandbox};
-use crate::error::Error;
+use super::lookup::{EXTENSION, folders, lookup, plugins_in, user_folder};
+use crate::detector::{self, Detector, Sandbox};
+use crate::error::{Error, ToolsError};
 
 /// A plugin that is found by name; field names are part of the interface.
 #[derive(Debug, Serialize)]
@@ -60,8 +60,7 @@ fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S:
 /// # Errors
 /// Where a variable that says where they are cannot be used.
 pub fn list() -> Result<Vec<Entry>, VariableError> {
-    let folders = detector::folders()?;
-    Ok(folders.iter().flat_map(|folder| detector::plugins_in(folder)).map(entry).collect())
+    Ok(folders()?.iter().flat_map(|folder| plugins_in(folder)).map(entry).collect())
 }
 
 fn entry(file: PathBuf) -> Entry {
@@ -70,7 +69,7 @@ fn entry(file: PathBuf) -> Entry {
     let is_as_added = added.map(|line| line.split(' ').next() == sha256.as_deref());
     let name = file.file_stem().unwrap_or_default();
     // The look-up itself is asked, so that what is said here is what happens there.
-    let is_unambiguous = detector::lookup(Path::new(name)).is_ok();
+    let is_unambiguous = lookup(Path::new(name)).is_ok();
     let name = name.to_string_lossy().into_owned();
     let (version, description, problem) = (None, None, None);
     Entry { name, file, sha256, is_as_added, is_unambiguous, version, description, problem }
@@ -101,7 +100,7 @@ pub fn human(entries: &[Entry]) -> String {
     }
     if entries.is_empty() {
         text.push_str("no plugins; looked in\n");
-        for folder in detector::folders().unwrap_or_default() {
+        for folder in folders().unwrap_or_default() {
             let _ = writeln!(text, "  {}", folder.display());
         }
     }
@@ -142,7 +141,7 @@ pub fn add(sandbox: &Sandbox, file: &Path, replace: bool) -> Result<Added, Error
         }
         .into());
     }
-    let folder = detector::user_folder()?;
+    let folder = user_folder()?;
     fs::create_dir_all(&folder).map_err(fail("create", &folder))?;
     let target = folder.join(&name).with_extension(EXTENSION);
     match fs::read(&target).map(|there| Sha256Digest::of(&there)) {

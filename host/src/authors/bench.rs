@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{Settings, start, workload};
 use crate::detector::{self, Cache, Demands, DetectorError, Limits, Plugin, Sandbox};
 use crate::error::Error;
+use crate::plugins;
 
 /// What others are measured against.
 const BASELINE: &str = "threshold";
@@ -56,7 +57,7 @@ pub fn bench(
     rows: Option<&Path>,
 ) -> Result<Measured, Error> {
     let (ours, ours_sizes) = load(file, limits)?;
-    let (theirs, their_sizes) = load(&detector::lookup(Path::new(BASELINE))?, limits)?;
+    let (theirs, their_sizes) = load(&plugins::lookup(Path::new(BASELINE))?, limits)?;
     let attributes = start(&ours, settings)?.metadata.attributes;
     let batch = match rows {
         Some(file) => workload::read(file, &attributes)?,

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ToolsError;
 use crate::cli::Language;
+use crate::error::ToolsError;
 
 /// The longest name: the contract's.
 const MAX_NAME_BYTES: usize = 64;

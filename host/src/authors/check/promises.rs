@@ -5,8 +5,8 @@ use super::{
     Answer, BATCH_ROWS, Finding, Subject, difference, digest_of, failed, indices, judge, ok, run, skipped,
     warning,
 };
+use crate::authors::cases::chain;
 use crate::detector::{DetectorError, Ordering};
-use crate::plugin_tools::cases::chain;
 
 /// Batches that are far from the usual, and do not divide anything.
 const ODD_BATCHES: [usize; 3] = [1, 7, 997];

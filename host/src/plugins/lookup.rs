@@ -10,7 +10,7 @@ use host_core::digest::Sha256Digest;
 use host_core::environment::{Environment, VariableError};
 use host_core::text::nearest;
 
-use super::DetectorError;
+use crate::error::LookupError;
 
 /// What plugins' files end in.
 pub const EXTENSION: &str = "wasm";
@@ -44,9 +44,9 @@ pub fn user_folder() -> Result<PathBuf, VariableError> {
 /// Finds the plugin's file. Its extension may be left out.
 ///
 /// # Errors
-/// [`DetectorError::NotFound`] with the places that were looked in, [`DetectorError::Ambiguous`]
-/// where different files have the name, [`DetectorError::Variable`] where it is not known where to look.
-pub fn lookup(plugin: &Path) -> Result<PathBuf, DetectorError> {
+/// [`LookupError::NotFound`] with the places that were looked in, [`LookupError::Ambiguous`]
+/// where different files have the name, [`LookupError::Variable`] where it is not known where to look.
+pub fn lookup(plugin: &Path) -> Result<PathBuf, LookupError> {
     let is_bare = !plugin.as_os_str().as_encoded_bytes().contains(&b'/');
     // A name such as `fraud-1.2` has something that looks like an extension.
     let mut with_extension = plugin.as_os_str().to_owned();
@@ -65,7 +65,7 @@ pub fn lookup(plugin: &Path) -> Result<PathBuf, DetectorError> {
         [first, others @ ..] if others.iter().all(|other| are_the_same(first, other)) => Ok((*first).clone()),
         _ => {
             let found = found.into_iter().map(|place| in_a_folder(place)).collect();
-            Err(DetectorError::Ambiguous { plugin: plugin.display().to_string(), found })
+            Err(LookupError::Ambiguous { plugin: plugin.display().to_string(), found })
         }
     }
 }
@@ -80,7 +80,7 @@ pub fn plugins_in(folder: &Path) -> Vec<PathBuf> {
     plugins
 }
 
-fn not_found(plugin: &Path, looked_in: Vec<PathBuf>, folders: &[PathBuf]) -> DetectorError {
+fn not_found(plugin: &Path, looked_in: Vec<PathBuf>, folders: &[PathBuf]) -> LookupError {
     let given = plugin.display().to_string();
     let names: Vec<String> = folders
         .iter()
@@ -89,7 +89,7 @@ fn not_found(plugin: &Path, looked_in: Vec<PathBuf>, folders: &[PathBuf]) -> Det
         .collect();
     let wanted = given.strip_suffix(&format!(".{EXTENSION}")).unwrap_or(&given);
     let nearest = nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned);
-    DetectorError::NotFound { plugin: given, looked_in, nearest }
+    LookupError::NotFound { plugin: given, looked_in, nearest }
 }
 
 /// As a path, which says that it is in the current folder.

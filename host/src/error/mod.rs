@@ -1,21 +1,26 @@
 //! The error of a whole command: which stage failed, what became of the database, and which exit
 //! code says so.
 
+mod authors;
+mod config;
 mod kinds;
+mod plugins;
+mod verify;
 
 use host_core::environment::VariableError;
 use host_core::exit;
 use host_core::threads::ThreadError;
 use thiserror::Error;
 
+pub use self::authors::ToolsError;
+pub use self::config::ConfigError;
 pub use self::kinds::{Place, Retry};
-use crate::config::ConfigError;
+pub use self::plugins::LookupError;
+pub use self::verify::VerifyError;
 use crate::detector::DetectorError;
 use crate::interrupt::Interrupt;
-use crate::plugin_tools::ToolsError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
-use crate::verify::VerifyError;
 
 /// Why a command failed.
 #[derive(Debug, Error)]
@@ -29,6 +34,9 @@ pub enum Error {
     /// The file.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// No plugin was found.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// The plugin.
     #[error(transparent)]
     Detector(#[from] DetectorError),
@@ -91,11 +99,11 @@ impl Failure {
         match &self.error {
             _ if self.database == DatabaseState::Committed => exit::COMMITTED,
             Error::Internal(_) if self.database == DatabaseState::Unknown => exit::UNKNOWN,
-            Error::Variable(_) | Error::Detector(DetectorError::Variable(_)) => exit::USAGE,
+            Error::Variable(_) | Error::Lookup(LookupError::Variable(_)) => exit::USAGE,
             Error::Config(_) => exit::USAGE,
             Error::Sink(SinkError::Target { .. } | SinkError::Variable(_)) => exit::USAGE,
             Error::Source(_) => exit::INPUT,
-            Error::Detector(_) => exit::PLUGIN,
+            Error::Lookup(_) | Error::Detector(_) => exit::PLUGIN,
             Error::Tools(error) => error.exit_code(),
             Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,
             Error::Sink(SinkError::PartlyIngested { .. }) => exit::INPUT,

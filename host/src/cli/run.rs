@@ -1,0 +1,119 @@
+//! Arguments of `host run` and `host check`: what is asked of a run.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::SignedDuration;
+
+use super::{DatabaseArgs, IngestArgs};
+use crate::sink::{DeferKeys, OnConflict};
+
+/// Arguments of `host run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub ingest: IngestArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    /// How long to wait for others that write to the same tables [default: as long as it takes]
+    #[arg(long, value_name = "TIME", help_heading = "Database")]
+    pub lock_timeout: Option<SignedDuration>,
+
+    /// Where `transaction_id` comes from
+    #[arg(long, value_enum, default_value_t, help_heading = "Writing")]
+    pub ids: IdsArg,
+
+    /// With `--ids keep`: what to do about a row whose id is there already [default: fail]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Writing")]
+    pub on_conflict: Option<OnConflictArg>,
+
+    /// Whether the keys of empty tables are built after the rows, which is faster, but blocks readers
+    /// until the run has ended; `auto` does so for large files
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, help_heading = "Writing")]
+    pub defer_keys: DeferKeysArg,
+
+    /// Leave out files whose content was ingested before; `all`: write nothing if the same files were
+    /// ingested before with the same plugin, settings and way of reading
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file", help_heading = "Writing")]
+    pub once: Option<OnceArg>,
+
+    /// Where to write rejected rows, besides the database: a CSV that can be mended and run again
+    #[arg(long, value_name = "FILE", help_heading = "Writing")]
+    pub rejects: Option<PathBuf>,
+
+    /// Fail, and write nothing, if there are fewer rows than this: a delivery without rows is not a
+    /// good day's
+    #[arg(long, value_name = "ROWS", default_value_t = 0, help_heading = "Input", hide_default_value = true)]
+    pub min_rows: u64,
+}
+
+/// Arguments of `host check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub run: RunArgs,
+}
+
+/// What is not ingested a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnceArg {
+    /// The content of a file, compressed or not, whatever the plugin and its settings
+    File,
+    /// All files together, with this plugin and these settings
+    All,
+}
+
+/// Where `transaction_id` comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum IdsArg {
+    /// The host allots it, in file order, after the highest one; the file's goes to `source_id`
+    #[default]
+    Assign,
+    /// The file's own
+    Keep,
+}
+
+/// What to do about a row whose id is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnConflictArg {
+    /// End the run; nothing is written
+    Fail,
+    /// Leave what is there, write the other rows, and keep account in `skipped_rows`
+    Skip,
+}
+
+impl From<OnConflictArg> for OnConflict {
+    fn from(argument: OnConflictArg) -> OnConflict {
+        match argument {
+            OnConflictArg::Fail => OnConflict::Fail,
+            OnConflictArg::Skip => OnConflict::Skip,
+        }
+    }
+}
+
+/// Whether the keys of empty tables are built after the rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DeferKeysArg {
+    /// For files that are large enough for it to matter
+    #[default]
+    Auto,
+    /// Whatever the size
+    Always,
+    /// Keys stay in place
+    Never,
+}
+
+impl From<DeferKeysArg> for DeferKeys {
+    fn from(argument: DeferKeysArg) -> DeferKeys {
+        match argument {
+            DeferKeysArg::Auto => DeferKeys::Auto,
+            DeferKeysArg::Always => DeferKeys::Always,
+            DeferKeysArg::Never => DeferKeys::Never,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What was asked for, where it makes no sense.
+
+use host_core::advice;
+use host_core::text::{one_line, printable};
+use thiserror::Error;
+
+/// What was asked for makes no sense.
+#[derive(Debug, Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "usage_")]
+pub enum ConfigError {
+    /// `--set` without `=`.
+    #[error("`--set {}` is not NAME=VALUE", printable(.0))]
+    Setting(String),
+    /// The same setting twice.
+    #[error("the setting `{}` is given twice", printable(.0))]
+    SettingTwice(String),
+    /// `--column` that maps nothing, or maps twice.
+    #[error("`--column {}` is not COLUMN=NAME with another column each time", printable(.0))]
+    Column(String),
+    /// A run that is not in the ledger.
+    #[error("there is no run {0} in this database")]
+    NoRun(i64),
+    /// An argument for psql that names another server than the embedded one.
+    #[error("`host db psql` opens the embedded server, and `{}` names another", one_line(.0))]
+    OtherServer(String),
+    /// `--no-header` without positions.
+    #[error("without a header, the position of every column must be given")]
+    NoHeader,
+    /// `--on-conflict` without `--ids keep`.
+    #[error("`--on-conflict` needs `--ids keep`: ids that the host allots are never taken")]
+    ConflictOfAssigned,
+    /// A time that nothing can be done in.
+    #[error("`{0}` must be greater than zero")]
+    Time(&'static str),
+    /// A size that no machine has.
+    #[error("`{0}` is too large for this platform")]
+    Size(&'static str),
+}
+
+impl ConfigError {
+    /// What the user can do, where there is something.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            ConfigError::Setting(_) => Some("settings look like `--set limit=500`".into()),
+            ConfigError::Column(_) => {
+                Some("the columns are transaction_id, user_id, amount and timestamp; for instance `--column amount=TX_AMOUNT`".into())
+            }
+            ConfigError::NoRun(_) => Some(format!(
+                "numbers of runs that wrote nothing are not used again, so some are missing; `{}` lists those that there are",
+                advice::on_database("runs")
+            )),
+            ConfigError::OtherServer(_) => Some("for another server, run `psql` itself".into()),
+            ConfigError::NoHeader => Some(
+                "for instance `--column transaction_id=1 --column user_id=2 --column amount=3 --column timestamp=4`".into(),
+            ),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Plugins that are found by name: [`lookup`] finds the file of one, [`library`] lists them and keeps
+//! those that a user adds.
+
+pub mod library;
+mod lookup;
+
+pub use self::lookup::lookup;
