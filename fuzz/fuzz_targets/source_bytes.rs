@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use host::source::timestamp::{TimestampForm, TimestampRules};
-use host::source::{Encoding, FileList, InputRules, RejectLimit, Source};
+use host_source::timestamp::{TimestampForm, TimestampRules};
+use host_source::{Encoding, FileList, InputRules, RejectLimit, Source};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use host::sink::copy::{CopyBuffer, TransactionRow};
 use host::sink::{Encoding, TableWidths};
-use host::source::{InputRules, Source, expand};
 use host_core::batch::Batch;
 use host_core::digest::Sha256Digest;
+use host_source::{InputRules, Source, expand};
 
 const ROWS: u64 = 100_000;
 const USERS: u64 = 10_000;

@@ -19,5 +19,4 @@ pub mod progress;
 pub mod remarks;
 pub mod report;
 pub mod sink;
-pub mod source;
 pub mod verify;

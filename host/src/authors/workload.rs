@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use host_core::batch::{Attribute, Batch, Row};
+use host_source::{InputRules, Source};
 
 use crate::error::{Error, ToolsError};
-use crate::source::{self, InputRules, Source};
 
 /// As many as the host ever passes at a time.
 pub const MAX_BATCH_ROWS: usize = 65_536;
@@ -95,7 +95,7 @@ pub fn read(file: &Path, attributes: &[String]) -> Result<Batch, Error> {
 /// # Errors
 /// Where the file cannot be read or has a record that is no row.
 pub fn read_all(file: &Path, attributes: &[String], max_rows: Option<usize>) -> Result<Batch, Error> {
-    let files = source::expand(&[file.to_owned()])?;
+    let files = host_source::expand(&[file.to_owned()])?;
     let rules = InputRules { batch_rows: max_rows.unwrap_or(MAX_BATCH_ROWS), ..InputRules::default() };
     let mut source = Source::open(files, rules, attributes, Arc::new(AtomicU64::new(0)))?;
     let mut rows = Batch::new(attributes);

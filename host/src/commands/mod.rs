@@ -7,6 +7,7 @@ mod psql;
 use std::sync::Arc;
 
 use host_core::{advice, exit};
+use host_source::{InputRules, RejectLimit};
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,7 +19,6 @@ use crate::pipeline::Ended;
 use crate::progress::Progress;
 use crate::report::{Reporter, Verdict};
 use crate::sink::{self, Listing, RowOfRun, RunFilter, Snapshot};
-use crate::source::{InputRules, RejectLimit};
 use crate::{diagnostic, pipeline, remarks, report, verify};
 
 /// Does what was asked for; returns the exit code.

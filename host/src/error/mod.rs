@@ -10,6 +10,7 @@ mod verify;
 use host_core::environment::VariableError;
 use host_core::exit;
 use host_core::threads::ThreadError;
+use host_source::SourceError;
 use thiserror::Error;
 
 pub use self::authors::ToolsError;
@@ -20,7 +21,6 @@ pub use self::verify::VerifyError;
 use crate::detector::DetectorError;
 use crate::interrupt::Interrupt;
 use crate::sink::SinkError;
-use crate::source::SourceError;
 
 /// Why a command failed.
 #[derive(Debug, Error)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use host_core::facts::FileFacts;
 use host_core::rejected::RejectedRow;
+use host_source::{Note, Noticed, Tally};
 
 use super::stages::{End, Message, Prepared, Stages, prepare};
 use super::{open_rejects, put_in_place, unless_interrupted};
@@ -13,7 +14,6 @@ use crate::error::Error;
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 use crate::sink::PluginFacts;
-use crate::source::{Note, Noticed, Tally};
 
 /// What a run would do, found out without a database.
 #[derive(Debug)]

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 use host_core::digest::Sha256Digest;
 use host_core::threads::in_thread;
+use host_source::rejects_file::{FinishedRejects, RejectsFile};
+use host_source::{FileList, Note, Noticed, SourceError, Tally};
 
 pub use self::check::{Checked, check};
 pub(crate) use self::stages::{End, Message, Prepared, Stages, prepare};
@@ -34,8 +36,6 @@ use crate::sink::{
     self, AlreadyIngested, Candidate, Committed, Completed, IdPolicy, Known, KnownFile, Recorded, RunFacts,
     SinkError, Target, Terms, Transaction,
 };
-use crate::source::rejects_file::{FinishedRejects, RejectsFile};
-use crate::source::{self, FileList, Note, Noticed, SourceError, Tally};
 
 /// How long the server may take to confirm a rollback before we stop waiting for it.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
@@ -261,7 +261,7 @@ async fn begin(target: &Target, terms: Terms, size_bytes: Option<u64>) -> Result
 /// The digests of the files' contents; none of a file that can be read only once.
 async fn contents(list: &FileList) -> Result<Vec<Option<Sha256Digest>>, Error> {
     let files = list.clone();
-    let digests = in_thread(move || source::hash_files(&files)).await??;
+    let digests = in_thread(move || host_source::hash_files(&files)).await??;
     Ok(digests.into_iter().map(|digests| Some(digests?.content_sha256)).collect())
 }
 
@@ -277,7 +277,7 @@ async fn check_ids_suffice(
         return Ok(());
     };
     let (files, rules) = (list.clone(), config.ingest.rules.clone());
-    let rows = in_thread(move || source::count_rows(&files, &rules)).await??;
+    let rows = in_thread(move || host_source::count_rows(&files, &rules)).await??;
     match rows.filter(|rows| *rows > left) {
         None => Ok(()),
         rows => Err(SinkError::IdsExhausted { last_id: *transaction.id_range.end(), rows }.into()),

@@ -12,6 +12,7 @@ use host_core::batch::Batch;
 use host_core::facts::FileFacts;
 use host_core::text::{counted, path, printable};
 use host_core::threads::{self, ThreadError, in_thread};
+use host_source::{FileList, InputRules, Noticed, Parsed, Source, Tally};
 use jiff::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -24,7 +25,6 @@ use crate::plugins;
 use crate::progress::Progress;
 use crate::remarks;
 use crate::sink::PluginFacts;
-use crate::source::{self, FileList, InputRules, Noticed, Parsed, Source, Tally};
 
 /// Batches that may wait between two stages: enough to even out hiccups. How large they may be
 /// together is for the [`Budget`].
@@ -121,7 +121,7 @@ fn now() -> Timestamp {
 
 fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, Error> {
     let started_at = now();
-    let mut list = source::expand(&config.files)?;
+    let mut list = host_source::expand(&config.files)?;
     if config.rules.strict_files {
         list = list.without_empty_files()?;
     }

@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use host_core::exit;
 use host_core::rejected::RejectedRow;
 use host_core::text::{counted, grouped, one_line, printable, printable_bytes};
+use host_source::RejectLimit;
 use serde::Serialize;
 
 pub use self::runs::{RunObject, VerifyObject, page, table, verified};
@@ -21,7 +22,6 @@ use crate::cli::Format;
 use crate::error::{Error, Failure};
 use crate::pipeline::Checked;
 use crate::sink::{FileRecord, PluginRecord, RejectRecord, SkipRecord};
-use crate::source::RejectLimit;
 use crate::{diagnostic, output};
 
 /// Prints what a command has to say, in the format that was asked for.

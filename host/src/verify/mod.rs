@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use host_core::text::printable;
 use host_core::threads::in_thread;
+use host_source::{InputRules, RejectLimit};
 
 use self::comparison::Comparison;
 use crate::config::{IngestConfig, VerifyConfig};
@@ -21,7 +22,6 @@ use crate::interrupt::Interrupts;
 use crate::pipeline::{ID_DEMAND, prepare, unless_interrupted};
 use crate::progress::Progress;
 use crate::sink::{self, KEEP, LedgerRun};
-use crate::source::{self, InputRules, RejectLimit};
 
 /// A replay, compared.
 #[derive(Debug)]
@@ -111,8 +111,8 @@ fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig,
 async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error> {
     let files = config.files.clone();
     let hashed = in_thread(move || {
-        let list = source::expand(&files)?;
-        let digests = source::hash_files(&list)?;
+        let list = host_source::expand(&files)?;
+        let digests = host_source::hash_files(&list)?;
         Ok::<_, Error>((list, digests))
     });
     let (list, digests) = hashed.await??;

@@ -4,8 +4,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::open::{self, FileDigests};
-use super::{FileList, InputRules, RejectLimit, Source, SourceError};
+use crate::error::SourceError;
+use crate::input::list::FileList;
+use crate::input::open::{self, FileDigests};
+use crate::reader::Source;
+use crate::rules::InputRules;
+use crate::tally::RejectLimit;
 
 /// How many rows there are; none where the files cannot be read twice.
 ///

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read};
 use flate2::bufread::GzDecoder;
 
 /// What is in a gzip file.
-pub(super) enum Gzip<R> {
+pub(crate) enum Gzip<R> {
     Member(GzDecoder<R>),
     /// After the last member.
     Ended,

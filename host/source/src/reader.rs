@@ -13,14 +13,15 @@ use host_core::facts::FileFacts;
 use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
 use host_core::text::without_nul;
 
-use super::columns::Columns;
-use super::expand::FileList;
-use super::noticed::Noticed;
-use super::open::{FileDigests, Input, open};
-use super::records::{Record, Records, RecordsError};
-use super::tally::Tally;
-use super::value;
-use super::{InputRules, SourceError};
+use crate::cell::value;
+use crate::csv::columns::Columns;
+use crate::csv::records::{Record, Records, RecordsError};
+use crate::error::SourceError;
+use crate::input::list::FileList;
+use crate::input::open::{FileDigests, Input, open};
+use crate::noticed::Noticed;
+use crate::rules::InputRules;
+use crate::tally::Tally;
 
 /// A batch ends early where the texts in it come to this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 1024 * 1024;
@@ -173,7 +174,9 @@ impl Source {
         }
         match parsed.rejected.first() {
             // A single bad row that may not be is told in full.
-            Some(first) if limit == super::RejectLimit::Count(0) => Err(SourceError::row(first.clone())),
+            Some(first) if limit == crate::tally::RejectLimit::Count(0) => {
+                Err(SourceError::row(first.clone()))
+            }
             _ => Err(SourceError::TooManyRejects {
                 limit,
                 records,
@@ -232,7 +235,7 @@ impl OpenFile {
     ) -> Result<bool, SourceError> {
         let OpenFile { path, name, header, records, columns, records_read, rejected } = self;
         let mut text_bytes = 0;
-        let stop_at_first = rules.max_rejects == super::RejectLimit::Count(0);
+        let stop_at_first = rules.max_rejects == crate::tally::RejectLimit::Count(0);
         let is_full = |parsed: &Parsed| parsed.batch.len() + parsed.rejected.len() >= rules.batch_rows;
         while !is_full(parsed) && text_bytes < MAX_BATCH_TEXT_BYTES {
             let record = match records.next() {

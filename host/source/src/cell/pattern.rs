@@ -7,13 +7,11 @@ use jiff::civil::{Date, DateTime, date};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-use super::timestamp::{EPOCH_RANGE, is_utc};
-
-const MICROS_PER_SECOND: i64 = 1_000_000;
+use crate::cell::iso::{MICROS_PER_SECOND, YEARS, is_utc};
 
 /// What a cell says, in microseconds since 1970-01-01T00:00:00.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Time {
+pub(crate) enum Time {
     /// On the clock at some place.
     Local(i64),
     /// In universal time, as the cell has a zone or an offset.
@@ -23,7 +21,7 @@ pub(super) enum Time {
 }
 
 /// Reads a cell.
-pub(super) fn read(cell: &[u8], pattern: &str) -> Result<Time, Problem> {
+pub(crate) fn read(cell: &[u8], pattern: &str) -> Result<Time, Problem> {
     if cell.is_empty() {
         return Err(Problem::Empty);
     }
@@ -42,8 +40,7 @@ pub(super) fn read(cell: &[u8], pattern: &str) -> Result<Time, Problem> {
         return Err(Problem::NoSuch("second"));
     }
     let time = parsed.to_datetime().map_err(|_| Problem::OtherForm)?;
-    let micros =
-        TimeZone::UTC.to_timestamp(time).map_err(|_| Problem::OutOfRange(EPOCH_RANGE))?.as_microsecond();
+    let micros = TimeZone::UTC.to_timestamp(time).map_err(|_| Problem::OutOfRange(YEARS))?.as_microsecond();
     let offset = match (parsed.iana_time_zone(), parsed.offset()) {
         (Some(zone), offset) => offset_in(zone, time, offset)?,
         (None, Some(offset)) => offset,
@@ -94,7 +91,7 @@ fn is_leap_second(cell: &[u8], pattern: &str) -> bool {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn check(pattern: &str) -> Result<(), String> {
+pub(crate) fn check(pattern: &str) -> Result<(), String> {
     const DAY: Date = date(2024, 11, 23);
     let hours = [2, 13];
     let mut written = Vec::new();
@@ -124,7 +121,7 @@ pub(super) fn check(pattern: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::timestamp::{TimestampForm, TimestampRules};
+    use crate::cell::timestamp::{TimestampForm, TimestampRules};
 
     fn rules(pattern: &str, zone: Option<&str>) -> TimestampRules {
         let zone = zone.map(|zone| TimeZone::get(zone).unwrap());

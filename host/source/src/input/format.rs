@@ -7,11 +7,11 @@ use std::path::Path;
 use host_core::text::shell_file;
 
 /// So many of a file's first bytes tell formats apart: a tar archive says what it is at the 257th.
-pub(super) const HEAD_BYTES: usize = 512;
+pub(crate) const HEAD_BYTES: usize = 512;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Text,
     Gzip,
     Zstd,
@@ -112,11 +112,11 @@ impl Format {
     }
 
     /// What cannot be read as text in this encoding.
-    pub fn foreign(self, encoding: super::Encoding) -> Option<Foreign> {
+    pub fn foreign(self, encoding: crate::input::encoding::Encoding) -> Option<Foreign> {
         match self {
             // Where an encoding was named, the bytes are what it says.
             Format::Foreign(Foreign { remedy: Remedy::Encoding(_), .. })
-                if encoding != super::Encoding::Utf8 =>
+                if encoding != crate::input::encoding::Encoding::Utf8 =>
             {
                 None
             }
@@ -139,7 +139,7 @@ impl Format {
 
 impl Foreign {
     /// What makes CSV of it.
-    pub(super) fn help(self, file: &Path) -> String {
+    pub(crate) fn help(self, file: &Path) -> String {
         match self.remedy {
             Remedy::Encoding(name) => format!("pass `--encoding {name}`"),
             Remedy::Words(words) => words.to_owned(),
@@ -160,7 +160,7 @@ impl fmt::Display for Foreign {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Encoding;
+    use crate::input::encoding::Encoding;
 
     fn name(head: &[u8]) -> Option<&'static str> {
         match Format::of(head) {

@@ -1,5 +1,5 @@
-//! A cell to a date and time, exactly: ISO 8601 by hand, because every row has one; other forms
-//! by [`pattern`]. The column has no time zone, so an offset is an error unless the rules say to
+//! A cell to a date and time, exactly: [`iso`] 8601 by hand, because every row has one; other forms
+//! by a [`pattern`]. The column has no time zone, so an offset is an error unless the rules say to
 //! which zone's local time it is to be converted. A time without offset is stored as it is.
 
 use std::fmt;
@@ -9,11 +9,10 @@ use host_core::rejected::Problem;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::pattern::{self, Time};
-use super::value::{integer, trim, unexpected};
+use crate::cell::iso::{self, MICROS_PER_SECOND, YEARS};
+use crate::cell::pattern::{self, Time};
+use crate::cell::value::{integer, trim};
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
-const SECONDS_PER_DAY: i64 = 86_400;
 /// 0001-01-01T00:00:00 and 9999-12-31T23:59:59.999999
 const MICROS_RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
@@ -82,7 +81,7 @@ impl TimestampRules {
     pub fn micros(&self, cell: &[u8]) -> Result<i64, Problem> {
         let cell = trim(cell);
         match &self.form {
-            TimestampForm::Iso => match iso(cell)? {
+            TimestampForm::Iso => match iso::parse(cell)? {
                 (micros, []) => Ok(micros),
                 (micros, rest) => self.with_offset(micros, rest),
             },
@@ -93,8 +92,8 @@ impl TimestampRules {
                 Time::Zoned(_) => Err(Problem::HasOffset),
             },
             TimestampForm::Epoch { unit_micros } => {
-                let count = integer(cell, EPOCH_RANGE)?;
-                let micros = count.checked_mul(*unit_micros).ok_or(Problem::OutOfRange(EPOCH_RANGE))?;
+                let count = integer(cell, YEARS)?;
+                let micros = count.checked_mul(*unit_micros).ok_or(Problem::OutOfRange(YEARS))?;
                 self.local(micros)
             }
         }
@@ -102,7 +101,7 @@ impl TimestampRules {
 
     /// A local time followed by something that must be an offset.
     fn with_offset(&self, micros: i64, rest: &[u8]) -> Result<i64, Problem> {
-        match (offset_seconds(rest), &self.zone) {
+        match (iso::offset_seconds(rest), &self.zone) {
             (Ok(seconds), Some(_)) => self.local(micros - seconds * MICROS_PER_SECOND),
             (Ok(_), None) => Err(Problem::HasOffset),
             // A zone's name is lost just as well; and which zone is meant by `CST` nobody knows.
@@ -118,8 +117,7 @@ impl TimestampRules {
         let local = match &self.zone {
             None => micros,
             Some(zone) => {
-                let time =
-                    Timestamp::from_microsecond(micros).map_err(|_| Problem::OutOfRange(EPOCH_RANGE))?;
+                let time = Timestamp::from_microsecond(micros).map_err(|_| Problem::OutOfRange(YEARS))?;
                 micros + i64::from(zone.to_offset(time).seconds()) * MICROS_PER_SECOND
             }
         };
@@ -128,127 +126,7 @@ impl TimestampRules {
 }
 
 fn in_range(micros: i64) -> Result<i64, Problem> {
-    if MICROS_RANGE.contains(&micros) { Ok(micros) } else { Err(Problem::OutOfRange(EPOCH_RANGE)) }
-}
-
-pub(super) const EPOCH_RANGE: &str = "years are 0001 to 9999";
-
-/// `YYYY-MM-DD`, a blank or `T`, `HH:MM:SS`, and optionally `.` with decimals of a second; those
-/// after the sixth must be zero. Years 0001 to 9999; no leap seconds. Returns microseconds and
-/// what remains.
-fn iso(cell: &[u8]) -> Result<(i64, &[u8]), Problem> {
-    const SHAPE: &[u8; 19] = b"dddd-dd-dd dd:dd:dd";
-    for (i, &shape) in SHAPE.iter().enumerate() {
-        let fits = match (shape, cell.get(i)) {
-            (_, None) if i == 0 => return Err(Problem::Empty),
-            (_, None) => return Err(Problem::Incomplete),
-            (b'd', Some(byte)) => byte.is_ascii_digit(),
-            (b' ', Some(byte)) => matches!(byte, b' ' | b'T'),
-            (_, Some(&byte)) => byte == shape,
-        };
-        if !fits {
-            return Err(unexpected(&cell[i..]));
-        }
-    }
-    let number = |from: usize, to: usize| {
-        cell[from..to].iter().fold(0, |number, &byte| number * 10 + i64::from(byte - b'0'))
-    };
-    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
-    if year == 0 {
-        return Err(Problem::NoSuch("year"));
-    }
-    if !(1..=12).contains(&month) {
-        return Err(Problem::NoSuch("month"));
-    }
-    if day == 0 || day > days_of_month(year, month) {
-        return Err(Problem::NoSuch("day"));
-    }
-    if hour > 23 {
-        return Err(Problem::NoSuch("hour"));
-    }
-    if minute > 59 {
-        return Err(Problem::NoSuch("minute"));
-    }
-    if second > 59 {
-        return Err(Problem::NoSuch("second"));
-    }
-    let seconds = days_from_epoch(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
-    let (micros, rest) = fraction_micros(&cell[SHAPE.len()..])?;
-    Ok((seconds * MICROS_PER_SECOND + micros, rest))
-}
-
-/// What follows the seconds: nothing, or `.` and decimals. Returns microseconds and what remains.
-fn fraction_micros(rest: &[u8]) -> Result<(i64, &[u8]), Problem> {
-    let [b'.', digits @ ..] = rest else { return Ok((0, rest)) };
-    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = digits.split_at(count);
-    if digits.is_empty() {
-        return Err(rest.first().map_or(Problem::Incomplete, |_| unexpected(rest)));
-    }
-    let mut micros = 0;
-    let mut unit = MICROS_PER_SECOND;
-    for &byte in digits {
-        unit /= 10;
-        if unit == 0 && byte != b'0' {
-            return Err(Problem::FinerThanMicroseconds);
-        }
-        micros += i64::from(byte - b'0') * unit;
-    }
-    Ok((micros, rest))
-}
-
-/// `Z`, `UTC`, `GMT`, `+02`, `+0200` or `+02:00` as seconds east of Greenwich; a blank may stand before it.
-fn offset_seconds(rest: &[u8]) -> Result<i64, Problem> {
-    let rest = trim(rest);
-    let (east, digits) = match rest {
-        _ if is_utc(rest) => return Ok(0),
-        [b'+', digits @ ..] => (1, digits),
-        [b'-', digits @ ..] => (-1, digits),
-        _ => return Err(unexpected(rest)),
-    };
-    let two = |digits: &[u8]| match digits {
-        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Ok(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')),
-        _ => Err(unexpected(rest)),
-    };
-    let (hours, minutes) = match digits.len() {
-        2 => (two(digits)?, 0),
-        4 => (two(&digits[..2])?, two(&digits[2..])?),
-        5 if digits[2] == b':' => (two(&digits[..2])?, two(&digits[3..])?),
-        _ => return Err(Problem::Incomplete),
-    };
-    if hours > 15 || minutes > 59 {
-        return Err(Problem::NoSuch("offset"));
-    }
-    Ok(east * (hours * 3600 + minutes * 60))
-}
-
-/// Whether this is a name of universal time.
-pub(super) fn is_utc(name: &[u8]) -> bool {
-    [&b"Z"[..], b"UTC", b"GMT"].iter().any(|utc| name.eq_ignore_ascii_case(utc))
-}
-
-fn days_of_month(year: i64, month: i64) -> i64 {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar. The formula counts years from
-/// March, so that the leap day is a year's last (H. Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms", `days_from_civil`).
-fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let month_from_march = (month + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+    if MICROS_RANGE.contains(&micros) { Ok(micros) } else { Err(Problem::OutOfRange(YEARS)) }
 }
 
 #[cfg(test)]
@@ -350,7 +228,7 @@ mod tests {
             ("2024-01-01 12:00:00 UTC+2", Err(Problem::UnknownZone)),
             // The hour that is not there: without offset, nothing is converted.
             ("2024-03-31 02:30:00", Ok("2024-03-31 02:30:00")),
-            ("9999-12-31 23:59:59Z", Err(Problem::OutOfRange(EPOCH_RANGE))),
+            ("9999-12-31 23:59:59Z", Err(Problem::OutOfRange(YEARS))),
         ];
         for (cell, expected) in cases {
             assert_eq!(rules.micros(cell.as_bytes()), expected.map(iso), "{cell}");
@@ -364,8 +242,8 @@ mod tests {
         assert_eq!(utc(1_000).micros(b" 1709251199123 "), Ok(iso("2024-02-29 23:59:59.123")));
         assert_eq!(utc(1_000).micros(b"-1"), Ok(-1_000));
         assert_eq!(utc(1_000_000).micros(b"1709251199.5"), Err(Problem::Unexpected('.')));
-        assert_eq!(utc(1_000_000).micros(b"1709251199123"), Err(Problem::OutOfRange(EPOCH_RANGE)));
-        assert_eq!(utc(1_000_000).micros(b"9223372036854775807"), Err(Problem::OutOfRange(EPOCH_RANGE)));
+        assert_eq!(utc(1_000_000).micros(b"1709251199123"), Err(Problem::OutOfRange(YEARS)));
+        assert_eq!(utc(1_000_000).micros(b"9223372036854775807"), Err(Problem::OutOfRange(YEARS)));
         let kathmandu = zoned(TimestampForm::Epoch { unit_micros: 1_000_000 }, "Asia/Kathmandu");
         assert_eq!(kathmandu.micros(b"1709251199"), Ok(iso("2024-03-01 05:44:59")));
     }

@@ -66,7 +66,7 @@ const AMOUNT_RANGE: Problem = Problem::OutOfRange("amounts lie within ±99999999
 /// As many digits always fit an `i64`.
 const SAFE_DIGITS: usize = 18;
 
-pub(super) fn integer(cell: &[u8], range: &'static str) -> Result<i64, Problem> {
+pub(crate) fn integer(cell: &[u8], range: &'static str) -> Result<i64, Problem> {
     let (negative, digits) = sign(cell)?;
     if let Some(i) = digits.iter().position(|byte| !byte.is_ascii_digit()) {
         return Err(unexpected(&digits[i..]));
@@ -93,7 +93,7 @@ fn sign(cell: &[u8]) -> Result<(bool, &[u8]), Problem> {
 }
 
 /// Blanks around a number or a timestamp carry nothing.
-pub(super) fn trim(cell: &[u8]) -> &[u8] {
+pub(crate) fn trim(cell: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let Some(start) = cell.iter().position(|byte| !blank(byte)) else { return &[] };
     // There is a byte that is no blank, so there is a last one.
@@ -102,7 +102,7 @@ pub(super) fn trim(cell: &[u8]) -> &[u8] {
 }
 
 /// The problem with the character that `rest` starts with.
-pub(super) fn unexpected(rest: &[u8]) -> Problem {
+pub(crate) fn unexpected(rest: &[u8]) -> Problem {
     let head = &rest[..rest.len().min(4)];
     let valid = match str::from_utf8(head) {
         Ok(text) => text,

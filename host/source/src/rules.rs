@@ -1,10 +1,52 @@
-//! How files were read, in words that can be kept, and read again.
+//! How files are to be read; and the part of it that decides which values a file has, in words that the
+//! ledger keeps, and that can be read again.
 
 use host_core::facts::Reading;
 use jiff::tz::TimeZone;
 
-use super::timestamp::TimestampRules;
-use super::{ColumnMap, Encoding, Field, InputRules};
+use crate::cell::timestamp::TimestampRules;
+use crate::csv::field::{ColumnMap, Field};
+use crate::input::encoding::Encoding;
+use crate::tally::RejectLimit;
+
+/// How files are to be read.
+#[derive(Clone, Debug)]
+pub struct InputRules {
+    /// Between fields.
+    pub delimiter: u8,
+    /// What text the bytes are.
+    pub encoding: Encoding,
+    /// Whether the first record names the columns.
+    pub has_header: bool,
+    /// Which columns have other names.
+    pub columns: ColumnMap,
+    /// The decimal point of amounts.
+    pub decimal_point: u8,
+    /// How timestamps are written.
+    pub timestamps: TimestampRules,
+    /// How many records may be rejected.
+    pub max_rejects: RejectLimit,
+    /// Whether an empty file among others is an error.
+    pub strict_files: bool,
+    /// Rows of a batch.
+    pub batch_rows: usize,
+}
+
+impl Default for InputRules {
+    fn default() -> InputRules {
+        InputRules {
+            delimiter: b',',
+            encoding: Encoding::Utf8,
+            has_header: true,
+            columns: ColumnMap::default(),
+            decimal_point: b'.',
+            timestamps: TimestampRules::default(),
+            max_rejects: RejectLimit::default(),
+            strict_files: false,
+            batch_rows: 8_192,
+        }
+    }
+}
 
 impl InputRules {
     /// What of these rules the ledger keeps.

@@ -8,10 +8,9 @@ use host_core::text::{nearest, printable, shell_file, shell_quoted};
 use jiff::Span;
 use jiff::civil::date;
 
-use super::columns::Field;
-use super::pattern;
-use super::timestamp::TimestampRules;
-use super::value;
+use crate::cell::timestamp::TimestampRules;
+use crate::cell::{pattern, value};
+use crate::csv::field::Field;
 
 /// Delimiters that people use, as `--delimiter` takes them.
 const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
@@ -21,7 +20,7 @@ const EXCEL_HINT: &str = "sep=";
 const MISREAD_MARK: &str = "ï»¿";
 
 /// Where a column is missing: `field` is the one that it is for, unless the detector asked for it.
-pub(super) fn on_header(file: &str, field: Option<Field>, column: &str, found: &[String]) -> String {
+pub(crate) fn on_header(file: &str, field: Option<Field>, column: &str, found: &[String]) -> String {
     let first = found.first().map_or("", String::as_str);
     let starts_with = |beginning: &str| first.get(..beginning.len()) == Some(beginning);
     if first.get(..EXCEL_HINT.len()).is_some_and(|start| start.eq_ignore_ascii_case(EXCEL_HINT)) {
@@ -115,7 +114,7 @@ fn positions_in(found: &[String]) -> Option<[(Field, usize); 4]> {
 }
 
 /// What may have been meant by a record that is no row.
-pub(super) fn on_row(row: &RejectedRow) -> Option<String> {
+pub(crate) fn on_row(row: &RejectedRow) -> Option<String> {
     match &row.problem {
         RowProblem::FieldCount { expected, found } => on_line(row, *expected, *found),
         RowProblem::Value { kind: Kind::Timestamp, value, problem } => on_timestamp(value, *problem),

@@ -10,24 +10,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use host_core::digest::{Measured, Sha256Digest};
 
-use super::format::{Format, HEAD_BYTES};
-use super::gzip::Gzip;
-use super::identity::Opened;
-use super::read_ahead::ReadAhead;
-use super::{Encoding, SourceError};
+use crate::error::SourceError;
+use crate::input::encoding::Encoding;
+use crate::input::format::{Format, HEAD_BYTES};
+use crate::input::gzip::Gzip;
+use crate::input::identity::{Opened, is_stdin};
+use crate::input::read_ahead::ReadAhead;
 
 /// So many of a file's first bytes are waited for, as long as there are more.
 const LEAST_HEAD_BYTES: usize = 16;
 const READ_BUFFER_BYTES: usize = 256 * 1024;
-/// In place of a file's name.
-const STDIN: &str = "-";
-
-pub(super) fn is_stdin(file: &Path) -> bool {
-    file.as_os_str() == STDIN
-}
-
 /// A file's CSV text, and the digests of its bytes.
-pub(super) struct Input {
+pub(crate) struct Input {
     text: Box<dyn Read + Send>,
     bytes: Bytes,
 }
@@ -54,7 +48,7 @@ pub struct FileDigests {
 }
 
 /// Opens a file and looks at its first bytes. `read_bytes` counts what is read of it.
-pub(super) fn open(
+pub(crate) fn open(
     file: &Path,
     encoding: Encoding,
     read_bytes: Arc<AtomicU64>,
@@ -79,7 +73,7 @@ pub(super) fn open(
 ///
 /// # Errors
 /// Where it cannot be read.
-pub(super) fn digests(file: &Path) -> Result<FileDigests, SourceError> {
+pub(crate) fn digests(file: &Path) -> Result<FileDigests, SourceError> {
     let bytes = open_bytes(file, Arc::default())?;
     let mut content = bytes.decompressed.clone().unwrap_or_else(|| bytes.raw.clone());
     let fail = |source| SourceError::Read { file: file.to_owned(), source };
@@ -135,7 +129,7 @@ impl Read for Input {
 
 impl Input {
     /// Why something is wrong with a file while it is read: that it changed meanwhile, if it did.
-    pub(super) fn change_behind(&self, error: SourceError) -> SourceError {
+    pub(crate) fn change_behind(&self, error: SourceError) -> SourceError {
         let change = self.bytes.opened.as_ref().and_then(|(handle, file, opened)| {
             let change = opened.change_so_far(&handle.metadata().ok()?, file)?;
             Some(SourceError::Changed { file: file.clone(), change })
@@ -147,7 +141,7 @@ impl Input {
     ///
     /// # Errors
     /// Where what follows the last decoded byte cannot be read, or the file changed meanwhile.
-    pub(super) fn finish(self, file: &Path) -> Result<FileDigests, SourceError> {
+    pub(crate) fn finish(self, file: &Path) -> Result<FileDigests, SourceError> {
         drop(self.text);
         self.bytes.finish(file)
     }

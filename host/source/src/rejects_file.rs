@@ -19,8 +19,10 @@ use host_core::threads;
 use tempfile::TempPath;
 use tokio::sync::{mpsc, oneshot};
 
-use super::identity::{FileIdentity, is_stream};
-use super::{Encoding, InputRules, SourceError};
+use crate::error::SourceError;
+use crate::input::encoding::Encoding;
+use crate::input::identity::{FileIdentity, is_stream};
+use crate::rules::InputRules;
 
 const COLUMNS: [&str; 7] = [
     "rejected_run",

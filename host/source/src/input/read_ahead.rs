@@ -12,7 +12,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 const WAITING_PIECES: usize = 2;
 
 /// The bytes of another reader.
-pub(super) struct ReadAhead {
+pub(crate) struct ReadAhead {
     pieces: Receiver<io::Result<Vec<u8>>>,
     /// Pieces that were read, to be filled again.
     spent: SyncSender<Vec<u8>>,

@@ -35,7 +35,7 @@ pub struct Noticed {
 
 impl Noticed {
     /// The next row, in the order of the run. Called for each, so it does nearly nothing.
-    pub(super) fn row(&mut self, file: &Arc<str>, line: u64, micros: i64) {
+    pub(crate) fn row(&mut self, file: &Arc<str>, line: u64, micros: i64) {
         if self.last_micros.replace(micros).is_some_and(|last| micros < last) {
             self.rows_back_in_time += 1;
             self.first_back_in_time.get_or_insert_with(|| (file.to_string(), line));
@@ -43,7 +43,7 @@ impl Noticed {
     }
 
     /// A column of the next file that nobody asked for.
-    pub(super) fn ignored(&mut self, column: &str) {
+    pub(crate) fn ignored(&mut self, column: &str) {
         let is_new = |known: &Vec<String>| !known.iter().any(|known| known == column);
         if !is_expected(column) && self.ignored_columns.len() < MAX_COLUMNS && is_new(&self.ignored_columns) {
             self.ignored_columns.push(column.to_owned());

@@ -6,7 +6,6 @@
 //! said in a [`Note`].
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt as _;
@@ -14,9 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
-use host_core::text::{listed, printable};
 
-use super::{Encoding, SourceError, open};
+use crate::error::SourceError;
+use crate::input::encoding::Encoding;
+use crate::input::identity::is_stdin;
+use crate::input::list::{FileList, Note};
+use crate::input::open::open;
 
 /// Files of a folder that are taken.
 const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
@@ -24,67 +26,6 @@ const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
 const MAX_DEPTH: usize = 64;
 /// A file that is longer holds something, even if it is compressed.
 const MAX_EMPTY_BYTES: u64 = 1_024;
-/// Names that a note lists.
-const SHOWN_NAMES: usize = 8;
-
-/// The files of a run, in order.
-#[derive(Clone, Debug, Default)]
-pub struct FileList {
-    /// Their names.
-    pub files: Vec<PathBuf>,
-    /// Their size at most, where all have one (a pipe has none).
-    pub size_bytes: Option<u64>,
-    /// What was left out.
-    pub notes: Vec<Note>,
-}
-
-/// What was left out of a folder, of a pattern or of many files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// Files such as `._day.csv` and `.~lock.day.csv#`.
-    Hidden {
-        /// The folder or the pattern.
-        within: PathBuf,
-        /// Their names.
-        names: Vec<String>,
-    },
-    /// Files such as `day.csv.bak`.
-    OtherNames {
-        /// The folder.
-        within: PathBuf,
-        /// Their names.
-        names: Vec<String>,
-    },
-    /// Folders in it.
-    SubFolders {
-        /// The folder or the pattern.
-        within: PathBuf,
-        /// Their names.
-        names: Vec<String>,
-    },
-    /// Files without content among others.
-    Empty {
-        /// The files.
-        files: Vec<PathBuf>,
-    },
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, within, names) = match self {
-            Note::Hidden { within, names } => ("left out the hidden files of", within, names),
-            Note::OtherNames { within, names } => {
-                ("left out what does not end in `.csv`, `.csv.gz` or `.csv.zst` of", within, names)
-            }
-            Note::SubFolders { within, names } => ("left out the sub-folders of", within, names),
-            Note::Empty { files } => {
-                let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-                return write!(f, "left out empty files: {}", listed(&files, SHOWN_NAMES));
-            }
-        };
-        write!(f, "{what} `{}`: {}", printable(&within.to_string_lossy()), listed(names, SHOWN_NAMES))
-    }
-}
 
 /// Makes files of what was given. Sorted by name within each; files without content are left out where
 /// there are others.
@@ -112,7 +53,7 @@ pub fn expand(given: &[PathBuf]) -> Result<FileList, SourceError> {
     list.leave_out_empty()?;
     list.size_bytes = Some(0);
     for file in &list.files {
-        let size = if open::is_stdin(file) {
+        let size = if is_stdin(file) {
             None
         } else {
             let metadata =
@@ -170,14 +111,14 @@ impl FileList {
 fn is_empty(file: &Path) -> bool {
     let may_be =
         fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_EMPTY_BYTES);
-    if !may_be || open::is_stdin(file) {
+    if !may_be || is_stdin(file) {
         return false;
     }
     let utf16 = |head: &[u8]| head == b"\xff\xfe" || head == b"\xfe\xff";
     if fs::read(file).is_ok_and(|bytes| utf16(&bytes)) {
         return true;
     }
-    let Ok(input) = open::open(file, Encoding::Utf8, Arc::default()) else { return false };
+    let Ok(input) = open(file, Encoding::Utf8, Arc::default()) else { return false };
     let mut text = Vec::new();
     let read = input.take(MAX_EMPTY_BYTES).read_to_end(&mut text);
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);

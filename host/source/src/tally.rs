@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use host_core::rejected::RejectedRow;
 
-use super::hints;
+use crate::hints;
 
 /// How many rejected rows a run may have.
 #[derive(Clone, Copy, Debug, PartialEq)]

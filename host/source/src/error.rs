@@ -6,12 +6,12 @@ use host_core::rejected::{Problem, RejectedRow, RowProblem};
 use host_core::text::{counted, listed, printable};
 use thiserror::Error;
 
-use super::columns::Field;
-use super::expand::Note;
-use super::format::Foreign;
-use super::hints;
-use super::identity::Change;
-use super::tally::{RejectLimit, Tally};
+use crate::csv::field::Field;
+use crate::hints;
+use crate::input::format::Foreign;
+use crate::input::identity::Change;
+use crate::input::list::Note;
+use crate::tally::{RejectLimit, Tally};
 
 /// How many of a file's columns a message names.
 const SHOWN_COLUMNS: usize = 20;
@@ -211,7 +211,7 @@ pub struct ValueProblem(pub Problem);
 
 impl SourceError {
     /// The first rejected row as the error that it is where none may be.
-    pub(super) fn row(rejected: RejectedRow) -> SourceError {
+    pub(crate) fn row(rejected: RejectedRow) -> SourceError {
         let problem = match &rejected.problem {
             RowProblem::FieldCount { .. } => None,
             RowProblem::Value { problem, .. } => Some(ValueProblem(*problem)),

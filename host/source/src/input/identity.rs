@@ -8,6 +8,14 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::SystemTime;
 
+/// In place of a file's name.
+const STDIN: &str = "-";
+
+/// Whether this stands for standard input.
+pub(crate) fn is_stdin(file: &Path) -> bool {
+    file.as_os_str() == STDIN
+}
+
 /// A file, whatever it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileIdentity {
@@ -25,20 +33,19 @@ impl FileIdentity {
     /// Of what a path names; `-` is standard input.
     #[must_use]
     pub fn of_input(path: &Path) -> Option<FileIdentity> {
-        let metadata =
-            if super::open::is_stdin(path) { metadata_of(&io::stdin()) } else { std::fs::metadata(path) };
+        let metadata = if is_stdin(path) { metadata_of(&io::stdin()) } else { std::fs::metadata(path) };
         FileIdentity::of(&metadata.ok()?)
     }
 }
 
 /// What an open file is.
-pub(super) fn metadata_of(file: &impl AsFd) -> io::Result<Metadata> {
+pub(crate) fn metadata_of(file: &impl AsFd) -> io::Result<Metadata> {
     File::from(file.as_fd().try_clone_to_owned()?).metadata()
 }
 
 /// Whether a path names something that bytes go through (a pipe, a terminal) or that is open
 /// already (`/dev/stdout`), rather than a file of its own.
-pub(super) fn is_stream(path: &Path) -> bool {
+pub(crate) fn is_stream(path: &Path) -> bool {
     let is_open_already =
         ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"].iter().any(|open| path.starts_with(open));
     let is_special = |metadata: Metadata| {
@@ -50,7 +57,7 @@ pub(super) fn is_stream(path: &Path) -> bool {
 
 /// A regular file as it was when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     identity: FileIdentity,
     bytes: u64,
     /// What is left of them to be read; a redirection may have read some already.

@@ -34,7 +34,7 @@ impl Encoding {
     }
 
     /// Text in this encoding, as bytes that begin a file: with the mark that UTF-16 has there.
-    pub(super) fn mark(self) -> Vec<u8> {
+    pub(crate) fn mark(self) -> Vec<u8> {
         match self {
             Encoding::Other(encoding) if is_utf16(encoding) => self.encode("\u{feff}"),
             _ => Vec::new(),
@@ -42,7 +42,7 @@ impl Encoding {
     }
 
     /// Text in this encoding; a character that it does not have as `&#8230;`.
-    pub(super) fn encode(self, text: &str) -> Vec<u8> {
+    pub(crate) fn encode(self, text: &str) -> Vec<u8> {
         match self {
             Encoding::Utf8 => text.into(),
             // encoding_rs, as browsers do, only reads these.
@@ -57,7 +57,7 @@ impl Encoding {
     }
 
     /// Makes UTF-8 of what `input` gives.
-    pub(super) fn decode<R: Read + Send + 'static>(self, input: R) -> Box<dyn Read + Send> {
+    pub(crate) fn decode<R: Read + Send + 'static>(self, input: R) -> Box<dyn Read + Send> {
         match self {
             Encoding::Utf8 => Box::new(input),
             Encoding::Other(encoding) => Box::new(Decode {

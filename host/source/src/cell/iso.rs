@@ -1,0 +1,128 @@
+//! ISO 8601 dates and times, and offsets from universal time, read by hand because every row has one.
+
+use host_core::rejected::Problem;
+
+use crate::cell::value::{trim, unexpected};
+
+pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+/// What is said of a time beyond what the column can hold.
+pub(crate) const YEARS: &str = "years are 0001 to 9999";
+
+/// `YYYY-MM-DD`, a blank or `T`, `HH:MM:SS`, and optionally `.` with decimals of a second; those
+/// after the sixth must be zero. Years 0001 to 9999; no leap seconds. Returns microseconds and
+/// what remains.
+pub(crate) fn parse(cell: &[u8]) -> Result<(i64, &[u8]), Problem> {
+    const SHAPE: &[u8; 19] = b"dddd-dd-dd dd:dd:dd";
+    for (i, &shape) in SHAPE.iter().enumerate() {
+        let fits = match (shape, cell.get(i)) {
+            (_, None) if i == 0 => return Err(Problem::Empty),
+            (_, None) => return Err(Problem::Incomplete),
+            (b'd', Some(byte)) => byte.is_ascii_digit(),
+            (b' ', Some(byte)) => matches!(byte, b' ' | b'T'),
+            (_, Some(&byte)) => byte == shape,
+        };
+        if !fits {
+            return Err(unexpected(&cell[i..]));
+        }
+    }
+    let number = |from: usize, to: usize| {
+        cell[from..to].iter().fold(0, |number, &byte| number * 10 + i64::from(byte - b'0'))
+    };
+    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+    if year == 0 {
+        return Err(Problem::NoSuch("year"));
+    }
+    if !(1..=12).contains(&month) {
+        return Err(Problem::NoSuch("month"));
+    }
+    if day == 0 || day > days_of_month(year, month) {
+        return Err(Problem::NoSuch("day"));
+    }
+    if hour > 23 {
+        return Err(Problem::NoSuch("hour"));
+    }
+    if minute > 59 {
+        return Err(Problem::NoSuch("minute"));
+    }
+    if second > 59 {
+        return Err(Problem::NoSuch("second"));
+    }
+    let seconds = days_from_epoch(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
+    let (micros, rest) = fraction_micros(&cell[SHAPE.len()..])?;
+    Ok((seconds * MICROS_PER_SECOND + micros, rest))
+}
+
+/// What follows the seconds: nothing, or `.` and decimals. Returns microseconds and what remains.
+fn fraction_micros(rest: &[u8]) -> Result<(i64, &[u8]), Problem> {
+    let [b'.', digits @ ..] = rest else { return Ok((0, rest)) };
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = digits.split_at(count);
+    if digits.is_empty() {
+        return Err(rest.first().map_or(Problem::Incomplete, |_| unexpected(rest)));
+    }
+    let mut micros = 0;
+    let mut unit = MICROS_PER_SECOND;
+    for &byte in digits {
+        unit /= 10;
+        if unit == 0 && byte != b'0' {
+            return Err(Problem::FinerThanMicroseconds);
+        }
+        micros += i64::from(byte - b'0') * unit;
+    }
+    Ok((micros, rest))
+}
+
+/// `Z`, `UTC`, `GMT`, `+02`, `+0200` or `+02:00` as seconds east of Greenwich; a blank may stand before it.
+pub(crate) fn offset_seconds(rest: &[u8]) -> Result<i64, Problem> {
+    let rest = trim(rest);
+    let (east, digits) = match rest {
+        _ if is_utc(rest) => return Ok(0),
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
+        _ => return Err(unexpected(rest)),
+    };
+    let two = |digits: &[u8]| match digits {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Ok(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')),
+        _ => Err(unexpected(rest)),
+    };
+    let (hours, minutes) = match digits.len() {
+        2 => (two(digits)?, 0),
+        4 => (two(&digits[..2])?, two(&digits[2..])?),
+        5 if digits[2] == b':' => (two(&digits[..2])?, two(&digits[3..])?),
+        _ => return Err(Problem::Incomplete),
+    };
+    if hours > 15 || minutes > 59 {
+        return Err(Problem::NoSuch("offset"));
+    }
+    Ok(east * (hours * 3600 + minutes * 60))
+}
+
+/// Whether this is a name of universal time.
+pub(crate) fn is_utc(name: &[u8]) -> bool {
+    [&b"Z"[..], b"UTC", b"GMT"].iter().any(|utc| name.eq_ignore_ascii_case(utc))
+}
+
+fn days_of_month(year: i64, month: i64) -> i64 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar. The formula counts years from
+/// March, so that the leap day is a year's last (H. Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms", `days_from_civil`).
+fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}

@@ -1,0 +1,7 @@
+//! From one cell to one exact value: ids and amounts ([`value`]), dates and times ([`timestamp`], by
+//! [`iso`] or by a [`pattern`]).
+
+pub(crate) mod iso;
+pub(crate) mod pattern;
+pub mod timestamp;
+pub mod value;
