@@ -3,7 +3,7 @@
 
 use host_core::anomaly::Anomaly;
 use arbitrary::Arbitrary;
-use host::detector::{Metadata, Ordering, SettingDescription, SettingKind, verify};
+use host_detector::{Metadata, Ordering, SettingDescription, SettingKind, verify};
 use host_core::text::is_unprintable;
 use libfuzzer_sys::fuzz_target;
 

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use host_core::batch::{Batch, Row};
-use host::detector::{Cache, Demands, Detector, DetectorError, Limits, Sandbox, compiler, load};
+use host_detector::{Cache, Demands, Detector, DetectorError, Limits, Sandbox, compiler, load};
 
 const MEMORY_BYTES: usize = 16 << 20;
 

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use detector_sdk::Settings;
-use host::detector::{Cache, Demands, Detector, Limits, NO_DEADLINE, Sandbox, compiler, load};
 use host_core::batch::{Batch, Row};
+use host_detector::{Cache, Demands, Detector, Limits, NO_DEADLINE, Sandbox, compiler, load};
 
 const BATCH_ROWS: usize = 4_096;
 const BATCHES: usize = 64;

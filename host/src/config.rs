@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use host_core::advice;
 use host_core::environment::Environment;
+use host_detector::{Demands, Limits};
 use host_source::timestamp::TimestampRules;
 use host_source::{ColumnMap, InputRules};
 use jiff::SignedDuration;
 
 use crate::cli::{DatabaseArgs, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs};
-use crate::detector::{Demands, Limits};
 use crate::error::{ConfigError, Error};
 use crate::sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
 

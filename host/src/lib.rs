@@ -6,7 +6,6 @@ pub mod authors;
 pub mod cli;
 pub mod commands;
 pub mod config;
-pub mod detector;
 pub mod diagnostic;
 pub mod error;
 pub mod interrupt;

@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use host::detector::compiler;
 use host::report::Reporter;
 use host::{cli, commands, logging, panics};
 use host_core::environment::Environment;
+use host_detector::compiler;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use bytesize::ByteSize;
 use host_core::batch::Batch;
+use host_detector::{Cache, Demands, DetectorError, Limits, Plugin, Sandbox};
 use serde::Serialize;
 
 use super::{Settings, start, workload};
-use crate::detector::{self, Cache, Demands, DetectorError, Limits, Plugin, Sandbox};
 use crate::error::Error;
 use crate::plugins;
 
@@ -90,9 +90,9 @@ struct Sizes {
 /// Compiles anew, whatever is in the cache: how long that takes is one of the questions.
 fn load(file: &Path, limits: &Limits) -> Result<(Plugin, Sizes), DetectorError> {
     let sandbox = Sandbox::new(limits.clone(), Demands::default(), Cache::none())?;
-    let anatomy = detector::examine(&sandbox, file)?;
-    let plugin = detector::load(&sandbox, file)?;
-    let name = detector::Detector::start(&plugin)?.metadata.name;
+    let anatomy = host_detector::examine(&sandbox, file)?;
+    let plugin = host_detector::load(&sandbox, file)?;
+    let name = host_detector::Detector::start(&plugin)?.metadata.name;
     let compile_seconds = plugin.compile_time.unwrap_or_default().as_secs_f64();
     Ok((plugin, Sizes { name, bytes: anatomy.bytes, compile_seconds }))
 }

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
 use host_core::text::printable;
+use host_detector::{Detector, DetectorError, Plugin};
 use serde::Serialize;
 
 use super::{start, workload};
-use crate::detector::{Detector, DetectorError, Plugin};
 use crate::error::{Error, ToolsError};
 
 const SCORE: &str = "expected_score";

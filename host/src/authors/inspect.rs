@@ -5,11 +5,10 @@ use std::path::Path;
 
 use bytesize::ByteSize;
 use host_core::text::printable;
-use serde::Serialize;
-
-use crate::detector::{
+use host_detector::{
     self, Access, Anatomy, Detector, DetectorError, Form, Metadata, Ordering, Sandbox, SettingKind,
 };
+use serde::Serialize;
 
 /// What `inspect` tells; field names are part of the interface.
 #[derive(Debug, Serialize)]
@@ -51,8 +50,8 @@ struct Import {
 /// # Errors
 /// Where it is no detector, or one that cannot be loaded.
 pub fn inspect(sandbox: &Sandbox, file: &Path) -> Result<Inspection, DetectorError> {
-    let anatomy = detector::examine(sandbox, file)?;
-    let plugin = detector::load(sandbox, file)?;
+    let anatomy = host_detector::examine(sandbox, file)?;
+    let plugin = host_detector::load(sandbox, file)?;
     let detector = Detector::start(&plugin)?;
     let compile_seconds = plugin.compile_time.map(|time| time.as_secs_f64());
     Ok(Inspection::new(&detector.metadata, anatomy, compile_seconds, detector.peak_memory_bytes()))
@@ -65,14 +64,14 @@ impl Inspection {
         compile_seconds: Option<f64>,
         memory_bytes: usize,
     ) -> Inspection {
-        let setting = |setting: &detector::SettingDescription| Setting {
+        let setting = |setting: &host_detector::SettingDescription| Setting {
             name: setting.name.clone(),
             kind: kind_name(setting.kind),
             default: setting.default.clone(),
             doc: setting.doc.clone(),
         };
         let import =
-            |import: detector::Import| Import { name: import.name, access: access_name(import.access) };
+            |import: host_detector::Import| Import { name: import.name, access: access_name(import.access) };
         Inspection {
             name: metadata.name.clone(),
             version: metadata.version.clone(),

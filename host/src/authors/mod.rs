@@ -12,7 +12,7 @@ pub mod inspect;
 pub mod new;
 pub mod workload;
 
-use crate::detector::{Detector, DetectorError, Plugin};
+use host_detector::{Detector, DetectorError, Plugin};
 
 /// A plugin's settings, by name and value.
 pub type Settings = [(String, String)];

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use host_core::digest::Sha256Digest;
+use host_detector::{EngineKind, MIN_COMPILE_MEMORY_BYTES};
 use host_source::timestamp::TimestampForm;
 use host_source::{Encoding, RejectLimit};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-
-use crate::detector::{EngineKind, MIN_COMPILE_MEMORY_BYTES};
 
 /// What is read, and what judges it.
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use host_core::{exit, text};
+use host_detector::{Cache, Demands, DetectorError, Limits, Sandbox};
 use serde_json::json;
 
 use crate::authors::{bench, cases, check, inspect, new};
@@ -11,7 +12,6 @@ use crate::cli::{
     BenchArgs, EngineArgs, EngineChoice, InspectArgs, PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs,
 };
 use crate::config;
-use crate::detector::{self, Cache, Demands, DetectorError, Limits, Sandbox};
 use crate::error::{ConfigError, Error};
 use crate::plugins::{self, library};
 use crate::report::Reporter;
@@ -78,7 +78,7 @@ fn check_one(arguments: &PluginCheckArgs, reporter: &Reporter) -> Result<u8, Err
 
 fn test(arguments: &TestArgs, reporter: &Reporter) -> Result<u8, Error> {
     let sandbox = sandbox(arguments.engine, Cache::of_user())?;
-    let plugin = detector::load(&sandbox, &plugins::lookup(&arguments.plugin)?)?;
+    let plugin = host_detector::load(&sandbox, &plugins::lookup(&arguments.plugin)?)?;
     let outcomes = cases::run(&plugin, &arguments.cases, arguments.tolerance, arguments.update)?;
     let passed = outcomes.iter().all(|outcome| outcome.differences.is_empty());
     let exit_code = if passed { exit::COMMITTED } else { exit::PLUGIN };

@@ -10,6 +10,7 @@ mod verify;
 use host_core::environment::VariableError;
 use host_core::exit;
 use host_core::threads::ThreadError;
+use host_detector::DetectorError;
 use host_source::SourceError;
 use thiserror::Error;
 
@@ -18,7 +19,6 @@ pub use self::config::ConfigError;
 pub use self::kinds::{Place, Retry};
 pub use self::plugins::LookupError;
 pub use self::verify::VerifyError;
-use crate::detector::DetectorError;
 use crate::interrupt::Interrupt;
 use crate::sink::SinkError;
 

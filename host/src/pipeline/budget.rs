@@ -11,9 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use host_core::anomaly::{Anomaly, Classified};
 use host_core::rejected::RejectedRow;
+use host_detector::verify::MAX_REASON_BYTES;
 use host_source::Parsed;
-
-use crate::detector::verify::MAX_REASON_BYTES;
 
 /// Bytes that may be in flight.
 const BUDGET_BYTES: usize = 12 * 1024 * 1024;

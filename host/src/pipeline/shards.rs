@@ -15,12 +15,12 @@ use host_core::anomaly::{Anomaly, Classified};
 use host_core::batch::Batch;
 use host_core::rejected::RejectedRow;
 use host_core::threads::{self, ThreadError};
+use host_detector::{Detector, Ordering};
 use host_source::Parsed;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::budget::Reserved;
 use super::stages::{End, GuestUse, Message, STAGE_DIED, Stage, Times, guest_use};
-use crate::detector::{Detector, Ordering};
 use crate::error::Error;
 
 /// Parts that may wait for a worker, and results of it that may wait to be gathered.

@@ -12,6 +12,7 @@ use host_core::batch::Batch;
 use host_core::facts::FileFacts;
 use host_core::text::{counted, path, printable};
 use host_core::threads::{self, ThreadError, in_thread};
+use host_detector::{Cache, Detector, Ordering, Plugin, Sandbox};
 use host_source::{FileList, InputRules, Noticed, Parsed, Source, Tally};
 use jiff::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -19,7 +20,6 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::budget::{self, Budget, Reserved};
 use super::shards;
 use crate::config::IngestConfig;
-use crate::detector::{self, Cache, Detector, Ordering, Plugin, Sandbox};
 use crate::error::Error;
 use crate::plugins;
 use crate::progress::Progress;
@@ -128,7 +128,7 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     list.notes.iter().for_each(|note| remarks::note(&note.to_string()));
     let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
     let plugin_file = plugins::lookup(&config.plugin)?;
-    let plugin = detector::load(&sandbox, &plugin_file)?;
+    let plugin = host_detector::load(&sandbox, &plugin_file)?;
     let mut detectors = vec![start(&plugin, config)?];
     let metadata = detectors[0].metadata.clone();
     if metadata.ordering == Ordering::File && config.jobs > 1 {

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use host_core::digest::Sha256Digest;
 use host_core::environment::VariableError;
 use host_core::text::{path, printable};
+use host_detector::{Detector, Sandbox};
 use serde::Serialize;
 
 use super::lookup::{EXTENSION, folders, lookup, plugins_in, user_folder};
-use crate::detector::{self, Detector, Sandbox};
 use crate::error::{Error, ToolsError};
 
 /// A plugin that is found by name; field names are part of the interface.
@@ -39,7 +39,7 @@ pub struct Entry {
 /// Lets the plugins describe themselves.
 pub fn describe(entries: &mut [Entry], sandbox: &Sandbox) {
     for entry in entries {
-        let described = detector::load(sandbox, &entry.file).and_then(|plugin| Detector::start(&plugin));
+        let described = host_detector::load(sandbox, &entry.file).and_then(|plugin| Detector::start(&plugin));
         match described {
             Ok(detector) => {
                 entry.version = Some(detector.metadata.version.clone());
@@ -124,7 +124,7 @@ pub struct Added {
 /// # Errors
 /// Where it is no plugin, or another one of that name is there and is not to be replaced.
 pub fn add(sandbox: &Sandbox, file: &Path, replace: bool) -> Result<Added, Error> {
-    let plugin = detector::load(sandbox, file)?;
+    let plugin = host_detector::load(sandbox, file)?;
     let name = Detector::start(&plugin)?.metadata.name;
     // Read again: what is copied must be what was loaded.
     let fail = |doing, path: &Path| {
@@ -134,7 +134,7 @@ pub fn add(sandbox: &Sandbox, file: &Path, replace: bool) -> Result<Added, Error
     let bytes = fs::read(file).map_err(fail("read", file))?;
     let sha256 = Sha256Digest::of(&bytes);
     if sha256 != plugin.sha256 {
-        return Err(detector::DetectorError::OtherBytes {
+        return Err(host_detector::DetectorError::OtherBytes {
             file: file.to_owned(),
             expected: plugin.sha256,
             found: sha256,

@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use host_core::text::printable;
 use host_core::threads::in_thread;
+use host_detector::Demands;
 use host_source::{InputRules, RejectLimit};
 
 use self::comparison::Comparison;
 use crate::config::{IngestConfig, VerifyConfig};
-use crate::detector::Demands;
 use crate::error::{ConfigError, Error, VerifyError};
 use crate::interrupt::Interrupts;
 use crate::pipeline::{ID_DEMAND, prepare, unless_interrupted};

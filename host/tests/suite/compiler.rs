@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use host::detector::{Cache, Demands, DetectorError, Limits, load};
+use host_detector::{Cache, Demands, DetectorError, Limits, load};
 
 use crate::forged;
 use crate::support::{self, Files, Finished, finish, host, plugin, sample, start, succeed, wait_until};

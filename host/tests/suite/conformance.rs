@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use host::authors::check::{self, Budgets, Verdict};
-use host::detector::{Limits, compiler};
+use host_detector::{Limits, compiler};
 
 use crate::authors::tools;
 use crate::support::{Files, finish, host, succeed};

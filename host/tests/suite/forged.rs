@@ -9,7 +9,7 @@
 use wit_parser::Resolve;
 
 const WIT: &str = include_str!("../../../wit/detector-0.1/detector.wit");
-const WASI: &str = include_str!("wasi.wit");
+const WASI: &str = include_str!("../../detector/src/instance/wasi.wit");
 
 /// What a module does where it is not honest.
 struct Parts<'a> {

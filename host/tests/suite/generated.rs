@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arbitrary::Unstructured;
-use host::detector::{Cache, Demands, Detector, DetectorError, Limits, Sandbox, load};
 use host_core::batch::{Batch, Row};
+use host_detector::{Cache, Demands, Detector, DetectorError, Limits, Sandbox, load};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

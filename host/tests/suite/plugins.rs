@@ -1,8 +1,8 @@
 //! The built plugins through the real sandbox, by the library.
 
-use host::detector::{Cache, Demands, Detector, DetectorError, Limits, Ordering, SettingKind, load};
 use host_core::anomaly::Anomaly;
 use host_core::batch::{Batch, Row};
+use host_detector::{Cache, Demands, Detector, DetectorError, Limits, Ordering, SettingKind, load};
 
 fn start(plugin: &str, settings: &[(&str, &str)]) -> Result<Detector, DetectorError> {
     let file = crate::support::plugin(plugin);

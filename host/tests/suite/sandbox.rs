@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use host::detector::{Cache, Call, Demands, Detector, DetectorError, Limits, load};
 use host_core::batch::{Batch, Row};
 use host_core::text::is_unprintable;
+use host_detector::{Cache, Call, Demands, Detector, DetectorError, Limits, load};
 
 use crate::forged;
 use crate::support::{self, Database, Files, finish, host, host_run, plugin, sample, summary};

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use host::detector::{Cache, Demands, DetectorError, Limits, Sandbox, compiler};
+use host_detector::{Cache, Demands, DetectorError, Limits, Sandbox, compiler};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 

@@ -2,11 +2,11 @@
 
 use host_core::batch::Batch;
 use host_core::text::printable;
+use host_detector::{DetectorError, SettingKind};
 
 use super::{BATCH_ROWS, Finding, Subject, failed, indices, judge, mend, ok, run, skipped, warning};
 use crate::authors::cases::chain;
 use crate::authors::{start, workload};
-use crate::detector::{DetectorError, SettingKind};
 
 /// The name of no setting.
 const NO_SETTING: &str = "no-such-setting";

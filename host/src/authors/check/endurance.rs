@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use bytesize::ByteSize;
+use host_detector::DetectorError;
 
 use super::{BATCH_ROWS, Finding, Subject, failed, indices, ok, warning};
 use crate::authors::workload;
-use crate::detector::DetectorError;
 
 /// Enough for what comes late: a leak, a collector of garbage that traps after a few dozen calls.
 const SOAK_CALLS: usize = 1_000;

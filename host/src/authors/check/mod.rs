@@ -14,13 +14,13 @@ use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
 use host_core::digest::Sha256Digest;
 use host_core::text::{listed, printable};
+use host_detector::{
+    self, Access, Anatomy, Cache, Demands, Detector, DetectorError, Limits, Metadata, Plugin, Sandbox,
+};
 use serde::Serialize;
 
 use super::cases::chain;
 use super::{Settings, start, workload};
-use crate::detector::{
-    self, Access, Anatomy, Cache, Demands, Detector, DetectorError, Limits, Metadata, Plugin, Sandbox,
-};
 use crate::error::Error;
 
 /// Rows of a batch where nothing else is the point, as `host run` passes them.
@@ -208,7 +208,7 @@ pub fn digest(
     rows: Option<&Path>,
 ) -> Result<String, Error> {
     let sandbox = Sandbox::new(limits.clone(), Demands::default(), Cache::of_user())?;
-    let plugin = detector::load(&sandbox, file)?;
+    let plugin = host_detector::load(&sandbox, file)?;
     let metadata = Detector::start(&plugin)?.metadata;
     let rows = subject_rows(&metadata, rows)?;
     Ok(digest_of(&run(&plugin, settings, &rows, &indices(&rows, BATCH_ROWS))?))
@@ -230,8 +230,8 @@ fn load(
 ) -> Option<(Plugin, Metadata, Anatomy)> {
     let load = || -> Result<(Plugin, Metadata, Anatomy), DetectorError> {
         let sandbox = Sandbox::new(limits.clone(), Demands::default(), Cache::of_user())?;
-        let anatomy = detector::examine(&sandbox, file)?;
-        let plugin = detector::load(&sandbox, file)?;
+        let anatomy = host_detector::examine(&sandbox, file)?;
+        let plugin = host_detector::load(&sandbox, file)?;
         let metadata = Detector::start(&plugin)?.metadata;
         Ok((plugin, metadata, anatomy))
     };

@@ -1,12 +1,13 @@
 //! Rules about answers that must be the same: again, in another process, however rows are cut into
 //! batches, over as many instances as `ordering` allows, and after the state was kept and restored.
 
+use host_detector::{DetectorError, Ordering};
+
 use super::{
     Answer, BATCH_ROWS, Finding, Subject, difference, digest_of, failed, indices, judge, ok, run, skipped,
     warning,
 };
 use crate::authors::cases::chain;
-use crate::detector::{DetectorError, Ordering};
 
 /// Batches that are far from the usual, and do not divide anything.
 const ODD_BATCHES: [usize; 3] = [1, 7, 997];

@@ -2,15 +2,26 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
-use super::{EngineKind, Refusal};
+use crate::refusal::Refusal;
 
 /// What one table entry costs: a reference and its bookkeeping.
 const TABLE_ENTRY_BYTES: usize = 16;
 
 /// In less than this, no plugin can be compiled.
 pub const MIN_COMPILE_MEMORY_BYTES: usize = 64 * 1024 * 1024;
+
+/// How the code of guests is executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum EngineKind {
+    /// As machine code.
+    #[default]
+    Native,
+    /// By an interpreter, Pulley, which needs no memory that can be executed and is many times slower.
+    Interpreter,
+}
 
 /// What is imposed on a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,55 +5,27 @@
 //! so the clock is looked at whenever the guest gets something from the host, and once more at the end. An
 //! answer that comes late is none.
 
+mod deadline;
+mod stopped;
+
 use std::time::{Duration, Instant};
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
-use host_core::text::printable;
 use wasmtime::component::ResourceTable;
-use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, WasmBacktrace};
-use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
+use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap};
 
-use super::contract::{Exports, GuestError};
-use super::error::TrapReport;
-use super::guest_log::GuestLog;
-use super::limits::MemoryKeeper;
-use super::load::{Plugin, file_name};
-use super::{Call, DetectorError, Limits, Metadata, Refusal, engine, verify, wasi};
-
-/// How many functions of a backtrace are shown.
-const SHOWN_FRAMES: usize = 12;
-
-/// What a guest may pass to a function of the host: far more than any line of a log, and little enough to be
-/// looked at in no time.
-const HOST_CALL_BYTES: usize = 4 << 20;
-
-/// What the host keeps for a guest.
-pub struct GuestState {
-    pub(super) log: GuestLog,
-    memory: MemoryKeeper,
-    pub(super) wasi: WasiCtx,
-    pub(super) clock: wasi::Clock,
-    pub(super) resources: ResourceTable,
-    /// All lists and strings that one call may pass.
-    transfer_bytes: usize,
-    /// When the call that is under way must have ended; `None` if it may take for ever.
-    must_end_by: Option<Instant>,
-}
-
-impl GuestState {
-    /// How much the guest may pass now, to a function of the host or as its answer.
-    fn allowed_bytes(&self, to_host_function: bool) -> usize {
-        let at_most = if to_host_function { HOST_CALL_BYTES } else { usize::MAX };
-        self.transfer_bytes.min(at_most).min(self.memory.left_bytes())
-    }
-}
-
-impl WasiView for GuestState {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.resources }
-    }
-}
+use self::deadline::Deadline;
+use self::stopped::stopped;
+use crate::contract::exports::Exports;
+use crate::contract::types::{GuestError, Metadata};
+use crate::error::{Call, DetectorError};
+use crate::plugin::load::{Plugin, file_name};
+use crate::runtime::guest_log::GuestLog;
+use crate::runtime::limits::{Limits, MemoryKeeper};
+use crate::runtime::state::{Clock, GuestState};
+use crate::runtime::{engine, wasi};
+use crate::verify;
 
 /// A plugin's live instance. It has described itself; [`configure`](Self::configure) comes next.
 pub struct Detector {
@@ -224,7 +196,7 @@ fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -
         memory: MemoryKeeper::new(limits.memory_bytes, fixed_bytes),
         transfer_bytes: limits.transfer_bytes,
         wasi: wasi::context(&log),
-        clock: wasi::Clock::default(),
+        clock: Clock::default(),
         resources,
         log,
         must_end_by: None,
@@ -233,30 +205,6 @@ fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -
     store.limiter(|state| &mut state.memory);
     store.call_hook(at_the_border);
     store
-}
-
-/// Which deadline comes first, that of the call or that of the run.
-#[derive(Clone, Copy)]
-enum Deadline {
-    Call(Duration),
-    /// All that is allowed, and what is left of it.
-    Run(Duration, Duration),
-}
-
-impl Deadline {
-    fn of(limits: &Limits, spent: Duration) -> Deadline {
-        match limits.run_deadline.map(|allowed| (allowed, allowed.saturating_sub(spent))) {
-            Some((allowed, left)) if left < limits.call_deadline => Deadline::Run(allowed, left),
-            _ => Deadline::Call(limits.call_deadline),
-        }
-    }
-
-    /// From now on.
-    fn left(self) -> Duration {
-        match self {
-            Deadline::Call(left) | Deadline::Run(_, left) => left,
-        }
-    }
 }
 
 /// Lets a guest do something, for so long and no longer; also says how long it took.
@@ -292,117 +240,5 @@ fn at_the_border(mut context: StoreContextMut<'_, GuestState>, passes: CallHook)
     }
 }
 
-/// What stopped a guest, from the engine's error and from what the host noted on the way.
-fn stopped(
-    plugin: &str,
-    limits: &Limits,
-    store: &Store<GuestState>,
-    call: Call,
-    deadline: Deadline,
-    error: wasmtime::Error,
-) -> DetectorError {
-    let plugin = plugin.to_owned();
-    let state = store.data();
-    match (error.downcast_ref::<Trap>(), limits.fuel, deadline) {
-        (Some(Trap::Interrupt), _, Deadline::Call(deadline)) => {
-            return DetectorError::Deadline { plugin, call, deadline };
-        }
-        (Some(Trap::Interrupt), _, Deadline::Run(deadline, _)) => {
-            return DetectorError::RunDeadline { plugin, call, deadline };
-        }
-        (Some(Trap::OutOfFuel), Some(fuel), _) => return DetectorError::Fuel { plugin, call, fuel },
-        _ => {}
-    }
-    if let Some(asked_bytes) = state.memory.denied_bytes {
-        return DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes: limits.memory_bytes };
-    }
-    let system = Refusal::of(&error).map(|refusal| (refusal, true));
-    if let Some((refusal, is_told)) = system.or(state.memory.refused.map(|refusal| (refusal, false))) {
-        let (during, source) = (call.to_string(), is_told.then_some(error));
-        return DetectorError::System { plugin, during, refusal, source };
-    }
-    // There is no type for this one.
-    if error.root_cause().to_string().starts_with("too much data is being copied") {
-        // An answer comes when the guest's functions have returned.
-        let allowed_bytes = state.allowed_bytes(error.is::<WasmBacktrace>());
-        return DetectorError::Transfer { plugin, call, allowed_bytes };
-    }
-    let is_crash = error.is::<Trap>() || error.is::<I32Exit>() || error.is::<WasmBacktrace>();
-    if !is_crash {
-        return DetectorError::Malformation { plugin, call, source: error };
-    }
-    let panic = state.log.panic();
-    let mut log = state.log.last_lines();
-    if state.log.dropped_lines() > 0 {
-        log.push(format!("({} lines were too many for the host's log)", state.log.dropped_lines()));
-    }
-    let trap = TrapReport {
-        summary: summary(&error, panic.is_some()),
-        panic,
-        backtrace: error.downcast_ref().map(backtrace).unwrap_or_default(),
-        log,
-    };
-    DetectorError::Trap { plugin, call, trap: Box::new(trap) }
-}
-
-fn summary(error: &wasmtime::Error, panicked: bool) -> String {
-    if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return format!("it called exit({})", exit.0);
-    }
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::UnreachableCodeReached) if panicked => "it panicked".into(),
-        Some(Trap::UnreachableCodeReached) => "it aborted itself".into(),
-        Some(Trap::StackOverflow) => "its call stack overflowed".into(),
-        Some(trap) => trap.to_string(),
-        None => printable(&error.root_cause().to_string()).into_owned(),
-    }
-}
-
-/// Names of the guest's own functions, innermost first; a recursion is counted, not listed.
-fn backtrace(backtrace: &WasmBacktrace) -> Vec<String> {
-    let names = backtrace
-        .frames()
-        .iter()
-        .filter_map(|frame| frame.func_name())
-        // The alternate form leaves out the hashes that tell a reader nothing.
-        .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
-        .filter(|name| !is_runtime(name));
-    let mut counted: Vec<(String, usize)> = Vec::new();
-    for name in names {
-        match counted.last_mut() {
-            Some((last, times)) if *last == name => *times += 1,
-            _ => counted.push((name, 1)),
-        }
-    }
-    counted
-        .iter()
-        .take(SHOWN_FRAMES)
-        .map(|(name, times)| match times {
-            1 => printable(name).into_owned(),
-            _ => format!("{} ({times} times)", printable(name)),
-        })
-        .collect()
-}
-
-/// Functions of a language's runtime rather than of the plugin.
-fn is_runtime(name: &str) -> bool {
-    const PREFIXES: [&str; 12] = [
-        "std::",
-        "core::",
-        "alloc::",
-        "<std::",
-        "<core::",
-        "<alloc::",
-        "rust_",
-        "__rust",
-        "_rust",
-        "rust_panic",
-        "panic_",
-        "__rustc",
-    ];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || name == "abort"
-}
-
 #[cfg(test)]
-#[path = "border_tests.rs"]
 mod border_tests;

@@ -9,9 +9,11 @@ use host_core::digest::Sha256Digest;
 use host_core::text::listed;
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 
-use super::contract::{ContractVersion, EXPORTS, PACKAGE, STATE_EXPORTS};
-use super::error::SHOWN_IMPORTS;
-use super::{DetectorError, Sandbox, state_size, wasi};
+use crate::contract::version::{ContractVersion, EXPORTS, PACKAGE, STATE_EXPORTS};
+use crate::error::{DetectorError, SHOWN_IMPORTS};
+use crate::plugin::sandbox::Sandbox;
+use crate::plugin::state_size;
+use crate::runtime::wasi;
 
 /// What a plugin's bytes say of it, without compiling or running it.
 pub struct Anatomy {

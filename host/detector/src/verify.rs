@@ -5,7 +5,7 @@ use host_core::anomaly::Anomaly;
 use host_core::text::{is_unprintable, printable_up_to};
 use thiserror::Error;
 
-use super::contract::{Metadata, SettingKind};
+use crate::contract::types::{Metadata, SettingKind};
 
 /// The longest reason, in bytes; the contract says so.
 pub const MAX_REASON_BYTES: usize = 1_000;
@@ -199,7 +199,7 @@ fn violation(what: String) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detector::contract::{Ordering, SettingDescription};
+    use crate::contract::types::{Ordering, SettingDescription};
 
     fn anomaly(row: u32, score: f64, reason: &str) -> Anomaly {
         Anomaly { row, score, reason: reason.into() }

@@ -8,9 +8,10 @@ use host_core::digest::Sha256Digest;
 use host_core::text::{argument, listed, printable};
 use thiserror::Error;
 
-use super::contract::SPOKEN;
-use super::refusal::Refusal;
-use super::verify::Violation;
+use crate::contract::types::GuestErrorKind;
+use crate::contract::version::SPOKEN;
+use crate::refusal::Refusal;
+use crate::verify::Violation;
 
 /// How many of a plugin's imports a message names.
 pub(super) const SHOWN_IMPORTS: usize = 5;
@@ -58,15 +59,6 @@ impl fmt::Display for Call {
             Call::Restore => f.write_str("in `restore`"),
         }
     }
-}
-
-/// Which of the contract's errors a guest returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GuestErrorKind {
-    /// `invalid-input`
-    InvalidInput,
-    /// `internal`
-    Internal,
 }
 
 /// Why a plugin could not be used. `plugin` is its name as it was given.

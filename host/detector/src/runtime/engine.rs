@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Engine};
 
-use super::Limits;
+use crate::runtime::limits::{EngineKind, Limits};
 
 /// How often the clock of deadlines ticks.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -18,16 +18,6 @@ const AMPLE_BYTES: u64 = 1 << 42;
 /// which is a copy of all of it.
 const RESERVED_BYTES: u64 = 16 << 20;
 const GROWTH_BYTES: u64 = 64 << 20;
-
-/// How the code of guests is executed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub enum EngineKind {
-    /// As machine code.
-    #[default]
-    Native,
-    /// By an interpreter, Pulley, which needs no memory that can be executed and is many times slower.
-    Interpreter,
-}
 
 /// What the interpreter's code is compiled for.
 #[cfg(target_pointer_width = "64")]

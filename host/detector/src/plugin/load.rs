@@ -1,50 +1,21 @@
 //! From a plugin's bytes to something that can be instantiated. All that can be known without
-//! running the guest is found out here and in [`mod@super::examine`].
+//! running the guest is found out here and in [`mod@crate::plugin::examine`].
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use host_core::digest::Sha256Digest;
-use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use super::cache::Cache;
-use super::compiler::{self, CompileError};
-use super::contract::ContractVersion;
-use super::examine::{Opened, check_imports, check_strictly, contract_of, open};
-use super::instance::GuestState;
-use super::refusal::Refusal;
-use super::{Call, DetectorError, Limits, engine, wasi};
-
-/// The engine, the limits and the demands that all plugins of a process share.
-pub struct Sandbox {
-    engine: Engine,
-    settings: engine::Settings,
-    cache: Cache,
-    pub(super) limits: Limits,
-    pub(super) demands: Demands,
-}
-
-/// What a plugin must be, beyond being one.
-#[derive(Clone, Debug, Default)]
-pub struct Demands {
-    /// It must import nothing but the contract.
-    pub strict: bool,
-    /// Its file must have this digest.
-    pub sha256: Option<Sha256Digest>,
-}
-
-impl Sandbox {
-    /// A sandbox with these limits and demands, which keeps compiled plugins in `cache`.
-    ///
-    /// # Errors
-    /// [`DetectorError::Engine`] where the machine cannot run WebAssembly.
-    pub fn new(limits: Limits, demands: Demands, cache: Cache) -> Result<Sandbox, DetectorError> {
-        let settings = engine::Settings::new(&limits);
-        let engine = engine::new(&settings).map_err(|source| DetectorError::Engine { source })?;
-        Ok(Sandbox { engine, settings, cache, limits, demands })
-    }
-}
+use crate::contract::version::ContractVersion;
+use crate::error::{Call, DetectorError};
+use crate::plugin::compiler::{self, CompileError};
+use crate::plugin::examine::{Opened, check_imports, check_strictly, contract_of, open};
+use crate::plugin::sandbox::Sandbox;
+use crate::refusal::Refusal;
+use crate::runtime::limits::Limits;
+use crate::runtime::state::GuestState;
+use crate::runtime::wasi;
 
 /// A plugin that has been checked and compiled; nothing of it has run.
 pub struct Plugin {
@@ -56,11 +27,11 @@ pub struct Plugin {
     pub contract_version: String,
     /// How long it took to compile; none where it was in the cache.
     pub compile_time: Option<Duration>,
-    pub(super) contract: ContractVersion,
-    pub(super) component: InstancePre<GuestState>,
-    pub(super) limits: Limits,
+    pub(crate) contract: ContractVersion,
+    pub(crate) component: InstancePre<GuestState>,
+    pub(crate) limits: Limits,
     /// What an instance takes beside memories and tables, its stack included, in bytes.
-    pub(super) fixed_bytes: usize,
+    pub(crate) fixed_bytes: usize,
 }
 
 /// Reads, checks and compiles a plugin.
@@ -172,6 +143,6 @@ fn refused(file: &Path, during: &str, source: wasmtime::Error) -> Result<Detecto
 }
 
 /// The last part of a path, for messages.
-pub(super) fn file_name(file: &Path) -> String {
+pub(crate) fn file_name(file: &Path) -> String {
     file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
 }

@@ -5,17 +5,19 @@ use host_core::batch::Batch;
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 
-use super::{
-    Exports, GuestError, GuestErrorKind, Metadata, Ordering, STATE_EXPORTS, SettingDescription, SettingKind,
+use crate::contract::exports::Exports;
+use crate::contract::types::{
+    GuestError, GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind,
 };
-use crate::detector::instance::GuestState;
+use crate::contract::version::STATE_EXPORTS;
+use crate::runtime::state::GuestState;
 
 mod generated {
     #![allow(missing_docs, reason = "generated; the WIT is the documentation")]
     #![allow(unsafe_code, reason = "generated; bindgen checked the types at instantiation")]
     #![allow(unused_qualifications, clippy::all, reason = "generated")]
     wasmtime::component::bindgen!({
-        path: "../wit/detector-0.1",
+        path: "../../wit/detector-0.1",
         world: "detector",
         // Columns are passed as slices: lists of numbers cross without a copy of our own.
         ownership: Borrowing { duplicate_if_necessary: true },

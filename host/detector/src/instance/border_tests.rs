@@ -10,14 +10,17 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Store, Trap};
 
-use super::super::contract::ContractVersion;
-use super::super::{Limits, engine, wasi};
-use super::{Deadline, GuestState, new_store, within};
+use super::{new_store, within};
+use crate::contract::version::ContractVersion;
+use crate::instance::deadline::Deadline;
+use crate::runtime::limits::Limits;
+use crate::runtime::state::GuestState;
+use crate::runtime::{engine, wasi};
 
-const DETECTOR: &str = include_str!("../../../wit/detector-0.1/detector.wit");
+const DETECTOR: &str = include_str!("../../../../wit/detector-0.1/detector.wit");
 
 /// Of WASI, what is reachable without a file or a connection, which no guest has.
-const WASI: &str = include_str!("../../tests/suite/wasi.wit");
+const WASI: &str = include_str!("wasi.wit");
 
 /// Function, its core parameters and result, and the largest arguments. `$at` is where four megabytes of
 /// line breaks are, `$out`, `$in`, `$ready` and `$net` are handles, and results go to 0.

@@ -9,10 +9,15 @@ use std::process::ExitCode;
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use super::MachineCode;
-use crate::detector::engine;
-use crate::detector::refusal::Refusal;
+use super::machine_code::MachineCode;
+use crate::refusal::Refusal;
+use crate::runtime::engine;
 
+/// Functions are compiled side by side, which takes memory for each: on a machine with many cores not more
+/// than elsewhere, so that a plugin that can be compiled on one can be compiled on all.
+const THREADS: usize = 2;
+/// How much of what this process says before it dies is looked at.
+pub const SAID_BYTES: u64 = 4_096;
 /// The exit code where the component is not valid; standard output then has the error's causes.
 pub const EXIT_INVALID: i32 = 3;
 /// The exit code where there was not enough memory and the compiler noticed.
@@ -69,7 +74,7 @@ fn confine(order: &Order) -> io::Result<()> {
     // No other file can be opened, let alone written.
     set(Resource::Nofile, 3)?;
     // Of what it says in dying, not more is looked at.
-    set(Resource::Fsize, super::SAID_BYTES)?;
+    set(Resource::Fsize, SAID_BYTES)?;
     Ok(())
 }
 
@@ -97,7 +102,7 @@ fn compiled(settings: &engine::Settings) -> wasmtime::Result<Vec<u8>> {
 /// Starts the threads that compile side by side. Where the system does not allow them, compiling without
 /// them is slower; the compiler itself would panic.
 fn has_threads() -> bool {
-    rayon::ThreadPoolBuilder::new().num_threads(super::THREADS).build_global().is_ok()
+    rayon::ThreadPoolBuilder::new().num_threads(THREADS).build_global().is_ok()
 }
 
 #[allow(clippy::disallowed_methods, reason = "for the parent, not for people")]

@@ -15,23 +15,18 @@ use std::process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use process::{EXIT_INVALID, EXIT_MEMORY, Order};
+use process::{EXIT_INVALID, EXIT_MEMORY, Order, SAID_BYTES};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
-use super::limits::MIN_COMPILE_MEMORY_BYTES;
-use super::{Limits, engine};
+use crate::runtime::engine;
+use crate::runtime::limits::{Limits, MIN_COMPILE_MEMORY_BYTES};
 pub use machine_code::MachineCode;
 
 /// The first argument of a process that is to compile; the second is the [`Order`].
 const ARGUMENT: &str = "compile-plugin";
-/// Functions are compiled side by side, which takes memory for each: on a machine with many cores not more
-/// than elsewhere, so that a plugin that can be compiled on one can be compiled on all.
-const THREADS: usize = 2;
-/// How much of what a process said before it died is looked at.
-const SAID_BYTES: u64 = 4_096;
 
 /// What is started to compile.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();

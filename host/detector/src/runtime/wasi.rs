@@ -15,8 +15,8 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamError, StreamResult, subscribe};
 use wasmtime_wasi::{Deterministic, HostWallClock, WasiCtx, async_trait};
 
-use super::guest_log::GuestLog;
-use super::instance::GuestState;
+use crate::runtime::guest_log::GuestLog;
+use crate::runtime::state::{Clock, GuestState};
 
 /// Any fixed numbers would do: what matters is that they are always the same.
 const SEED: u8 = 0x2a;
@@ -80,13 +80,6 @@ impl HostWallClock for StoppedClock {
     fn now(&self) -> Duration {
         Duration::ZERO
     }
-}
-
-/// The monotonic clock: time passes by being asked for and by being slept. Nobody really sleeps,
-/// which no deadline could interrupt.
-#[derive(Default)]
-pub struct Clock {
-    nanos: u64,
 }
 
 struct VirtualTime;

@@ -23,7 +23,7 @@ use nix::unistd::geteuid;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::compiler::MachineCode;
+use crate::plugin::compiler::MachineCode;
 
 /// How many compiled plugins are kept; the oldest go first.
 const KEPT_FILES: usize = 100;

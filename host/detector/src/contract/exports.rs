@@ -1,0 +1,32 @@
+//! What a guest can be asked, whatever the version of the contract it speaks.
+
+use host_core::anomaly::Anomaly;
+use host_core::batch::Batch;
+use wasmtime::Store;
+
+use crate::contract::types::{GuestError, Metadata};
+use crate::runtime::state::GuestState;
+
+/// What a guest can be asked. The outer error is a trap, the inner one the guest's own answer.
+pub trait Exports: Send {
+    fn describe(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Metadata>;
+    fn configure(
+        &self,
+        store: &mut Store<GuestState>,
+        settings: &[(String, String)],
+    ) -> wasmtime::Result<Result<(), GuestError>>;
+    fn classify(
+        &self,
+        store: &mut Store<GuestState>,
+        batch: &Batch,
+    ) -> wasmtime::Result<Result<Vec<Anomaly>, GuestError>>;
+    fn finish(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<(), GuestError>>;
+    /// Only of a stateful detector.
+    fn snapshot(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<Vec<u8>, GuestError>>;
+    /// Only of a stateful detector.
+    fn restore(
+        &self,
+        store: &mut Store<GuestState>,
+        state: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), GuestError>>;
+}

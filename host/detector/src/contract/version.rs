@@ -1,0 +1,33 @@
+//! Which versions of the contract there are, and by what names a plugin tells its own.
+
+/// The versions that this host speaks, for messages.
+pub const SPOKEN: &str = "0.1";
+
+/// The package whose version is the contract's version.
+pub const PACKAGE: &str = "ingest:detector/";
+
+/// Functions that every detector exports.
+pub const EXPORTS: [&str; 4] = ["describe", "configure", "classify", "finish"];
+
+/// Functions that a stateful detector exports besides.
+pub const STATE_EXPORTS: [&str; 2] = ["snapshot", "restore"];
+
+/// A version of the contract that this host speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContractVersion {
+    /// `ingest:detector@0.1.x`
+    V0_1,
+}
+
+impl ContractVersion {
+    /// The host's version for a plugin's, such as `0.1.3`; none where this host does not speak it.
+    /// Before 1.0, a minor version is a version of its own.
+    #[must_use]
+    pub fn of_plugin(version: &str) -> Option<ContractVersion> {
+        let mut parts = version.split('.');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some("0"), Some("1"), Some(_)) => Some(ContractVersion::V0_1),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! From a file to something that can be started: [`examine`] finds out what its bytes are, [`state_size`]
+//! what its instances take, and [`load`] makes machine code of it, from the [`cache`] or by a [`compiler`]
+//! in a process of its own. What all plugins of a process share is their [`sandbox`].
+
+pub(crate) mod cache;
+pub mod compiler;
+pub(crate) mod examine;
+pub(crate) mod load;
+pub(crate) mod sandbox;
+mod state_size;

@@ -1,0 +1,8 @@
+//! What a guest lives in: the [`engine`] that runs it within its [`limits`], and the [`state`] that the host
+//! keeps for it, with its log ([`guest_log`]) and a [`wasi`] that grants nothing.
+
+pub(crate) mod engine;
+pub(crate) mod guest_log;
+pub(crate) mod limits;
+pub(crate) mod state;
+pub(crate) mod wasi;
