@@ -10,10 +10,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use host::sink::copy::{CopyBuffer, TransactionRow};
-use host::sink::{Encoding, TableWidths};
 use host_core::batch::Batch;
 use host_core::digest::Sha256Digest;
+use host_sink::copy::{CopyBuffer, TransactionRow};
+use host_sink::{Encoding, TableWidths};
 use host_source::{InputRules, Source, expand};
 
 const ROWS: u64 = 100_000;

@@ -7,13 +7,13 @@ use bytesize::ByteSize;
 use host_core::advice;
 use host_core::environment::Environment;
 use host_detector::{Demands, Limits};
+use host_sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
 use host_source::timestamp::TimestampRules;
 use host_source::{ColumnMap, InputRules};
 use jiff::SignedDuration;
 
 use crate::cli::{DatabaseArgs, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs};
 use crate::error::{ConfigError, Error};
-use crate::sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
 
 /// What is read and what judges it, as it was asked for.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ impl RunConfig {
     /// Validates what was given.
     ///
     /// # Errors
-    /// [`ConfigError`] or [`SinkError::Target`](crate::sink::SinkError::Target).
+    /// [`ConfigError`] or [`SinkError::Target`](host_sink::SinkError::Target).
     pub fn new(arguments: RunArgs) -> Result<RunConfig, Error> {
         Ok(RunConfig {
             target: target(&arguments.database)?,
@@ -102,7 +102,7 @@ impl VerifyConfig {
     /// Validates what was given.
     ///
     /// # Errors
-    /// [`ConfigError`] or [`SinkError::Target`](crate::sink::SinkError::Target).
+    /// [`ConfigError`] or [`SinkError::Target`](host_sink::SinkError::Target).
     pub fn new(arguments: VerifyArgs) -> Result<VerifyConfig, Error> {
         Ok(VerifyConfig {
             run_id: arguments.run,
@@ -216,7 +216,7 @@ fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
 /// The database that the arguments and the environment choose.
 ///
 /// # Errors
-/// [`ConfigError`] or [`SinkError::Target`](crate::sink::SinkError::Target).
+/// [`ConfigError`] or [`SinkError::Target`](host_sink::SinkError::Target).
 pub fn target(arguments: &DatabaseArgs) -> Result<Target, Error> {
     let patience = Patience {
         connect: arguments.connect_timeout.map(|given| time("--connect-timeout", given)).transpose()?,

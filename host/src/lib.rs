@@ -17,5 +17,4 @@ pub mod plugins;
 pub mod progress;
 pub mod remarks;
 pub mod report;
-pub mod sink;
 pub mod verify;

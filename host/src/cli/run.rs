@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use host_sink::{DeferKeys, OnConflict};
 use jiff::SignedDuration;
 
 use super::{DatabaseArgs, IngestArgs};
-use crate::sink::{DeferKeys, OnConflict};
 
 /// Arguments of `host run`.
 #[derive(Debug, Args)]

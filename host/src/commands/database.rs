@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use host_core::environment::Environment;
-use host_core::exit;
-use host_core::text;
+use host_core::{exit, text};
+use host_sink::{Applied, Cluster, KnownMigration, State, Stopped};
 use serde_json::json;
 
 use super::psql;
@@ -12,20 +12,18 @@ use crate::cli::{DbCommand, MigrateArgs};
 use crate::config;
 use crate::error::Error;
 use crate::report::{self, Reporter};
-use crate::sink::embedded::{Cluster, State, Stopped};
-use crate::sink::{self, Applied, KnownMigration};
 
 /// Creates or updates the tables.
 pub async fn migrate(arguments: &MigrateArgs, reporter: &Reporter) -> Result<u8, Error> {
     let target = config::target(&arguments.database)?;
     let mut newly_applied = None;
     if !arguments.status {
-        let connection = sink::connect(&target).await?;
-        newly_applied = Some(sink::ensure_schema(&connection, None).await?.len() as u64);
-        sink::check_columns(&connection).await?;
+        let connection = host_sink::connect(&target).await?;
+        newly_applied = Some(host_sink::ensure_schema(&connection, None).await?.len() as u64);
+        host_sink::check_columns(&connection).await?;
         connection.close().await;
     }
-    let migrations = sink::migration_status(&target).await?;
+    let migrations = host_sink::migration_status(&target).await?;
     let listed = |applied: &Applied| {
         // `applied at` is in the server's words.
         let at = applied.at.as_deref().and_then(|at| at.parse().ok());

@@ -7,6 +7,7 @@ mod psql;
 use std::sync::Arc;
 
 use host_core::{advice, exit};
+use host_sink::{Listing, RowOfRun, RunFilter, Snapshot};
 use host_source::{InputRules, RejectLimit};
 use serde::Serialize;
 use serde_json::json;
@@ -18,7 +19,6 @@ use crate::interrupt::Interrupts;
 use crate::pipeline::Ended;
 use crate::progress::Progress;
 use crate::report::{Reporter, Verdict};
-use crate::sink::{self, Listing, RowOfRun, RunFilter, Snapshot};
 use crate::{diagnostic, pipeline, remarks, report, verify};
 
 /// Does what was asked for; returns the exit code.
@@ -167,7 +167,7 @@ async fn list<T: RowOfRun + Serialize>(
 
 /// What is there, if something is.
 async fn look(database: &DatabaseArgs) -> Result<Option<Snapshot>, Error> {
-    Ok(sink::look(&config::target(database)?).await?)
+    Ok(host_sink::look(&config::target(database)?).await?)
 }
 
 async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {

@@ -6,12 +6,11 @@ use std::ffi::{OsStr, OsString};
 use std::process;
 
 use host_core::exit;
+use host_sink::{Cluster, EmbeddedError, SinkError};
 use percent_encoding::percent_decode_str;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{ConfigError, Error};
-use crate::sink::embedded::Cluster;
-use crate::sink::{EmbeddedError, SinkError};
 
 /// psql's options that take a value (psql's documentation, "Options").
 const SHORT_WITH_VALUE: &str = "cdfFhLoPpRTUv";

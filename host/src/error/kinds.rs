@@ -4,11 +4,11 @@
 use host_core::rejected::RowProblem;
 use host_core::text::printable_bytes;
 use host_core::threads::ThreadError;
+use host_sink::{EmbeddedError, SinkError, Taker, Trouble, TurnedAway};
 use host_source::SourceError;
 use serde::{Serialize, Serializer};
 
 use super::{DatabaseState, Error, Failure, LookupError};
-use crate::sink::{EmbeddedError, SinkError, Taker, Trouble, TurnedAway};
 
 /// Whether the same command may be given again, without changing anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use host_core::environment::VariableError;
 use host_core::exit;
 use host_core::threads::ThreadError;
 use host_detector::DetectorError;
+use host_sink::SinkError;
 use host_source::SourceError;
 use thiserror::Error;
 
@@ -20,7 +21,6 @@ pub use self::kinds::{Place, Retry};
 pub use self::plugins::LookupError;
 pub use self::verify::VerifyError;
 use crate::interrupt::Interrupt;
-use crate::sink::SinkError;
 
 /// Why a command failed.
 #[derive(Debug, Error)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use host_core::facts::FileFacts;
 use host_core::rejected::RejectedRow;
+use host_sink::PluginFacts;
 use host_source::{Note, Noticed, Tally};
 
 use super::stages::{End, Message, Prepared, Stages, prepare};
@@ -13,7 +14,6 @@ use crate::config::IngestConfig;
 use crate::error::Error;
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
-use crate::sink::PluginFacts;
 
 /// What a run would do, found out without a database.
 #[derive(Debug)]

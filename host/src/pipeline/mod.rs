@@ -21,6 +21,10 @@ use std::time::{Duration, Instant};
 
 use host_core::digest::Sha256Digest;
 use host_core::threads::in_thread;
+use host_sink::{
+    self, AlreadyIngested, Candidate, Committed, Completed, IdPolicy, Known, KnownFile, Recorded, RunFacts,
+    SinkError, Target, Terms, Transaction,
+};
 use host_source::rejects_file::{FinishedRejects, RejectsFile};
 use host_source::{FileList, Note, Noticed, SourceError, Tally};
 
@@ -32,10 +36,6 @@ use crate::error::{DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::panics::TransactionPhase;
 use crate::progress::Progress;
-use crate::sink::{
-    self, AlreadyIngested, Candidate, Committed, Completed, IdPolicy, Known, KnownFile, Recorded, RunFacts,
-    SinkError, Target, Terms, Transaction,
-};
 
 /// How long the server may take to confirm a rollback before we stop waiting for it.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
@@ -253,8 +253,8 @@ async fn fill(
 
 /// Connects, sees to the tables, and begins.
 async fn begin(target: &Target, terms: Terms, size_bytes: Option<u64>) -> Result<Transaction, Error> {
-    let connection = sink::connect(target).await?;
-    sink::ensure_schema(&connection, terms.lock_timeout).await?;
+    let connection = host_sink::connect(target).await?;
+    host_sink::ensure_schema(&connection, terms.lock_timeout).await?;
     Ok(Transaction::begin(connection, terms, size_bytes).await?)
 }
 

@@ -13,6 +13,7 @@ use host_core::facts::FileFacts;
 use host_core::text::{counted, path, printable};
 use host_core::threads::{self, ThreadError, in_thread};
 use host_detector::{Cache, Detector, Ordering, Plugin, Sandbox};
+use host_sink::PluginFacts;
 use host_source::{FileList, InputRules, Noticed, Parsed, Source, Tally};
 use jiff::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -24,7 +25,6 @@ use crate::error::Error;
 use crate::plugins;
 use crate::progress::Progress;
 use crate::remarks;
-use crate::sink::PluginFacts;
 
 /// Batches that may wait between two stages: enough to even out hiccups. How large they may be
 /// together is for the [`Budget`].

@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use host_core::exit;
 use host_core::rejected::RejectedRow;
 use host_core::text::{counted, grouped, one_line, printable, printable_bytes};
+use host_sink::{FileRecord, PluginFacts, RejectRecord, SkipRecord};
 use host_source::RejectLimit;
 use serde::Serialize;
 
@@ -21,7 +22,6 @@ pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
 use crate::pipeline::Checked;
-use crate::sink::{FileRecord, PluginRecord, RejectRecord, SkipRecord};
 use crate::{diagnostic, output};
 
 /// Prints what a command has to say, in the format that was asked for.
@@ -160,7 +160,7 @@ pub struct CheckObject<'a> {
     /// Rows whose time is earlier than that of the row before.
     rows_back_in_time: u64,
     files: Vec<FileRecord>,
-    plugin: PluginRecord,
+    plugin: PluginFacts,
 }
 
 impl<'a> CheckObject<'a> {
@@ -180,7 +180,7 @@ impl<'a> CheckObject<'a> {
             ignored_columns: &checked.noticed.ignored_columns,
             rows_back_in_time: checked.noticed.rows_back_in_time,
             files: checked.files.iter().map(FileRecord::of).collect(),
-            plugin: PluginRecord::of(&checked.plugin),
+            plugin: checked.plugin.clone(),
         }
     }
 }

@@ -2,11 +2,11 @@
 //! people, and what was left out also for programs, file by file.
 
 use host_core::text::{counted, listed, printable};
+use host_sink::{KnownFile, KnownFrom};
 use host_source::Note;
 use serde::Serialize;
 
 use crate::pipeline::{Checked, Outcome};
-use crate::sink::{KnownFile, KnownFrom};
 
 /// Files that are named one by one.
 const SHOWN_FILES: usize = 10;

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use bytesize::ByteSize;
 use host_core::facts::Reading;
 use host_core::text::{counted, grouped, printable, printable_up_to};
+use host_sink::{FileRecord, LedgerRun, PluginFacts, RunFilter, RunRecord};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Serialize;
 
 use super::json;
 use crate::error::Failure;
-use crate::sink::{FileRecord, LedgerRun, PluginRecord, RunFilter, RunRecord};
 use crate::verify::Verified;
 
 /// Characters of a file's name in the table.
@@ -39,7 +39,7 @@ pub struct RunObject<'a> {
     pub(super) ids: &'a str,
     pub(super) file: &'a FileRecord,
     pub(super) files: &'a [FileRecord],
-    pub(super) plugin: &'a PluginRecord,
+    pub(super) plugin: &'a PluginFacts,
     pub(super) reading: Option<&'a Reading>,
     pub(super) host_version: &'a str,
     pub(super) is_intact: Option<bool>,

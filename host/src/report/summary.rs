@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use host_core::advice;
 use host_core::text::{counted, grouped, one_line, printable};
+use host_sink::{AlreadyIngested, KnownFile, Once};
 use host_source::Note;
 use serde::Serialize;
 
@@ -14,7 +15,6 @@ use super::notes::{self, LeftOut};
 use super::runs::RunObject;
 use crate::config::RunConfig;
 use crate::pipeline::Outcome;
-use crate::sink::{AlreadyIngested, KnownFile, Once};
 
 /// What is said where nothing was written because all was ingested before.
 #[must_use]

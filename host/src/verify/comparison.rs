@@ -8,16 +8,16 @@ use host_core::batch::Batch;
 use host_core::digest::Sha256Digest;
 use host_core::rejected::RejectedRow;
 use host_core::text::without_nul;
+use host_sink::{
+    Encoding, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject, StoredRow,
+    StoredSkip,
+};
 
 use super::stream::{Place, Placed, Stream};
 use super::{Difference, Verified};
 use crate::error::Error;
 use crate::pipeline::{End, Message, Prepared, Stages};
 use crate::progress::Progress;
-use crate::sink::{
-    Encoding, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject, StoredRow,
-    StoredSkip,
-};
 
 /// Differences that are described; the others are counted.
 const DESCRIBED: usize = 20;
@@ -176,7 +176,7 @@ impl Comparison {
     ) -> Result<Option<StoredSkip>, Error> {
         let stored = self.skips.next_if(snapshot, is_wanted).await?;
         if let Some(stored) = &stored {
-            self.skip_digest.add_stored(stored);
+            stored.add_to(&mut self.skip_digest);
         }
         Ok(stored)
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use host_core::text::printable;
 use host_core::threads::in_thread;
 use host_detector::Demands;
+use host_sink::{KEEP, LedgerRun};
 use host_source::{InputRules, RejectLimit};
 
 use self::comparison::Comparison;
@@ -21,7 +22,6 @@ use crate::error::{ConfigError, Error, VerifyError};
 use crate::interrupt::Interrupts;
 use crate::pipeline::{ID_DEMAND, prepare, unless_interrupted};
 use crate::progress::Progress;
-use crate::sink::{self, KEEP, LedgerRun};
 
 /// A replay, compared.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub async fn verify(
 ) -> Result<Verified, Error> {
     unless_interrupted(interrupts, async {
         let none = || ConfigError::NoRun(config.run_id);
-        let snapshot = sink::look(&config.target).await?.ok_or_else(none)?;
+        let snapshot = host_sink::look(&config.target).await?.ok_or_else(none)?;
         let run = snapshot.run(config.run_id).await?.ok_or_else(none)?;
         let id_range = snapshot.id_range().await?;
         let ingest = ingest_config(config, &run)?;

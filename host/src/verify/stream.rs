@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::sink::{Cursor, RowOfRun, SinkError, Snapshot, StoredReject, StoredSkip};
+use host_sink::{Cursor, RowOfRun, SinkError, Snapshot, StoredReject, StoredSkip};
 
 /// The file's position in the run and the line, both from 1.
 pub(super) type Place = (i32, i64);

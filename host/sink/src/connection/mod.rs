@@ -1,0 +1,11 @@
+//! Reaching a server and talking to it: [`target`] decides which one, [`mod@connect`] reaches it, [`query`]
+//! asks it, [`encoding`] says what its texts can hold. [`session`] begins a transaction, [`lock`] waits for
+//! others in it, and [`outcome`] finds out what became of it where the connection is lost.
+
+pub(crate) mod connect;
+pub(crate) mod encoding;
+pub(crate) mod lock;
+pub(crate) mod outcome;
+pub(crate) mod query;
+pub(crate) mod session;
+pub(crate) mod target;

@@ -1,0 +1,72 @@
+//! What is known of a run when it has come to its end, and how that is asked about.
+
+use std::collections::BTreeMap;
+
+use host_core::digest::Sha256Digest;
+use host_core::facts::{FileFacts, Reading};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Settings of a plugin: names and values, as they were given.
+pub type Settings = BTreeMap<String, String>;
+
+/// Which plugin classified. Field names are part of the interface, and their order of the ledger row's
+/// digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PluginFacts {
+    /// The name that it gives itself.
+    pub name: String,
+    /// The version that it gives itself.
+    pub version: String,
+    /// The digest of its file.
+    pub sha256: String,
+    /// The contract that it was built for.
+    pub contract_version: String,
+    /// The settings that were given.
+    pub settings: Settings,
+}
+
+/// What the ledger says of a run beyond what the transaction knows itself.
+#[derive(Clone, Debug)]
+pub struct RunFacts {
+    /// The files, when they have been read to their end; at least one.
+    pub files: Vec<FileFacts>,
+    /// The plugin.
+    pub plugin: PluginFacts,
+    /// How the files were read.
+    pub reading: Reading,
+    /// When the run began.
+    pub started_at: Timestamp,
+}
+
+impl RunFacts {
+    /// The run as a question: was it before?
+    pub(crate) fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            files: self.files.iter().map(|file| (file.name.clone(), Some(file.content_sha256))).collect(),
+            plugin: &self.plugin,
+            reading: &self.reading,
+        }
+    }
+}
+
+/// What must not be ingested a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Once {
+    /// A file's content; the other files of the run are ingested.
+    File,
+    /// The same files with the same plugin, settings and way of reading.
+    All,
+}
+
+/// What is asked about: the files of a run, and what is to be done with them.
+#[derive(Clone, Debug)]
+pub struct Candidate<'a> {
+    /// The files' names and, where they are known yet (those of a pipe are not), the digests of their
+    /// contents.
+    pub files: Vec<(String, Option<Sha256Digest>)>,
+    /// Which plugin is to classify them.
+    pub plugin: &'a PluginFacts,
+    /// How they are read.
+    pub reading: &'a Reading,
+}

@@ -1,0 +1,146 @@
+//! The ledger as it is read: which runs there were, and whether their rows in it are as they were
+//! written.
+
+use host_core::digest::Sha256Digest;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use crate::connection::connect::Connection;
+use crate::error::SinkError;
+use crate::ledger::facts::PluginFacts;
+use crate::ledger::runs::{FileRecord, LedgerRun, RunRecord, local_time};
+
+/// A run; the files come as arrays.
+const SELECT: &str = "
+    SELECT r.run_id, file_name, file_bytes, file_sha256, r.rows_read, r.rows_rejected,
+           plugin_name, plugin_version, plugin_sha256, contract_version, settings::text, reading::text,
+           ids, rows_written, rows_skipped, anomalies, first_transaction_id, last_transaction_id,
+           host_version, (extract(epoch FROM started_at) * 1000000)::bigint,
+           (extract(epoch FROM committed_at) * 1000000)::bigint, r.sha256,
+           f.names, f.bytes, f.sha256s, f.rows_read, f.rows_rejected, f.contents, f.headers,
+           (extract(epoch FROM first_timestamp) * 1000000)::bigint,
+           (extract(epoch FROM last_timestamp) * 1000000)::bigint, skipped_sha256, f.are_numbered
+    FROM ingest_runs r, LATERAL (
+        SELECT count(*) = 0 OR min(position) = 1 AND max(position) = count(*) AS are_numbered,
+               coalesce(array_agg(name ORDER BY position), '{}') AS names,
+               coalesce(array_agg(bytes ORDER BY position), '{}') AS bytes,
+               coalesce(array_agg(sha256 ORDER BY position), '{}') AS sha256s,
+               coalesce(array_agg(content_sha256 ORDER BY position), '{}') AS contents,
+               coalesce(array_agg(header ORDER BY position), '{}') AS headers,
+               coalesce(array_agg(rows_read ORDER BY position), '{}') AS rows_read,
+               coalesce(array_agg(rows_rejected ORDER BY position), '{}') AS rows_rejected
+        FROM ingest_files f WHERE f.run_id = r.run_id
+    ) f";
+
+/// Which runs are wanted; all that is given must be so.
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    /// Committed at this time or later.
+    pub since: Option<Timestamp>,
+    /// A file's name contains this.
+    pub file: Option<String>,
+    /// By the plugin of this name.
+    pub plugin: Option<String>,
+}
+
+impl RunFilter {
+    /// Whether every run is wanted.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.since.is_none() && self.file.is_none() && self.plugin.is_none()
+    }
+}
+
+/// The latest runs, the latest first, and how many more there are.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub(crate) async fn runs(
+    connection: &Connection,
+    wanted: &RunFilter,
+    limit: u32,
+) -> Result<(Vec<LedgerRun>, u64), SinkError> {
+    const WANTED: &str = "
+        WHERE ($1::bigint IS NULL OR committed_at >= timestamptz 'epoch' + $1::bigint * interval '1 microsecond')
+          AND ($2::text IS NULL OR strpos(file_name, $2::text) > 0
+               OR EXISTS (SELECT FROM ingest_files f WHERE f.run_id = r.run_id AND strpos(f.name, $2::text) > 0))
+          AND ($3::text IS NULL OR plugin_name = $3::text)";
+    let doing = "look up the runs";
+    let since = wanted.since.map(Timestamp::as_microsecond);
+    let (file, plugin) = (&wanted.file, &wanted.plugin);
+    let query = format!("SELECT count(*) FROM ingest_runs r {WANTED}");
+    let counted = connection.query(doing, &query, &[&since, file, plugin]).await?;
+    let count = counted.first().map_or(0, |row| row.get::<_, i64>(0));
+    let query = format!("{SELECT} {WANTED} ORDER BY r.run_id DESC LIMIT $4");
+    let rows = connection.query(doing, &query, &[&since, file, plugin, &i64::from(limit)]).await?;
+    let not_shown = u64::try_from(count).unwrap_or_default().saturating_sub(rows.len() as u64);
+    Ok((rows.iter().map(ledger_run).collect(), not_shown))
+}
+
+/// One run, if there was one of that number.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub(crate) async fn run(connection: &Connection, run_id: i64) -> Result<Option<LedgerRun>, SinkError> {
+    let query = format!("{SELECT} WHERE r.run_id = $1");
+    let rows = connection.query("look up the run", &query, &[&run_id]).await?;
+    Ok(rows.first().map(ledger_run))
+}
+
+/// What cannot be what the host has written is left empty: the digest tells.
+fn ledger_run(row: &Row) -> LedgerRun {
+    let count = |i: usize| u64::try_from(row.get::<_, i64>(i)).unwrap_or_default();
+    let text = |i: usize| row.get::<_, Option<String>>(i);
+    let counts =
+        |i: usize| row.get::<_, Vec<i64>>(i).into_iter().map(|n| u64::try_from(n).unwrap_or_default());
+    let file = FileRecord {
+        name: row.get(1),
+        bytes: count(2),
+        sha256: row.get(3),
+        content_sha256: None,
+        header: None,
+        rows_read: count(4),
+        rows_rejected: count(5),
+    };
+    let names = row.get::<_, Vec<String>>(22).into_iter().zip(row.get::<_, Vec<String>>(24));
+    let numbers = counts(23).zip(counts(25)).zip(counts(26));
+    let contents =
+        row.get::<_, Vec<Option<String>>>(27).into_iter().zip(row.get::<_, Vec<Option<String>>>(28));
+    let files = names.zip(numbers).zip(contents).map(|((texts, numbers), (content_sha256, header))| {
+        let ((name, sha256), ((bytes, rows_read), rows_rejected)) = (texts, numbers);
+        FileRecord { name, bytes, sha256, content_sha256, header, rows_read, rows_rejected }
+    });
+    let micros = |i: usize| Timestamp::from_microsecond(row.get(i)).unwrap_or_default();
+    let record = RunRecord {
+        run_id: row.get(0),
+        file,
+        files: files.collect(),
+        plugin: PluginFacts {
+            name: row.get(6),
+            version: row.get(7),
+            sha256: row.get(8),
+            contract_version: row.get(9),
+            settings: text(10).and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
+        },
+        reading: text(11).and_then(|json| serde_json::from_str(&json).ok()),
+        ids: row.get(12),
+        rows_written: count(13),
+        rows_skipped: count(14),
+        skipped_sha256: text(31),
+        rows_rejected: count(5),
+        anomalies: count(15),
+        first_transaction_id: row.get(16),
+        last_transaction_id: row.get(17),
+        first_timestamp: row.get::<_, Option<i64>>(29).and_then(local_time),
+        last_timestamp: row.get::<_, Option<i64>>(30).and_then(local_time),
+        host_version: row.get(18),
+        started_at: micros(19),
+    };
+    let digest = Sha256Digest::of(format!("{}{}", record.digested(), row.get::<_, i64>(20)).as_bytes());
+    LedgerRun {
+        // Their positions, by which rejected and skipped rows find their files, are not in the digest.
+        is_intact: text(21).map(|recorded| recorded == digest.to_string() && row.get(32)),
+        committed_at: micros(20),
+        record,
+    }
+}

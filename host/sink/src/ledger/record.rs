@@ -1,0 +1,128 @@
+//! The ledger: one row of `ingest_runs` a committed run, written in the run's own transaction.
+
+use jiff::Timestamp;
+
+use crate::connection::connect::Connection;
+use crate::connection::query::Parameter;
+use crate::error::SinkError;
+use crate::known_file::{KnownFile, KnownFrom};
+use crate::ledger::runs::{FileRecord, RunRecord};
+
+/// The row's digest covers the time of the commit, which the server gives.
+const INSERT: &str = "
+    WITH now AS MATERIALIZED (SELECT clock_timestamp() AS at)
+    INSERT INTO ingest_runs (run_id, file_name, file_bytes, file_sha256,
+        plugin_name, plugin_version, plugin_sha256, contract_version, settings,
+        rows_read, rows_written, rows_rejected, rows_skipped, anomalies,
+        first_transaction_id, last_transaction_id, host_version, started_at, committed_at,
+        ids, reading, sha256, first_timestamp, last_timestamp, skipped_sha256)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, $14, $15, $16, $17,
+        $18::text::timestamptz, at, $19, $20::text::jsonb,
+        encode(sha256(convert_to($21::text || (extract(epoch FROM at) * 1000000)::bigint, 'UTF8')), 'hex'),
+        $22::text::timestamp, $23::text::timestamp, $24
+    FROM now
+    RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint, sha256";
+
+/// All files in one statement. Returns those whose content an earlier run has ingested, whatever
+/// became of its rows.
+const INSERT_FILES: &str = "
+    INSERT INTO ingest_files AS new
+        (run_id, position, name, bytes, sha256, content_sha256, header, rows_read, rows_rejected)
+    SELECT $1, position, name, bytes, sha256, content_sha256, header, rows_read, rows_rejected
+    FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[])
+        WITH ORDINALITY
+        AS f (name, bytes, sha256, content_sha256, header, rows_read, rows_rejected, position)
+    RETURNING name, (SELECT max(run_id) FROM ingest_files earlier
+                     WHERE coalesce(earlier.content_sha256, earlier.sha256) = new.content_sha256)";
+
+/// What the server made of a ledger row.
+pub(crate) struct Entry {
+    /// When it was written, immediately before COMMIT.
+    pub committed_at: Timestamp,
+    /// The row's digest, which no other run's row has.
+    pub sha256: String,
+    /// Files whose content an earlier run has ingested.
+    pub known: Vec<KnownFile>,
+}
+
+/// Writes the run's rows.
+pub(crate) async fn record(connection: &Connection, record: &RunRecord) -> Result<Entry, SinkError> {
+    let RunRecord { run_id, file, files, plugin, .. } = record;
+    let digested = record.digested();
+    let (settings, reading) = (json(&plugin.settings), json(&record.reading));
+    let started_at = record.started_at.to_string();
+    let [first_timestamp, last_timestamp] =
+        [record.first_timestamp, record.last_timestamp].map(|time| time.map(|time| time.to_string()));
+    let parameters: [&dyn Parameter; 24] = [
+        run_id,
+        &file.name,
+        &signed(file.bytes),
+        &file.sha256,
+        &plugin.name,
+        &plugin.version,
+        &plugin.sha256,
+        &plugin.contract_version,
+        &settings,
+        &signed(file.rows_read),
+        &signed(record.rows_written),
+        &signed(record.rows_rejected),
+        &signed(record.rows_skipped),
+        &signed(record.anomalies),
+        &record.first_transaction_id,
+        &record.last_transaction_id,
+        &record.host_version,
+        &started_at,
+        &record.ids,
+        &reading,
+        &digested,
+        &first_timestamp,
+        &last_timestamp,
+        &record.skipped_sha256,
+    ];
+    let rows = connection.query("write the ledger row", INSERT, &parameters).await?;
+    let stored = rows.first().and_then(|row| {
+        let committed_at = Timestamp::from_microsecond(row.try_get(0).ok()?).ok()?;
+        Some((committed_at, row.try_get::<_, Option<String>>(1).ok()??))
+    });
+    // A trigger that leaves the row out, or takes its digest away.
+    let (committed_at, sha256) = stored.ok_or(SinkError::LedgerRowRefused { table: "ingest_runs" })?;
+    Ok(Entry { committed_at, sha256, known: record_files(connection, *run_id, files).await? })
+}
+
+async fn record_files(
+    connection: &Connection,
+    run_id: i64,
+    files: &[FileRecord],
+) -> Result<Vec<KnownFile>, SinkError> {
+    fn column<T>(files: &[FileRecord], of: impl Fn(&FileRecord) -> T) -> Vec<T> {
+        files.iter().map(of).collect()
+    }
+    let names = column(files, |file| file.name.clone());
+    let bytes = column(files, |file| signed(file.bytes));
+    let digests = column(files, |file| file.sha256.clone());
+    let contents = column(files, |file| file.content_sha256.clone());
+    let headers = column(files, |file| file.header.clone());
+    let rows_read = column(files, |file| signed(file.rows_read));
+    let rows_rejected = column(files, |file| signed(file.rows_rejected));
+    let parameters: [&dyn Parameter; 8] =
+        [&run_id, &names, &bytes, &digests, &contents, &headers, &rows_read, &rows_rejected];
+    let rows = connection.query("write the ledger rows of the files", INSERT_FILES, &parameters).await?;
+    if rows.len() != files.len() {
+        return Err(SinkError::LedgerRowRefused { table: "ingest_files" });
+    }
+    let known = |row: &tokio_postgres::Row| {
+        let run_id: Option<i64> = row.get(1);
+        Some(KnownFile { name: row.get(0), from: KnownFrom::RunId(run_id?) })
+    };
+    Ok(rows.iter().filter_map(known).collect())
+}
+
+/// Structs and maps of text always serialise.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Sizes and counts are far below 2^63.
+pub(crate) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

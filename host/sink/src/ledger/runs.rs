@@ -1,0 +1,226 @@
+//! A run as the ledger has it; field names are part of the interface, and their order of the digest.
+
+use std::fmt;
+
+use host_core::digest::Sha256Digest;
+use host_core::facts::{FileFacts, Reading};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use serde::{Serialize, Serializer};
+
+use crate::ledger::facts::{PluginFacts, RunFacts};
+use crate::ledger::skips::SkipDigest;
+
+/// [`RunRecord::ids`] of a run whose ids were allotted.
+pub const ASSIGN: &str = "assign";
+/// That of a run whose ids are those of its files.
+pub const KEEP: &str = "keep";
+
+/// What the ledger says of a run, but for the time of its commit. Field names are part of the
+/// interface, and their order of the digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunRecord {
+    /// Its number.
+    pub run_id: i64,
+    /// All files as one.
+    pub file: FileRecord,
+    /// The files, in order.
+    pub files: Vec<FileRecord>,
+    /// Which plugin classified.
+    pub plugin: PluginFacts,
+    /// How the files were read; none for runs of hosts that did not record it.
+    pub reading: Option<Reading>,
+    /// [`ASSIGN`] or [`KEEP`].
+    pub ids: String,
+    /// Rows of `transactions`.
+    pub rows_written: u64,
+    /// Rows of `rejected_rows`.
+    pub rows_rejected: u64,
+    /// Rows of `skipped_rows`.
+    pub rows_skipped: u64,
+    /// The digest of these; absent where there are none, or it was not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped_sha256: Option<String>,
+    /// Rows of `anomalies`.
+    pub anomalies: u64,
+    /// The lowest id that was written.
+    pub first_transaction_id: Option<i64>,
+    /// The highest.
+    pub last_transaction_id: Option<i64>,
+    /// The earliest time of a row that was written; absent where no row was, or it was not recorded.
+    #[serde(serialize_with = "as_optional_text", skip_serializing_if = "Option::is_none")]
+    pub first_timestamp: Option<DateTime>,
+    /// The latest.
+    #[serde(serialize_with = "as_optional_text", skip_serializing_if = "Option::is_none")]
+    pub last_timestamp: Option<DateTime>,
+    /// The host that wrote it.
+    pub host_version: String,
+    /// When it began.
+    #[serde(serialize_with = "as_text")]
+    pub started_at: Timestamp,
+}
+
+/// A file of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileRecord {
+    /// As it was given.
+    pub name: String,
+    /// Its size on disk.
+    pub bytes: u64,
+    /// The digest of its bytes on disk.
+    pub sha256: String,
+    /// The digest of its bytes after decompression; absent where it was not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_sha256: Option<String>,
+    /// The names of its columns; absent without a header, or where it was not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// Records after the header.
+    pub rows_read: u64,
+    /// Those of them that were no rows.
+    pub rows_rejected: u64,
+}
+
+/// A run as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LedgerRun {
+    /// What was recorded.
+    #[serde(flatten)]
+    pub record: RunRecord,
+    /// When it was committed.
+    #[serde(serialize_with = "as_text")]
+    pub committed_at: Timestamp,
+    /// Whether the ledger's rows are as the run wrote them; unknown for runs of hosts that did not
+    /// record a digest.
+    pub is_intact: Option<bool>,
+}
+
+impl RunRecord {
+    pub(crate) fn new(
+        run_id: i64,
+        facts: &RunFacts,
+        ids: &str,
+        written: &Written,
+        skip_digest: &SkipDigest,
+    ) -> RunRecord {
+        RunRecord {
+            run_id,
+            file: FileRecord::of_all(&facts.files),
+            files: facts.files.iter().map(FileRecord::of).collect(),
+            plugin: facts.plugin.clone(),
+            reading: Some(facts.reading.clone()),
+            ids: ids.to_owned(),
+            rows_written: written.transactions,
+            rows_rejected: written.rejected,
+            rows_skipped: written.skipped,
+            skipped_sha256: (written.skipped > 0).then(|| skip_digest.digest().to_string()),
+            anomalies: written.anomalies,
+            first_transaction_id: written.transaction_ids.map(|(first, _)| first),
+            last_transaction_id: written.transaction_ids.map(|(_, last)| last),
+            first_timestamp: written.timestamps_micros.and_then(|(first, _)| local_time(first)),
+            last_timestamp: written.timestamps_micros.and_then(|(_, last)| local_time(last)),
+            host_version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: facts.started_at,
+        }
+    }
+
+    /// What the row's digest is of, with the microseconds of the commit to follow.
+    pub(crate) fn digested(&self) -> String {
+        // A struct of numbers and strings always serialises.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl FileRecord {
+    /// All files as one: names joined, sizes and counts added up, and, where there are several,
+    /// the digest of their digests.
+    #[must_use]
+    pub fn of_all(files: &[FileFacts]) -> FileRecord {
+        let digests: Vec<_> = files.iter().map(|file| file.sha256).collect();
+        FileRecord {
+            name: joined(files.iter().map(|file| file.name.as_str())),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            sha256: digest_of_all(&digests).to_string(),
+            // What is known of single files only is with them.
+            content_sha256: None,
+            header: None,
+            rows_read: files.iter().map(|file| file.rows_read).sum(),
+            rows_rejected: files.iter().map(|file| file.rows_rejected).sum(),
+        }
+    }
+
+    /// That of a file that was read.
+    #[must_use]
+    pub fn of(file: &FileFacts) -> FileRecord {
+        FileRecord {
+            name: file.name.clone(),
+            bytes: file.bytes,
+            sha256: file.sha256.to_string(),
+            content_sha256: Some(file.content_sha256.to_string()),
+            header: file.header.clone(),
+            rows_read: file.rows_read,
+            rows_rejected: file.rows_rejected,
+        }
+    }
+}
+
+/// The names of a run's files as one text of bounded length.
+fn joined<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const MAX_BYTES: usize = 1_000;
+    let count = names.len();
+    let mut text = String::new();
+    for (i, name) in names.enumerate() {
+        if i > 0 && text.len() + name.len() > MAX_BYTES {
+            text.push_str(&format!(" and {} more", count - i));
+            break;
+        }
+        if i > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name);
+    }
+    text
+}
+
+/// The digest of several files: that of their digests in hexadecimal, one after the other; of a
+/// single file it is its own.
+#[must_use]
+pub fn digest_of_all(files: &[Sha256Digest]) -> Sha256Digest {
+    match files {
+        [file] => *file,
+        files => Sha256Digest::of(files.iter().map(Sha256Digest::to_string).collect::<String>().as_bytes()),
+    }
+}
+
+/// Rows that the server has stored, table by table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Written {
+    pub transactions: u64,
+    pub anomalies: u64,
+    pub rejected: u64,
+    pub skipped: u64,
+    /// The lowest and the highest id.
+    pub transaction_ids: Option<(i64, i64)>,
+    /// The earliest and the latest time.
+    pub timestamps_micros: Option<(i64, i64)>,
+}
+
+/// Microseconds since 1970 as the time that a clock shows.
+pub(crate) fn local_time(micros: i64) -> Option<DateTime> {
+    Some(Offset::UTC.to_datetime(Timestamp::from_microsecond(micros).ok()?))
+}
+
+fn as_optional_text<S: Serializer>(
+    value: &Option<impl fmt::Display>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}

@@ -1,0 +1,49 @@
+//! From classified batches to one committed PostgreSQL transaction. Knows nothing of CSV or
+//! WebAssembly.
+//!
+//! [`parameters`] are libpq's; [`local_server`] is the server that is there when there is no other.
+//! [`connection`] reaches a server and asks it, [`schema`] sees to it that the tables are there and fit.
+//! [`write`](mod@write) is the run's one transaction, at the end of which the [`ledger`] records what was
+//! done; [`stored`] reads back what earlier runs have written.
+
+mod connection;
+mod error;
+mod known_file;
+mod ledger;
+mod local_server;
+mod parameters;
+mod schema;
+mod server_error;
+mod session_attributes;
+mod stored;
+mod turned_away;
+mod write;
+
+pub use connection::connect::{Connection, connect};
+pub use connection::encoding::Encoding;
+pub use connection::target::{Patience, Target};
+pub use error::{SinkError, Taker};
+pub use known_file::{KnownFile, KnownFrom};
+pub use ledger::facts::{Candidate, Once, PluginFacts, RunFacts};
+pub use ledger::once::{AlreadyIngested, Known};
+pub use ledger::read::RunFilter;
+pub use ledger::runs::{ASSIGN, FileRecord, KEEP, LedgerRun, RunRecord};
+pub use ledger::skips::SkipDigest;
+pub use local_server::cluster::{Cluster, DATABASE, State};
+pub use local_server::error::EmbeddedError;
+pub use local_server::{InUse, Stopped};
+pub use parameters::server::ServerTarget;
+pub use schema::columns::{IntType, TableWidths, Widths, check as check_columns};
+pub use schema::ensure as ensure_schema;
+pub use schema::migrations::{Applied, Known as KnownMigration, Migration, status as migration_status};
+pub use server_error::{ServerError, Trouble};
+pub use stored::cursor::{Cursor, RowOfRun};
+pub use stored::listing::{Listing, RejectRecord, SkipRecord};
+pub use stored::look::look;
+pub use stored::records::{StoredReject, StoredSkip};
+pub use stored::rows::{StoredAnomaly, StoredRow};
+pub use stored::snapshot::Snapshot;
+pub use turned_away::TurnedAway;
+pub use write::copy;
+pub use write::terms::{DeferKeys, IdPolicy, OnConflict, Terms};
+pub use write::transaction::{Committed, Completed, Recorded, Transaction};

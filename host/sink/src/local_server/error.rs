@@ -1,0 +1,55 @@
+//! What can go wrong with the embedded server.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use host_core::text::printable_up_to;
+use thiserror::Error;
+
+/// Why the embedded server does not work.
+#[derive(Debug, Error)]
+pub enum EmbeddedError {
+    /// PostgreSQL is not installed.
+    #[error("PostgreSQL's programs (initdb, pg_ctl) were found neither on the PATH nor in `{folder}`")]
+    NotInstalled {
+        /// Where else they were looked for.
+        folder: &'static str,
+    },
+    /// A file or folder of it cannot be used.
+    #[error("could not {doing} `{}`", path.display())]
+    File {
+        /// A verb, such as "create".
+        doing: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// One of PostgreSQL's programs failed.
+    #[error("`{program}` failed: {}", printable_up_to(output.trim(), 1_000))]
+    Program {
+        /// The program.
+        program: &'static str,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// The cluster belongs to another version of PostgreSQL.
+    #[error("its data in `{}` is of PostgreSQL {data}, but the installed version is {installed}", folder.display())]
+    Version {
+        /// The cluster's folder.
+        folder: PathBuf,
+        /// Major version of the data.
+        data: String,
+        /// Major version of the programs.
+        installed: String,
+    },
+    /// There is no user to run it as.
+    #[error("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`")]
+    NoUser,
+}
+
+/// The error of a file or folder that something was to be done with.
+pub(crate) fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EmbeddedError + use<> {
+    let path = path.to_owned();
+    move |source| EmbeddedError::File { doing, path, source }
+}

@@ -1,0 +1,324 @@
+//! Do the columns fit? The tables may have been made by hand. Binary COPY would store nonsense in
+//! a column of another type, so every column that is written is looked at before every run. What
+//! holds everything that the host writes fits, wider or not: `bigint`, `numeric(12,2)`, a domain.
+
+use std::ops::RangeInclusive;
+
+use tokio_postgres::Row;
+
+use crate::connection::connect::Connection;
+use crate::error::SinkError;
+
+/// Columns that the host writes.
+const COLUMNS: [(&str, &str, Need); 14] = [
+    ("transactions", "transaction_id", Need::Integer),
+    ("transactions", "user_id", Need::Integer),
+    ("transactions", "amount", Need::Money),
+    ("transactions", "transaction_timestamp", Need::Timestamp),
+    ("transactions", "is_anomalous", Need::Integer),
+    ("transactions", "source_id", Need::BigInt),
+    ("anomalies", "transaction_id", Need::Integer),
+    ("anomalies", "user_id", Need::Integer),
+    ("anomalies", "amount", Need::Money),
+    ("anomalies", "transaction_timestamp", Need::Timestamp),
+    ("anomalies", "score", Need::Double),
+    ("anomalies", "reason", Need::Text),
+    ("anomalies", "run_id", Need::BigInt),
+    ("anomalies", "anomaly_id", Need::Counted),
+];
+
+/// All columns of the two tables, domains resolved: table, column, its type for people (whatever
+/// `quote_all_identifiers` makes of it), the type beneath and its modifier, whether a value must be
+/// given, and whether none may be.
+const QUERY: &str = "
+    WITH RECURSIVE columns AS (
+        SELECT c.relname::text AS table_name, a.attname::text AS name,
+               replace(format_type(a.atttypid, a.atttypmod), '\"', '') AS declared,
+               a.atttypid AS type, a.atttypmod AS modifier,
+               a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS is_required,
+               a.attgenerated <> '' AS is_generated
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.oid IN (to_regclass('transactions'), to_regclass('anomalies'))
+          AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT table_name, name, declared, t.typbasetype, t.typtypmod, is_required, is_generated
+        FROM columns JOIN pg_type t ON t.oid = type WHERE t.typtype = 'd'
+    )
+    SELECT table_name, name, declared, replace(format_type(type, NULL), '\"', ''), modifier, is_required, is_generated
+    FROM columns JOIN pg_type t ON t.oid = type WHERE t.typtype <> 'd'";
+
+/// What a column must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// Numbers of 32 bits; `bigint` is encoded, too.
+    Integer,
+    /// Numbers of 64 bits.
+    BigInt,
+    /// Eight digits before the point and two after it.
+    Money,
+    /// Microseconds, without a zone.
+    Timestamp,
+    Double,
+    Text,
+    /// Nothing: the server counts it by itself.
+    Counted,
+}
+
+impl Need {
+    /// The type that the host gives it.
+    fn sql(self) -> &'static str {
+        match self {
+            Need::Integer | Need::Counted => "integer",
+            Need::BigInt => "bigint",
+            Need::Money => "numeric(10,2)",
+            Need::Timestamp => "timestamp without time zone",
+            Need::Double => "double precision",
+            Need::Text => "text",
+        }
+    }
+
+    /// Whether a type holds it; the modifier is that of `pg_attribute`, below zero where there is none.
+    fn is_met_by(self, type_name: &str, modifier: i32) -> bool {
+        match self {
+            Need::Integer => matches!(type_name, "integer" | "bigint"),
+            Need::BigInt => type_name == "bigint",
+            Need::Money => type_name == "numeric" && holds_cents(modifier),
+            Need::Timestamp => type_name == "timestamp without time zone" && matches!(modifier, -1 | 6),
+            Need::Double => type_name == "double precision",
+            Need::Text => matches!(type_name, "text" | "character varying") && modifier == -1,
+            Need::Counted => true,
+        }
+    }
+}
+
+/// Whether a modifier of `numeric` leaves room for every amount, exactly (`numeric_typmod_precision`
+/// and `numeric_typmod_scale` in PostgreSQL's `numeric.c`).
+fn holds_cents(modifier: i32) -> bool {
+    const HEADER: i32 = 4;
+    if modifier < HEADER {
+        return true;
+    }
+    let precision = (modifier - HEADER) >> 16 & 0xffff;
+    // Of 11 bits, signed.
+    let scale = ((modifier - HEADER) & 0x7ff ^ 1024) - 1024;
+    scale >= 2 && precision - scale >= 8
+}
+
+/// The width of a column of whole numbers: operators with many rows widen them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntType {
+    /// `INT`, as the host creates it.
+    Int,
+    /// `BIGINT`
+    BigInt,
+}
+
+impl IntType {
+    /// The numbers that it can hold.
+    #[must_use]
+    pub fn range(self) -> RangeInclusive<i64> {
+        match self {
+            IntType::Int => i32::MIN.into()..=i32::MAX.into(),
+            IntType::BigInt => i64::MIN..=i64::MAX,
+        }
+    }
+
+    /// The highest number.
+    #[must_use]
+    pub fn max(self) -> i64 {
+        *self.range().end()
+    }
+}
+
+/// How wide the columns are that may be of either width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Widths {
+    /// Those of `transactions`.
+    pub transactions: TableWidths,
+    /// Those of `anomalies`.
+    pub anomalies: TableWidths,
+}
+
+/// Those of one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableWidths {
+    /// `transaction_id`
+    pub transaction_id: IntType,
+    /// `user_id`
+    pub user_id: IntType,
+    /// `is_anomalous`, where the table has it.
+    pub is_anomalous: IntType,
+}
+
+impl TableWidths {
+    /// As the host makes the tables.
+    pub const NARROW: TableWidths =
+        TableWidths { transaction_id: IntType::Int, user_id: IntType::Int, is_anomalous: IntType::Int };
+}
+
+impl Widths {
+    /// The ids that can be written.
+    #[must_use]
+    pub fn id_range(&self) -> RangeInclusive<i64> {
+        self.transactions.transaction_id.range()
+    }
+}
+
+/// Checks that the tables can take what the host writes.
+///
+/// # Errors
+/// [`SinkError::TableDoesNotFit`] with the first column that does not.
+pub async fn check(connection: &Connection) -> Result<Widths, SinkError> {
+    let rows = connection.query("look at the tables' columns", QUERY, &[]).await?;
+    let columns: Vec<_> = rows.iter().map(Column::of).collect();
+    for (table, name, need) in COLUMNS {
+        check_column(&columns, table, name, need)?;
+    }
+    let is_known = |column: &&Column| COLUMNS.iter().any(|&(table, name, _)| column.is(table, name));
+    if let Some(unknown) = columns.iter().filter(|column| !is_known(column)).find(|column| column.is_required)
+    {
+        return Err(unknown.has_no_value());
+    }
+    widths(&columns)
+}
+
+fn check_column(columns: &[Column], table: &'static str, name: &str, need: Need) -> Result<(), SinkError> {
+    let Some(column) = columns.iter().find(|column| column.is(table, name)) else {
+        return match need {
+            Need::Counted => Ok(()),
+            // It is something else altogether.
+            _ if name == "transaction_id" => Err(SinkError::TableDoesNotFit {
+                table,
+                problem: format!("it has no column `{name}`"),
+                help: crate::error::OTHER_SCHEMA.into(),
+            }),
+            _ => Err(SinkError::TableDoesNotFit {
+                table,
+                problem: format!("it has no column `{name}` of type `{}`", need.sql()),
+                help: format!("`ALTER TABLE {table} ADD COLUMN {name} {}`", need.sql()),
+            }),
+        };
+    };
+    if need == Need::Counted && column.is_required {
+        return Err(column.has_no_value());
+    }
+    if need != Need::Counted && column.is_generated {
+        return Err(SinkError::TableDoesNotFit {
+            table,
+            problem: format!(
+                "its column `{name}` is computed by the server, so nothing can be written to it"
+            ),
+            help: format!("`ALTER TABLE {table} ALTER COLUMN {name} DROP EXPRESSION`"),
+        });
+    }
+    if need.is_met_by(&column.type_name, column.modifier) {
+        return Ok(());
+    }
+    let (wanted, using) = (need.sql(), using(need, name, &column.type_name));
+    Err(SinkError::TableDoesNotFit {
+        table,
+        problem: format!("its column `{name}` is `{}`; it must be `{wanted}`", column.declared),
+        help: format!("`ALTER TABLE {table} ALTER COLUMN {name} TYPE {wanted}{using}`"),
+    })
+}
+
+/// What ALTER needs to be told where it knows no conversion of its own (PostgreSQL documentation,
+/// "ALTER TABLE").
+fn using(need: Need, name: &str, type_name: &str) -> String {
+    match (need, type_name) {
+        (Need::Integer, "boolean") => format!(" USING {name}::integer"),
+        (Need::Timestamp, "timestamp with time zone") => format!(" USING {name} AT TIME ZONE 'UTC'"),
+        (_, "text" | "character varying") => format!(" USING {name}::{}", need.sql()),
+        _ => String::new(),
+    }
+}
+
+/// A column as the server describes it.
+struct Column {
+    table: String,
+    name: String,
+    /// Its type for people.
+    declared: String,
+    /// Its type, of a domain that beneath it.
+    type_name: String,
+    modifier: i32,
+    is_required: bool,
+    is_generated: bool,
+}
+
+impl Column {
+    fn of(row: &Row) -> Column {
+        Column {
+            table: row.get(0),
+            name: row.get(1),
+            declared: row.get(2),
+            type_name: row.get(3),
+            modifier: row.get(4),
+            is_required: row.get(5),
+            is_generated: row.get(6),
+        }
+    }
+
+    fn is(&self, table: &str, name: &str) -> bool {
+        self.table == table && self.name == name
+    }
+
+    fn has_no_value(&self) -> SinkError {
+        let table = if self.table == "transactions" { "transactions" } else { "anomalies" };
+        let name = format!("\"{}\"", self.name.replace('"', "\"\""));
+        SinkError::TableDoesNotFit {
+            table,
+            problem: format!("its column `{}` needs a value, which the host does not have", self.name),
+            help: match self.name.as_str() {
+                "anomaly_id" => format!(
+                    "let the server count it: `ALTER TABLE {table} ALTER COLUMN {name} ADD GENERATED BY DEFAULT AS IDENTITY`"
+                ),
+                _ => format!("give it a default, or `ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL`"),
+            },
+        }
+    }
+}
+
+fn widths(columns: &[Column]) -> Result<Widths, SinkError> {
+    let width = |table, name| match columns.iter().find(|column| column.is(table, name)) {
+        Some(column) if column.type_name == "bigint" => IntType::BigInt,
+        _ => IntType::Int,
+    };
+    let of_table = |table| TableWidths {
+        transaction_id: width(table, "transaction_id"),
+        user_id: width(table, "user_id"),
+        is_anomalous: width(table, "is_anomalous"),
+    };
+    let widths = Widths { transactions: of_table("transactions"), anomalies: of_table("anomalies") };
+    if widths.anomalies.transaction_id.max() < widths.transactions.transaction_id.max() {
+        return Err(SinkError::TableDoesNotFit {
+            table: "anomalies",
+            problem: "its column `transaction_id` is `integer`, that of `transactions` is `bigint`".into(),
+            help: "`ALTER TABLE anomalies ALTER COLUMN transaction_id TYPE bigint`".into(),
+        });
+    }
+    Ok(widths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The modifiers are those that a PostgreSQL 15 has in `pg_attribute`.
+    #[test]
+    fn a_numeric_fits_if_every_amount_does() {
+        let cases = [
+            ("numeric", -1, true),
+            ("numeric(10,2)", 655_366, true),
+            ("numeric(12,2)", 786_438, true),
+            ("numeric(19,4)", 1_245_192, true),
+            ("numeric(9,2)", 589_830, false),
+            ("numeric(10,3)", 655_367, false),
+            ("numeric(10,0)", 655_364, false),
+            ("numeric(10,-2)", 657_410, false),
+        ];
+        for (name, modifier, fits) in cases {
+            assert_eq!(holds_cents(modifier), fits, "{name}");
+        }
+    }
+}

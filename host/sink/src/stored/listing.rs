@@ -1,0 +1,127 @@
+//! Rejected and skipped rows of a run, for a command that lists them.
+
+use host_core::text::printable_bytes;
+use tokio_postgres::Row;
+
+use crate::error::SinkError;
+use crate::stored::cursor::{Cursor, RowOfRun};
+use crate::stored::snapshot::Snapshot;
+
+/// Rows of a run, for a command that lists them.
+pub struct Listing<T> {
+    snapshot: Snapshot,
+    cursor: Cursor<T>,
+}
+
+impl<T: RowOfRun> Listing<T> {
+    /// Begins to read them; `None` if there is no such run.
+    ///
+    /// # Errors
+    /// Where the database cannot be asked.
+    pub async fn of_run(snapshot: Snapshot, run_id: i64) -> Result<Option<Listing<T>>, SinkError> {
+        if snapshot.run(run_id).await?.is_none() {
+            return Ok(None);
+        }
+        let cursor = snapshot.open(run_id).await?;
+        Ok(Some(Listing { snapshot, cursor }))
+    }
+
+    /// The next few; empty after the last.
+    ///
+    /// # Errors
+    /// Where the database cannot be asked.
+    pub async fn next(&self) -> Result<Vec<T>, SinkError> {
+        self.snapshot.next(&self.cursor).await
+    }
+
+    /// Lets the connection go.
+    pub async fn close(self) {
+        self.snapshot.close().await;
+    }
+}
+
+/// A rejected record.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct RejectRecord {
+    /// The file.
+    pub file: String,
+    /// The physical line, from 1.
+    pub line: i64,
+    /// Position in the decompressed and decoded file.
+    pub byte_offset: i64,
+    /// The column to blame.
+    pub column: Option<String>,
+    /// A word for counting.
+    pub reason: String,
+    /// What is wrong.
+    pub message: String,
+    /// The record, printable and cut.
+    pub raw: String,
+    /// All of its bytes.
+    pub raw_base64: String,
+}
+
+impl RowOfRun for RejectRecord {
+    const DOING: &'static str = "look up the rejected rows";
+    const CURSOR: &'static str = "host_reject_records";
+    // Each may have a megabyte, and a third more in base64.
+    const ROWS_AT_A_TIME: u32 = 4;
+    const TABLE: &'static str = "rejected_rows";
+    // Of the bytes, as many as `printable_bytes` looks at.
+    const COLUMNS: &'static str = "file, line, byte_offset, column_name, reason, message,
+        substring(raw FOR 1024), translate(encode(raw, 'base64'), E'\\n', '')";
+
+    fn of(row: &Row) -> RejectRecord {
+        RejectRecord {
+            file: row.get(1),
+            line: row.get(2),
+            byte_offset: row.get(3),
+            column: row.get(4),
+            reason: row.get(5),
+            message: row.get(6),
+            raw: printable_bytes(row.get(7)),
+            raw_base64: row.get(8),
+        }
+    }
+}
+
+/// A row that was left out because its id was there already. What hosts before did not record is
+/// `None`.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct SkipRecord {
+    /// The file.
+    pub file: String,
+    /// The physical line, from 1.
+    pub line: i64,
+    /// The id.
+    pub transaction_id: i64,
+    /// Whether the file's values were others than those that were stored.
+    pub differs: bool,
+    /// The file's user.
+    pub user_id: Option<i64>,
+    /// The file's amount, such as `12.50`.
+    pub amount: Option<String>,
+    /// The file's timestamp, such as `2024-02-29T23:59:59.000000`.
+    pub transaction_timestamp: Option<String>,
+}
+
+impl RowOfRun for SkipRecord {
+    const DOING: &'static str = "look up the skipped rows";
+    const CURSOR: &'static str = "host_skip_records";
+    const ROWS_AT_A_TIME: u32 = 500;
+    const TABLE: &'static str = "skipped_rows";
+    const COLUMNS: &'static str = "file, line, transaction_id, differs, user_id, amount::text,
+        to_char(transaction_timestamp, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')";
+
+    fn of(row: &Row) -> SkipRecord {
+        SkipRecord {
+            file: row.get(1),
+            line: row.get(2),
+            transaction_id: row.get(3),
+            differs: row.get(4),
+            user_id: row.get(5),
+            amount: row.get(6),
+            transaction_timestamp: row.get(7),
+        }
+    }
+}

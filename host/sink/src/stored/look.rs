@@ -1,0 +1,27 @@
+//! Looking at what runs have written. Nothing is made or altered.
+
+use crate::connection::connect::connect;
+use crate::connection::target::Target;
+use crate::error::SinkError;
+use crate::schema::migrations::State;
+use crate::stored::snapshot::Snapshot;
+
+/// Looks at what runs have written; `None` where there is nothing yet. Nothing is made or altered.
+///
+/// # Errors
+/// Where the server is not to be reached, or its tables are not those that this host knows.
+pub async fn look(target: &Target) -> Result<Option<Snapshot>, SinkError> {
+    if !target.is_there() {
+        return Ok(None);
+    }
+    let connection = connect(target).await?;
+    let missing = State::look_up(&connection).await?.missing()?;
+    if missing.iter().any(|migration| migration.version == 1) {
+        connection.close().await;
+        return Ok(None);
+    }
+    if let Some(first) = missing.first() {
+        return Err(SinkError::NotMigrated { version: first.version, name: first.name });
+    }
+    Snapshot::take(connection).await.map(Some)
+}

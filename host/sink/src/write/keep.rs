@@ -1,0 +1,126 @@
+//! `--ids keep`: the ids of a file become the keys. What is there already is found out before it
+//! is written, many rows at a time, so that a conflict can be told with its line, or skipped;
+//! nobody else can add ids meanwhile, because the table is locked.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use host_core::anomaly::{Anomaly, Classified};
+use host_core::batch::Batch;
+use host_core::rejected::RejectedRow;
+
+use crate::connection::connect::Connection;
+use crate::error::{SinkError, Taker};
+use crate::stored::rows;
+use crate::write::terms::OnConflict;
+
+/// Rows that are compared at a time: enough to make the round trips and COPYs few.
+const ROWS_AT_A_TIME: usize = 65_536;
+/// Bytes that may wait besides the columns of these rows: rejected records and reasons.
+const BYTES_AT_A_TIME: usize = 4 * 1024 * 1024;
+
+/// Keeps rows until they are compared.
+pub(crate) struct Keeper {
+    on_conflict: OnConflict,
+    waiting: Vec<Classified>,
+    rows: usize,
+    bytes: usize,
+}
+
+/// A row whose id is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Conflict {
+    /// Whether the row that has the id has other values.
+    pub differs: bool,
+}
+
+impl Keeper {
+    pub fn new(on_conflict: OnConflict) -> Keeper {
+        Keeper { on_conflict, waiting: Vec::new(), rows: 0, bytes: 0 }
+    }
+
+    /// True when it is time to write.
+    pub fn add(&mut self, mut part: Classified) -> bool {
+        // The detector has seen them; nothing of them is written.
+        part.batch.attributes = Vec::new();
+        self.rows += part.batch.len();
+        self.bytes += part.rejected.iter().map(RejectedRow::size_bytes).sum::<usize>();
+        self.bytes += part.anomalies.iter().map(Anomaly::size_bytes).sum::<usize>();
+        self.waiting.push(part);
+        self.bytes >= BYTES_AT_A_TIME || self.rows >= ROWS_AT_A_TIME
+    }
+
+    /// What is waiting.
+    pub fn take(&mut self) -> Vec<Classified> {
+        (self.rows, self.bytes) = (0, 0);
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// The rows of each part that must be skipped, by their positions in the batch.
+    ///
+    /// # Errors
+    /// [`SinkError::IdTaken`] for the first of them, where conflicts are to fail.
+    pub async fn conflicts(
+        &self,
+        connection: &Connection,
+        parts: &[Classified],
+    ) -> Result<Vec<HashMap<usize, Conflict>>, SinkError> {
+        let ids: Vec<i64> = parts.iter().flat_map(|part| &part.batch.transaction_ids).copied().collect();
+        let stored = rows::rows(connection, &ids).await?;
+        let mut first_of: HashMap<i64, (&Batch, usize)> = HashMap::with_capacity(ids.len());
+        let mut conflicts = Vec::new();
+        for Classified { batch, .. } in parts {
+            let mut of_part = HashMap::new();
+            for (i, &id) in batch.transaction_ids.iter().enumerate() {
+                let (differs, is_ours) = match (stored.get(&id), first_of.entry(id)) {
+                    (None, Entry::Vacant(entry)) => {
+                        entry.insert((batch, i));
+                        continue;
+                    }
+                    (None, Entry::Occupied(entry)) => {
+                        let (first, j) = *entry.get();
+                        (!has_same_values(first, j, batch, i), true)
+                    }
+                    (Some(stored), _) => (!stored.has_values_of(batch, i), stored.is_ours),
+                };
+                if self.on_conflict == OnConflict::Fail {
+                    return Err(taken(connection, batch, i, is_ours).await?);
+                }
+                of_part.insert(i, Conflict { differs });
+            }
+            conflicts.push(of_part);
+        }
+        Ok(conflicts)
+    }
+}
+
+fn has_same_values(one: &Batch, i: usize, other: &Batch, j: usize) -> bool {
+    one.user_ids[i] == other.user_ids[j]
+        && one.amounts_cents[i] == other.amounts_cents[j]
+        && one.timestamps_micros[i] == other.timestamps_micros[j]
+}
+
+/// A run's ledger row was written by the same transaction as its rows.
+const WRITER: &str = "
+    SELECT run_id FROM ingest_runs r JOIN transactions t ON r.xmin = t.xmin
+    WHERE t.transaction_id = $1::bigint
+      AND t.transaction_id BETWEEN r.first_transaction_id AND r.last_transaction_id";
+
+async fn taken(
+    connection: &Connection,
+    batch: &Batch,
+    i: usize,
+    is_ours: bool,
+) -> Result<SinkError, SinkError> {
+    let transaction_id = batch.transaction_ids[i];
+    let by = if is_ours {
+        Taker::ThisRun
+    } else {
+        match connection.query("look up who wrote an id", WRITER, &[&transaction_id]).await?.as_slice() {
+            [row] => Taker::Run(row.get(0)),
+            // Rows that were restored from a dump may all be of one transaction.
+            _ => Taker::Unknown,
+        }
+    };
+    Ok(SinkError::IdTaken { transaction_id, file: batch.file.to_string(), line: batch.lines[i], by })
+}

@@ -1,0 +1,69 @@
+//! What a run finds in the tables that it has locked, and goes on from.
+
+use crate::connection::connect::Connection;
+use crate::error::SinkError;
+use crate::write::sequences;
+use crate::write::sequences::Sequence;
+
+/// Numbers and names, asked for under the lock.
+pub(crate) struct Numbers {
+    /// The highest id; `None` in an empty table.
+    pub last_id: Option<i64>,
+    /// What else counts the ids, in a table that others have made.
+    pub sequence: Option<Sequence>,
+    /// This run's number in the ledger.
+    pub run_id: i64,
+    /// The ledger's name with its schema, quoted, for questions by others.
+    pub ledger: String,
+    /// The highest number of a statement's name that tokio-postgres might choose, too.
+    pub taken_name: Option<u32>,
+}
+
+/// The ledger's own sequence may be behind, after a restore for instance; nobody else takes a number
+/// while we have the lock.
+const QUERY: &str = r"
+    SELECT max(transaction_id),
+        greatest(nextval(pg_get_serial_sequence('ingest_runs', 'run_id')),
+                 (SELECT max(run_id) + 1 FROM ingest_runs)),
+        (SELECT format('%I.%I', relnamespace::regnamespace, relname) FROM pg_class
+         WHERE oid = 'ingest_runs'::regclass),
+        (SELECT max(substring(name FROM '^s([0-9]{1,9})$')::int) FROM pg_prepared_statements),
+        (SELECT string_agg(quote_ident(relname), ', ' ORDER BY relname) FROM pg_class c
+         WHERE relpersistence = 'u' AND relkind IN ('r', 'p')
+           AND EXISTS (SELECT FROM unnest(ARRAY['transactions', 'anomalies', 'ingest_runs', 'ingest_files',
+                                                'rejected_rows', 'skipped_rows']) AS name
+                       WHERE to_regclass(name) = c.oid
+                          OR to_regclass(name) IN (SELECT pg_partition_ancestors(c.oid))))
+    FROM transactions";
+
+impl Numbers {
+    pub async fn look_up(connection: &Connection) -> Result<Numbers, SinkError> {
+        let (rows, sequence) = tokio::join!(
+            connection.simple_query("look up the highest id and the run's number", QUERY),
+            sequences::look_up(connection)
+        );
+        let (rows, sequence) = (rows?, sequence?);
+        let strange = || SinkError::StrangeAnswer("a question about the highest id");
+        let row = rows.first().ok_or_else(strange)?;
+        if let Some(unlogged) = row.get(4) {
+            tracing::warn!(
+                "what is written to {unlogged} is lost if the server crashes, because it is UNLOGGED; see ALTER TABLE … SET LOGGED"
+            );
+        }
+        let number = |text: &str| text.parse::<i64>().map_err(|_| strange());
+        Ok(Numbers {
+            last_id: row.get(0).map(number).transpose()?,
+            sequence,
+            run_id: row.get(1).ok_or_else(strange).and_then(number)?,
+            ledger: row.get(2).ok_or_else(strange)?.to_owned(),
+            taken_name: row.get(3).and_then(|number| number.parse().ok()),
+        })
+    }
+
+    /// Ids are allotted after this one: after the highest that is there or was given away, and from 1
+    /// on in a table that was filled from below zero.
+    pub fn allot_after(&self) -> i64 {
+        let given_away = self.sequence.as_ref().and_then(Sequence::last);
+        self.last_id.max(given_away).unwrap_or_default().max(0)
+    }
+}

@@ -1,0 +1,100 @@
+//! Sequences that count the ids of tables which others have made: SERIAL or identity columns.
+//!
+//! Ids that the host allots do not come from the sequence, so it is moved past them; otherwise the
+//! next INSERT of the application that it belongs to would meet an id of ours. And ids are allotted
+//! after the last one that the sequence gave away: somebody may be about to use it.
+//!
+//! A sequence that is behind its own table, after a restore for instance, is moved before the run
+//! needs it. Moving is not undone by a rollback; it only ever leaves ids out.
+
+use tokio_postgres::Row;
+
+use crate::connection::connect::Connection;
+use crate::error::SinkError;
+
+/// The sequence of a column, if it counts upwards.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequence {
+    /// With its schema where that is needed, quoted.
+    name: String,
+    /// The last number that it gave away; `None` if it gave none, or we may not know.
+    last: Option<i64>,
+    max: i64,
+    may_move: bool,
+}
+
+/// One row a column that has a sequence: by its default, or as an identity. The highest id of
+/// `anomalies` is only looked up where there is something to compare it with.
+const QUERY: &str = "
+    SELECT a.attname::text, s.oid::regclass::text, q.seqmax, quote_ident(current_user),
+        CASE WHEN has_sequence_privilege(s.oid, 'USAGE, SELECT') THEN pg_sequence_last_value(s.oid) END,
+        has_sequence_privilege(s.oid, 'UPDATE'),
+        CASE a.attname WHEN 'anomaly_id' THEN (SELECT max(anomaly_id)::bigint FROM anomalies) END
+    FROM (
+        SELECT d.refobjid AS sequence, f.adrelid AS relation, f.adnum AS attribute
+        FROM pg_attrdef f JOIN pg_depend d
+            ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
+        WHERE f.adrelid IN (to_regclass('transactions'), to_regclass('anomalies'))
+        UNION ALL
+        SELECT d.objid, d.refobjid, d.refobjsubid FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+          AND d.refobjid IN (to_regclass('transactions'), to_regclass('anomalies'))
+    ) AS uses
+    JOIN pg_class s ON s.oid = uses.sequence AND s.relkind = 'S'
+    JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0
+    JOIN pg_attribute a ON a.attrelid = uses.relation AND a.attnum = uses.attribute
+    WHERE (a.attrelid, a.attname) IN ((to_regclass('transactions'), 'transaction_id'),
+                                      (to_regclass('anomalies'), 'anomaly_id'))";
+
+/// Looks them up, under the lock, and moves that of `anomalies` if it is behind. Returns that of
+/// `transactions`, which the host's own tables do not have.
+///
+/// # Errors
+/// [`SinkError::PrivilegesMissing`] where one has to be moved and may not.
+pub(crate) async fn look_up(connection: &Connection) -> Result<Option<Sequence>, SinkError> {
+    let rows = connection.query("look up the sequences of the ids", QUERY, &[]).await?;
+    let mut transaction_id = None;
+    for row in &rows {
+        let sequence = Sequence::of(row);
+        if row.get::<_, &str>(0) == "transaction_id" {
+            sequence.must_be_movable(row)?;
+            transaction_id = Some(sequence);
+        } else if let Some(highest) = row.get::<_, Option<i64>>(6)
+            && sequence.last.unwrap_or_default() < highest
+        {
+            sequence.must_be_movable(row)?;
+            sequence.move_past(connection, highest).await?;
+        }
+    }
+    Ok(transaction_id)
+}
+
+impl Sequence {
+    fn of(row: &Row) -> Sequence {
+        Sequence { name: row.get(1), max: row.get(2), last: row.get(4), may_move: row.get(5) }
+    }
+
+    /// The last number that it gave away.
+    pub fn last(&self) -> Option<i64> {
+        self.last
+    }
+
+    /// Moves it, so that the next number is above this one, unless it already is.
+    pub async fn move_past(&self, connection: &Connection, id: i64) -> Result<(), SinkError> {
+        const MOVE: &str = "
+            SELECT setval($1::text::regclass, $2) WHERE coalesce(pg_sequence_last_value($1::text::regclass) < $2, true)";
+        // It would have come to its end there, too.
+        let id = id.min(self.max);
+        connection.query("move a sequence past the ids of this run", MOVE, &[&self.name, &id]).await.map(drop)
+    }
+
+    fn must_be_movable(&self, row: &Row) -> Result<(), SinkError> {
+        if self.may_move {
+            return Ok(());
+        }
+        Err(SinkError::PrivilegesMissing {
+            role: row.get(3),
+            grants: vec![format!("USAGE, UPDATE ON SEQUENCE {}", self.name)],
+        })
+    }
+}

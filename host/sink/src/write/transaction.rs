@@ -1,0 +1,323 @@
+//! The run's one transaction: it begins under a lock, the [writer](crate::write::writer) streams rows
+//! into it, the ledger row and COMMIT end it. Dropping it at any point before leaves nothing
+//! behind.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use host_core::anomaly::Classified;
+use host_core::batch::Batch;
+use tokio::time::timeout;
+
+use crate::connection::connect::Connection;
+use crate::connection::outcome::{Fate, Identity, Wish};
+use crate::connection::{lock, session};
+use crate::error::SinkError;
+use crate::known_file::KnownFile;
+use crate::ledger::facts::{Candidate, RunFacts};
+use crate::ledger::once::{AlreadyIngested, Known};
+use crate::ledger::record::Entry;
+use crate::ledger::runs::{LedgerRun, RunRecord};
+use crate::ledger::{once, record};
+use crate::schema::columns;
+use crate::write::keys::DeferredKeys;
+use crate::write::numbers::Numbers;
+use crate::write::terms::{IdPolicy, Terms};
+use crate::write::writer::Writer;
+use crate::write::{keys, triggers};
+
+/// How long a request to cancel a statement may take.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a session may take to end that is of no use any more.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+
+/// An open transaction.
+pub struct Transaction {
+    connection: Connection,
+    identity: Identity,
+    numbers: Numbers,
+    terms: Terms,
+    writer: Writer,
+    deferred_keys: Option<DeferredKeys>,
+    /// The ids that the columns can hold.
+    pub id_range: std::ops::RangeInclusive<i64>,
+}
+
+/// What the server acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The run as the ledger has it.
+    pub run: LedgerRun,
+    /// Files whose content an earlier run has ingested.
+    pub known: Vec<KnownFile>,
+    /// Skipped rows that have other values than those that were there.
+    pub rows_skipped_differing: u64,
+    /// How long the server took for the COMMIT itself.
+    pub commit_time: Duration,
+}
+
+/// A transaction that needs nothing but COMMIT.
+pub enum Completed {
+    /// The ledger row is written.
+    Recorded(Box<Recorded>),
+    /// The ledger knows this already, and `once` was asked for: there is nothing to commit.
+    AlreadyIngested(Box<AlreadyIngested>),
+}
+
+/// What the ledger says of a run that is about to be committed.
+pub struct Recorded {
+    record: RunRecord,
+    entry: Entry,
+}
+
+impl Transaction {
+    /// Begins, waits for runs that are under way to end, and looks whether the tables fit.
+    /// `size_bytes` is that of the files, where they have one.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn begin(
+        connection: Connection,
+        terms: Terms,
+        size_bytes: Option<u64>,
+    ) -> Result<Transaction, SinkError> {
+        let identity = match session::begin(&connection, terms.lock_timeout).await {
+            Ok(identity) => identity,
+            Err(error) => {
+                if error.has_lost_connection() {
+                    connection.cancel(CANCEL_PATIENCE).await;
+                }
+                return Err(error);
+            }
+        };
+        match Prepared::new(&connection, &identity, terms, size_bytes).await {
+            Ok(Prepared { numbers, writer, deferred_keys, id_range }) => {
+                Ok(Transaction { connection, identity, numbers, terms, writer, deferred_keys, id_range })
+            }
+            Err(error) => {
+                if error.has_lost_connection() {
+                    connection.cancel(CANCEL_PATIENCE).await;
+                    // It holds the lock, or will; whether it could be ended changes nothing for us.
+                    let _ = identity.find_out(&connection, true, Wish::End, END_PATIENCE).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The database, for messages.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.connection.server
+    }
+
+    /// This run's number in the ledger.
+    #[must_use]
+    pub fn run_id(&self) -> i64 {
+        self.numbers.run_id
+    }
+
+    /// A query that tells, after all, whether the run was committed.
+    #[must_use]
+    pub fn deciding_query(&self) -> String {
+        self.identity.deciding_query()
+    }
+
+    /// How many rows there are ids for; none where the file brings them.
+    #[must_use]
+    pub fn ids_left(&self) -> Option<u64> {
+        match self.terms.ids {
+            IdPolicy::Assign => Some(self.id_range.end().abs_diff(self.numbers.allot_after())),
+            IdPolicy::Keep(_) => None,
+        }
+    }
+
+    /// What of a run was ingested before, where that matters.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub async fn known(&self, candidate: &Candidate<'_>) -> Result<Known, SinkError> {
+        match self.terms.once {
+            Some(once) => once::look_up(&self.connection, once, candidate).await,
+            None => Ok(Known::Files(BTreeMap::new())),
+        }
+    }
+
+    /// Writes a batch; gives it back where it is not needed any more.
+    ///
+    /// # Errors
+    /// Where the server refuses a row or the ids run out.
+    pub async fn write(&mut self, part: Classified) -> Result<Option<Batch>, SinkError> {
+        self.writer.write(&self.connection, part).await
+    }
+
+    /// Writes what is left, checks that nothing was lost, and writes the ledger row. What remains
+    /// is [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// Where the server refuses something, or counts differ. The transaction is still to be
+    /// rolled back.
+    pub async fn complete(&mut self, facts: &RunFacts) -> Result<Completed, SinkError> {
+        self.writer.finish(&self.connection).await?;
+        if let Some(keys) = self.deferred_keys.take() {
+            keys.build(&self.connection).await?;
+        }
+        let written = self.writer.written;
+        let read = facts.files.iter().map(|file| file.rows_read).sum();
+        if read != written.transactions + written.rejected + written.skipped {
+            return Err(SinkError::RowsLost {
+                read,
+                written: written.transactions,
+                skipped: written.skipped,
+                rejected: written.rejected,
+            });
+        }
+        // The content of a pipe is known only now.
+        match self.known(&facts.candidate()).await? {
+            Known::All(already_ingested) => return Ok(Completed::AlreadyIngested(already_ingested)),
+            Known::Files(known) => {
+                if let Some(file) = known.into_values().next() {
+                    return Err(SinkError::PartlyIngested { file });
+                }
+            }
+        }
+        let Numbers { run_id, ledger, sequence, .. } = &self.numbers;
+        if let Some((sequence, (_, highest))) = sequence.as_ref().zip(written.transaction_ids) {
+            sequence.move_past(&self.connection, highest).await?;
+        }
+        let record =
+            RunRecord::new(*run_id, facts, self.terms.ids.recorded(), &written, &self.writer.skip_digest);
+        let entry = record::record(&self.connection, &record).await?;
+        self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
+        Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
+    }
+
+    /// Commits, and returns only when the server has said that it did: where the connection is lost
+    /// on the way, it is asked over another one.
+    ///
+    /// # Errors
+    /// [`SinkError::OutcomeUnknown`] where the server could not be asked what became of it; after
+    /// any other error the server has confirmed that nothing was written.
+    pub async fn commit(mut self, recorded: Recorded) -> Result<Committed, SinkError> {
+        let started = Instant::now();
+        self.commit_and_confirm().await?;
+        let commit_time = started.elapsed();
+        if let Some(notice) = self.connection.encoding.notice() {
+            tracing::warn!("{notice}");
+        }
+        self.connection.close().await;
+        let Recorded { record, entry } = recorded;
+        Ok(Committed {
+            run: LedgerRun { record, committed_at: entry.committed_at, is_intact: Some(true) },
+            known: entry.known,
+            rows_skipped_differing: self.writer.skipped_differing,
+            commit_time,
+        })
+    }
+
+    /// Rolls back, and waits for the server to say so, at most this long. Where it does not answer,
+    /// or the connection is lost already, its session is ended over another one.
+    ///
+    /// # Errors
+    /// Where it does not; it rolls back nevertheless, because COMMIT was never sent.
+    pub async fn roll_back(mut self, is_lost: bool, patience: Duration) -> Result<(), SinkError> {
+        let started = Instant::now();
+        let patience = patience.min(self.connection.target.patience.answer);
+        self.writer.abandon();
+        if is_lost {
+            self.connection.cancel(patience / 4).await;
+        } else if self.ask_to_roll_back(patience / 4).await {
+            self.connection.close().await;
+            return Ok(());
+        }
+        let left = patience.saturating_sub(started.elapsed());
+        match self.identity.find_out(&self.connection, true, Wish::End, left).await? {
+            Fate::RolledBack => Ok(()),
+            Fate::Committed => Err(SinkError::StrangeAnswer("ROLLBACK")),
+        }
+    }
+
+    /// Sends ROLLBACK. If the server is still busy with something else after a while, cancels that.
+    async fn ask_to_roll_back(&self, patience: Duration) -> bool {
+        let asked = self.connection.answer("roll back", self.connection.client.batch_execute("ROLLBACK"));
+        tokio::pin!(asked);
+        let answer = match timeout(patience, &mut asked).await {
+            Err(_) => {
+                self.connection.cancel(patience).await;
+                timeout(patience, asked).await
+            }
+            answered => answered,
+        };
+        match answer {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => tracing::debug!("{error}"),
+            Err(_) => tracing::debug!("no answer to ROLLBACK"),
+        }
+        false
+    }
+
+    /// COMMIT of a transaction that the server has given up is answered without an error: it
+    /// rolls back. So the server is asked, in the same round trip, what became of it.
+    async fn commit_and_confirm(&mut self) -> Result<(), SinkError> {
+        self.writer.close_statements();
+        let asked = self.connection.simple_query("commit", &self.identity.commit_statements()).await;
+        let refusal = match asked {
+            Ok(rows) => match rows.first().and_then(|row| row.get(0)) {
+                Some("committed") => return Ok(()),
+                Some("aborted") => return Err(SinkError::NotCommitted),
+                _ => SinkError::StrangeAnswer("COMMIT"),
+            },
+            Err(refusal) => refusal,
+        };
+        let is_lost = refusal.has_lost_connection();
+        if is_lost {
+            tracing::warn!("{refusal}; asking what became of it");
+        }
+        let patience = self.connection.target.patience.answer;
+        match self.identity.find_out(&self.connection, is_lost, Wish::Commit, patience).await {
+            Ok(Fate::Committed) => Ok(()),
+            Ok(Fate::RolledBack) => Err(refusal),
+            Err(source) => Err(SinkError::OutcomeUnknown {
+                query: self.deciding_query(),
+                source: Some(Box::new(source)),
+            }),
+        }
+    }
+}
+
+/// What a transaction needs besides its connection, once it has the lock.
+struct Prepared {
+    numbers: Numbers,
+    writer: Writer,
+    deferred_keys: Option<DeferredKeys>,
+    id_range: std::ops::RangeInclusive<i64>,
+}
+
+impl Prepared {
+    async fn new(
+        connection: &Connection,
+        identity: &Identity,
+        terms: Terms,
+        size_bytes: Option<u64>,
+    ) -> Result<Prepared, SinkError> {
+        lock::lock(connection, identity, terms.lock_timeout).await?;
+        // Under the lock, since somebody may have altered the tables while we waited for it; in one
+        // round trip, of which the first error is the true one.
+        let (widths, triggers, numbers) = tokio::join!(
+            columns::check(connection),
+            triggers::look_up(connection),
+            Numbers::look_up(connection)
+        );
+        let (widths, triggers, numbers) = (widths?, triggers?, numbers?);
+        // Triggers may still have something to do at the end, which keys must not be built before.
+        let may_defer =
+            terms.defer_keys.applies_to(size_bytes) && terms.ids == IdPolicy::Assign && triggers.is_empty();
+        let deferred_keys =
+            if may_defer && numbers.last_id.is_none() { keys::defer(connection).await? } else { None };
+        if let Some(taken) = numbers.taken_name {
+            connection.skip_names(taken).await?;
+        }
+        let writer = Writer::new(connection, &numbers, widths, terms.ids, triggers).await?;
+        Ok(Prepared { numbers, writer, deferred_keys, id_range: widths.id_range() })
+    }
+}

@@ -1,0 +1,406 @@
+//! Classified batches into COPY streams.
+//!
+//! COPY of transactions goes on for as long as what is collected for the other tables meanwhile
+//! is little; then that is written by COPYs of its own (an anomaly refers to its transaction,
+//! which must therefore come first) and the next segment begins. So memory stays bounded, and a
+//! run costs few round trips.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::SinkExt as _;
+use host_core::anomaly::{Anomaly, Classified};
+use host_core::batch::{Batch, RowPlace};
+use tokio_postgres::{CopyInSink, Statement};
+
+use crate::connection::connect::Connection;
+use crate::error::SinkError;
+use crate::ledger::runs::Written;
+use crate::ledger::skips::SkipDigest;
+use crate::schema::columns::{TableWidths, Widths};
+use crate::server_error::Trouble;
+use crate::write::copy::{
+    ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, SKIPPED_COLUMNS, TRANSACTION_COLUMNS, TransactionRow,
+};
+use crate::write::keep::{Conflict, Keeper};
+use crate::write::numbers::Numbers;
+use crate::write::places::Places;
+use crate::write::terms::IdPolicy;
+use crate::write::triggers;
+use crate::write::triggers::Trigger;
+
+/// Size of a message to the server.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Rows that are encoded before it is looked how much is ready.
+const ROWS_AT_A_TIME: usize = 512;
+/// A segment ends when what is collected for the other tables comes to this size.
+const SEGMENT_SIDE_BYTES: usize = 1024 * 1024;
+
+/// Writes the rows of one run.
+pub(crate) struct Writer {
+    run_id: i64,
+    widths: Widths,
+    ids: Ids,
+    /// `None` once there is nothing more to write.
+    copies: Option<Copies>,
+    stream: Option<Pin<Box<CopyInSink<Bytes>>>>,
+    transactions: CopyBuffer,
+    /// Where the rows of the current COPY of transactions are.
+    places: Places,
+    anomalies: CopyBuffer,
+    /// Which tuples of that COPY the buffered anomalies are of.
+    anomalous_tuples: Vec<usize>,
+    rejected: CopyBuffer,
+    skipped: CopyBuffer,
+    /// Skipped rows so far that have other values than those that are there.
+    pub skipped_differing: u64,
+    /// The digest of all of them.
+    pub skip_digest: SkipDigest,
+    /// Triggers of the operator's, which may refuse rows.
+    triggers: Vec<Trigger>,
+    /// What the server has acknowledged so far.
+    pub written: Written,
+}
+
+/// Statements of the transaction's session.
+struct Copies {
+    transactions: Statement,
+    anomalies: Statement,
+}
+
+/// Where ids come from.
+enum Ids {
+    /// One after the other, after this one.
+    Assigned { last: i64 },
+    /// From the file.
+    Kept(Keeper),
+}
+
+impl Writer {
+    /// Prepares the statements.
+    pub async fn new(
+        connection: &Connection,
+        numbers: &Numbers,
+        widths: Widths,
+        policy: IdPolicy,
+        triggers: Vec<Trigger>,
+    ) -> Result<Writer, SinkError> {
+        // Both are sent at once. Where the first is refused, the server refuses the second because
+        // of that, which is not what the user has to know.
+        let (transactions, anomalies) = tokio::join!(
+            prepare(connection, "prepare to write the transactions", TRANSACTION_COLUMNS),
+            prepare(connection, "prepare to write the anomalies", ANOMALY_COLUMNS),
+        );
+        let (copy_transactions, copy_anomalies) = (transactions?, anomalies?);
+        let ids = match policy {
+            IdPolicy::Assign => Ids::Assigned { last: numbers.allot_after() },
+            IdPolicy::Keep(on_conflict) => Ids::Kept(Keeper::new(on_conflict)),
+        };
+        let buffer = |widths| CopyBuffer::new(widths, connection.encoding.clone());
+        Ok(Writer {
+            run_id: numbers.run_id,
+            widths,
+            ids,
+            copies: Some(Copies { transactions: copy_transactions, anomalies: copy_anomalies }),
+            stream: None,
+            transactions: buffer(widths.transactions),
+            places: Places::default(),
+            anomalies: buffer(widths.anomalies),
+            anomalous_tuples: Vec::new(),
+            rejected: buffer(TableWidths::NARROW),
+            skipped: buffer(TableWidths::NARROW),
+            skipped_differing: 0,
+            skip_digest: SkipDigest::default(),
+            triggers,
+            written: Written::default(),
+        })
+    }
+
+    /// Encodes a batch and sends what is ready; gives the batch back where it is not needed any more.
+    pub async fn write(
+        &mut self,
+        connection: &Connection,
+        part: Classified,
+    ) -> Result<Option<Batch>, SinkError> {
+        match &mut self.ids {
+            Ids::Assigned { .. } => {
+                self.write_assigned(connection, &part).await?;
+                Ok(Some(part.batch))
+            }
+            Ids::Kept(keeper) => {
+                if keeper.add(part) {
+                    self.write_kept(connection).await?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Sends what has come to the size of a message, or of a segment.
+    async fn send_what_is_ready(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        if self.transactions.len() >= CHUNK_BYTES {
+            self.send_transactions(connection).await?;
+        }
+        if self.side_bytes() >= SEGMENT_SIDE_BYTES || self.is_first_look_due() {
+            self.end_segment(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Size of what is collected beside the rows themselves.
+    fn side_bytes(&self) -> usize {
+        self.anomalies.len() + self.rejected.len() + self.skipped.len() + self.places.size_bytes()
+    }
+
+    /// Whether there are rows that have not been counted, none that have, and a trigger that may leave
+    /// rows out: that is not to be found out at the end of a large file.
+    fn is_first_look_due(&self) -> bool {
+        let may_be_left_out = || self.triggers.iter().any(|trigger| trigger.may_leave_out);
+        self.written.transactions == 0 && self.transactions.rows() > 0 && may_be_left_out()
+    }
+
+    /// Writes all that is left.
+    pub async fn finish(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        self.write_kept(connection).await?;
+        self.end_segment(connection).await
+    }
+
+    /// Ends an unfinished COPY with an error at the server.
+    pub fn abandon(&mut self) {
+        self.stream = None;
+        self.close_statements();
+    }
+
+    /// Gives up the names in the server's session. This is sent at once: after the transaction, the
+    /// session may be somebody else's.
+    pub fn close_statements(&mut self) {
+        self.copies = None;
+    }
+
+    /// Allots ids to the rows of a part, one after the other.
+    async fn write_assigned(&mut self, connection: &Connection, part: &Classified) -> Result<(), SinkError> {
+        let Ids::Assigned { last } = &mut self.ids else { return Ok(()) };
+        let (before, max) = (*last, *self.widths.id_range().end());
+        let end = i64::try_from(part.batch.len()).ok().and_then(|rows| before.checked_add(rows));
+        *last = end.filter(|end| *end <= max).ok_or(SinkError::IdsExhausted { last_id: max, rows: None })?;
+        // Not above `last`.
+        self.write_part(connection, part, |i| Ok(before + 1 + i as i64)).await
+    }
+
+    /// Writes the rows that wait for their ids to be compared with those in the table. That can
+    /// only be asked between two COPYs.
+    async fn write_kept(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        let Ids::Kept(keeper) = &mut self.ids else { return Ok(()) };
+        let parts = keeper.take();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.end_segment(connection).await?;
+        let Ids::Kept(keeper) = &self.ids else { return Ok(()) };
+        let conflicts = keeper.conflicts(connection, &parts).await?;
+        for (part, conflicts) in parts.into_iter().zip(conflicts) {
+            let id_of = |i| match conflicts.get(&i) {
+                None => Ok(part.batch.transaction_ids[i]),
+                Some(conflict) => Err(*conflict),
+            };
+            self.write_part(connection, &part, id_of).await?;
+        }
+        Ok(())
+    }
+
+    /// Encodes the rows to which `id_of` gives an id, and sends what is ready on the way; the others
+    /// are skipped.
+    async fn write_part(
+        &mut self,
+        connection: &Connection,
+        part: &Classified,
+        id_of: impl Fn(usize) -> Result<i64, Conflict>,
+    ) -> Result<(), SinkError> {
+        let Classified { batch, rejected, anomalies } = part;
+        let mut found = anomalies.iter().peekable();
+        for first in (0..batch.len()).step_by(ROWS_AT_A_TIME) {
+            for i in first..batch.len().min(first + ROWS_AT_A_TIME) {
+                let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
+                self.encode(batch, i, anomaly, id_of(i));
+            }
+            self.send_what_is_ready(connection).await?;
+        }
+        for row in rejected {
+            self.rejected.start_if_empty();
+            self.rejected.put_rejected(self.run_id, row);
+        }
+        self.send_what_is_ready(connection).await
+    }
+
+    fn encode(&mut self, batch: &Batch, i: usize, anomaly: Option<&Anomaly>, id: Result<i64, Conflict>) {
+        let transaction_id = match id {
+            Ok(id) => id,
+            Err(Conflict { differs }) => {
+                self.skipped_differing += u64::from(differs);
+                self.skip_digest.add_row(batch, i, differs);
+                self.skipped.start_if_empty();
+                self.skipped.put_skipped(self.run_id, batch, i, differs);
+                return;
+            }
+        };
+        let row = TransactionRow {
+            transaction_id,
+            user_id: batch.user_ids[i],
+            amount_cents: batch.amounts_cents[i],
+            timestamp_micros: batch.timestamps_micros[i],
+        };
+        let tuple = self.put_transaction(row, anomaly.is_some(), batch, i);
+        if let Some(anomaly) = anomaly {
+            self.anomalies.start_if_empty();
+            self.anomalies.put_anomaly(row, anomaly.score, &anomaly.reason, self.run_id);
+            self.anomalous_tuples.push(tuple);
+        }
+    }
+
+    /// Encodes row `i` of a batch; returns which tuple of the current COPY that is, from 0.
+    fn put_transaction(&mut self, row: TransactionRow, is_anomalous: bool, batch: &Batch, i: usize) -> usize {
+        if self.stream.is_none() && self.transactions.is_empty() {
+            self.transactions.start_if_empty();
+            self.places.clear();
+        }
+        let tuple = self.places.push(batch, i);
+        self.transactions.put_transaction(row, is_anomalous, batch.transaction_ids[i]);
+        widen(&mut self.written.transaction_ids, row.transaction_id);
+        widen(&mut self.written.timestamps_micros, row.timestamp_micros);
+        tuple
+    }
+
+    async fn send_transactions(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            None => {
+                let copies = self.copies.as_ref().ok_or(SinkError::WriterClosed)?;
+                let begin = connection.client.copy_in(&copies.transactions);
+                let stream = connection.answer(WRITE_TRANSACTIONS, begin).await?;
+                self.stream.insert(Box::pin(stream))
+            }
+        };
+        let chunk = self.transactions.take();
+        let sent = connection.answer(WRITE_TRANSACTIONS, stream.send(chunk)).await;
+        sent.map_err(|error| {
+            refused(&self.triggers, "transactions", error, |tuple| self.places.of_tuple(tuple))
+        })
+    }
+
+    fn expect(&self, table: &'static str, sent: u64, stored: u64) -> Result<(), SinkError> {
+        expect(table, sent, stored, triggers::names(&self.triggers, table, |trigger| trigger.may_leave_out))
+    }
+
+    /// Writes all that is buffered, transactions first.
+    async fn end_segment(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        if self.stream.is_some() || !self.transactions.is_empty() {
+            self.transactions.end();
+            self.send_transactions(connection).await?;
+        }
+        if let Some(mut stream) = self.stream.take() {
+            let stored = connection.answer(WRITE_TRANSACTIONS, stream.as_mut().finish()).await;
+            let stored = stored.map_err(|error| {
+                refused(&self.triggers, "transactions", error, |tuple| self.places.of_tuple(tuple))
+            })?;
+            self.expect("transactions", self.transactions.rows(), stored)?;
+            self.written.transactions += stored;
+        }
+        let anomalous = std::mem::take(&mut self.anomalous_tuples);
+        if !self.anomalies.is_empty() {
+            let copies = self.copies.as_ref().ok_or(SinkError::WriterClosed)?;
+            let stored =
+                copy_at_once(connection, "write the anomalies", &copies.anomalies, &mut self.anomalies)
+                    .await
+                    .map_err(|error| {
+                        let of_anomaly = |i| self.places.of_tuple(*anomalous.get(i)?);
+                        refused(&self.triggers, "anomalies", error, of_anomaly)
+                    })?;
+            self.expect("anomalies", self.anomalies.rows(), stored)?;
+            self.written.anomalies += stored;
+        }
+        for (buffer, table, doing, columns, written) in [
+            (
+                &mut self.rejected,
+                "rejected_rows",
+                "write the rejected rows",
+                REJECT_COLUMNS,
+                &mut self.written.rejected,
+            ),
+            (
+                &mut self.skipped,
+                "skipped_rows",
+                "write the skipped rows",
+                SKIPPED_COLUMNS,
+                &mut self.written.skipped,
+            ),
+        ] {
+            if !buffer.is_empty() {
+                let copy = prepare(connection, doing, columns).await?;
+                let stored = copy_at_once(connection, doing, &copy, buffer).await?;
+                expect(table, buffer.rows(), stored, Vec::new())?;
+                *written += stored;
+            }
+        }
+        Ok(())
+    }
+}
+
+const WRITE_TRANSACTIONS: &str = "write the transactions";
+
+async fn prepare(
+    connection: &Connection,
+    doing: &'static str,
+    columns: &str,
+) -> Result<Statement, SinkError> {
+    let copy = format!("COPY {columns} FROM STDIN (FORMAT binary)");
+    connection.answer(doing, connection.client.prepare(&copy)).await
+}
+
+/// A COPY of what is buffered; returns how many rows the server stored.
+async fn copy_at_once(
+    connection: &Connection,
+    doing: &'static str,
+    copy: &Statement,
+    buffer: &mut CopyBuffer,
+) -> Result<u64, SinkError> {
+    buffer.end();
+    let mut bytes = buffer.take();
+    let copying = async {
+        let mut stream = Box::pin(connection.client.copy_in(copy).await?);
+        // Each message is copied once more on its way.
+        while !bytes.is_empty() {
+            stream.send(bytes.split_to(bytes.len().min(CHUNK_BYTES))).await?;
+        }
+        stream.as_mut().finish().await
+    };
+    connection.answer(doing, copying).await
+}
+
+/// Where it is a row that is refused, which one, and who may have refused it.
+fn refused(
+    triggers: &[Trigger],
+    table: &'static str,
+    error: SinkError,
+    place_of_tuple: impl Fn(usize) -> Option<RowPlace>,
+) -> SinkError {
+    match error {
+        SinkError::Statement { source, .. } if source.trouble() == Trouble::RowRefused => {
+            // The server counts from 1.
+            let tuple = source.tuple_of_copy().and_then(|line| usize::try_from(line).ok()?.checked_sub(1));
+            let place = tuple.and_then(place_of_tuple);
+            let triggers = triggers::names(triggers, table, |_| true);
+            SinkError::RowRefused { table, place, triggers, source }
+        }
+        other => other,
+    }
+}
+
+/// Widens a range so that it holds a value.
+fn widen(range: &mut Option<(i64, i64)>, value: i64) {
+    *range = Some(range.map_or((value, value), |(lowest, highest)| (lowest.min(value), highest.max(value))));
+}
+
+/// The triggers are those that may have left rows out.
+fn expect(table: &'static str, sent: u64, stored: u64, triggers: Vec<String>) -> Result<(), SinkError> {
+    if sent == stored { Ok(()) } else { Err(SinkError::CountMismatch { table, sent, stored, triggers }) }
+}
