@@ -1,7 +1,9 @@
 //! The command line, as clap types and nothing else: the commands here, what is read and what
-//! judges it in [`ingest`], where it is written in [`database`], tools for plugins in [`plugin`].
+//! judges it in [`ingest`], where it is written in [`database`], tools for plugins in [`plugin`], and
+//! what is made of the description itself in [`description`].
 
 mod database;
+mod description;
 mod ingest;
 mod parse;
 mod plugin;
@@ -14,6 +16,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
+pub use description::{CompletionsArgs, ManArgs, completions, write_man_pages};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use parse::{format_asked_for, parse};
 pub use plugin::{
@@ -55,6 +58,8 @@ impl Command {
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
             Command::Plugin(command) => command.name(),
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
         }
     }
 }
@@ -105,6 +110,11 @@ pub enum Command {
     /// Write, check and manage plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Print a script that makes a shell complete the arguments of this program
+    Completions(CompletionsArgs),
+    /// Write the man pages into a folder (for packages)
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Arguments of `host run`.
