@@ -2,7 +2,9 @@
 //! that must pass; both install what is missing where they can, and say what to install otherwise.
 
 mod bench;
+mod changelog;
 mod demo;
+mod dist;
 mod plugins;
 mod postgresql;
 mod sample_data;
@@ -38,6 +40,13 @@ enum Task {
     },
     /// Write data/consumed_transactions.csv again
     SampleData,
+    /// Build what a release has for this machine, in the folder dist of the target folder
+    Dist,
+    /// Print what CHANGELOG.md says of a version
+    ReleaseNotes {
+        /// Such as 0.1.0
+        version: String,
+    },
 }
 
 fn main() -> Result<()> {
@@ -50,5 +59,7 @@ fn main() -> Result<()> {
         }
         Task::Bench { names, ingest } => bench::run(&names, &ingest),
         Task::SampleData => sample_data::write(),
+        Task::Dist => dist::make(),
+        Task::ReleaseNotes { version } => changelog::print_notes(&version),
     }
 }
