@@ -17,7 +17,7 @@ use crate::{plugins, setup};
 
 const NAME: &str = "host";
 /// The program's name in the package, and the package's own.
-const NAME_IN_PACKAGE: &str = "ingest-host";
+pub const NAME_IN_PACKAGE: &str = "ingest-host";
 /// Shells, and the files in which they look for completions, where `{}` is the program's name.
 const SHELLS: [(&str, &str); 3] = [
     ("bash", "bash-completion/completions/{}"),
@@ -26,6 +26,12 @@ const SHELLS: [(&str, &str); 3] = [
 ];
 /// What whoever gets the program must be able to read.
 const DOCUMENTS: [&str; 4] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md", "CHANGELOG.md"];
+
+/// Where the completions are, in the package.
+#[cfg(test)]
+pub fn scripts() -> Vec<String> {
+    SHELLS.iter().map(|(_, place)| format!("usr/share/{}", place.replace("{}", NAME_IN_PACKAGE))).collect()
+}
 
 /// Builds everything, and makes `dist/` in the target folder.
 pub fn make() -> Result<()> {

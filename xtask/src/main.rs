@@ -7,6 +7,8 @@ mod demo;
 mod dist;
 mod plugins;
 mod postgresql;
+#[cfg(test)]
+mod repository;
 mod sample_data;
 mod server;
 mod setup;
