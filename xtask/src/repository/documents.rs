@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::{files, texts, yaml};
+use super::files::{files, texts, yaml};
 use crate::shell::root;
 
 #[test]

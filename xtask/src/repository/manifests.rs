@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{packages, read, texts};
+use super::files::{packages, read, texts};
 use crate::dist;
 use crate::shell::{output, root};
 

@@ -7,9 +7,10 @@ use std::fs;
 use clap::Parser as _;
 use serde_json::{Value, json};
 
-use super::{files, packages, read, texts, yaml};
+use super::files::{files, packages, read, texts, yaml};
 use crate::shell::root;
-use crate::{Task, postgresql};
+use crate::task::Task;
+use crate::test::postgresql;
 
 /// A job, and what to call it where something is wrong with it.
 struct Job {
