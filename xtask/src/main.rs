@@ -2,53 +2,24 @@
 //! that must pass; both install what is missing where they can, and say what to install otherwise.
 
 mod bench;
+mod changelog;
 mod demo;
+mod dist;
 mod plugins;
-mod postgresql;
+mod random;
+#[cfg(test)]
+mod repository;
 mod sample_data;
 mod server;
 mod setup;
 mod shell;
-mod snapshots;
+mod task;
 mod test;
 mod user;
 
 use anyhow::Result;
-use clap::Parser;
-
-/// Development tasks of this project
-#[derive(Parser)]
-#[command(bin_name = "cargo xtask")]
-enum Task {
-    /// Build everything, ingest the sample file into the embedded server, show the counts
-    Demo,
-    /// Formatting, lints, plugins, all tests, documentation
-    Test {
-        /// Passed on to nextest, for instance a test's name
-        arguments: Vec<String>,
-    },
-    /// Build the plugins and put them beside the host, where it finds them by name
-    Plugins,
-    /// Measure; prints ratios from one run
-    Bench {
-        /// `ingest`, or benchmarks of host/benches; all of them where none is named
-        names: Vec<String>,
-        #[command(flatten)]
-        ingest: bench::Options,
-    },
-    /// Write data/consumed_transactions.csv again
-    SampleData,
-}
+use clap::Parser as _;
 
 fn main() -> Result<()> {
-    match Task::parse() {
-        Task::Demo => demo::run(),
-        Task::Test { arguments } => test::run(&arguments),
-        Task::Plugins => {
-            setup::wasm_targets()?;
-            plugins::build()
-        }
-        Task::Bench { names, ingest } => bench::run(&names, &ingest),
-        Task::SampleData => sample_data::write(),
-    }
+    task::Task::parse().run()
 }

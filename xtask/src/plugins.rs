@@ -25,6 +25,11 @@ const FOR_TESTS: &str = "test-plugins";
 /// Folders of the target folder that the host is built into.
 const PROFILES: [&str; 2] = ["debug", "release"];
 
+/// The files of the plugins for users, in the folder `plugins`.
+pub fn for_users() -> impl Iterator<Item = String> {
+    PLUGINS.iter().map(|name| format!("{name}.wasm"))
+}
+
 /// Builds all plugins and copies them.
 pub fn build() -> Result<()> {
     compile(WASM_TARGET, &[&PLUGINS[..], &GUESTS, &PARTS].concat())?;

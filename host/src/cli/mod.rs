@@ -1,8 +1,10 @@
 //! The command line, as clap types and nothing else. The commands are here; [`run`] has what is asked of
 //! a run, of which [`ingest`] says what is read and what judges it and [`database`] where it is written;
-//! [`ledger`] is for looking back, [`plugin`] for those who write plugins.
+//! [`ledger`] is for looking back, [`plugin`] for those who write plugins. [`description`] is what is made of
+//! the description itself.
 
 mod database;
+mod description;
 mod ingest;
 mod ledger;
 mod parse;
@@ -12,6 +14,7 @@ mod run;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
+pub use description::{CompletionsArgs, ManArgs, completions, write_man_pages};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use parse::{format_asked_for, parse};
@@ -53,6 +56,8 @@ impl Command {
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
             Command::Plugin(command) => command.name(),
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
         }
     }
 }
@@ -103,6 +108,11 @@ pub enum Command {
     /// Write, check and manage plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Print a script that makes a shell complete the arguments of this program
+    Completions(CompletionsArgs),
+    /// Write the man pages into a folder (for packages)
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// How results are printed.

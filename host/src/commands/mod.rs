@@ -1,6 +1,7 @@
 //! One function a command: what is done between parsing the arguments and the exit code.
 
 mod database;
+mod description;
 mod plugin;
 mod psql;
 
@@ -54,6 +55,8 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
         Command::Migrate(arguments) => database::migrate(&arguments, reporter).await,
         Command::Db(command) => database::db(&command, reporter),
         Command::Plugin(command) => plugin::plugin(command, reporter),
+        Command::Completions(arguments) => description::complete(&arguments, reporter),
+        Command::Man(arguments) => description::man(&arguments, reporter),
     };
     done.map_err(no_rows)
 }

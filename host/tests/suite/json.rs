@@ -216,6 +216,8 @@ fn every_other_command_ends_with_an_object_too() {
         let end = end(host().args(["db", command]).env("HOST_DATA_DIR", files.path()));
         assert_eq!(end["command"], format!("db {command}"));
     }
+    assert_eq!(end(host().args(["completions", "fish"]))["shell"], "fish");
+    assert_eq!(end(host().arg("man").arg(files.path().join("man")))["command"], "man");
     let list = end(host().args(["plugin", "list"]));
     let threshold = list["plugins"].as_array().unwrap().iter().find(|plugin| plugin["name"] == "threshold");
     assert_eq!(threshold.unwrap()["version"], "0.1.0");

@@ -10,6 +10,7 @@ mod append;
 mod authors;
 mod changing;
 mod compiler;
+mod completions;
 mod compose;
 mod conformance;
 mod connection;

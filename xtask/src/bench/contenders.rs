@@ -5,14 +5,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::data::{ANOMALY_COLUMNS, Data, TRANSACTION_COLUMNS};
-use super::{Bench, python};
+use super::python;
+use super::spec::{ANOMALY_COLUMNS, Bench, DETECTOR, Data, TRANSACTION_COLUMNS};
 use crate::shell::{output, root};
-
-/// What the host classifies with, and the others were given the results of.
-pub const DETECTOR: &str = "threshold.wasm";
-/// What finds as many anomalies as there are rows.
-pub const TALKATIVE: &str = "../test-plugins/talkative.wasm";
 
 /// A way of loading.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,7 +61,7 @@ impl Contender {
             }
             Contender::CopyCsv => copy(bench, data, "csv"),
             Contender::CopyBinary => copy(bench, data, "binary"),
-            Contender::Python => python::loader(bench, data),
+            Contender::Python => bench.python.loader(bench.database.url(), &data.raw_csv()),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::Programs;
+use super::programs::Programs;
 use crate::server::Server;
 use crate::shell::{output, say};
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::Bench;
 use super::contenders::Contender;
-use super::data::Data;
 use super::measure::{Measured, measure};
+use super::spec::{Bench, Data};
 use crate::shell::say;
 
 /// Who loaded a file of so many rows, and what it took in every round.

@@ -6,8 +6,8 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result};
 
-use super::Programs;
 use super::database::Database;
+use super::programs::Programs;
 use crate::shell::{output, root};
 
 /// The machine, its programs, and what else it did when the benchmark began.

@@ -6,11 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::Bench;
-use super::contenders::{Contender, DETECTOR, TALKATIVE, host};
-use super::data::Data;
-use super::loads::Loads;
+use super::contenders::{Contender, host};
+use super::loads::{Loads, median_seconds};
 use super::measure::{Measured, measure};
+use super::spec::{Bench, DETECTOR, Data, TALKATIVE};
 use crate::shell::say;
 
 /// Above, these take too long, and a file of that size tells as much.
@@ -94,7 +93,7 @@ fn line(data: &Data, case: String, loads: &[Measured]) -> Memory {
     Memory {
         rows: data.rows,
         case,
-        wall_seconds: super::loads::median_seconds(loads, |load| load.wall),
+        wall_seconds: median_seconds(loads, |load| load.wall),
         peak_rss_bytes: loads.iter().map(|load| load.peak_rss_bytes).max().unwrap_or(0),
         own_peak_rss_bytes: loads.iter().filter_map(|load| load.own_peak_rss_bytes).max(),
     }

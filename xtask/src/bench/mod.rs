@@ -7,23 +7,27 @@
 //! connection: a contender that loads something else ends the benchmark.
 
 mod contenders;
-mod data;
 mod database;
+mod generate;
 mod loads;
 mod machine;
 mod measure;
 mod memory;
+mod programs;
 mod python;
-mod table;
+mod spec;
+mod tables;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 
 use self::database::Database;
 use self::loads::Loads;
-use crate::shell::{self, cargo, output, say, target};
+use self::programs::Programs;
+use self::python::Python;
+use self::spec::Bench;
+use crate::shell::{self, cargo};
 use crate::{plugins, setup};
 
 /// The name of the benchmark that is here and not in `host/benches`.
@@ -68,39 +72,21 @@ pub fn run(names: &[String], options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What the contenders need.
-struct Bench {
-    programs: Programs,
-    database: Database,
-    python: python::Python,
-}
-
-/// Paths of what is run.
-struct Programs {
-    host: PathBuf,
-    /// From this working tree, not given by `--host`.
-    is_built_here: bool,
-    /// PostgreSQL's own, not a distribution's wrapper around it, which takes longer to start.
-    psql: PathBuf,
-    /// The folder of the plugins, built from this working tree.
-    plugins: PathBuf,
-}
-
 fn ingest(options: &Options) -> Result<()> {
-    let programs = programs(options.host.as_deref())?;
-    let python = python::find()?;
+    let programs = Programs::find(options.host.as_deref())?;
+    let python = Python::find()?;
     let database = Database::start(&programs)?;
     let largest = options.rows.iter().copied().max().unwrap_or(0);
-    data::check_space(database.folder(), largest)?;
+    generate::check_space(database.folder(), largest)?;
     let before = machine::Machine::look(&programs, &database)?;
     let bench = Bench { programs, database, python };
-    contenders::compile(&bench, contenders::DETECTOR)?;
-    contenders::compile(&bench, contenders::TALKATIVE)?;
+    contenders::compile(&bench, spec::DETECTOR)?;
+    contenders::compile(&bench, spec::TALKATIVE)?;
 
     let (mut sizes, mut memory) = (Vec::new(), Vec::new());
     let outcome = options.rows.iter().try_for_each(|&rows| -> Result<()> {
         let factor = if rows <= SMALL_ROWS { ROUNDS_OF_SMALL } else { 1 };
-        let data = data::make(&bench, rows)?;
+        let data = generate::make(&bench, rows)?;
         let loads = Loads::measure(&bench, &data, usize::from(options.rounds) * factor)?;
         let peaks = memory::measure_all(&bench, &data, &loads);
         sizes.push(loads);
@@ -108,22 +94,6 @@ fn ingest(options: &Options) -> Result<()> {
         Ok(())
     });
     // Also where a size failed: the others took their time.
-    table::print(&before, &machine::load_average()?, &bench, &sizes, &memory);
+    tables::print(&before, &machine::load_average()?, &bench, &sizes, &memory);
     outcome
-}
-
-fn programs(given_host: Option<&Path>) -> Result<Programs> {
-    let target = target()?;
-    let host = match given_host {
-        Some(host) => host.canonicalize().with_context(|| format!("find {}", host.display()))?,
-        None => {
-            shell::run(cargo().args(["build", "--release", "--locked", "--package", "host"]))?;
-            target.join("release/host")
-        }
-    };
-    setup::postgresql(&host)?;
-    let psql = Path::new(output(Command::new(&host).args(["db", "programs"]))?.trim()).join("psql");
-    ensure!(psql.is_file(), "psql is to be in the folder that `host db programs` prints");
-    say(&format!("measuring {}", host.display()));
-    Ok(Programs { host, is_built_here: given_host.is_none(), psql, plugins: target.join("release/plugins") })
 }

@@ -6,8 +6,6 @@ use std::process::Command;
 use anyhow::Result;
 use indicatif::HumanCount;
 
-use super::Bench;
-use super::data::Data;
 use crate::shell::{output, root, run, say, target, works};
 
 /// It takes several times as long as the others, which at ten million rows is minutes a load.
@@ -21,29 +19,29 @@ pub struct Python {
     pub program: Result<PathBuf, String>,
 }
 
-/// An environment of its own in the target folder, made the first time; else the system's Python,
-/// if that has psycopg.
-pub fn find() -> Result<Python> {
-    let folder = target()?.join("bench-python");
-    let own = folder.join("bin/python3");
-    let system = PathBuf::from("python3");
-    let has_psycopg = |python: &Path| works(Command::new(python).args(["-c", "import psycopg"]));
-    if !works(Command::new(&system).arg("--version")) {
-        return Ok(Python { program: Err("there is no python3".into()) });
-    }
-    if !has_psycopg(&own) {
-        say(&format!("making a Python environment with {PSYCOPG}"));
-        let made = run(Command::new(&system).args(["-m", "venv"]).arg(&folder))
-            .and_then(|()| run(Command::new(&own).args(["-m", "pip", "install", "--quiet", PSYCOPG])));
-        if let Err(error) = made {
-            say(&format!("{error:#}"));
-        }
-    }
-    let program = [own, system].into_iter().find(|python| has_psycopg(python));
-    Ok(Python { program: program.ok_or_else(|| format!("{PSYCOPG} could not be installed")) })
-}
-
 impl Python {
+    /// An environment of its own in the target folder, made the first time; else the system's Python,
+    /// if that has psycopg.
+    pub fn find() -> Result<Python> {
+        let folder = target()?.join("bench-python");
+        let own = folder.join("bin/python3");
+        let system = PathBuf::from("python3");
+        let has_psycopg = |python: &Path| works(Command::new(python).args(["-c", "import psycopg"]));
+        if !works(Command::new(&system).arg("--version")) {
+            return Ok(Python { program: Err("there is no python3".into()) });
+        }
+        if !has_psycopg(&own) {
+            say(&format!("making a Python environment with {PSYCOPG}"));
+            let made = run(Command::new(&system).args(["-m", "venv"]).arg(&folder))
+                .and_then(|()| run(Command::new(&own).args(["-m", "pip", "install", "--quiet", PSYCOPG])));
+            if let Err(error) = made {
+                say(&format!("{error:#}"));
+            }
+        }
+        let program = [own, system].into_iter().find(|python| has_psycopg(python));
+        Ok(Python { program: program.ok_or_else(|| format!("{PSYCOPG} could not be installed")) })
+    }
+
     /// Which one it is, or why there is none.
     pub fn description(&self) -> String {
         let program = match &self.program {
@@ -55,13 +53,12 @@ impl Python {
         let versions = output(Command::new(program).args(["-c", ask])).unwrap_or_default();
         format!("{}; not above {} rows, because it is slow", versions.trim(), HumanCount(MAX_ROWS))
     }
-}
 
-/// The script on the raw file. Only where there is a Python.
-pub fn loader(bench: &Bench, data: &Data) -> Command {
-    // Contenders that do not take part are not asked.
-    let program = bench.python.program.as_deref().unwrap_or(Path::new("python3"));
-    let mut loader = Command::new(program);
-    loader.arg(root().join(SCRIPT)).arg(bench.database.url()).arg(data.raw_csv());
-    loader
+    /// The script, loading this file into this database. Only where there is a Python.
+    pub fn loader(&self, url: &str, file: &Path) -> Command {
+        // Contenders that do not take part are not asked.
+        let mut loader = Command::new(self.program.as_deref().unwrap_or(Path::new("python3")));
+        loader.arg(root().join(SCRIPT)).arg(url).arg(file);
+        loader
+    }
 }

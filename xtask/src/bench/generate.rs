@@ -1,17 +1,17 @@
-//! The files of one size, all with the same rows: the raw CSV that the host reads, and what others
+//! Makes the files of one size, all with the same rows: the raw CSV that the host reads, and what others
 //! are given already classified, as CSV and as encoded for binary COPY. Every run makes the same.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::Bench;
-use super::contenders::{DETECTOR, host};
+use super::contenders::host;
 use super::measure::measure;
-use crate::sample_data::{Random, timestamp};
+use super::spec::{ANOMALY_COLUMNS, Bench, DETECTOR, Data, TRANSACTION_COLUMNS, fingerprint};
+use crate::random::{Random, timestamp};
 use crate::shell::{output, say};
 
 const USERS: usize = 10_000;
@@ -22,55 +22,6 @@ const SEED: u64 = 0x2024_0500_0010;
 /// Files, tables, indexes and write-ahead log of one load, generously.
 const DISK_BYTES_PER_ROW: u64 = 600;
 const DISK_BYTES: u64 = 2 << 30;
-
-/// All columns that the host fills but `anomaly_id`, which the server counts up.
-pub const TRANSACTION_COLUMNS: &str =
-    "transaction_id, user_id, amount, transaction_timestamp, is_anomalous, source_id";
-/// The same of the other table.
-pub const ANOMALY_COLUMNS: &str =
-    "transaction_id, user_id, amount, transaction_timestamp, score, reason, run_id";
-
-/// What is in the tables: compared after every load. All rows are the same in all loads.
-const FINGERPRINT: &str = "SELECT t.*, a.* FROM \
-    (SELECT count(*), count(*) FILTER (WHERE is_anomalous = 1), sum(amount), sum(user_id), sum(source_id), \
-        min(transaction_timestamp), max(transaction_timestamp) FROM transactions) AS t, \
-    (SELECT count(*), sum(amount), sum(octet_length(reason)), sum(score::numeric) FROM anomalies) AS a";
-
-/// The files, which are removed at the end of this.
-pub struct Data {
-    folder: PathBuf,
-    pub rows: u64,
-    pub anomalies: u64,
-    /// What [`FINGERPRINT`] is to give.
-    fingerprint: String,
-}
-
-impl Data {
-    /// A header, and rows as they come.
-    pub fn raw_csv(&self) -> PathBuf {
-        self.folder.join("raw.csv")
-    }
-
-    /// Rows of a table without a header; `format` is a format of COPY.
-    pub fn classified(&self, table: &str, format: &str) -> PathBuf {
-        self.folder.join(format!("{table}.{format}"))
-    }
-
-    /// Whether what is loaded is what should be; over a connection of its own.
-    pub fn check(&self, bench: &Bench) -> Result<()> {
-        let found = bench.database.query(FINGERPRINT)?;
-        ensure!(found == self.fingerprint, "loaded {found} instead of {}", self.fingerprint);
-        Ok(())
-    }
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            say(&format!("remove {}: {error}", self.folder.display()));
-        }
-    }
-}
 
 /// Generates the raw CSV, has the host load it, and the server write what it has got.
 pub fn make(bench: &Bench, rows: u64) -> Result<Data> {
@@ -83,7 +34,7 @@ pub fn make(bench: &Bench, rows: u64) -> Result<Data> {
 
     bench.database.empty()?;
     measure(host(bench, DETECTOR, &data), &bench.database).context("load the data once")?;
-    data.fingerprint = bench.database.query(FINGERPRINT)?;
+    data.fingerprint = fingerprint(&bench.database)?;
     // The generator's own numbers: what the others are compared with is right.
     let amount = format!("{}.{:02}", cents / 100, cents % 100);
     let expected = format!("{rows}|{anomalies}|{amount}|");

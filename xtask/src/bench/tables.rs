@@ -2,12 +2,12 @@
 
 use indicatif::HumanCount;
 
-use super::Bench;
 use super::contenders::Contender;
 use super::loads::{Loads, median, median_seconds};
 use super::machine::Machine;
 use super::measure::Measured;
 use super::memory::Memory;
+use super::spec::Bench;
 
 const MIB: f64 = (1 << 20) as f64;
 /// The sizes that the budgets are about.

@@ -31,6 +31,12 @@ const OFFERS: [Offer; 6] = [
     Offer { major: 18, x64: Some("18.4.0-beta.17"), arm64: Some("18.4.0-beta.17") },
 ];
 
+/// The major versions that are supported.
+#[cfg(test)]
+pub fn majors() -> Vec<String> {
+    OFFERS.iter().map(|offer| offer.major.to_string()).collect()
+}
+
 /// Downloads what is not there yet. Afterwards `folder` has for each major version either the folder
 /// `13` with `bin`, `lib` and `share`, or the file `13.missing`, which says why there is none.
 pub fn fetch(folder: &Path) -> Result<()> {

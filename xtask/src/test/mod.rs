@@ -1,5 +1,10 @@
 //! Everything that must pass before a change is taken.
 
+mod left_out;
+mod other_user;
+pub mod postgresql;
+mod snapshots;
+
 use std::path::Path;
 use std::thread::available_parallelism;
 
@@ -7,8 +12,8 @@ use anyhow::{Result, ensure};
 
 use crate::server::Server;
 use crate::shell::{self, cargo, say, target};
-use crate::user::{self, User};
-use crate::{plugins, postgresql, setup, snapshots};
+use crate::user::User;
+use crate::{plugins, setup};
 
 /// More tests side by side would take more connections than the server gives.
 const MOST_TESTS_AT_ONCE: usize = 12;
@@ -61,14 +66,14 @@ fn suite(host: &Path, arguments: &[String]) -> Result<Vec<String>> {
             .env(snapshots::USED, &used),
     )?;
     drop(server);
-    let mut left_out = user::read(&left_out);
+    let mut left_out = left_out::read(&left_out);
     // Where not all tests were asked for, this is not known.
     if arguments.is_empty() {
         let unused = snapshots::unused(&used, &left_out)?;
         ensure!(unused.is_empty(), "no test uses these snapshots; remove them: {unused:#?}");
     }
     if let Some(other) = User::other_than_root()? {
-        left_out.extend(user::run_suite_as(&other, host, arguments)?);
+        left_out.extend(other_user::run_suite_as(&other, host, arguments)?);
     }
     Ok(left_out)
 }

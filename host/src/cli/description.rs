@@ -1,0 +1,66 @@
+//! What is generated from the command line's own description: completions for shells, and man pages.
+//! Both are of the name that this program was called by, because a package may install it under
+//! another (`host` is also a program that asks name servers).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Command, CommandFactory as _};
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use super::Cli;
+
+/// What stands at the foot of every man page.
+const SOURCE: &str = concat!("host ", env!("CARGO_PKG_VERSION"));
+
+/// Arguments of `host completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell that is to complete them
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Arguments of `host man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Where to write them; created if it does not exist
+    pub folder: PathBuf,
+}
+
+/// A script that makes a shell complete the arguments of the program with this name.
+#[must_use]
+pub fn completions(shell: Shell, program: &str) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut visible(&Cli::command()), program, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Writes a page for the program with this name, and one for each of its commands.
+///
+/// # Errors
+/// Where one of them cannot be written.
+pub fn write_man_pages(program: &str, folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut command = Cli::command().display_name(program).bin_name(program).disable_help_subcommand(true);
+    command.build();
+    write_page(&command, folder)
+}
+
+fn write_page(command: &Command, folder: &Path) -> io::Result<()> {
+    let mut seen = command.get_subcommands().filter(|command| !command.is_hide_set());
+    seen.try_for_each(|command| write_page(command, folder))?;
+    Man::new(command.clone()).source(SOURCE).generate_to(folder).map(drop)
+}
+
+/// What is completed: clap proposes hidden commands, too.
+fn visible(command: &Command) -> Command {
+    let seen = command.get_subcommands().filter(|command| !command.is_hide_set());
+    Command::new(command.get_name().to_owned())
+        .about(command.get_about().cloned().unwrap_or_default())
+        .version(command.get_version().unwrap_or_default().to_owned())
+        .disable_version_flag(command.get_version().is_none())
+        .args(command.get_arguments().cloned())
+        .subcommands(seen.map(visible))
+}

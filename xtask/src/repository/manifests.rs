@@ -1,0 +1,75 @@
+//! Every crate says what it is and under which licence; the package is made of what `dist` makes; what is
+//! built stays out of the repository.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::files::{packages, read, texts};
+use crate::dist;
+use crate::shell::{output, root};
+
+const LICENCES: &str = "MIT OR Apache-2.0";
+
+#[test]
+fn every_crate_has_its_licence_and_says_what_it_is() {
+    for package in [packages("Cargo.toml"), packages("fuzz/Cargo.toml")].concat() {
+        let name = &package["name"];
+        assert_eq!(package["license"], LICENCES, "{name}");
+        assert!(package["description"].as_str().is_some_and(|text| text.len() > 10), "{name}");
+        assert_eq!(package["publish"], serde_json::json!([]), "{name} is not for a registry yet");
+    }
+    assert!(read("LICENSE-MIT").contains("Copyright (c) The host authors"));
+    let apache = read("LICENSE-APACHE");
+    for part in ["Version 2.0, January 2004", "9. Accepting Warranty", "END OF TERMS AND CONDITIONS"] {
+        assert!(apache.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn the_compiler_is_the_one_that_is_promised() {
+    let version = packages("Cargo.toml")[0]["rust_version"].as_str().unwrap().to_owned();
+    assert!(packages("Cargo.toml").iter().all(|package| package["rust_version"] == *version));
+    assert!(read("rust-toolchain.toml").contains(&format!("channel = \"{version}.")));
+    assert!(read("Dockerfile").contains(&format!("FROM rust:{version}-")));
+}
+
+/// An asset is a file, where it goes, and its permissions.
+#[test]
+fn the_package_has_all_that_dist_makes_at_its_place() {
+    const MADE: &str = "../target/dist/deb/";
+    let packages = packages("Cargo.toml");
+    let host = packages.iter().find(|package| package["name"] == "host").unwrap();
+    let deb = &host["metadata"]["deb"];
+    assert_eq!(deb["name"], dist::NAME_IN_PACKAGE);
+    let manifest = Path::new(host["manifest_path"].as_str().unwrap());
+    let assets = deb["assets"].as_array().unwrap().iter().map(texts).collect::<Vec<_>>();
+    for asset in &assets {
+        match asset[0].strip_prefix(MADE) {
+            Some(place) => assert_eq!(place.rsplit_once('/').unwrap().0, asset[1].trim_end_matches('/')),
+            None => assert!(manifest.with_file_name(&asset[0]).is_file(), "{}", asset[0]),
+        }
+    }
+    let made =
+        [vec!["usr/lib/ingest-host/host".to_owned(), "usr/bin/ingest-host".to_owned()], dist::scripts()];
+    for file in made.concat() {
+        assert!(assets.iter().any(|asset| asset[0] == format!("{MADE}{file}")), "{file}");
+    }
+}
+
+#[test]
+fn nothing_that_is_built_is_in_the_repository() {
+    // An archive of the sources has no list of its files.
+    if !root().join(".git").exists() {
+        return;
+    }
+    // Whoever owns the folder: in a container that is often somebody else.
+    let list = output(Command::new("git").current_dir(root()).args(["-c", "safe.directory=*", "ls-files"]));
+    let built: Vec<String> = list
+        .unwrap()
+        .lines()
+        .filter(|path| path.split('/').rev().skip(1).any(|folder| folder == "target"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(built, [""; 0]);
+    assert!(read(".gitignore").lines().any(|line| line == "target/"), "in any folder");
+}

@@ -1,0 +1,55 @@
+//! The command line of `cargo xtask`, and what does each task.
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::{bench, changelog, demo, dist, plugins, sample_data, setup, test};
+
+/// Development tasks of this project
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+pub enum Task {
+    /// Build everything, ingest the sample file into the embedded server, show the counts
+    Demo,
+    /// Formatting, lints, plugins, all tests, documentation
+    Test {
+        /// Passed on to nextest, for instance a test's name
+        arguments: Vec<String>,
+    },
+    /// Build the plugins and put them beside the host, where it finds them by name
+    Plugins,
+    /// Measure; prints ratios from one run
+    Bench {
+        /// `ingest`, or benchmarks of host/benches; all of them where none is named
+        names: Vec<String>,
+        #[command(flatten)]
+        ingest: bench::Options,
+    },
+    /// Write data/consumed_transactions.csv again
+    SampleData,
+    /// Build what a release has for this machine, in the folder dist of the target folder
+    Dist,
+    /// Print what CHANGELOG.md says of a version
+    ReleaseNotes {
+        /// Such as 0.1.0
+        version: String,
+    },
+}
+
+impl Task {
+    /// Does it.
+    pub fn run(self) -> Result<()> {
+        match self {
+            Task::Demo => demo::run(),
+            Task::Test { arguments } => test::run(&arguments),
+            Task::Plugins => {
+                setup::wasm_targets()?;
+                plugins::build()
+            }
+            Task::Bench { names, ingest } => bench::run(&names, &ingest),
+            Task::SampleData => sample_data::write(),
+            Task::Dist => dist::make(),
+            Task::ReleaseNotes { version } => changelog::print_notes(&version),
+        }
+    }
+}
