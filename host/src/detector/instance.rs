@@ -14,7 +14,7 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 use super::contract::{Exports, GuestError};
 use super::error::TrapReport;
 use super::guest_log::GuestLog;
-use super::limits::MemoryKeeper;
+use super::limits::{Denial, MAX_TABLE_ENTRIES, MemoryKeeper};
 use super::load::{Plugin, file_name};
 use super::{Anomaly, Call, DetectorError, Limits, Metadata, Refusal, engine, verify, wasi};
 use crate::batch::Batch;
@@ -312,8 +312,14 @@ fn stopped(
         (Some(Trap::OutOfFuel), Some(fuel), _) => return DetectorError::Fuel { plugin, call, fuel },
         _ => {}
     }
-    if let Some(asked_bytes) = state.memory.denied_bytes {
-        return DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes: limits.memory_bytes };
+    match state.memory.denied {
+        Some(Denial::Memory(asked_bytes)) => {
+            return DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes: limits.memory_bytes };
+        }
+        Some(Denial::TableEntries(asked)) => {
+            return DetectorError::TableEntries { plugin, call, asked, allowed: MAX_TABLE_ENTRIES };
+        }
+        None => {}
     }
     let system = Refusal::of(&error).map(|refusal| (refusal, true));
     if let Some((refusal, is_told)) = system.or(state.memory.refused.map(|refusal| (refusal, false))) {

@@ -159,6 +159,7 @@ pub fn attacks() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ),
         ("many-memories", fields(&"(memory 256)".repeat(8)), "Memory"),
         ("table-bomb", fields("(table 100000000 funcref)"), "Memory"),
+        ("many-entries-in-tables", fields(&"(table 200000 funcref)".repeat(3)), "TableEntries"),
         (
             "tables-that-grow",
             plugin(
