@@ -21,6 +21,7 @@ mod faults;
 mod folders;
 mod forged;
 mod generated;
+mod hardened;
 mod input;
 mod json;
 mod keys;

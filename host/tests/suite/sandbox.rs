@@ -480,22 +480,3 @@ fn a_plugin_is_not_blamed_for_too_little_address_space() {
     assert_eq!((code, &end["error"]["kind"]), (4, &"plugin_system".into()), "{end}");
     assert!(end["error"]["help"].to_string().contains("ulimit -v"), "{end}");
 }
-
-#[test]
-fn a_plugin_is_not_blamed_where_nothing_may_be_executed() {
-    // As systemd's MemoryDenyWriteExecute= does it.
-    let script = "import ctypes, os, sys\n\
-        assert ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) == 0, 'this kernel has no PR_SET_MDWE'\n\
-        os.execv(sys.argv[1], sys.argv[1:])";
-    let by = ["python3", "-c", script];
-    let (code, end) = limited(&by, &["--plugin", "threshold"]);
-    assert_eq!((code, &end["error"]["kind"]), (4, &"plugin_system".into()), "{end}");
-    let help = end["error"]["help"].to_string();
-    assert!(help.contains("MemoryDenyWriteExecute") && help.contains("`--engine interpreter`"), "{end}");
-    let (code, end) = limited(&by, &["--plugin", "threshold", "--engine", "interpreter"]);
-    assert_eq!(
-        (code, &end["anomalies"]),
-        (0, &limited(&["env"], &["--plugin", "threshold"]).1["anomalies"]),
-        "{end}"
-    );
-}
