@@ -255,6 +255,18 @@ pub enum DetectorError {
         /// What is allowed.
         allowed_bytes: usize,
     },
+    /// It wanted too large tables.
+    #[error("`{plugin}` asked for tables of {asked} entries {call}; {allowed} are allowed")]
+    TableEntries {
+        /// The plugin.
+        plugin: String,
+        /// In which call.
+        call: Call,
+        /// What all its tables together would have had.
+        asked: usize,
+        /// What is allowed.
+        allowed: usize,
+    },
     /// The system refused what it takes to run any plugin.
     #[error("the system refused {refusal} for `{plugin}` {during}")]
     System {

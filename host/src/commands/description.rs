@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
+use host_core::{exit, text};
 use serde_json::json;
 
 use crate::cli::{CompletionsArgs, ManArgs, completions, write_man_pages};
-use crate::error::Error;
-use crate::plugin_tools::ToolsError;
+use crate::error::{Error, ToolsError};
 use crate::report::Reporter;
-use crate::{exit, text};
 
 /// Prints a script for a shell.
 pub fn complete(arguments: &CompletionsArgs, reporter: &Reporter) -> Result<u8, Error> {

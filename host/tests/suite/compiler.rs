@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::process::{Pid, Signal, WaitOptions, getpid, set_child_subreaper, waitpid};
+
 use host_detector::{Cache, Demands, DetectorError, Limits, load};
 
 use crate::forged;
@@ -136,13 +138,19 @@ fn the_compiler_has_nothing_of_the_host() {
     assert!(stdout.contains("plugin_compiler_crash") && stdout.contains("SIGKILL"), "{stdout}");
 }
 
+/// It would end sooner or later by itself; but then not by a signal.
 #[test]
 fn the_compiler_dies_with_the_host() {
     let files = Files::new();
+    // Whoever becomes the parent of an orphan is told how it ended.
+    set_child_subreaper(Some(getpid())).unwrap();
     let running = start(&mut check_of_a_nest(&files));
     let compiler = compiler_of(running.id());
     running.signal("KILL");
-    running_is_gone(compiler);
+    running.finish();
+    let compiler = Pid::from_raw(compiler.try_into().unwrap());
+    let (_, ended) = waitpid(compiler, WaitOptions::empty()).unwrap().unwrap();
+    assert_eq!(ended.terminating_signal(), Some(Signal::KILL.as_raw()), "{ended:?}");
     // An interrupt is the host's, which takes the compiler with it.
     let running = start(&mut check_of_a_nest(&files));
     let compiler = compiler_of(running.id());

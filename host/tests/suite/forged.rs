@@ -43,6 +43,37 @@ pub fn with_fields(fields: &str) -> Vec<u8> {
     plugin(&Parts { fields, ..HONEST }, WIT)
 }
 
+/// A plugin that does nothing, and further components, each so many times, beside it.
+pub fn with_components(components: &[(&str, u8)]) -> Vec<u8> {
+    const COMPONENT: u8 = 4;
+    const COMPONENT_INSTANCES: u8 = 5;
+    let mut encoder = wit_component::ComponentEncoder::default().module(&honest()).unwrap();
+    let mut plugin = encoder.encode().unwrap();
+    for (index, (text, times)) in (0..).zip(components) {
+        let component = wat::parse_str(format!("(component {text})")).unwrap();
+        // How many; each is an instance of the component with this index, without arguments.
+        let mut instances = vec![*times];
+        instances.extend([0, index, 0].repeat((*times).into()));
+        for (section, content) in [(COMPONENT, component), (COMPONENT_INSTANCES, instances)] {
+            plugin.push(section);
+            plugin.extend(length(content.len()));
+            plugin.extend(content);
+        }
+    }
+    plugin
+}
+
+/// As the format has it: seven bits a byte, the lowest first.
+fn length(mut length: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while length >= 0x80 {
+        bytes.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes
+}
+
 /// A plugin that imports what [`WASI`] has, with these imports, fields and this body of `classify`.
 pub fn with_wasi(imports: &str, fields: &str, classify: &str) -> Vec<u8> {
     let memory = format!("{imports} (memory (export \"memory\") 64)");
@@ -159,6 +190,7 @@ pub fn attacks() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ),
         ("many-memories", fields(&"(memory 256)".repeat(8)), "Memory"),
         ("table-bomb", fields("(table 100000000 funcref)"), "Memory"),
+        ("many-entries-in-tables", fields(&"(table 200000 funcref)".repeat(3)), "TableEntries"),
         (
             "tables-that-grow",
             plugin(

@@ -22,6 +22,7 @@ mod faults;
 mod folders;
 mod forged;
 mod generated;
+mod hardened;
 mod input;
 mod json;
 mod keys;

@@ -273,6 +273,66 @@ fn the_state_of_instances_is_memory() {
     assert!(detector.peak_memory_bytes() > 500_000 * 16 + (64 << 16));
 }
 
+/// Kind by kind: how many there are, and what each of them is in memory, in bytes, or more.
+#[test]
+fn every_kind_of_state_counts() {
+    let files = Files::new();
+    let run_with = |plugin: &[u8], limits: &Limits| run(&files.write("p.wasm", plugin), None, limits);
+    // Where nothing is allowed, the error says what it would have had.
+    let asked_bytes = |plugin: &[u8]| match run_with(plugin, &Limits { memory_bytes: 0, ..tight() }).err() {
+        Some(DetectorError::Memory { call: Call::Start, asked_bytes, .. }) => asked_bytes,
+        error => panic!("{error:?}"),
+    };
+    let fields = |field: &str, count: usize| forged::with_fields(&field.repeat(count));
+    let segment = |kind: &str| format!("(func $f) (elem {kind} {})", "$f ".repeat(1_000));
+    let module = |field: &str| format!("(core module $m {})", field.repeat(1_000));
+    let instances = |count| "(core instance (instantiate $m))".repeat(count);
+    let globals = module("(global i64 (i64.const 7))");
+    let cases = [
+        ("globals", fields("(global i64 (i64.const 7))", 1_000), 1_000, 16),
+        ("functions", fields("(func)", 1_000), 1_000, 40),
+        ("tables", fields("(table 0 funcref)", 50), 50, 64),
+        ("memories", fields("(memory 0)", 15), 15, 64),
+        ("data segments", fields("(data \"\")", 1_000), 1_000, 1),
+        ("element segments", fields("(elem func)", 1_000), 1_000, 64),
+        ("elements that wait for their use", forged::with_fields(&segment("func")), 1_000, 16),
+        (
+            "instances",
+            forged::with_components(&[(&format!("(core module $m) {}", instances(40)), 1)]),
+            40,
+            1_024,
+        ),
+        (
+            "instances of a module",
+            forged::with_components(&[(&format!("{globals} {}", instances(40)), 1)]),
+            40,
+            1_000 * 16,
+        ),
+        (
+            "instances of a component",
+            forged::with_components(&[(&format!("{globals} {}", instances(1)), 40)]),
+            40,
+            1_000 * 16,
+        ),
+        (
+            "instances of several components",
+            forged::with_components(&[("", 1), (&format!("{globals} {}", instances(2)), 20)]),
+            40,
+            1_000 * 16,
+        ),
+    ];
+    let honest_bytes = asked_bytes(&forged::honest());
+    let counts = |(_, plugin, count, bytes): &&(&str, Vec<u8>, usize, usize)| {
+        asked_bytes(plugin) >= honest_bytes + count * bytes
+    };
+    let missed: Vec<&str> = cases.iter().filter(|case| !counts(case)).map(|case| case.0).collect();
+    assert_eq!(missed, [""; 0]);
+    // All of them are plugins.
+    for (kind, plugin, ..) in &cases {
+        run_with(plugin, &tight()).unwrap_or_else(|error| panic!("{kind}: {error:?}"));
+    }
+}
+
 /// What it passes to the host is its memory, too, and a function of the host is given no more than it can
 /// look at in no time.
 #[test]
@@ -419,23 +479,4 @@ fn a_plugin_is_not_blamed_for_too_little_address_space() {
     let (code, end) = limited(&by, &bomb);
     assert_eq!((code, &end["error"]["kind"]), (4, &"plugin_system".into()), "{end}");
     assert!(end["error"]["help"].to_string().contains("ulimit -v"), "{end}");
-}
-
-#[test]
-fn a_plugin_is_not_blamed_where_nothing_may_be_executed() {
-    // As systemd's MemoryDenyWriteExecute= does it.
-    let script = "import ctypes, os, sys\n\
-        assert ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) == 0, 'this kernel has no PR_SET_MDWE'\n\
-        os.execv(sys.argv[1], sys.argv[1:])";
-    let by = ["python3", "-c", script];
-    let (code, end) = limited(&by, &["--plugin", "threshold"]);
-    assert_eq!((code, &end["error"]["kind"]), (4, &"plugin_system".into()), "{end}");
-    let help = end["error"]["help"].to_string();
-    assert!(help.contains("MemoryDenyWriteExecute") && help.contains("`--engine interpreter`"), "{end}");
-    let (code, end) = limited(&by, &["--plugin", "threshold", "--engine", "interpreter"]);
-    assert_eq!(
-        (code, &end["anomalies"]),
-        (0, &limited(&["env"], &["--plugin", "threshold"]).1["anomalies"]),
-        "{end}"
-    );
 }

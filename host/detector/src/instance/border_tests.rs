@@ -1,5 +1,5 @@
-//! Every function of the host that a guest can reach, with the largest arguments that it can pass: the
-//! deadline holds, and nothing stays behind.
+//! Every function of the host that a guest can reach, with the largest arguments that it can pass, and every
+//! instruction that does more the larger its operands are: the deadline holds, and nothing stays behind.
 //!
 //! The guests are modules in text format with a world of their own. They prepare what they need (handles,
 //! four megabytes of line breaks) without a deadline; then they call the function once and trap. Where the
@@ -13,7 +13,7 @@ use wasmtime::{Store, Trap};
 use super::{new_store, within};
 use crate::contract::version::ContractVersion;
 use crate::instance::deadline::Deadline;
-use crate::runtime::limits::Limits;
+use crate::runtime::limits::{EngineKind, Limits, MAX_TABLE_ENTRIES};
 use crate::runtime::state::GuestState;
 use crate::runtime::{engine, wasi};
 
@@ -23,7 +23,8 @@ const DETECTOR: &str = include_str!("../../../../wit/detector-0.1/detector.wit")
 const WASI: &str = include_str!("wasi.wit");
 
 /// Function, its core parameters and result, and the largest arguments. `$at` is where four megabytes of
-/// line breaks are, `$out`, `$in`, `$ready` and `$net` are handles, and results go to 0.
+/// line breaks are, `$out`, `$in`, `$ready` and `$net` are handles, and results go to 0. Where so much is refused,
+/// there is a second line with the most that is not.
 const FUNCTIONS: &[(&str, &str, &str, &str)] = &[
     ("ingest:detector/host@0.1.0", "log", "(param i32 i32 i32)", "(i32.const 0) $at $length"),
     ("wasi:io/streams@0.2.6", "[method]input-stream.read", "(param i32 i64 i32)", "$in $max (i32.const 0)"),
@@ -54,6 +55,18 @@ const FUNCTIONS: &[(&str, &str, &str, &str)] = &[
         "(param i32 i32 i32 i32)",
         "$out $at $length (i32.const 0)",
     ),
+    (
+        "wasi:io/streams@0.2.6",
+        "[method]output-stream.write",
+        "(param i32 i32 i32 i32)",
+        "$out $at (i32.const 65536) (i32.const 0)",
+    ),
+    (
+        "wasi:io/streams@0.2.6",
+        "[method]output-stream.blocking-write-and-flush",
+        "(param i32 i32 i32 i32)",
+        "$out $at (i32.const 4096) (i32.const 0)",
+    ),
     ("wasi:io/streams@0.2.6", "[method]output-stream.flush", "(param i32 i32)", "$out (i32.const 0)"),
     (
         "wasi:io/streams@0.2.6",
@@ -73,6 +86,18 @@ const FUNCTIONS: &[(&str, &str, &str, &str)] = &[
         "[method]output-stream.blocking-write-zeroes-and-flush",
         "(param i32 i64 i32)",
         "$out $max (i32.const 0)",
+    ),
+    (
+        "wasi:io/streams@0.2.6",
+        "[method]output-stream.write-zeroes",
+        "(param i32 i64 i32)",
+        "$out (i64.const 65536) (i32.const 0)",
+    ),
+    (
+        "wasi:io/streams@0.2.6",
+        "[method]output-stream.blocking-write-zeroes-and-flush",
+        "(param i32 i64 i32)",
+        "$out (i64.const 4096) (i32.const 0)",
     ),
     (
         "wasi:io/streams@0.2.6",
@@ -106,8 +131,15 @@ const FUNCTIONS: &[(&str, &str, &str, &str)] = &[
     ("wasi:clocks/wall-clock@0.2.6", "resolution", "(param i32)", "(i32.const 0)"),
     ("wasi:filesystem/preopens@0.2.6", "get-directories", "(param i32)", "(i32.const 0)"),
     ("wasi:random/random@0.2.6", "get-random-bytes", "(param i64 i32)", "$max (i32.const 0)"),
+    ("wasi:random/random@0.2.6", "get-random-bytes", "(param i64 i32)", "(i64.const 65536) (i32.const 0)"),
     ("wasi:random/random@0.2.6", "get-random-u64", "(result i64)", ""),
     ("wasi:random/insecure@0.2.6", "get-insecure-random-bytes", "(param i64 i32)", "$max (i32.const 0)"),
+    (
+        "wasi:random/insecure@0.2.6",
+        "get-insecure-random-bytes",
+        "(param i64 i32)",
+        "(i64.const 65536) (i32.const 0)",
+    ),
     ("wasi:random/insecure@0.2.6", "get-insecure-random-u64", "(result i64)", ""),
     ("wasi:random/insecure-seed@0.2.6", "insecure-seed", "(param i32)", "(i32.const 0)"),
     ("wasi:sockets/instance-network@0.2.6", "instance-network", "(result i32)", ""),
@@ -161,6 +193,10 @@ struct Guest {
 impl Guest {
     /// A guest with these parts, prepared.
     fn new(import: &str, prepare: &str, act: &str) -> Guest {
+        Guest::on(EngineKind::Native, import, prepare, act)
+    }
+
+    fn on(engine: EngineKind, import: &str, prepare: &str, act: &str) -> Guest {
         let text = COMMON.replace("IMPORT", import).replace("PREPARE", prepare).replace("ACT", act);
         let mut module = wat::parse_str(format!("(module {text})")).unwrap_or_else(|error| panic!("{error}"));
         let mut resolve = wit_parser::Resolve::default();
@@ -173,7 +209,7 @@ impl Guest {
             wit_component::ComponentEncoder::default().validate(true).module(&module).unwrap().encode();
         let component = component.unwrap_or_else(|error| panic!("{error:?}"));
 
-        let limits = Limits::default();
+        let limits = Limits { engine, ..Limits::default() };
         let engine = engine::new(&engine::Settings::new(&limits)).unwrap();
         let component = Component::from_binary(&engine, &component).unwrap();
         let mut linker = Linker::new(&engine);
@@ -209,7 +245,8 @@ const PREPARED_HANDLES: &str = "(loop $l
 
 fn arguments(template: &str) -> String {
     template
-        .replace("$at $length", "(i32.const 65536) (i32.const 4000000)")
+        .replace("$length", "(i32.const 4000000)")
+        .replace("$at", "(i32.const 65536)")
         .replace("$handles", "(i32.const 65536)")
         .replace("$max", "(i64.const -1)")
         .replace("$in", "(global.get $in)")
@@ -238,17 +275,82 @@ fn no_function_of_the_host_outlives_the_deadline() {
 
 /// Otherwise the test above would show nothing. Prints how long each took.
 #[test]
-#[allow(clippy::print_stdout, reason = "with `--no-capture`, for SANDBOX.md")]
 fn with_time_the_functions_come_back() {
-    for (index, (interface, name, ..)) in FUNCTIONS.iter().enumerate() {
+    for (index, (interface, name, _, arguments)) in FUNCTIONS.iter().enumerate() {
         let mut guest = guest_that_calls(index, "unreachable");
-        let started = Instant::now();
-        let error = guest.act(PATIENCE).unwrap_err();
-        println!("{:>12.3?} {interface} {name}", started.elapsed());
+        let error = timed(&format!("{interface} {name} {arguments}"), || guest.act(PATIENCE)).unwrap_err();
         // Some refuse so large an argument, which is an error and no trap.
         let trap = error.downcast_ref::<Trap>();
         let came_back = matches!(trap, None | Some(Trap::UnreachableCodeReached));
         assert!(came_back, "{interface} {name}: {error:?}");
+    }
+}
+
+/// Prints how long something took, by the clock and of the processor, which is nearer to what it would have
+/// taken on a machine that has nothing else to do.
+#[allow(clippy::print_stdout, reason = "with `--no-capture`, for SANDBOX.md")]
+fn timed<T>(what: &str, act: impl FnOnce() -> T) -> T {
+    let processor_time = || {
+        let spent = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        Duration::from_nanos(spent.split(' ').next().unwrap().parse().unwrap())
+    };
+    let (started, spent_before) = (Instant::now(), processor_time());
+    let done = act();
+    println!("{:>12.3?} {:>12.3?} {what}", started.elapsed(), processor_time() - spent_before);
+    done
+}
+
+/// Instructions that do more the larger their operands are, with the largest that the limits allow, and what the
+/// module has for them. `$all` is as many bytes as the memory has, or as many entries as the tables may have.
+const INSTRUCTIONS: &[(&str, &str)] = &[
+    (MEMORY, "(memory.fill (i32.const 0) (i32.const 1) $all)"),
+    (MEMORY, "(memory.copy (i32.const 0) (i32.const 1) (i32.sub $all (i32.const 1)))"),
+    (DATA, "(memory.init $data (i32.const 0) (i32.const 0) (i32.const 1000000))"),
+    (TABLE, "(table.fill $table (i32.const 0) (ref.func $f) $all)"),
+    (TABLE, "(table.fill $table (i32.const 0) (ref.null func) $all)"),
+    (TABLE, "(table.copy $table $table (i32.const 0) (i32.const 1) (i32.sub $all (i32.const 1)))"),
+    (ELEMENTS, "(table.init $table $elements (i32.const 0) (i32.const 0) (i32.const 50000))"),
+];
+/// With some room for the stack: 250 MiB.
+const MEMORY: &str = "(start $grow) (func $grow (drop (memory.grow (i32.const 3930))))";
+const DATA: &str = r#"(data $data "BYTES")"#;
+const TABLE: &str = "(table $table ENTRIES funcref) (func $f) (elem declare func $f)";
+const ELEMENTS: &str = "(table $table ENTRIES funcref) (func $f) (elem $elements func FUNCTIONS)";
+
+/// With the instruction so many times in a row.
+fn guest_that_executes(engine: EngineKind, (fields, instruction): (&str, &str), times: usize) -> Guest {
+    let bytes = "(i32.mul (memory.size) (i32.const 65536))";
+    let entries = format!("(i32.const {MAX_TABLE_ENTRIES})");
+    let instruction = instruction.replace("$all", if fields == MEMORY { bytes } else { &entries });
+    let fields = fields
+        .replace("BYTES", &"x".repeat(1_000_000))
+        .replace("ENTRIES", &MAX_TABLE_ENTRIES.to_string())
+        .replace("FUNCTIONS", &"$f ".repeat(50_000));
+    Guest::on(engine, &fields, "", &format!("{} unreachable", instruction.repeat(times)))
+}
+
+/// Often enough to be interrupted in between: all together they take more than two ticks on any machine.
+const TIMES: usize = 200;
+
+#[test]
+fn no_instruction_outlives_the_deadline() {
+    for instruction in INSTRUCTIONS {
+        let mut guest = guest_that_executes(EngineKind::Native, *instruction, TIMES);
+        let error = guest.act(NO_TIME).unwrap_err();
+        assert_eq!(error.downcast_ref::<Trap>(), Some(&Trap::Interrupt), "{instruction:?}: {error:?}");
+    }
+}
+
+/// They are not interrupted themselves. Prints how long each took: that much a call may be late.
+#[test]
+fn with_time_the_instructions_are_done() {
+    for instruction in INSTRUCTIONS {
+        for engine in [EngineKind::Native, EngineKind::Interpreter] {
+            let mut guest = guest_that_executes(engine, *instruction, 1);
+            let error = timed(&format!("{engine:?} {}", instruction.1), || guest.act(PATIENCE)).unwrap_err();
+            let trap = error.downcast_ref::<Trap>();
+            assert_eq!(trap, Some(&Trap::UnreachableCodeReached), "{instruction:?}: {error:?}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use wasmtime_wasi::I32Exit;
 use crate::error::{Call, DetectorError, TrapReport};
 use crate::instance::deadline::Deadline;
 use crate::refusal::Refusal;
-use crate::runtime::limits::Limits;
+use crate::runtime::limits::{Denial, Limits, MAX_TABLE_ENTRIES};
 use crate::runtime::state::GuestState;
 
 /// How many functions of a backtrace are shown.
@@ -34,8 +34,14 @@ pub(crate) fn stopped(
         (Some(Trap::OutOfFuel), Some(fuel), _) => return DetectorError::Fuel { plugin, call, fuel },
         _ => {}
     }
-    if let Some(asked_bytes) = state.memory.denied_bytes {
-        return DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes: limits.memory_bytes };
+    match state.memory.denied {
+        Some(Denial::Memory(asked_bytes)) => {
+            return DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes: limits.memory_bytes };
+        }
+        Some(Denial::TableEntries(asked)) => {
+            return DetectorError::TableEntries { plugin, call, asked, allowed: MAX_TABLE_ENTRIES };
+        }
+        None => {}
     }
     let system = Refusal::of(&error).map(|refusal| (refusal, true));
     if let Some((refusal, is_told)) = system.or(state.memory.refused.map(|refusal| (refusal, false))) {

@@ -10,6 +10,10 @@ use crate::refusal::Refusal;
 /// What one table entry costs: a reference and its bookkeeping.
 const TABLE_ENTRY_BYTES: usize = 16;
 
+/// Entries of all tables of a guest together: more than any plugin has, and few enough that an instruction can
+/// go over all of them in no time. The deadline is looked at before such an instruction, not within it.
+pub const MAX_TABLE_ENTRIES: usize = 500_000;
+
 /// In less than this, no plugin can be compiled.
 pub const MIN_COMPILE_MEMORY_BYTES: usize = 64 * 1024 * 1024;
 
@@ -76,18 +80,34 @@ impl Default for Limits {
 
 const MIB: usize = 1024 * 1024;
 
+/// The total that a guest asked for and did not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Of memory, in bytes.
+    Memory(usize),
+    /// Of entries in its tables.
+    TableEntries(usize),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Growth {
+    bytes: usize,
+    table_entries: usize,
+}
+
 /// Keeps count of what the guest has and remembers what it was denied, so that the bare
 /// `unreachable` with which a guest answers a denial can be told as what it is.
 #[derive(Debug)]
 pub struct MemoryKeeper {
     limit_bytes: usize,
     used_bytes: usize,
+    table_entries: usize,
     /// The largest the guest ever had.
     pub peak_bytes: usize,
     /// The growth that is under way, to be taken back should it fail.
-    growing_bytes: usize,
-    /// The total that was asked for when the limit first said no.
-    pub denied_bytes: Option<usize>,
+    growing: Growth,
+    /// What was asked for when a limit first said no.
+    pub denied: Option<Denial>,
     /// What the system refused of that which the limit allows.
     pub refused: Option<Refusal>,
 }
@@ -99,9 +119,10 @@ impl MemoryKeeper {
         MemoryKeeper {
             limit_bytes,
             used_bytes: fixed_bytes,
+            table_entries: 0,
             peak_bytes: fixed_bytes,
-            growing_bytes: 0,
-            denied_bytes: None,
+            growing: Growth::default(),
+            denied: None,
             refused: None,
         }
     }
@@ -112,33 +133,44 @@ impl MemoryKeeper {
         self.limit_bytes.saturating_sub(self.used_bytes)
     }
 
-    fn grow(&mut self, by_bytes: usize) -> bool {
-        let wanted_bytes = self.used_bytes.saturating_add(by_bytes);
-        if wanted_bytes > self.limit_bytes {
-            self.denied_bytes.get_or_insert(wanted_bytes);
-            self.growing_bytes = 0;
+    fn grow(&mut self, by: Growth) -> bool {
+        let wanted_bytes = self.used_bytes.saturating_add(by.bytes);
+        let wanted_entries = self.table_entries.saturating_add(by.table_entries);
+        let denial = if wanted_bytes > self.limit_bytes {
+            Some(Denial::Memory(wanted_bytes))
+        } else if wanted_entries > MAX_TABLE_ENTRIES {
+            Some(Denial::TableEntries(wanted_entries))
+        } else {
+            None
+        };
+        if let Some(denial) = denial {
+            self.denied.get_or_insert(denial);
+            self.growing = Growth::default();
             return false;
         }
         self.used_bytes = wanted_bytes;
+        self.table_entries = wanted_entries;
         self.peak_bytes = self.peak_bytes.max(wanted_bytes);
-        self.growing_bytes = by_bytes;
+        self.growing = by;
         true
     }
 
     /// Forgets a denial: the guest has coped with it.
     pub fn begin_call(&mut self) {
-        self.denied_bytes = None;
+        self.denied = None;
         self.refused = None;
     }
 
     fn take_back(&mut self) {
-        self.used_bytes -= std::mem::take(&mut self.growing_bytes);
+        let Growth { bytes, table_entries } = std::mem::take(&mut self.growing);
+        self.used_bytes -= bytes;
+        self.table_entries -= table_entries;
     }
 }
 
 impl ResourceLimiter for MemoryKeeper {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current)))
+        Ok(self.grow(Growth { bytes: desired.saturating_sub(current), table_entries: 0 }))
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -148,7 +180,8 @@ impl ResourceLimiter for MemoryKeeper {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current).saturating_mul(TABLE_ENTRY_BYTES)))
+        let table_entries = desired.saturating_sub(current);
+        Ok(self.grow(Growth { bytes: table_entries.saturating_mul(TABLE_ENTRY_BYTES), table_entries }))
     }
 
     fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -180,10 +213,23 @@ mod tests {
         let mut keeper = MemoryKeeper::new(1000, 0);
         assert!(keeper.memory_growing(0, 600, None).unwrap());
         assert!(!keeper.memory_growing(0, 600, None).unwrap());
-        assert_eq!(keeper.denied_bytes, Some(1200));
+        assert_eq!(keeper.denied, Some(Denial::Memory(1200)));
         assert!(keeper.memory_growing(600, 1000, None).unwrap());
         assert!(!keeper.table_growing(0, 1, None).unwrap());
-        assert_eq!((keeper.denied_bytes, keeper.peak_bytes), (Some(1200), 1000));
+        assert_eq!((keeper.denied, keeper.peak_bytes), (Some(Denial::Memory(1200)), 1000));
+    }
+
+    #[test]
+    fn tables_have_so_many_entries_together_whatever_the_memory() {
+        let mut keeper = MemoryKeeper::new(usize::MAX, 0);
+        assert!(keeper.table_growing(0, MAX_TABLE_ENTRIES - 1, None).unwrap());
+        assert!(!keeper.table_growing(0, 2, None).unwrap());
+        assert_eq!(keeper.denied, Some(Denial::TableEntries(MAX_TABLE_ENTRIES + 1)));
+        keeper.begin_call();
+        assert!(keeper.table_growing(0, 1, None).unwrap());
+        keeper.table_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
+        assert!(keeper.table_growing(0, 1, None).unwrap());
+        assert_eq!(keeper.denied, None);
     }
 
     #[test]

@@ -24,8 +24,8 @@ const SEED: u8 = 0x2a;
 const CLOCK_STEP_NANOS: u64 = 1_000;
 /// How much a guest may write to its output at a time. Whoever writes more breaks WASI's rules.
 const WRITE_BYTES: usize = 64 * 1024;
-/// How many random bytes a guest may ask for at a time.
-const MAX_RANDOM_BYTES: u64 = 1024 * 1024;
+/// How many random bytes a guest may ask for at a time. Each takes a fifth of a microsecond.
+const MAX_RANDOM_BYTES: u64 = 64 * 1024;
 /// How many handles (streams, pollables, errors) a guest may hold.
 pub const MAX_RESOURCES: usize = 1_000;
 
