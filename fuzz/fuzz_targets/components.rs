@@ -4,7 +4,7 @@
 //! `HOST_PROGRAM`.
 #![no_main]
 
-#[path = "../../host/tests/suite/forged.rs"]
+#[path = "../../host/cli/tests/suite/forged.rs"]
 #[allow(dead_code, reason = "the tests' own")]
 mod forged;
 mod sandboxed;

@@ -52,7 +52,7 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
     for (program, probe, package) in programs {
         program_of(program, probe, package)?;
     }
-    let templates = crate::shell::root().join("host/templates");
+    let templates = crate::shell::root().join("host/cli/templates");
     for (language, tool) in [("python", "bin/componentize-py"), ("c", "bin/python-zig")] {
         let folder = tools.join(language);
         if !folder.join(tool).is_file() {
@@ -60,7 +60,7 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
             make.arg("--directory").arg(templates.join(language)).arg("tools").env("VENV", &folder);
             if run(&mut make).is_err() {
                 bail!(
-                    "install what `host/templates/{language}/requirements.txt` names: python3 needs its module venv, and PyPI"
+                    "install what `host/cli/templates/{language}/requirements.txt` names: python3 needs its module venv, and PyPI"
                 );
             }
         }
@@ -72,7 +72,7 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
         let mut npm = Command::new("npm");
         npm.arg("install").current_dir(&folder).env("npm_config_cache", tools.join("npm-cache"));
         if run(&mut npm).is_err() {
-            bail!("install what `host/templates/javascript/package.json` names, with npm");
+            bail!("install what `host/cli/templates/javascript/package.json` names, with npm");
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ pub enum Task {
     Plugins,
     /// Measure; prints ratios from one run
     Bench {
-        /// `ingest`, or benchmarks of host/benches; all of them where none is named
+        /// `ingest`, or benchmarks of host/cli/benches; all of them where none is named
         names: Vec<String>,
         #[command(flatten)]
         ingest: bench::Options,

@@ -30,7 +30,7 @@ use self::spec::Bench;
 use crate::shell::{self, cargo};
 use crate::{plugins, setup};
 
-/// The name of the benchmark that is here and not in `host/benches`.
+/// The name of the benchmark that is here and not in `host/cli/benches`.
 const INGEST: &str = "ingest";
 /// Up to this size a load takes a fraction of a second, so there can be more of them, and must be:
 /// what else the machine does weighs more.

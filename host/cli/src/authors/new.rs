@@ -1,0 +1,216 @@
+//! `host plugin new`: a folder with a detector that builds, passes its tests and runs as it is. The
+//! templates are part of this program; they are complete projects with the name `my-detector`, in
+//! which only the name is exchanged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::cli::Language;
+use crate::error::ToolsError;
+
+/// The longest name: the contract's.
+const MAX_NAME_BYTES: usize = 64;
+/// Names that the languages' own tools refuse, or that mean something else in a new folder.
+const TAKEN: [&str; 12] = [
+    "alloc",
+    "bindings",
+    "cases",
+    "core",
+    "detector",
+    "detector-sdk",
+    "host",
+    "proc-macro",
+    "sdk",
+    "std",
+    "test",
+    "wit",
+];
+/// Rust's, because a crate cannot have such a name.
+const KEYWORDS: [&str; 51] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+    "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
+    "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+    "where", "while", "yield",
+];
+
+/// A file of a template: its path and what is in it.
+type TemplateFile = (&'static str, &'static [u8]);
+
+macro_rules! files {
+    ($folder:literal: $($to:literal = $from:literal),* $(,)?) => {
+        &[$(($to, include_bytes!(concat!("../../", $folder, $from)))),*]
+    };
+    ($folder:literal: $($path:literal),* $(,)?) => {
+        &[$(($path, include_bytes!(concat!("../../", $folder, $path)))),*]
+    };
+}
+
+/// In every folder.
+const COMMON: &[TemplateFile] = files!("templates/common/":
+    "cases/basic.csv", "cases/other-minimum.csv", "cases/other-minimum.settings");
+const WIT: &[TemplateFile] = files!("../../wit/detector-0.1/": "wit/detector.wit" = "detector.wit");
+const RUST: &[TemplateFile] = files!("templates/rust/":
+    ".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "src/lib.rs");
+/// The SDK is not in a registry: each project has its own copy, with the WIT.
+const SDK: &[TemplateFile] = files!("../../plugins/sdk/":
+    "sdk/Cargo.toml" = "Cargo.toml",
+    "sdk/examples/attribute.rs" = "examples/attribute.rs",
+    "sdk/examples/velocity.rs" = "examples/velocity.rs",
+    "sdk/src/batch.rs" = "src/batch.rs",
+    "sdk/src/bindings.rs" = "src/bindings.rs",
+    "sdk/src/lib.rs" = "src/lib.rs",
+    "sdk/src/log.rs" = "src/log.rs",
+    "sdk/src/runtime.rs" = "src/runtime.rs",
+    "sdk/src/settings.rs" = "src/settings.rs",
+    "sdk/src/testing.rs" = "src/testing.rs",
+    "sdk/wit/detector.wit" = "wit/detector.wit");
+const PYTHON: &[TemplateFile] = files!("templates/python/":
+    ".gitignore", "Makefile", "README.md", "app.py", "requirements.txt", "tests/test_app.py");
+const JAVASCRIPT: &[TemplateFile] = files!("templates/javascript/":
+    ".gitignore", "README.md", "detector.js", "package.json", "test/detector.test.js");
+const C: &[TemplateFile] = files!("templates/c/":
+    ".gitignore", "Makefile", "README.md", "bindings/detector.c", "bindings/detector.h",
+    "bindings/detector_component_type.o", "plugin.c", "requirements.txt");
+
+/// Makes the folder `name` below `parent`; returns its path.
+///
+/// # Errors
+/// [`ToolsError`] where the name will not do, or the folder exists or cannot be written.
+pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, ToolsError> {
+    check_name(name)?;
+    let folder = parent.join(name);
+    if folder.exists() {
+        return Err(ToolsError::Exists(folder));
+    }
+    let own: &[&[TemplateFile]] = match language {
+        Language::Rust => &[RUST, SDK],
+        Language::Python => &[PYTHON, WIT],
+        Language::Javascript => &[JAVASCRIPT, WIT],
+        Language::C => &[C, WIT],
+    };
+    for (path, content) in own.iter().copied().flatten().chain(COMMON) {
+        let path = folder.join(path);
+        let fail = |doing| {
+            let path = path.clone();
+            move |source| ToolsError::File { doing, path, source }
+        };
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(fail("create the folder of"))?;
+        }
+        fs::write(&path, renamed(content, name)).map_err(fail("write"))?;
+    }
+    Ok(folder)
+}
+
+/// What comes next, for the one who called.
+#[must_use]
+pub fn next_steps(name: &str, language: Language) -> String {
+    let (build, test, plugin) = match language {
+        Language::Rust => (
+            "cargo build --locked --release --target wasm32-unknown-unknown",
+            "cargo test --locked",
+            format!("target/wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_")),
+        ),
+        Language::Python | Language::C => ("make", "make test", format!("./{name}.wasm")),
+        Language::Javascript => ("npm install && npm run build", "npm test", format!("./{name}.wasm")),
+    };
+    format!(
+        "created `{name}`; next:\n  cd {name}\n  {build}\n  {test}\n  host plugin check {plugin}\n  \
+         host run --plugin {plugin} cases/basic.csv\nREADME.md has more\n"
+    )
+}
+
+fn check_name(name: &str) -> Result<(), ToolsError> {
+    let word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    let why = if !name.split('-').all(word) || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+        "names are lower-case words joined by hyphens, and start with a letter"
+    } else if name.len() > MAX_NAME_BYTES {
+        "it is longer than 64 bytes"
+    } else if TAKEN.contains(&name) || KEYWORDS.contains(&name) {
+        "it means something else to the tools"
+    } else {
+        return Ok(());
+    };
+    Err(ToolsError::Name { name: name.to_owned(), why })
+}
+
+/// A template's text with the plugin's name; what is no text is left as it is.
+fn renamed(content: &[u8], name: &str) -> Vec<u8> {
+    let Ok(text) = str::from_utf8(content) else { return content.to_vec() };
+    let camel_case: String =
+        name.split('-').map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect();
+    text.replace("my-detector", name)
+        .replace("my_detector", &name.replace('-', "_"))
+        .replace("MyDetector", &camel_case)
+        .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_names_everywhere() {
+        let parent = tempfile::tempdir().unwrap();
+        for name in [
+            "",
+            "A",
+            "1st",
+            "a--b",
+            "-a",
+            "a-",
+            "a b",
+            "../a",
+            "a/b",
+            "ä",
+            "match",
+            "core",
+            "a_b",
+            &"a".repeat(65),
+        ] {
+            let refused = create(parent.path(), name, Language::C);
+            assert!(matches!(refused, Err(ToolsError::Name { .. })), "{name}");
+        }
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+        let folder = create(parent.path(), "night-owls2", Language::Rust).unwrap();
+        let code = fs::read_to_string(folder.join("src/lib.rs")).unwrap();
+        assert!(code.contains("pub struct NightOwls2") && code.contains("\"night-owls2\""));
+        assert!(matches!(create(parent.path(), "night-owls2", Language::C), Err(ToolsError::Exists(_))));
+    }
+
+    /// A file that is in a template's folder but in no list would be missing in every new plugin.
+    #[test]
+    fn every_file_of_the_templates_is_embedded() {
+        let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/sdk");
+        let cases = [
+            (templates.join("common"), COMMON, ""),
+            (templates.join("rust"), RUST, ""),
+            (templates.join("python"), PYTHON, ""),
+            (templates.join("javascript"), JAVASCRIPT, ""),
+            (templates.join("c"), C, ""),
+            (sdk.join("src"), SDK, "sdk/src/"),
+            (sdk.join("examples"), SDK, "sdk/examples/"),
+        ];
+        for (folder, list, prefix) in cases {
+            let mut listed: Vec<_> = list.iter().filter_map(|(path, _)| path.strip_prefix(prefix)).collect();
+            let mut found = files_below(&folder, &folder);
+            listed.sort_unstable();
+            found.sort();
+            assert_eq!(listed, found);
+        }
+    }
+
+    fn files_below(root: &Path, folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| match path.is_dir() {
+                true => files_below(root, &path),
+                false => vec![path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()],
+            })
+            .collect()
+    }
+}
