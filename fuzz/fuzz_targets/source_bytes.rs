@@ -38,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(mut source) = Source::open(list, rules, &[], Arc::new(AtomicU64::new(0))) else { return };
     let (mut rows, mut rejected, mut last_line) = (0, 0, 1);
     loop {
-        match source.next_part() {
+        match source.next_part(Default::default()) {
             Ok(Some(part)) => {
                 assert!(part.batch.len() <= batch_rows);
                 assert_eq!(part.batch.first_row, rows);

@@ -45,7 +45,7 @@ fn csv() -> String {
 fn batches(file: &std::path::Path) -> Vec<Batch> {
     let list = expand(&[file.to_owned()]).unwrap();
     let mut source = Source::open(list, InputRules::default(), &[], Arc::default()).unwrap();
-    std::iter::from_fn(|| source.next_part().unwrap()).map(|part| part.batch).collect()
+    std::iter::from_fn(|| source.next_part(Batch::default()).unwrap()).map(|part| part.batch).collect()
 }
 
 fn source(criterion: &mut Criterion) {
@@ -56,16 +56,12 @@ fn source(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("source");
     group.throughput(Throughput::Elements(ROWS));
     group.bench_function("read, hash and parse", |bencher| {
-        let (spent_out, spent_in) = std::sync::mpsc::sync_channel(1);
-        let mut spent = Some(spent_in);
+        let mut spent = Batch::default();
         bencher.iter(|| {
             let list = expand(std::slice::from_ref(&file)).unwrap();
             let mut source = Source::open(list, InputRules::default(), &[], Arc::default()).unwrap();
-            if let Some(spent) = spent.take() {
-                source.reuse(spent);
-            }
-            while let Some(part) = source.next_part().unwrap() {
-                let _ = spent_out.try_send(black_box(part.batch));
+            while let Some(part) = source.next_part(std::mem::take(&mut spent)).unwrap() {
+                spent = black_box(part.batch);
             }
         });
     });

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt as log};
 
@@ -32,18 +33,33 @@ pub fn start(verbose: u8, environment: &Environment) -> Result<(), VariableError
         })?,
         None => EnvFilter::new(format!("warn,host={level},guest={level}")),
     };
-    // Without colours, so that nothing that looks like one has to be let through.
-    let lines = log().with_env_filter(filter).with_writer(|| output::Log).with_ansi(false).with_timer(Clock);
+    let lines = log().with_env_filter(filter).with_writer(|| output::Log).event_format(Line);
     lines.finish().with(Remarks).init();
     Ok(())
 }
 
-/// The time of day, as everywhere in UTC: `2024-02-29 23:59:59Z`.
-struct Clock;
+/// `2024-02-29 23:59:59Z  WARN host: message`, where the time is, as everywhere, in UTC. Which module says it
+/// is nobody's business but ours. Without colours, so that nothing that looks like one has to be let through.
+struct Line;
 
-impl FormatTime for Clock {
-    fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
-        write!(out, "{}", Timestamp::now().strftime("%F %TZ"))
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut line: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let time = Timestamp::now().strftime("%F %TZ");
+        let metadata = event.metadata();
+        let crate_name = metadata.target().split("::").next().unwrap_or_default();
+        let who = crate_name.split('_').next().unwrap_or_default();
+        write!(line, "{time} {:>5} {who}: ", metadata.level())?;
+        context.format_fields(line.by_ref(), event)?;
+        writeln!(line)
     }
 }
 

@@ -25,6 +25,7 @@ pub use connection::target::{Patience, Target};
 pub use error::{SinkError, Taker};
 pub use known_file::{KnownFile, KnownFrom};
 pub use ledger::facts::{Candidate, Once, PluginFacts, RunFacts};
+pub use ledger::ids::AllottedIds;
 pub use ledger::once::{AlreadyIngested, Known};
 pub use ledger::read::RunFilter;
 pub use ledger::runs::{ASSIGN, FileRecord, KEEP, LedgerRun, RunRecord};

@@ -6,7 +6,6 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::Receiver;
 
 use host_core::batch::{Batch, Row};
 use host_core::facts::FileFacts;
@@ -38,8 +37,6 @@ pub struct Source {
     rules: InputRules,
     /// Transaction ids that are taken, where not all are.
     ids: Option<IdDemand>,
-    /// Batches that are not needed any more.
-    spent: Option<Receiver<Batch>>,
     attributes: Vec<String>,
     read_bytes: Arc<AtomicU64>,
     rows: u64,
@@ -77,7 +74,6 @@ impl Source {
             current: None,
             rules,
             ids: None,
-            spent: None,
             attributes: attributes.to_vec(),
             read_bytes,
             rows: 0,
@@ -107,18 +103,13 @@ impl Source {
         self.ids = Some((range, expected));
     }
 
-    /// Uses the memory of these batches again.
-    pub fn reuse(&mut self, spent: Receiver<Batch>) {
-        self.spent = Some(spent);
-    }
-
-    /// The next rows; none after the last file.
+    /// The next rows; `None` after the last file. `spent` is a batch that is not needed any more, whose
+    /// memory is used again.
     ///
     /// # Errors
     /// Where a file cannot be read on, or more records are rejected than may be.
-    pub fn next_part(&mut self) -> Result<Option<Parsed>, SourceError> {
+    pub fn next_part(&mut self, mut spent: Batch) -> Result<Option<Parsed>, SourceError> {
         while let Some(file) = &mut self.current {
-            let spent = self.spent.as_ref().and_then(|spent| spent.try_recv().ok()).unwrap_or_default();
             // Files that were left out are not files of the run.
             let position = i32::try_from(self.finished.len() + 1).unwrap_or(i32::MAX);
             let batch = Batch::renew(spent, (position, file.name.clone()), self.rows, &self.attributes);
@@ -141,6 +132,7 @@ impl Source {
             if !parsed.batch.is_empty() || !parsed.rejected.is_empty() {
                 return Ok(Some(parsed));
             }
+            spent = parsed.batch;
         }
         Ok(None)
     }

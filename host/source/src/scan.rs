@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use host_core::batch::Batch;
+
 use crate::error::SourceError;
 use crate::input::list::FileList;
 use crate::input::open::{self, FileDigests};
@@ -11,18 +13,19 @@ use crate::reader::Source;
 use crate::rules::InputRules;
 use crate::tally::RejectLimit;
 
-/// How many rows there are; none where the files cannot be read twice.
+/// How many rows each file has; `None` where one of them cannot be read twice.
 ///
 /// # Errors
 /// Those of [`Source`].
-pub fn count_rows(files: &FileList, rules: &InputRules) -> Result<Option<u64>, SourceError> {
+pub fn count_rows(files: &FileList, rules: &InputRules) -> Result<Option<Vec<u64>>, SourceError> {
     let Some(source) = again(files, rules) else { return Ok(None) };
     let mut source = source?;
-    let mut rows = 0;
-    while let Some(parsed) = source.next_part()? {
-        rows += parsed.batch.len() as u64;
+    let mut spent = Batch::default();
+    while let Some(parsed) = source.next_part(spent)? {
+        spent = parsed.batch;
     }
-    Ok(Some(rows))
+    let (files, _, _) = source.finish();
+    Ok(Some(files.iter().map(|file| file.rows_read - file.rows_rejected).collect()))
 }
 
 /// The digests of each file; `None` for one that cannot be read twice, such as a pipe.

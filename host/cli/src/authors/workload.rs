@@ -99,7 +99,7 @@ pub fn read_all(file: &Path, attributes: &[String], max_rows: Option<usize>) -> 
     let rules = InputRules { batch_rows: max_rows.unwrap_or(MAX_BATCH_ROWS), ..InputRules::default() };
     let mut source = Source::open(files, rules, attributes, Arc::new(AtomicU64::new(0)))?;
     let mut rows = Batch::new(attributes);
-    while let Some(part) = source.next_part()? {
+    while let Some(part) = source.next_part(Batch::default())? {
         let left = max_rows.map_or(part.batch.len(), |max_rows| max_rows - rows.len());
         append(&mut rows, &part.batch, 0..part.batch.len().min(left));
         if Some(rows.len()) == max_rows {

@@ -10,9 +10,9 @@ use std::mem::size_of;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use host_core::anomaly::{Anomaly, Classified};
+use host_core::batch::Batch;
 use host_core::rejected::RejectedRow;
 use host_detector::verify::MAX_REASON_BYTES;
-use host_source::Parsed;
 
 /// Bytes that may be in flight.
 const BUDGET_BYTES: usize = 12 * 1024 * 1024;
@@ -37,12 +37,11 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Waits until a part has room, with all that several detectors may make of it.
-    pub fn admit(self: &Arc<Budget>, part: &Parsed, detectors: usize) -> Reserved {
-        // Where they part a batch among them, there are two of it for a while.
-        let copies = if detectors > 1 { 2 } else { 1 };
-        let anomalies = part.batch.len() * MAX_ANOMALY_BYTES;
-        self.reserve(copies * part.batch.size_bytes() + rejected_bytes(&part.rejected) + anomalies)
+    /// Waits until a batch and what was rejected beside it have room, with all that detectors may say of it;
+    /// `copies` says how many times the rows are there meanwhile.
+    pub fn admit(self: &Arc<Budget>, batch: &Batch, rejected: &[RejectedRow], copies: usize) -> Reserved {
+        let anomalies = batch.len() * MAX_ANOMALY_BYTES;
+        self.reserve(copies * batch.size_bytes() + rejected_bytes(rejected) + anomalies)
     }
 
     fn reserve(self: &Arc<Budget>, bytes: usize) -> Reserved {
@@ -65,10 +64,26 @@ pub(crate) struct Reserved {
 }
 
 impl Reserved {
-    /// The detector has said all that it will of this part.
+    /// Room of its own for all that may be said of so many of the rows.
+    pub(super) fn split_for_anomalies(&mut self, rows: usize) -> Reserved {
+        let bytes = self.bytes.min(rows * MAX_ANOMALY_BYTES);
+        self.bytes -= bytes;
+        Reserved { budget: self.budget.clone(), bytes }
+    }
+
+    /// The other's room is part of this.
+    pub(super) fn take_over(&mut self, mut other: Reserved) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
+    /// The detectors have said all that they will of this part.
     pub(super) fn keep_for(&mut self, part: &Classified) {
         let anomalies: usize = part.anomalies.iter().map(Anomaly::size_bytes).sum();
-        let bytes = part.batch.size_bytes() + rejected_bytes(&part.rejected) + anomalies;
+        self.keep(part.batch.size_bytes() + rejected_bytes(&part.rejected) + anomalies);
+    }
+
+    /// No more than so much is needed.
+    pub(super) fn keep(&mut self, bytes: usize) {
         self.give_back(self.bytes.saturating_sub(bytes));
     }
 

@@ -8,8 +8,11 @@ use host_core::rejected::RejectedRow;
 use host_sink::PluginFacts;
 use host_source::{Note, Noticed, Tally};
 
-use super::stages::{End, Message, Prepared, Stages, prepare};
-use super::{open_rejects, put_in_place, unless_interrupted};
+use super::interrupted::unless_interrupted;
+use super::message::{End, Message};
+use super::prepare::{Prepared, prepare};
+use super::rejects;
+use super::stages::Stages;
 use crate::config::IngestConfig;
 use crate::error::Error;
 use crate::interrupt::Interrupts;
@@ -40,7 +43,7 @@ pub struct Checked {
 /// is no row; where a file is named for them, they are written to it as `run` does.
 ///
 /// # Errors
-/// Those of [`run`](super::run) that are not the database's.
+/// Those of [`run`](super::run()) that are not the database's.
 pub async fn check(
     config: &IngestConfig,
     rejects_file: Option<&Path>,
@@ -50,7 +53,7 @@ pub async fn check(
 ) -> Result<Checked, Error> {
     let prepared = unless_interrupted(interrupts, prepare(config, progress)).await?;
     let mut rejects = match rejects_file {
-        Some(path) => Some(unless_interrupted(interrupts, open_rejects(path, config, &prepared)).await?),
+        Some(path) => Some(unless_interrupted(interrupts, rejects::open(path, config, &prepared)).await?),
         None => None,
     };
     let Prepared { list, source, detectors, plugin, minds_order, .. } = prepared;
@@ -61,7 +64,7 @@ pub async fn check(
             Message::Rows(part, _reserved) => {
                 rejected(&part.rejected);
                 if let Some(rejects) = &mut rejects {
-                    let writing = async { Ok(rejects.write(None, &part.rejected).await?) };
+                    let writing = async { rejects.write(None, &part.rejected).await.map_err(Error::from) };
                     unless_interrupted(interrupts, writing).await?;
                 }
                 rows += part.batch.len() as u64;
@@ -71,8 +74,8 @@ pub async fn check(
             }
             Message::End(end) => {
                 if let Some(rejects) = rejects {
-                    let finishing = async { Ok(rejects.finish().await?) };
-                    put_in_place(unless_interrupted(interrupts, finishing).await?);
+                    let finishing = async { rejects.finish().await.map_err(Error::from) };
+                    rejects::put_in_place(unless_interrupted(interrupts, finishing).await?);
                 }
                 let End { files, tally, noticed, .. } = *end;
                 let left_out = list.notes;

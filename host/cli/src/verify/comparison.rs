@@ -9,8 +9,8 @@ use host_core::digest::Sha256Digest;
 use host_core::rejected::RejectedRow;
 use host_core::text::without_nul;
 use host_sink::{
-    Encoding, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject, StoredRow,
-    StoredSkip,
+    AllottedIds, Encoding, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject,
+    StoredRow, StoredSkip,
 };
 
 use super::stream::{Place, Placed, Stream};
@@ -150,9 +150,9 @@ impl Comparison {
         snapshot: &Snapshot,
     ) -> Result<Result<i64, Skip>, Error> {
         if self.run.record.ids != KEEP {
-            let position = batch.first_row + i as u64;
-            let first = self.run.record.first_transaction_id.unwrap_or_default();
-            return Ok(Ok(first.saturating_add_unsigned(position)));
+            let ids = AllottedIds::from(self.run.record.first_transaction_id.unwrap_or_default());
+            // An id that no row has, where there is no such number.
+            return Ok(Ok(ids.of_row(batch.first_row + i as u64).unwrap_or(i64::MAX)));
         }
         let place = (batch.file_position, batch.lines[i] as i64);
         while let Some(stored) = self.next_skip(snapshot, |other| other < place).await? {

@@ -2,6 +2,7 @@
 
 use crate::connection::connect::Connection;
 use crate::error::SinkError;
+use crate::ledger::ids::AllottedIds;
 use crate::write::sequences;
 use crate::write::sequences::Sequence;
 
@@ -60,9 +61,18 @@ impl Numbers {
         })
     }
 
-    /// Ids are allotted after this one: after the highest that is there or was given away, and from 1
-    /// on in a table that was filled from below zero.
-    pub fn allot_after(&self) -> i64 {
+    /// How many ids there are for rows that the host allots them to; the last of them is `last_id`.
+    pub fn ids_left(&self, last_id: i64) -> u64 {
+        last_id.abs_diff(self.last_allotted())
+    }
+
+    /// Those that this run's rows get.
+    pub fn allotted(&self) -> AllottedIds {
+        AllottedIds::after(self.last_allotted())
+    }
+
+    /// The highest id that is there or was given away; 0 in a table that was filled from below zero.
+    fn last_allotted(&self) -> i64 {
         let given_away = self.sequence.as_ref().and_then(Sequence::last);
         self.last_id.max(given_away).unwrap_or_default().max(0)
     }

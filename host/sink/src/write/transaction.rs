@@ -127,7 +127,7 @@ impl Transaction {
     #[must_use]
     pub fn ids_left(&self) -> Option<u64> {
         match self.terms.ids {
-            IdPolicy::Assign => Some(self.id_range.end().abs_diff(self.numbers.allot_after())),
+            IdPolicy::Assign => Some(self.numbers.ids_left(*self.id_range.end())),
             IdPolicy::Keep(_) => None,
         }
     }

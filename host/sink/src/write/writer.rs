@@ -15,6 +15,7 @@ use tokio_postgres::{CopyInSink, Statement};
 
 use crate::connection::connect::Connection;
 use crate::error::SinkError;
+use crate::ledger::ids::AllottedIds;
 use crate::ledger::runs::Written;
 use crate::ledger::skips::SkipDigest;
 use crate::schema::columns::{TableWidths, Widths};
@@ -70,8 +71,8 @@ struct Copies {
 
 /// Where ids come from.
 enum Ids {
-    /// One after the other, after this one.
-    Assigned { last: i64 },
+    /// By the host.
+    Assigned(AllottedIds),
     /// From the file.
     Kept(Keeper),
 }
@@ -93,7 +94,7 @@ impl Writer {
         );
         let (copy_transactions, copy_anomalies) = (transactions?, anomalies?);
         let ids = match policy {
-            IdPolicy::Assign => Ids::Assigned { last: numbers.allot_after() },
+            IdPolicy::Assign => Ids::Assigned(numbers.allotted()),
             IdPolicy::Keep(on_conflict) => Ids::Kept(Keeper::new(on_conflict)),
         };
         let buffer = |widths| CopyBuffer::new(widths, connection.encoding.clone());
@@ -123,7 +124,7 @@ impl Writer {
         part: Classified,
     ) -> Result<Option<Batch>, SinkError> {
         match &mut self.ids {
-            Ids::Assigned { .. } => {
+            Ids::Assigned(_) => {
                 self.write_assigned(connection, &part).await?;
                 Ok(Some(part.batch))
             }
@@ -179,12 +180,16 @@ impl Writer {
 
     /// Allots ids to the rows of a part, one after the other.
     async fn write_assigned(&mut self, connection: &Connection, part: &Classified) -> Result<(), SinkError> {
-        let Ids::Assigned { last } = &mut self.ids else { return Ok(()) };
-        let (before, max) = (*last, *self.widths.id_range().end());
-        let end = i64::try_from(part.batch.len()).ok().and_then(|rows| before.checked_add(rows));
-        *last = end.filter(|end| *end <= max).ok_or(SinkError::IdsExhausted { last_id: max, rows: None })?;
-        // Not above `last`.
-        self.write_part(connection, part, |i| Ok(before + 1 + i as i64)).await
+        let Ids::Assigned(ids) = self.ids else { return Ok(()) };
+        let (first_row, rows) = (part.batch.first_row, part.batch.len() as u64);
+        let max = *self.widths.id_range().end();
+        let last = first_row.checked_add(rows).and_then(|end| ids.of_row(end.saturating_sub(1)));
+        if last.is_none_or(|last| last > max) && rows > 0 {
+            return Err(SinkError::IdsExhausted { last_id: max, rows: None });
+        }
+        // The last of them has one, so all have.
+        let id_of = |i: usize| Ok(ids.of_row(first_row + i as u64).unwrap_or(max));
+        self.write_part(connection, part, id_of).await
     }
 
     /// Writes the rows that wait for their ids to be compared with those in the table. That can

@@ -1,0 +1,81 @@
+//! What the stages say to each other, and what is known when they have come to their end.
+
+use std::time::Duration;
+
+use host_core::anomaly::Classified;
+use host_core::facts::FileFacts;
+use host_detector::Detector;
+use host_source::{Noticed, Tally};
+
+use super::budget::Reserved;
+use crate::error::Error;
+
+/// A channel that closes before its last message.
+pub(super) const STAGE_DIED: Error = Error::Internal("a stage of the pipeline ended without saying so");
+
+/// What comes to the sink, in the order of the files.
+pub(crate) enum Message {
+    /// Rows, and the room that they have.
+    Rows(Classified, Reserved),
+    /// All files have been read to their end.
+    End(Box<End>),
+}
+
+/// What the stages before the sink know at the end of the last file.
+pub(crate) struct End {
+    pub files: Vec<FileFacts>,
+    pub tally: Tally,
+    pub noticed: Noticed,
+    pub times: Times,
+    pub guest: GuestUse,
+}
+
+/// Where the time of a run went. The stages overlap, so theirs do not add up to the total.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// Loading and starting the plugin.
+    pub load: Duration,
+    /// Connecting, checking the tables, waiting for the lock.
+    pub connect: Duration,
+    /// Reading and parsing.
+    pub read: Duration,
+    /// In the plugin.
+    pub classify: Duration,
+    /// Encoding, sending and waiting for the server.
+    pub write: Duration,
+    /// The COMMIT itself.
+    pub commit: Duration,
+    /// From start to end.
+    pub total: Duration,
+}
+
+/// What the guest used of its limits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GuestUse {
+    /// Its memories and tables at their largest.
+    pub memory_bytes: usize,
+    /// Fuel, if it has a limit.
+    pub fuel: Option<u64>,
+    /// Lines of its log that were dropped because there were too many.
+    pub dropped_log_lines: u64,
+}
+
+impl GuestUse {
+    /// That of one instance.
+    pub(super) fn of(detector: &Detector) -> GuestUse {
+        GuestUse {
+            memory_bytes: detector.peak_memory_bytes(),
+            fuel: detector.used_fuel(),
+            dropped_log_lines: detector.dropped_log_lines(),
+        }
+    }
+
+    /// That of two instances together.
+    pub(super) fn and(self, other: GuestUse) -> GuestUse {
+        GuestUse {
+            memory_bytes: self.memory_bytes + other.memory_bytes,
+            fuel: self.fuel.zip(other.fuel).map(|(one, other)| one + other).or(self.fuel).or(other.fuel),
+            dropped_log_lines: self.dropped_log_lines + other.dropped_log_lines,
+        }
+    }
+}

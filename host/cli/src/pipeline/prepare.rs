@@ -1,0 +1,94 @@
+//! Source and detector, made ready: what can fail cheaply comes first.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use host_core::text::{counted, path};
+use host_core::threads::in_thread;
+use host_detector::{Cache, Detector, Ordering, Plugin, Sandbox};
+use host_sink::PluginFacts;
+use host_source::{FileList, InputRules, Source};
+use jiff::Timestamp;
+
+use super::budget;
+use crate::config::IngestConfig;
+use crate::error::Error;
+use crate::plugins;
+use crate::progress::Progress;
+use crate::remarks;
+
+/// Source and detector, ready to run.
+pub(crate) struct Prepared {
+    /// When that was asked for.
+    pub started_at: Timestamp,
+    pub list: FileList,
+    pub source: Source,
+    /// At least one; more where they can share the work.
+    pub detectors: Vec<Detector>,
+    pub plugin: PluginFacts,
+    /// Whether its answers depend on the order of rows.
+    pub minds_order: bool,
+    pub plugin_file: PathBuf,
+}
+
+/// Finds the files, loads the plugin, reads the first header: what can fail cheaply comes first.
+/// Compiling a plugin takes long, so it happens on a thread.
+pub(crate) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> Result<Prepared, Error> {
+    let (config, progress) = (config.clone(), progress.clone());
+    in_thread(move || prepare_here(&config, &progress)).await?
+}
+
+/// In microseconds, as the ledger keeps it.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
+fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, Error> {
+    let started_at = now();
+    let mut list = host_source::expand(&config.files)?;
+    if config.rules.strict_files {
+        list = list.without_empty_files()?;
+    }
+    list.notes.iter().for_each(|note| remarks::note(&note.to_string()));
+    let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
+    let plugin_file = plugins::lookup(&config.plugin)?;
+    let plugin = host_detector::load(&sandbox, &plugin_file)?;
+    let mut detectors = vec![start(&plugin, config)?];
+    let metadata = detectors[0].metadata.clone();
+    if metadata.ordering == Ordering::File && config.jobs > 1 {
+        tracing::warn!("`{}` judges a file as a whole, so it is one job", metadata.name);
+    } else {
+        for _ in 1..config.jobs {
+            detectors.push(start(&plugin, config)?);
+        }
+    }
+    let minds_order = metadata.ordering != Ordering::Any;
+    tracing::info!(
+        "started {} of `{}` {} from `{}`",
+        counted(detectors.len() as u64, "instance"),
+        metadata.name,
+        metadata.version,
+        path(&plugin_file)
+    );
+    let read_bytes = Arc::new(AtomicU64::new(0));
+    progress.start(list.size_bytes, read_bytes.clone());
+    let batch_rows = config.rules.batch_rows.min(budget::rows_a_part(detectors.len()));
+    let rules = InputRules { batch_rows, ..config.rules.clone() };
+    let source = Source::open(list.clone(), rules, &metadata.attributes, read_bytes)?;
+    let plugin = PluginFacts {
+        name: metadata.name,
+        version: metadata.version,
+        sha256: plugin.sha256.to_string(),
+        contract_version: plugin.contract_version,
+        settings: config.settings.iter().cloned().collect(),
+    };
+    Ok(Prepared { started_at, list, source, detectors, plugin, minds_order, plugin_file })
+}
+
+fn start(plugin: &Plugin, config: &IngestConfig) -> Result<Detector, Error> {
+    let mut detector = Detector::start(plugin)?;
+    detector.configure(&config.settings)?;
+    Ok(detector)
+}

@@ -1,0 +1,213 @@
+//! A run, from the first look at its files to the acknowledged COMMIT.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use host_core::threads::in_thread;
+use host_sink::{
+    AlreadyIngested, Committed, Completed, IdPolicy, Known, KnownFile, Recorded, RunFacts, Transaction,
+};
+use host_source::rejects_file::{FinishedRejects, RejectsFile};
+use host_source::{Note, Noticed, SourceError, Tally};
+
+use super::begin::begin;
+use super::end::{INTERRUPTED_PATIENCE, commit, roll_back};
+use super::interrupted::unless_interrupted;
+use super::message::{End, GuestUse, Message, Times};
+use super::prepare::{Prepared, prepare};
+use super::stages::Stages;
+use super::{ID_DEMAND, rejects};
+use crate::config::RunConfig;
+use crate::error::{Error, Failure};
+use crate::interrupt::Interrupts;
+use crate::panics::TransactionPhase;
+use crate::progress::Progress;
+
+/// How a run ended well.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was committed.
+    Committed(Box<Outcome>),
+    /// There was nothing to do: with `--once`, all was ingested before.
+    AlreadyIngested {
+        /// From where it is known.
+        already: Box<AlreadyIngested>,
+        /// What was left out before that was asked.
+        notes: Vec<Note>,
+    },
+}
+
+/// A run that was committed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the server acknowledged.
+    pub committed: Committed,
+    /// The database, for messages.
+    pub server: String,
+    /// Where the time went.
+    pub times: Times,
+    /// What the guest used.
+    pub guest: GuestUse,
+    /// What was rejected.
+    pub tally: Tally,
+    /// Files that were left out because their content was ingested before.
+    pub left_out: Vec<KnownFile>,
+    /// What was left out before that: it is no data, or there is nothing in it.
+    pub notes: Vec<Note>,
+    /// What is odd in the files.
+    pub noticed: Noticed,
+    /// Whether the detector's answers depend on the order of rows.
+    pub minds_order: bool,
+}
+
+/// Ingests files. Ends with an [`Outcome`] only after the server acknowledged COMMIT.
+///
+/// # Errors
+/// A [`Failure`], which says what is in the database.
+pub async fn run(
+    config: &RunConfig,
+    progress: &Arc<Progress>,
+    interrupts: &mut Interrupts,
+) -> Result<Ended, Failure> {
+    let started = Instant::now();
+    let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
+    let mut rejects = match &config.rejects_file {
+        Some(path) => {
+            Some(unless_interrupted(interrupts, rejects::open(path, &config.ingest, &prepared)).await?)
+        }
+        None => None,
+    };
+    let load = started.elapsed();
+    let minds_order = prepared.minds_order;
+    let notes = prepared.list.notes.clone();
+
+    let (mut transaction, known) = unless_interrupted(interrupts, begin(config, &prepared)).await?;
+    let left_out = match known {
+        Known::Files(left_out) => left_out,
+        Known::All(already) => return Ok(nothing_to_do(transaction, already, notes).await),
+    };
+    TransactionPhase::Begun.begins();
+    let connect = started.elapsed().saturating_sub(load);
+    let server = transaction.server().to_owned();
+    tracing::info!("began run {} on {server}", transaction.run_id());
+
+    let filling = fill(&mut transaction, config, prepared, left_out, &mut rejects, progress);
+    let Filled { recorded, tally, noticed, times, guest, left_out, rejects } =
+        match unless_interrupted(interrupts, filling).await {
+            Ok(Ok(filled)) => *filled,
+            Ok(Err(already)) => return Ok(nothing_to_do(transaction, already, notes).await),
+            Err(error) => {
+                if let Some(rejects) = rejects.take() {
+                    let keeping = rejects::keep(rejects, transaction.run_id(), &error);
+                    // Whoever does not want to wait for a slow reader of it need not.
+                    let _ = unless_interrupted(interrupts, keeping).await;
+                }
+                return Err(roll_back(transaction, error, interrupts).await);
+            }
+        };
+    let committed = commit(transaction, recorded, interrupts).await?;
+    if let Some(rejects) = rejects {
+        rejects::put_in_place(rejects);
+    }
+    let times = Times { load, connect, commit: committed.commit_time, total: started.elapsed(), ..times };
+    Ok(Ended::Committed(Box::new(Outcome {
+        committed,
+        server,
+        times,
+        guest,
+        tally,
+        left_out,
+        notes,
+        noticed,
+        minds_order,
+    })))
+}
+
+/// All was ingested before; nothing was written that would have to be undone.
+async fn nothing_to_do(transaction: Transaction, already: Box<AlreadyIngested>, notes: Vec<Note>) -> Ended {
+    let _ = transaction.roll_back(false, INTERRUPTED_PATIENCE).await;
+    Ended::AlreadyIngested { already, notes }
+}
+
+/// What is known when all rows and the ledger row are in the transaction.
+struct Filled {
+    recorded: Recorded,
+    tally: Tally,
+    noticed: Noticed,
+    times: Times,
+    guest: GuestUse,
+    left_out: Vec<KnownFile>,
+    rejects: Option<FinishedRejects>,
+}
+
+/// Brings all rows into the transaction, but for those of the files that are left out; or says that another
+/// run has brought them meanwhile.
+async fn fill(
+    transaction: &mut Transaction,
+    config: &RunConfig,
+    prepared: Prepared,
+    left_out: BTreeMap<usize, KnownFile>,
+    rejects: &mut Option<RejectsFile>,
+    progress: &Progress,
+) -> Result<Result<Box<Filled>, Box<AlreadyIngested>>, Error> {
+    let Prepared { started_at, mut source, detectors, plugin, .. } = prepared;
+    if !left_out.is_empty() {
+        let positions = left_out.keys().copied().collect();
+        let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
+        source = remaining.await??;
+    }
+    if let IdPolicy::Keep(_) = config.terms.ids {
+        source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
+    }
+    let stages = Stages::start(source, detectors)?;
+    let End { files, tally, noticed, times, guest } =
+        write(transaction, stages, rejects.as_mut(), progress).await?;
+    let rows = files.iter().map(|file| file.rows_read - file.rows_rejected).sum();
+    if rows < config.min_rows {
+        return Err(SourceError::TooFewRows { rows, min_rows: config.min_rows }.into());
+    }
+    let facts = RunFacts { files, plugin, reading: config.ingest.rules.reading(), started_at };
+    // On disk before COMMIT, so that a full disk is found out in time.
+    let rejects = match rejects.take() {
+        Some(rejects) => Some(rejects.finish().await?),
+        None => None,
+    };
+    Ok(match transaction.complete(&facts).await? {
+        Completed::AlreadyIngested(already_ingested) => Err(already_ingested),
+        Completed::Recorded(recorded) => {
+            let left_out = left_out.into_values().collect();
+            Ok(Box::new(Filled { recorded: *recorded, tally, noticed, times, guest, left_out, rejects }))
+        }
+    })
+}
+
+/// Writes what comes until the end of the last file.
+async fn write(
+    transaction: &mut Transaction,
+    mut stages: Stages,
+    mut rejects: Option<&mut RejectsFile>,
+    progress: &Progress,
+) -> Result<End, Error> {
+    let mut busy = Duration::ZERO;
+    loop {
+        match stages.next().await? {
+            Message::Rows(part, reserved) => {
+                if let Some(rejects) = &mut rejects {
+                    rejects.write(Some(transaction.run_id()), &part.rejected).await?;
+                }
+                let rows = part.batch.len() as u64;
+                let started = Instant::now();
+                if let Some(spent) = transaction.write(part).await? {
+                    stages.give_back(spent);
+                }
+                drop(reserved);
+                busy += started.elapsed();
+                progress.rows(rows);
+            }
+            Message::End(end) => {
+                return Ok(End { times: Times { write: busy, ..end.times }, ..*end });
+            }
+        }
+    }
+}

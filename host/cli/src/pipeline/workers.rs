@@ -1,0 +1,217 @@
+//! The detectors, each with a thread of its own. With `--jobs` there are several instances of one plugin
+//! side by side, as far as its `ordering` allows: with `any`, each batch goes to the next instance; with
+//! `per-user`, each batch is parted by users, so that all rows of a user go to one instance, in file order.
+//! What comes out is the same, and in the same order, as with a single instance.
+
+use std::time::{Duration, Instant};
+
+use host_core::anomaly::Anomaly;
+use host_core::batch::Batch;
+use host_core::threads::{self, ThreadError};
+use host_detector::{Detector, Ordering};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::budget::Reserved;
+use super::message::{GuestUse, STAGE_DIED};
+use crate::error::Error;
+
+/// Parts that may wait for a worker, and answers of it that may wait to be gathered.
+const WAITING_PARTS: usize = 2;
+
+/// What a worker is given.
+enum Task {
+    Classify(Part),
+    Finish,
+}
+
+/// Rows for one worker.
+pub(super) struct Part {
+    batch: Batch,
+    /// Where they are in the whole batch; `None` if they are all of it.
+    rows: Option<Vec<u32>>,
+    /// Room for all that may be said of them.
+    reserved: Reserved,
+}
+
+/// What a worker gives back.
+enum Answer {
+    Classified(Part, Vec<Anomaly>),
+    Finished(GuestUse, Duration),
+}
+
+/// The source's end.
+pub(super) struct Workers {
+    tasks: Vec<Sender<Task>>,
+    ordering: Ordering,
+    /// Whose turn it is.
+    next: usize,
+}
+
+/// The sink's end: what each worker says, in the order of its tasks.
+pub(super) struct Answers(Vec<Receiver<Result<Answer, Error>>>);
+
+/// Nobody listens any more.
+pub(super) struct Gone;
+
+/// Starts the threads.
+pub(super) fn start(detectors: Vec<Detector>) -> Result<(Workers, Answers), ThreadError> {
+    let ordering = detectors.first().map_or(Ordering::File, |detector| detector.metadata.ordering);
+    let (mut tasks, mut answers) = (Vec::new(), Vec::new());
+    for detector in detectors {
+        let (tasks_out, tasks_in) = channel(WAITING_PARTS);
+        let (answers_out, answers_in) = channel(WAITING_PARTS);
+        tasks.push(tasks_out);
+        answers.push(answers_in);
+        threads::spawn(move || work(detector, tasks_in, &answers_out))?;
+    }
+    Ok((Workers { tasks, ordering, next: 0 }, Answers(answers)))
+}
+
+impl Workers {
+    /// How many times a batch is there while it is judged.
+    pub fn copies(&self) -> usize {
+        if self.parts_by_user() { 2 } else { 1 }
+    }
+
+    fn parts_by_user(&self) -> bool {
+        self.ordering == Ordering::PerUser && self.tasks.len() > 1
+    }
+
+    /// Deals a batch among the workers. What stays of it is what the sink gets: nothing, if a single worker
+    /// has all of it and gives it back. A detector is never called with a batch without rows.
+    pub fn deal(&mut self, batch: Batch, reserved: &mut Reserved) -> (Batch, Vec<(usize, Part)>) {
+        if batch.is_empty() {
+            return (batch, Vec::new());
+        }
+        if !self.parts_by_user() {
+            let worker = self.next;
+            self.next = (self.next + 1) % self.tasks.len().max(1);
+            let reserved = reserved.split_for_anomalies(batch.len());
+            return (Batch::default(), vec![(worker, Part { batch, rows: None, reserved })]);
+        }
+        let parts = by_user(&batch, self.tasks.len()).into_iter().enumerate();
+        let parts = parts.filter(|(_, rows)| !rows.is_empty()).map(|(worker, rows)| {
+            let reserved = reserved.split_for_anomalies(rows.len());
+            let part = batch.select(rows.iter().map(|&row| row as usize));
+            (worker, Part { batch: part, rows: Some(rows), reserved })
+        });
+        let parts = parts.collect();
+        (batch, parts)
+    }
+
+    /// Hands out what was dealt.
+    pub fn send(&self, parts: Vec<(usize, Part)>) -> Result<(), Gone> {
+        parts.into_iter().try_for_each(|(worker, part)| self.give(worker, Task::Classify(part)))
+    }
+
+    /// There are no more rows.
+    pub fn finish(&self) -> Result<(), Gone> {
+        (0..self.tasks.len()).try_for_each(|worker| self.give(worker, Task::Finish))
+    }
+
+    fn give(&self, worker: usize, task: Task) -> Result<(), Gone> {
+        let tasks = self.tasks.get(worker).ok_or(Gone)?;
+        tasks.blocking_send(task).map_err(|_| Gone)
+    }
+}
+
+/// The rows of each worker's users.
+fn by_user(batch: &Batch, workers: usize) -> Vec<Vec<u32>> {
+    let mut rows = vec![Vec::new(); workers];
+    for (i, &user_id) in (0..).zip(&batch.user_ids) {
+        // Fibonacci hashing: neighbouring ids go to different workers, and strides do no harm.
+        let hash = (user_id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        rows[(hash % workers as u64) as usize].push(i);
+    }
+    rows
+}
+
+/// A worker's thread.
+fn work(mut detector: Detector, mut tasks: Receiver<Task>, answers: &Sender<Result<Answer, Error>>) {
+    let mut busy = Duration::ZERO;
+    while let Some(task) = tasks.blocking_recv() {
+        let started = Instant::now();
+        let answer = match task {
+            Task::Classify(mut part) => detector.classify(&part.batch).map(|anomalies| {
+                part.reserved.keep(anomalies.iter().map(Anomaly::size_bytes).sum());
+                Answer::Classified(part, anomalies)
+            }),
+            Task::Finish => detector.finish().map(|()| Answer::Finished(GuestUse::of(&detector), busy)),
+        };
+        busy += started.elapsed();
+        let is_last = !matches!(answer, Ok(Answer::Classified(..)));
+        if answers.blocking_send(answer.map_err(Error::from)).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+impl Answers {
+    /// Waits for what these workers say of a batch, and puts it together. The rooms of their parts become
+    /// part of the batch's.
+    pub async fn gather(
+        &mut self,
+        mut whole: Batch,
+        workers: &[usize],
+        reserved: &mut Reserved,
+    ) -> Result<(Batch, Vec<Anomaly>), Error> {
+        let mut all = Vec::new();
+        for &worker in workers {
+            let Answer::Classified(part, anomalies) = self.next(worker).await? else {
+                return Err(STAGE_DIED);
+            };
+            reserved.take_over(part.reserved);
+            match part.rows {
+                None => (whole, all) = (part.batch, anomalies),
+                // The verified rows of a part are rows of it.
+                Some(rows) => {
+                    let in_whole = |anomaly: Anomaly| Anomaly { row: rows[anomaly.row as usize], ..anomaly };
+                    all.extend(anomalies.into_iter().map(in_whole));
+                }
+            }
+        }
+        all.sort_by_key(|anomaly| anomaly.row);
+        Ok((whole, all))
+    }
+
+    /// Waits until all have finished, and adds up what they used.
+    pub async fn last(&mut self) -> Result<(GuestUse, Duration), Error> {
+        let (mut guest, mut classify) = (GuestUse::default(), Duration::ZERO);
+        for worker in 0..self.0.len() {
+            let Answer::Finished(used, busy) = self.next(worker).await? else { return Err(STAGE_DIED) };
+            guest = guest.and(used);
+            classify += busy;
+        }
+        Ok((guest, classify))
+    }
+
+    async fn next(&mut self, worker: usize) -> Result<Answer, Error> {
+        let answers = self.0.get_mut(worker).ok_or(STAGE_DIED)?;
+        answers.recv().await.ok_or(STAGE_DIED)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Every row goes to one worker, and all rows of a user to the same.
+        #[test]
+        fn users_are_not_torn_apart(user_ids: Vec<i32>, workers in 1_usize..9) {
+            let user_ids: Vec<i64> = user_ids.into_iter().map(i64::from).collect();
+            let batch = Batch { user_ids: user_ids.clone(), ..Batch::default() };
+            let parts = by_user(&batch, workers);
+            let mut all: Vec<u32> = parts.iter().flatten().copied().collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..user_ids.len() as u32).collect::<Vec<_>>());
+            for user in &user_ids {
+                let has_user = |rows: &&Vec<u32>| rows.iter().any(|&row| user_ids[row as usize] == *user);
+                prop_assert_eq!(parts.iter().filter(has_user).count(), 1);
+            }
+            prop_assert!(parts.iter().all(|rows| rows.is_sorted()));
+        }
+    }
+}
