@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use host_core::batch::{Batch, Row};
-use host_detector::{Cache, Demands, Detector, DetectorError, Limits, Sandbox, compiler, load};
+use host_detector::{Cache, Requirements, Detector, DetectorError, Limits, Sandbox, compiler, load};
 
 const MEMORY_BYTES: usize = 16 << 20;
 
@@ -51,6 +51,6 @@ fn sandbox() -> &'static Sandbox {
             ..Limits::default()
         };
         let cache = Cache::in_folder(&std::env::temp_dir().join("host-fuzz-cache"));
-        Sandbox::new(limits, Demands::default(), cache).expect("the engine starts")
+        Sandbox::new(limits, Requirements::default(), cache).expect("the engine starts")
     })
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use detector_sdk::Settings;
 use host_core::batch::{Batch, Row};
-use host_detector::{Cache, Demands, Detector, Limits, NO_DEADLINE, Sandbox, compiler, load};
+use host_detector::{Cache, Detector, Limits, NO_DEADLINE, Requirements, Sandbox, compiler, load};
 
 const BATCH_ROWS: usize = 4_096;
 const BATCHES: usize = 64;
@@ -98,7 +98,7 @@ fn native<D: detector_sdk::Detector>(batches: &[Batch]) -> f64 {
 
 fn sandboxed(plugin: &str, limits: &Limits, batches: &[Batch]) -> f64 {
     compiler::compile_with(PathBuf::from(env!("CARGO_BIN_EXE_host")));
-    let sandbox = Sandbox::new(limits.clone(), Demands::default(), Cache::of_user()).unwrap();
+    let sandbox = Sandbox::new(limits.clone(), Requirements::default(), Cache::of_user()).unwrap();
     let plugin = load(&sandbox, &plugins_folder().join(plugin).with_extension("wasm")).unwrap();
     let mut detector = Detector::start(&plugin).unwrap();
     detector.configure(&[]).unwrap();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use host_core::advice;
 use host_core::environment::Environment;
-use host_detector::{Demands, Limits};
-use host_sink::{IdPolicy, OnConflict, Once, Patience, Target, Terms};
+use host_detector::{Limits, Requirements};
+use host_sink::{IdPolicy, OnConflict, Once, Patience, Target, TransactionOptions};
 use host_source::timestamp::TimestampRules;
 use host_source::{ColumnMap, InputRules};
 use jiff::SignedDuration;
@@ -31,7 +31,7 @@ pub struct IngestConfig {
     /// Bounds of the sandbox.
     pub limits: Limits,
     /// What the plugin must be.
-    pub demands: Demands,
+    pub requirements: Requirements,
 }
 
 /// One run, as it was asked for.
@@ -41,7 +41,7 @@ pub struct RunConfig {
     /// Where to write.
     pub target: Target,
     /// What is asked of the transaction.
-    pub terms: Terms,
+    pub options: TransactionOptions,
     /// Fewer rows than this fail the run.
     pub min_rows: u64,
     /// Where to write rejected rows, besides the database.
@@ -61,7 +61,10 @@ impl IngestConfig {
             jobs: arguments.jobs.into(),
             rules: rules(arguments.input, arguments.batch_rows as usize)?,
             limits: limits(&arguments.sandbox)?,
-            demands: Demands { strict: arguments.sandbox.strict, sha256: arguments.sandbox.plugin_sha256 },
+            requirements: Requirements {
+                strict: arguments.sandbox.strict,
+                sha256: arguments.sandbox.plugin_sha256,
+            },
         })
     }
 }
@@ -74,7 +77,7 @@ impl RunConfig {
     pub fn new(arguments: RunArgs) -> Result<RunConfig, Error> {
         Ok(RunConfig {
             target: target(&arguments.database)?,
-            terms: terms(&arguments)?,
+            options: options(&arguments)?,
             ingest: IngestConfig::new(arguments.ingest)?,
             min_rows: arguments.min_rows,
             rejects_file: arguments.rejects,
@@ -93,7 +96,7 @@ pub struct VerifyConfig {
     /// Bounds of the sandbox.
     pub limits: Limits,
     /// What the plugin must be, besides the one of the run.
-    pub demands: Demands,
+    pub requirements: Requirements,
     /// Where the run is.
     pub target: Target,
 }
@@ -108,7 +111,10 @@ impl VerifyConfig {
             run_id: arguments.run,
             target: target(&arguments.database)?,
             limits: limits(&arguments.sandbox)?,
-            demands: Demands { strict: arguments.sandbox.strict, sha256: arguments.sandbox.plugin_sha256 },
+            requirements: Requirements {
+                strict: arguments.sandbox.strict,
+                sha256: arguments.sandbox.plugin_sha256,
+            },
             plugin: arguments.plugin,
             files: arguments.files,
         })
@@ -119,7 +125,7 @@ impl VerifyConfig {
 ///
 /// # Errors
 /// [`ConfigError`]
-pub fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
+pub fn options(arguments: &RunArgs) -> Result<TransactionOptions, ConfigError> {
     let ids = match (arguments.ids, arguments.on_conflict) {
         (IdsArg::Assign, None) => IdPolicy::Assign,
         (IdsArg::Assign, Some(_)) => return Err(ConfigError::ConflictOfAssigned),
@@ -130,7 +136,7 @@ pub fn terms(arguments: &RunArgs) -> Result<Terms, ConfigError> {
         OnceArg::File => Once::File,
         OnceArg::All => Once::All,
     });
-    Ok(Terms { lock_timeout, ids, once, defer_keys: arguments.defer_keys.into() })
+    Ok(TransactionOptions { lock_timeout, ids, once, defer_keys: arguments.defer_keys.into() })
 }
 
 /// A time in which something can be done.

@@ -14,6 +14,7 @@ use crate::text::printable;
 /// Why a variable cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "variable_")]
+#[non_exhaustive]
 pub enum VariableError {
     /// Set to nothing.
     #[error("the environment variable `{0}` is set, but empty")]

@@ -4,6 +4,17 @@
 //! [`text`], [`advice`], [`exit`] codes, the [`environment`], [`folders`] and [`threads`].
 //!
 //! Nothing here reads a file of rows, runs a plugin or knows a database.
+//!
+//! ```
+//! use host_core::batch::{Batch, Row};
+//! use host_core::text::printable;
+//!
+//! let mut batch = Batch { file: "day.csv".into(), ..Batch::default() };
+//! batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 1_250, timestamp_micros: 0, line: 2 });
+//! assert_eq!((batch.len(), batch.place(0).line), (1, 2));
+//! // Whatever others have written is made printable before a person sees it.
+//! assert_eq!(printable("a\x1b[31mb"), "a\\u{1b}[31mb");
+//! ```
 
 pub mod advice;
 pub mod anomaly;

@@ -120,6 +120,7 @@ impl fmt::Display for RejectedRow {
 
 /// Why a cell is not a value. Says what is wrong; [`Kind::expected`] says what would be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Problem {
     /// Nothing (or only blanks) where a value must be.
     Empty,

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 /// Why something was not done on a thread of its own.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "thread_")]
+#[non_exhaustive]
 pub enum ThreadError {
     /// The system allows no more of them.
     #[error("the system allows no further thread")]

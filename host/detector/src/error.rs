@@ -64,6 +64,7 @@ impl fmt::Display for Call {
 /// Why a plugin could not be used. `plugin` is its name as it was given.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "plugin_")]
+#[non_exhaustive]
 pub enum DetectorError {
     /// The file cannot be read.
     #[error("could not read the plugin `{}`", file.display())]

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 /// Something that the system does not let this process have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refusal {
     /// More address space, or memory.
     AddressSpace,

@@ -16,6 +16,7 @@ const MAX_ATTRIBUTES: usize = 100;
 
 /// A rule of the contract that a guest broke.
 #[derive(Debug, Error, PartialEq)]
+#[non_exhaustive]
 pub enum Violation {
     /// More anomalies than rows, or than are allowed.
     #[error("it returned {found} anomalies; at most {allowed} are allowed")]

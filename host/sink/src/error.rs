@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::known_file::{KnownFile, KnownFrom};
 use crate::local_server::error::EmbeddedError;
-use crate::server_error::{ServerError, Trouble};
+use crate::server_error::{ErrorClass, ServerError};
 use crate::session_attributes::SessionAttributes;
 use crate::turned_away::TurnedAway;
 
@@ -26,6 +26,7 @@ pub(crate) const OTHER_SCHEMA: &str = "rename it, or give the host a schema of i
 /// Why something could not be written or asked. `server` is a description without password.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "database_")]
+#[non_exhaustive]
 pub enum SinkError {
     /// The URL or a libpq variable makes no sense.
     #[error("invalid {origin}: {problem}")]
@@ -168,7 +169,7 @@ pub enum SinkError {
         /// The physical line, from 1.
         line: u64,
         /// By whom.
-        by: Taker,
+        by: IdOwner,
     },
     /// The server's answer is none that PostgreSQL gives.
     #[error("the server's answer to {0} makes no sense; is it a PostgreSQL?")]
@@ -350,7 +351,7 @@ fn wrong_kind(wanted: SessionAttributes) -> &'static str {
 
 /// Who has an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taker {
+pub enum IdOwner {
     /// An earlier row of the same run.
     ThisRun,
     /// A run that the ledger knows.
@@ -359,11 +360,11 @@ pub enum Taker {
     Unknown,
 }
 
-fn taken_by(by: &Taker) -> String {
+fn taken_by(by: &IdOwner) -> String {
     match by {
-        Taker::ThisRun => "an earlier row of this run has it too".into(),
-        Taker::Run(run) => format!("run {run} wrote it"),
-        Taker::Unknown => "it is in `transactions`, and the ledger does not know from where".into(),
+        IdOwner::ThisRun => "an earlier row of this run has it too".into(),
+        IdOwner::Run(run) => format!("run {run} wrote it"),
+        IdOwner::Unknown => "it is in `transactions`, and the ledger does not know from where".into(),
     }
 }
 
@@ -419,8 +420,11 @@ impl SinkError {
             SinkError::ServerSilent { .. } => true,
             SinkError::Statement { source, .. } => {
                 matches!(
-                    source.trouble(),
-                    Trouble::ConnectionLost | Trouble::Ended | Trouble::IdleTooLong | Trouble::PoolExhausted
+                    source.class(),
+                    ErrorClass::ConnectionLost
+                        | ErrorClass::Ended
+                        | ErrorClass::IdleTooLong
+                        | ErrorClass::PoolExhausted
                 )
             }
             _ => false,
@@ -449,7 +453,7 @@ impl SinkError {
             SinkError::WrongKind { .. } => Some("list all servers that may be it, as in `host=a,b`, or leave out target_session_attrs".into()),
             SinkError::WrongPeer { .. } => Some("somebody else may be listening there; if it is the right one, correct requirepeer".into()),
             SinkError::Statement { source, .. } | SinkError::Migration { source, .. } => {
-                source.trouble().help().map(str::to_owned)
+                source.class().help().map(str::to_owned)
             }
             SinkError::LockTimeout { .. } => Some("to wait as long as it takes, leave out `--lock-timeout`; or end the session that holds the lock".into()),
             SinkError::RowRefused { triggers, .. } => Some(refusal_help(triggers)),
@@ -466,7 +470,7 @@ impl SinkError {
             SinkError::StatementNames => Some("a pooler in transaction mode seems to be in between; name the server's own port, or a pool in session mode".into()),
             SinkError::LedgerRowRefused { table } => Some(format!("is there a trigger on `{table}`? The host's own tables must take what it writes")),
             SinkError::ServerSilent { .. } => Some("is the network up? Where the server merely needs longer, raise --server-timeout".into()),
-            SinkError::IdTaken { by: Taker::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass `--on-conflict skip`".into()),
+            SinkError::IdTaken { by: IdOwner::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass `--on-conflict skip`".into()),
             SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass `--on-conflict skip`; to have ids allotted, leave out `--ids keep`".into()),
             SinkError::TableDoesNotFit { help, .. } => Some(printable_up_to(help, MAX_STATEMENT_CHARS).into_owned()),
             SinkError::LaterMigration { .. } => Some(format!("use the host that set it up, or a later one; see: `{}`", advice::on_database("migrate --status"))),

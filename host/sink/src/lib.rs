@@ -5,6 +5,24 @@
 //! [`connection`] reaches a server and asks it, [`schema`] sees to it that the tables are there and fit.
 //! [`write`](mod@write) is the run's one transaction, at the end of which the [`ledger`] records what was
 //! done; [`stored`] reads back what earlier runs have written.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use host_core::environment::Environment;
+//! use host_sink::{Patience, RunFilter, Target, look};
+//!
+//! # async fn latest() -> Result<(), Box<dyn std::error::Error>> {
+//! let patience = Patience { connect: None, answer: Duration::from_secs(60) };
+//! let target = Target::choose(Some("postgres://me@localhost/ingest"), patience, &Environment::of_process())?;
+//! if let Some(snapshot) = look(&target).await? {
+//!     let (runs, not_shown) = snapshot.runs(&RunFilter::default(), 20).await?;
+//!     println!("{} runs, and {not_shown} more", runs.len());
+//!     snapshot.close().await;
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod connection;
 mod error;
@@ -22,7 +40,7 @@ mod write;
 pub use connection::connect::{Connection, connect};
 pub use connection::encoding::Encoding;
 pub use connection::target::{Patience, Target};
-pub use error::{SinkError, Taker};
+pub use error::{IdOwner, SinkError};
 pub use known_file::{KnownFile, KnownFrom};
 pub use ledger::facts::{Candidate, Once, PluginFacts, RunFacts};
 pub use ledger::ids::AllottedIds;
@@ -37,7 +55,7 @@ pub use parameters::server::ServerTarget;
 pub use schema::columns::{IntType, TableWidths, Widths, check as check_columns};
 pub use schema::ensure as ensure_schema;
 pub use schema::migrations::{Applied, Known as KnownMigration, Migration, status as migration_status};
-pub use server_error::{ServerError, Trouble};
+pub use server_error::{ErrorClass, ServerError};
 pub use stored::cursor::{Cursor, RowOfRun};
 pub use stored::listing::{Listing, RejectRecord, SkipRecord};
 pub use stored::look::look;
@@ -46,5 +64,5 @@ pub use stored::rows::{StoredAnomaly, StoredRow};
 pub use stored::snapshot::Snapshot;
 pub use turned_away::TurnedAway;
 pub use write::copy;
-pub use write::terms::{DeferKeys, IdPolicy, OnConflict, Terms};
+pub use write::options::{DeferKeys, IdPolicy, OnConflict, TransactionOptions};
 pub use write::transaction::{Committed, Completed, Recorded, Transaction};

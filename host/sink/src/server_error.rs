@@ -9,7 +9,8 @@ use tokio_postgres::error::SqlState;
 /// What kind of trouble an error of the server is, as far as something can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "database_")]
-pub enum Trouble {
+#[non_exhaustive]
+pub enum ErrorClass {
     /// There is no connection any more, and the server did not say why.
     ConnectionLost,
     /// The server is stopping, or an administrator ended the session.
@@ -45,64 +46,64 @@ pub enum Trouble {
     Other,
 }
 
-impl Trouble {
+impl ErrorClass {
     /// In a few words, to follow what was being done; none where the server's words say enough.
     fn headline(self) -> Option<&'static str> {
         Some(match self {
-            Trouble::ConnectionLost => "the connection was lost",
-            Trouble::Ended => "the server is stopping, or an administrator ended the session",
-            Trouble::NotReady => "the server is starting or stopping",
-            Trouble::Cancelled => "the server cancelled it, by statement_timeout or on somebody's request",
-            Trouble::IdleTooLong => "the server ended the session because it waited for us too long",
-            Trouble::LockTimeout => "others hold a lock",
-            Trouble::Deadlock => "a deadlock with another session",
-            Trouble::DiskFull => "the server's disk is full",
-            Trouble::OutOfResources => "the server has reached a limit of its own",
-            Trouble::ReadOnly => "this server takes no writes",
-            Trouble::NotAllowed => "a privilege is missing",
-            Trouble::TableChanged => "the tables have changed meanwhile",
-            Trouble::RowRefused => "a constraint or trigger refuses it",
-            Trouble::OtherSession => "a connection pooler gave us another session",
-            Trouble::PoolExhausted => "the connection pooler had no session of the server free in time",
-            Trouble::Other => return None,
+            ErrorClass::ConnectionLost => "the connection was lost",
+            ErrorClass::Ended => "the server is stopping, or an administrator ended the session",
+            ErrorClass::NotReady => "the server is starting or stopping",
+            ErrorClass::Cancelled => "the server cancelled it, by statement_timeout or on somebody's request",
+            ErrorClass::IdleTooLong => "the server ended the session because it waited for us too long",
+            ErrorClass::LockTimeout => "others hold a lock",
+            ErrorClass::Deadlock => "a deadlock with another session",
+            ErrorClass::DiskFull => "the server's disk is full",
+            ErrorClass::OutOfResources => "the server has reached a limit of its own",
+            ErrorClass::ReadOnly => "this server takes no writes",
+            ErrorClass::NotAllowed => "a privilege is missing",
+            ErrorClass::TableChanged => "the tables have changed meanwhile",
+            ErrorClass::RowRefused => "a constraint or trigger refuses it",
+            ErrorClass::OtherSession => "a connection pooler gave us another session",
+            ErrorClass::PoolExhausted => "the connection pooler had no session of the server free in time",
+            ErrorClass::Other => return None,
         })
     }
 
     /// What to do.
     pub fn help(self) -> Option<&'static str> {
         Some(match self {
-            Trouble::ConnectionLost | Trouble::Ended | Trouble::NotReady => {
+            ErrorClass::ConnectionLost | ErrorClass::Ended | ErrorClass::NotReady => {
                 "run again when the server is up; nothing has to be cleaned up before"
             }
-            Trouble::Cancelled => {
+            ErrorClass::Cancelled => {
                 "see `SHOW statement_timeout`; for the host's role: ALTER ROLE … SET statement_timeout = 0"
             }
-            Trouble::IdleTooLong => {
+            ErrorClass::IdleTooLong => {
                 "the input was slower than idle_in_transaction_session_timeout allows; raise it for the host's role, or let the input come from a file"
             }
-            Trouble::LockTimeout => "wait longer, or end the session that holds the lock",
-            Trouble::Deadlock => {
+            ErrorClass::LockTimeout => "wait longer, or end the session that holds the lock",
+            ErrorClass::Deadlock => {
                 "run again; other programs should lock `transactions` before the other tables"
             }
-            Trouble::DiskFull => {
+            ErrorClass::DiskFull => {
                 "free space on the server, then run again; what this run took is given back by `VACUUM transactions, anomalies`"
             }
-            Trouble::OutOfResources => "see the server's log",
-            Trouble::ReadOnly => {
+            ErrorClass::OutOfResources => "see the server's log",
+            ErrorClass::ReadOnly => {
                 "a standby takes none: name the primary, or list both with `target_session_attrs=read-write`; elsewhere see `SHOW default_transaction_read_only`"
             }
-            Trouble::NotAllowed => {
+            ErrorClass::NotAllowed => {
                 "the host needs to read and insert in its tables, to lock `transactions` (UPDATE or DELETE privilege), and, the first time, to create them"
             }
-            Trouble::TableChanged => "run again; `host migrate` says whether the tables fit",
-            Trouble::RowRefused => "the server's words above say which; correct it, then run again",
-            Trouble::OtherSession => {
+            ErrorClass::TableChanged => "run again; `host migrate` says whether the tables fit",
+            ErrorClass::RowRefused => "the server's words above say which; correct it, then run again",
+            ErrorClass::OtherSession => {
                 "name the server's own port rather than the pooler's, or a pool in session mode"
             }
-            Trouble::PoolExhausted => {
+            ErrorClass::PoolExhausted => {
                 "run again when fewer programs use the pool, enlarge it, or name the server's own port"
             }
-            Trouble::Other => return None,
+            ErrorClass::Other => return None,
         })
     }
 }
@@ -121,40 +122,40 @@ impl ServerError {
     /// Whether nobody has answered, rather than somebody who says no.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        self.code().is_none() && self.trouble() == Trouble::ConnectionLost
+        self.code().is_none() && self.class() == ErrorClass::ConnectionLost
     }
 
     /// What kind of trouble it is (PostgreSQL documentation, appendix "PostgreSQL Error Codes").
     #[must_use]
-    pub fn trouble(&self) -> Trouble {
+    pub fn class(&self) -> ErrorClass {
         let Some(code) = self.code() else {
             let cause = std::error::Error::source(self.0.as_ref());
             let is_lost = self.0.is_closed() || cause.is_some_and(|cause| cause.is::<std::io::Error>());
-            return if is_lost { Trouble::ConnectionLost } else { Trouble::Other };
+            return if is_lost { ErrorClass::ConnectionLost } else { ErrorClass::Other };
         };
         match (code.code(), &code.code()[..2]) {
-            ("57P01" | "57P02" | "57P04", _) => Trouble::Ended,
-            ("57P03", _) => Trouble::NotReady,
-            ("57014", _) => Trouble::Cancelled,
-            ("25P03" | "57P05", _) => Trouble::IdleTooLong,
-            ("55P03", _) => Trouble::LockTimeout,
-            ("40P01", _) => Trouble::Deadlock,
-            ("53100", _) => Trouble::DiskFull,
-            ("25006", _) => Trouble::ReadOnly,
-            ("42501", _) => Trouble::NotAllowed,
-            ("42P01" | "42703" | "42804" | "22P03", _) => Trouble::TableChanged,
+            ("57P01" | "57P02" | "57P04", _) => ErrorClass::Ended,
+            ("57P03", _) => ErrorClass::NotReady,
+            ("57014", _) => ErrorClass::Cancelled,
+            ("25P03" | "57P05", _) => ErrorClass::IdleTooLong,
+            ("55P03", _) => ErrorClass::LockTimeout,
+            ("40P01", _) => ErrorClass::Deadlock,
+            ("53100", _) => ErrorClass::DiskFull,
+            ("25006", _) => ErrorClass::ReadOnly,
+            ("42501", _) => ErrorClass::NotAllowed,
+            ("42P01" | "42703" | "42804" | "22P03", _) => ErrorClass::TableChanged,
             // PgBouncer has one code for all that it says itself; this is a name rather than a sentence.
             ("08P01", _)
                 if self.0.as_db_error().is_some_and(|said| said.message() == "query_wait_timeout") =>
             {
-                Trouble::PoolExhausted
+                ErrorClass::PoolExhausted
             }
-            ("42P05" | "26000" | "08P01", _) => Trouble::OtherSession,
-            ("P0001", _) | (_, "23") => Trouble::RowRefused,
-            (_, "53") => Trouble::OutOfResources,
-            (_, "08") => Trouble::ConnectionLost,
-            _ if self.tuple_of_copy().is_some() => Trouble::RowRefused,
-            _ => Trouble::Other,
+            ("42P05" | "26000" | "08P01", _) => ErrorClass::OtherSession,
+            ("P0001", _) | (_, "23") => ErrorClass::RowRefused,
+            (_, "53") => ErrorClass::OutOfResources,
+            (_, "08") => ErrorClass::ConnectionLost,
+            _ if self.tuple_of_copy().is_some() => ErrorClass::RowRefused,
+            _ => ErrorClass::Other,
         }
     }
 
@@ -166,7 +167,7 @@ impl ServerError {
 
     /// As the end of a headline.
     pub(crate) fn headline(&self) -> String {
-        self.trouble().headline().map(|headline| format!(": {headline}")).unwrap_or_default()
+        self.class().headline().map(|headline| format!(": {headline}")).unwrap_or_default()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::server_error::ServerError;
 /// What kind of reason it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "database_")]
+#[non_exhaustive]
 pub enum TurnedAway {
     /// All connections that the server, the database or the role may have are in use.
     NoConnectionsLeft,

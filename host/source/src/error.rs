@@ -19,6 +19,7 @@ const SHOWN_COLUMNS: usize = 20;
 /// Why files could not be turned into rows. `file` is the name as it was given.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "input_")]
+#[non_exhaustive]
 pub enum SourceError {
     /// It cannot be opened.
     #[error("could not open `{}`", file.display())]

@@ -4,6 +4,28 @@
 //! one field into one exact value, and [`Source`] puts it together, file after file, as the
 //! [`InputRules`] say. What could not be typed is counted in a [`Tally`] and kept where the user wants it
 //! ([`rejects_file`]); [`noticed`] has what is odd, but no error. [`scan`] looks at files apart from a run.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use host_core::batch::Batch;
+//! use host_source::{InputRules, RejectLimit, Source, expand};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("day.csv");
+//! std::fs::write(
+//!     &file,
+//!     "transaction_id,user_id,amount,timestamp\n1,7,12.50,2024-02-29 23:59:59\n2,7,NaN,2024-02-29 23:59:59\n",
+//! )?;
+//! let rules = InputRules { max_rejects: RejectLimit::Count(1), ..InputRules::default() };
+//! let mut source = Source::open(expand(&[file])?, rules, &[], Arc::default())?;
+//! let part = source.next_part(Batch::default())?.expect("there are rows");
+//! assert_eq!(part.batch.amounts_cents, [1_250]);
+//! assert_eq!(part.rejected[0].reason(), "amount_unexpected_character");
+//! # Ok(())
+//! # }
+//! ```
 
 mod cell;
 mod csv;

@@ -1,5 +1,6 @@
 //! No file depends on itself by way of others: then each can be read, and tested, after those that it
-//! stands on. A file that declares modules depends on them, so it has nothing that they use.
+//! stands on. A file that declares modules depends on them, so it has nothing that they use. And the rooms of
+//! the program stand on each other in one order. (Between the crates, cargo sees to that.)
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +9,28 @@ use std::path::Path;
 use crate::shell::root;
 
 /// The crates' sources that are held to it.
-const CRATES: [&str; 1] = ["xtask/src"];
+const CRATES: [&str; 6] =
+    ["host/core/src", "host/source/src", "host/detector/src", "host/sink/src", "host/cli/src", "xtask/src"];
+
+/// The rooms of the program: each uses only those after it.
+const ROOMS: [&str; 16] = [
+    "commands",
+    "report",
+    "verify",
+    "pipeline",
+    "authors",
+    "plugins",
+    "config",
+    "diagnostic",
+    "panics",
+    "cli",
+    "error",
+    "progress",
+    "logging",
+    "remarks",
+    "output",
+    "interrupt",
+];
 
 /// Where a module is: the names on the way to it.
 type Module = Vec<String>;
@@ -23,6 +45,24 @@ fn no_file_depends_on_itself() {
     }
 }
 
+#[test]
+fn rooms_use_only_those_below() {
+    let mut modules = BTreeMap::new();
+    collect(&root().join("host/cli/src"), &Vec::new(), &mut modules);
+    let floor =
+        |module: &Module| ROOMS.iter().position(|room| Some(*room) == module.first().map(String::as_str));
+    for (module, text) in modules.iter().filter(|(module, _)| !module.is_empty()) {
+        let own =
+            floor(module).unwrap_or_else(|| panic!("{module:?} is in no room: it belongs into `ROOMS`"));
+        for used in used(module, text, &modules) {
+            assert!(
+                floor(&used).is_some_and(|floor| floor >= own),
+                "{module:?} uses {used:?}, which is above it"
+            );
+        }
+    }
+}
+
 /// The modules in a folder, with their texts, as far as they are no tests of their own.
 fn collect(folder: &Path, above: &[String], modules: &mut BTreeMap<Module, String>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -32,7 +72,7 @@ fn collect(folder: &Path, above: &[String], modules: &mut BTreeMap<Module, Strin
         if path.is_dir() {
             module.push(name);
             collect(&path, &module, modules);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_apart(&path, &name) {
             if !["main", "lib", "mod"].contains(&name.as_str()) {
                 module.push(name);
             }
@@ -41,6 +81,11 @@ fn collect(folder: &Path, above: &[String], modules: &mut BTreeMap<Module, Strin
             modules.insert(module, code.to_owned());
         }
     }
+}
+
+/// Tests in a file of their own, and a program beside its library.
+fn is_apart(path: &Path, name: &str) -> bool {
+    name.ends_with("tests") || name == "main" && path.with_file_name("lib.rs").exists()
 }
 
 /// The modules from which one comes back to them.

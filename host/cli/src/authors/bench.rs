@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use bytesize::ByteSize;
 use host_core::batch::Batch;
-use host_detector::{Cache, Demands, DetectorError, Limits, Plugin, Sandbox};
+use host_detector::{Cache, DetectorError, Limits, Plugin, Requirements, Sandbox};
 use serde::Serialize;
 
-use super::{Settings, start, workload};
+use super::start::{Settings, start};
+use super::workload;
 use crate::error::Error;
 use crate::plugins;
 
@@ -89,12 +90,12 @@ struct Sizes {
 
 /// Compiles anew, whatever is in the cache: how long that takes is one of the questions.
 fn load(file: &Path, limits: &Limits) -> Result<(Plugin, Sizes), DetectorError> {
-    let sandbox = Sandbox::new(limits.clone(), Demands::default(), Cache::none())?;
-    let anatomy = host_detector::examine(&sandbox, file)?;
+    let sandbox = Sandbox::new(limits.clone(), Requirements::default(), Cache::none())?;
+    let info = host_detector::examine(&sandbox, file)?;
     let plugin = host_detector::load(&sandbox, file)?;
     let name = host_detector::Detector::start(&plugin)?.metadata.name;
     let compile_seconds = plugin.compile_time.unwrap_or_default().as_secs_f64();
-    Ok((plugin, Sizes { name, bytes: anatomy.bytes, compile_seconds }))
+    Ok((plugin, Sizes { name, bytes: info.bytes, compile_seconds }))
 }
 
 struct Round {

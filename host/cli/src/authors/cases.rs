@@ -13,7 +13,8 @@ use host_core::text::printable;
 use host_detector::{Detector, DetectorError, Plugin};
 use serde::Serialize;
 
-use super::{start, workload};
+use super::start::start;
+use super::workload;
 use crate::error::{Error, ToolsError};
 
 const SCORE: &str = "expected_score";

@@ -6,7 +6,7 @@ use std::path::Path;
 use bytesize::ByteSize;
 use host_core::text::printable;
 use host_detector::{
-    self, Access, Anatomy, Detector, DetectorError, Form, Metadata, Ordering, Sandbox, SettingKind,
+    self, Access, Detector, DetectorError, Form, Metadata, Ordering, PluginInfo, Sandbox, SettingKind,
 };
 use serde::Serialize;
 
@@ -50,17 +50,17 @@ struct Import {
 /// # Errors
 /// Where it is no detector, or one that cannot be loaded.
 pub fn inspect(sandbox: &Sandbox, file: &Path) -> Result<Inspection, DetectorError> {
-    let anatomy = host_detector::examine(sandbox, file)?;
+    let info = host_detector::examine(sandbox, file)?;
     let plugin = host_detector::load(sandbox, file)?;
     let detector = Detector::start(&plugin)?;
     let compile_seconds = plugin.compile_time.map(|time| time.as_secs_f64());
-    Ok(Inspection::new(&detector.metadata, anatomy, compile_seconds, detector.peak_memory_bytes()))
+    Ok(Inspection::new(&detector.metadata, info, compile_seconds, detector.peak_memory_bytes()))
 }
 
 impl Inspection {
     fn new(
         metadata: &Metadata,
-        anatomy: Anatomy,
+        info: PluginInfo,
         compile_seconds: Option<f64>,
         memory_bytes: usize,
     ) -> Inspection {
@@ -76,19 +76,19 @@ impl Inspection {
             name: metadata.name.clone(),
             version: metadata.version.clone(),
             description: metadata.description.clone(),
-            contract_version: anatomy.contract_version,
+            contract_version: info.contract_version,
             ordering: ordering_name(metadata.ordering),
-            stateful: anatomy.is_stateful,
+            stateful: info.is_stateful,
             settings: metadata.settings.iter().map(setting).collect(),
             attributes: metadata.attributes.clone(),
-            imports: anatomy.imports.into_iter().map(import).collect(),
-            file: anatomy.file.display().to_string(),
-            form: match anatomy.form {
+            imports: info.imports.into_iter().map(import).collect(),
+            file: info.file.display().to_string(),
+            form: match info.form {
                 Form::Component => "component",
                 Form::CoreModule => "core module",
             },
-            bytes: anatomy.bytes,
-            sha256: anatomy.sha256.to_string(),
+            bytes: info.bytes,
+            sha256: info.sha256.to_string(),
             compile_seconds,
             memory_bytes,
         }

@@ -3,31 +3,16 @@
 //! another (`host` is also a program that asks name servers).
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::{Args, Command, CommandFactory as _};
+use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::Cli;
+use super::command::Cli;
 
 /// What stands at the foot of every man page.
 const SOURCE: &str = concat!("host ", env!("CARGO_PKG_VERSION"));
-
-/// Arguments of `host completions`.
-#[derive(Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell that is to complete them
-    #[arg(value_enum)]
-    pub shell: Shell,
-}
-
-/// Arguments of `host man`.
-#[derive(Debug, Args)]
-pub struct ManArgs {
-    /// Where to write them; created if it does not exist
-    pub folder: PathBuf,
-}
 
 /// A script that makes a shell complete the arguments of the program with this name.
 #[must_use]

@@ -1,8 +1,9 @@
-//! The command line, as clap types and nothing else. The commands are here; [`run`] has what is asked of
+//! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has what is asked of
 //! a run, of which [`ingest`] says what is read and what judges it and [`database`] where it is written;
 //! [`ledger`] is for looking back, [`plugin`] for those who write plugins. [`description`] is what is made of
 //! the description itself.
 
+mod command;
 mod database;
 mod description;
 mod ingest;
@@ -11,10 +12,9 @@ mod parse;
 mod plugin;
 mod run;
 
-use clap::{Parser, Subcommand, ValueEnum};
-
+pub use command::{Cli, Command, CompletionsArgs, Format, ManArgs};
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
-pub use description::{CompletionsArgs, ManArgs, completions, write_man_pages};
+pub use description::{completions, write_man_pages};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use parse::{format_asked_for, parse};
@@ -23,158 +23,3 @@ pub use plugin::{
     SubjectArgs, TestArgs,
 };
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
-
-/// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
-#[derive(Debug, Parser)]
-#[command(version, after_help = AFTER_HELP)]
-pub struct Cli {
-    /// Show more of what happens; twice for even more
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    pub verbose: u8,
-
-    /// How results are printed: for people, or as JSON, one object a line; the last line is the end of
-    /// the command, also where it fails
-    #[arg(long, value_enum, global = true, default_value_t)]
-    pub format: Format,
-
-    /// What to do
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-impl Command {
-    /// As it is typed.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Command::Run(_) => "run",
-            Command::Check(_) => "check",
-            Command::Runs(_) => "runs",
-            Command::Verify(_) => "verify",
-            Command::Rejects(_) => "rejects",
-            Command::Skipped(_) => "skipped",
-            Command::Migrate(_) => "migrate",
-            Command::Db(command) => command.name(),
-            Command::Plugin(command) => command.name(),
-            Command::Completions(_) => "completions",
-            Command::Man(_) => "man",
-        }
-    }
-}
-
-/// What is not an argument, but means something all the same.
-const AFTER_HELP: &str = "\
-Environment:
-  DATABASE_URL      The database, if --database-url is not given
-  PGHOST, PGPORT …  The same, as libpq takes them
-  HOST_PLUGIN_PATH  Folders in which plugins are looked for by name, separated by `:`
-  HOST_DATA_DIR     Where the embedded server and added plugins are kept (an absolute path)
-  HOST_LOG          What is logged, in place of -v: `warn,host=debug`
-  XDG_CACHE_HOME    Where compiled plugins are kept
-
-Exit codes:
-  0    committed (anomalies are no failure); other commands: done
-  1    a bug in host, or the result could not be written to standard output
-  2    wrong usage
-  3    the file cannot be ingested; `db status`: the server does not run
-  4    the plugin cannot be used or misbehaved
-  5    the database cannot be reached or refused something
-  6    whether the run was committed is not known; the message has the query that tells
-  7    `verify`: what is stored differs from the replay
-  130  interrupted by ^C
-  143  terminated (SIGTERM)";
-
-/// What can be asked of the host.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Ingest files: classify their rows and write everything in one transaction
-    Run(RunArgs),
-    /// Do all that `run` does but the writing, and say what it would do. Takes the arguments of `run`;
-    /// needs no database, and asks none
-    Check(CheckArgs),
-    /// List the runs that the ledger knows, or show one of them
-    Runs(RunsArgs),
-    /// Replay a committed run and compare what it gives with what is stored
-    Verify(VerifyArgs),
-    /// List what a run rejected
-    Rejects(ListingArgs),
-    /// List what a run skipped because the ids were there already
-    Skipped(ListingArgs),
-    /// Create or update the tables; `run` does so by itself
-    Migrate(MigrateArgs),
-    /// Start, stop and look at the embedded server, the database where no other is named
-    #[command(subcommand)]
-    Db(DbCommand),
-    /// Write, check and manage plugins
-    #[command(subcommand)]
-    Plugin(PluginCommand),
-    /// Print a script that makes a shell complete the arguments of this program
-    Completions(CompletionsArgs),
-    /// Write the man pages into a folder (for packages)
-    #[command(hide = true)]
-    Man(ManArgs),
-}
-
-/// How results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    #[default]
-    Human,
-    /// One JSON object a line
-    Json,
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-    use host_core::exit;
-
-    use super::*;
-
-    #[test]
-    fn every_option_stands_where_it_is_looked_for() {
-        let cli = Cli::command();
-        let run = cli.find_subcommand("run").unwrap();
-        let heading = |id: &str| {
-            let argument = run.get_arguments().find(|argument| argument.get_id() == id);
-            argument.unwrap_or_else(|| panic!("{id}")).get_help_heading()
-        };
-        let cases = [
-            ("plugin", None),
-            ("max_rejects", Some("Input")),
-            ("min_rows", Some("Input")),
-            ("memory_limit", Some("Sandbox")),
-            ("database_url", Some("Database")),
-            ("lock_timeout", Some("Database")),
-            ("ids", Some("Writing")),
-            ("once", Some("Writing")),
-            ("rejects", Some("Writing")),
-        ];
-        for (id, expected) in cases {
-            assert_eq!(heading(id), expected, "{id}");
-        }
-    }
-
-    /// In `--help` and in README.md.
-    #[test]
-    fn every_exit_code_is_documented() {
-        let readme = include_str!("../../../../README.md");
-        let codes = [
-            exit::COMMITTED,
-            exit::INTERNAL,
-            exit::USAGE,
-            exit::INPUT,
-            exit::PLUGIN,
-            exit::DATABASE,
-            exit::UNKNOWN,
-            exit::DIFFERS,
-            exit::INTERRUPTED,
-            exit::TERMINATED,
-        ];
-        for code in codes {
-            assert!(AFTER_HELP.lines().any(|line| line.starts_with(&format!("  {code:<5}"))), "{code}");
-            assert!(readme.lines().any(|line| line.starts_with(&format!("| {code} |"))), "{code}");
-        }
-    }
-}

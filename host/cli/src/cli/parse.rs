@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use clap::Parser as _;
 use host_core::text::{is_unprintable, one_line};
 
-use super::{Cli, Format};
+use super::command::{Cli, Format};
 
 /// Takes the arguments apart, the program's name first.
 ///

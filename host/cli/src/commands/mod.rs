@@ -103,7 +103,7 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     let RunArgs { min_rows, ref rejects, .. } = arguments.run;
     let rejects = rejects.clone();
     // What makes no sense for a run makes none for its check.
-    config::terms(&arguments.run)?;
+    config::options(&arguments.run)?;
     let config = IngestConfig::new(arguments.run.ingest)?;
     let limit = config.rules.max_rejects;
     // All of them are listed, whatever the limit.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use host_core::{exit, text};
-use host_detector::{Cache, Demands, DetectorError, Limits, Sandbox};
+use host_detector::{Cache, DetectorError, Limits, Requirements, Sandbox};
 use serde_json::json;
 
 use crate::authors::{bench, cases, check, inspect, new};
@@ -112,7 +112,7 @@ impl Subject {
 }
 
 fn sandbox(engine: EngineArgs, cache: Cache) -> Result<Sandbox, DetectorError> {
-    Sandbox::new(limits(engine), Demands::default(), cache)
+    Sandbox::new(limits(engine), Requirements::default(), cache)
 }
 
 fn limits(arguments: EngineArgs) -> Limits {

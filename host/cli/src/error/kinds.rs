@@ -4,11 +4,12 @@
 use host_core::rejected::RowProblem;
 use host_core::text::printable_bytes;
 use host_core::threads::ThreadError;
-use host_sink::{EmbeddedError, SinkError, Taker, Trouble, TurnedAway};
+use host_sink::{EmbeddedError, ErrorClass, IdOwner, SinkError, TurnedAway};
 use host_source::SourceError;
 use serde::{Serialize, Serializer};
 
-use super::{DatabaseState, Error, Failure, LookupError};
+use super::command::{DatabaseState, Error, Failure};
+use super::plugins::LookupError;
 
 /// Whether the same command may be given again, without changing anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +74,9 @@ impl Error {
             Error::Tools(error) => error.into(),
             Error::Sink(SinkError::Variable(error)) => error.into(),
             Error::Sink(SinkError::Statement { source, .. } | SinkError::Migration { source, .. })
-                if source.trouble() != Trouble::Other =>
+                if source.class() != ErrorClass::Other =>
             {
-                source.trouble().into()
+                source.class().into()
             }
             Error::Sink(SinkError::TurnedAway { reason, .. }) => reason.into(),
             Error::Thread(error) | Error::Sink(SinkError::Thread(error)) => error.into(),
@@ -172,25 +173,25 @@ fn of_database(error: &SinkError) -> Retry {
         }
         SinkError::LockTimeout { .. } => Retry::Yes,
         SinkError::NotCommitted | SinkError::StillInProgress => Retry::After("after the server has settled"),
-        SinkError::IdTaken { by: Taker::ThisRun | Taker::Run(_) | Taker::Unknown, .. } => Retry::No,
+        SinkError::IdTaken { by: IdOwner::ThisRun | IdOwner::Run(_) | IdOwner::Unknown, .. } => Retry::No,
         SinkError::Embedded { source: EmbeddedError::Program { .. }, .. } => {
             Retry::After("after the cause was seen to")
         }
         SinkError::Login { source, .. }
         | SinkError::Statement { source, .. }
-        | SinkError::Migration { source, .. } => of_server(source.trouble()),
+        | SinkError::Migration { source, .. } => of_server(source.class()),
         _ => Retry::No,
     }
 }
 
-fn of_server(trouble: Trouble) -> Retry {
+fn of_server(trouble: ErrorClass) -> Retry {
     match trouble {
-        Trouble::Deadlock | Trouble::LockTimeout => Retry::Yes,
-        Trouble::ConnectionLost | Trouble::Ended | Trouble::NotReady => {
+        ErrorClass::Deadlock | ErrorClass::LockTimeout => Retry::Yes,
+        ErrorClass::ConnectionLost | ErrorClass::Ended | ErrorClass::NotReady => {
             Retry::After("after the server is up")
         }
-        Trouble::DiskFull => Retry::After("after space was freed on the server"),
-        Trouble::OutOfResources | Trouble::PoolExhausted => {
+        ErrorClass::DiskFull => Retry::After("after space was freed on the server"),
+        ErrorClass::OutOfResources | ErrorClass::PoolExhausted => {
             Retry::After("after the server has resources again")
         }
         _ => Retry::No,

@@ -3,7 +3,7 @@
 
 use host_core::digest::Sha256Digest;
 use host_core::threads::in_thread;
-use host_sink::{Candidate, Known, SinkError, Target, Terms, Transaction};
+use host_sink::{Candidate, Known, SinkError, Target, Transaction, TransactionOptions};
 use host_source::FileList;
 
 use super::end::{INTERRUPTED_PATIENCE, rolled_back};
@@ -31,7 +31,7 @@ enum Look {
 pub(super) async fn begin(config: &RunConfig, prepared: &Prepared) -> Result<(Transaction, Known), Failure> {
     let list = &prepared.list;
     // Which contents there are matters only where they must not be ingested twice.
-    let contents = match config.terms.once {
+    let contents = match config.options.once {
         Some(_) => contents(list).await?,
         None => Vec::new(),
     };
@@ -41,7 +41,7 @@ pub(super) async fn begin(config: &RunConfig, prepared: &Prepared) -> Result<(Tr
     let target = config.target.clone().labelled(&label(list));
     let mut rows_of_files = None;
     loop {
-        let transaction = open(&target, config.terms, list.size_bytes).await?;
+        let transaction = open(&target, config.options, list.size_bytes).await?;
         match look(&transaction, &candidate, list, rows_of_files.as_deref()).await {
             Ok(Look::Enough(known)) => return Ok((transaction, known)),
             Ok(Look::MustCount) => {
@@ -55,10 +55,14 @@ pub(super) async fn begin(config: &RunConfig, prepared: &Prepared) -> Result<(Tr
 }
 
 /// Connects, sees to the tables, and begins.
-async fn open(target: &Target, terms: Terms, size_bytes: Option<u64>) -> Result<Transaction, Error> {
+async fn open(
+    target: &Target,
+    options: TransactionOptions,
+    size_bytes: Option<u64>,
+) -> Result<Transaction, Error> {
     let connection = host_sink::connect(target).await?;
-    host_sink::ensure_schema(&connection, terms.lock_timeout).await?;
-    Ok(Transaction::begin(connection, terms, size_bytes).await?)
+    host_sink::ensure_schema(&connection, options.lock_timeout).await?;
+    Ok(Transaction::begin(connection, options, size_bytes).await?)
 }
 
 async fn look(

@@ -29,8 +29,6 @@ pub(crate) use self::interrupted::unless_interrupted;
 pub(crate) use self::message::{End, Message};
 pub use self::message::{GuestUse, Times};
 pub(crate) use self::prepare::{Prepared, prepare};
+pub(crate) use self::run::ID_DEMAND;
 pub use self::run::{Ended, Outcome, run};
 pub(crate) use self::stages::Stages;
-
-/// What is said of ids of a file that cannot be keys.
-pub(crate) const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";

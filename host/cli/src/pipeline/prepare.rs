@@ -52,7 +52,7 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
         list = list.without_empty_files()?;
     }
     list.notes.iter().for_each(|note| remarks::note(&note.to_string()));
-    let sandbox = Sandbox::new(config.limits.clone(), config.demands.clone(), Cache::of_user())?;
+    let sandbox = Sandbox::new(config.limits.clone(), config.requirements.clone(), Cache::of_user())?;
     let plugin_file = plugins::lookup(&config.plugin)?;
     let plugin = host_detector::load(&sandbox, &plugin_file)?;
     let mut detectors = vec![start(&plugin, config)?];

@@ -16,13 +16,16 @@ use super::end::{INTERRUPTED_PATIENCE, commit, roll_back};
 use super::interrupted::unless_interrupted;
 use super::message::{End, GuestUse, Message, Times};
 use super::prepare::{Prepared, prepare};
+use super::rejects;
 use super::stages::Stages;
-use super::{ID_DEMAND, rejects};
 use crate::config::RunConfig;
 use crate::error::{Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::panics::TransactionPhase;
 use crate::progress::Progress;
+
+/// What is said of ids of a file that cannot be keys.
+pub(crate) const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";
 
 /// How a run ended well.
 #[derive(Debug)]
@@ -157,7 +160,7 @@ async fn fill(
         let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
         source = remaining.await??;
     }
-    if let IdPolicy::Keep(_) = config.terms.ids {
+    if let IdPolicy::Keep(_) = config.options.ids {
         source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
     }
     let stages = Stages::start(source, detectors)?;

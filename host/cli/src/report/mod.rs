@@ -17,6 +17,7 @@ use host_sink::{FileRecord, PluginFacts, RejectRecord, SkipRecord};
 use host_source::RejectLimit;
 use serde::Serialize;
 
+use self::runs::anomalies_of;
 pub use self::runs::{RunObject, VerifyObject, page, table, verified};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
@@ -218,11 +219,6 @@ pub fn checked(checked: &Checked, verdict: &Verdict) -> String {
         }
     }
     text
-}
-
-/// "1 anomaly", "2 anomalies".
-fn anomalies_of(count: u64) -> String {
-    if count == 1 { "1 anomaly".into() } else { format!("{} anomalies", grouped(count)) }
 }
 
 /// A rejected record of a run.

@@ -117,7 +117,7 @@ pub fn verified(verified: &Verified) -> String {
         return format!(
             "run {run_id} is exactly reproduced: {}, {}, {} rejected\n",
             counted(rows_written, "row"),
-            super::anomalies_of(anomalies),
+            anomalies_of(anomalies),
             grouped(rows_rejected),
         );
     }
@@ -227,4 +227,9 @@ pub fn page(run: &LedgerRun) -> String {
         .into(),
     );
     text
+}
+
+/// "1 anomaly", "2 anomalies".
+pub(super) fn anomalies_of(count: u64) -> String {
+    if count == 1 { "1 anomaly".into() } else { format!("{} anomalies", grouped(count)) }
 }

@@ -12,7 +12,7 @@ use host_source::Note;
 use serde::Serialize;
 
 use super::notes::{self, LeftOut};
-use super::runs::RunObject;
+use super::runs::{RunObject, anomalies_of};
 use crate::config::RunConfig;
 use crate::pipeline::Outcome;
 
@@ -142,7 +142,7 @@ impl<'a> Summary<'a> {
             "committed run {}: {}, {}, {} rejected",
             self.run.run_id,
             counted(self.run.rows_written, "row"),
-            super::anomalies_of(self.run.anomalies),
+            anomalies_of(self.run.anomalies),
             grouped(self.run.rows_rejected),
         );
         let mut line = |label: &str, value: String| {

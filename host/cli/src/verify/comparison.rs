@@ -13,8 +13,8 @@ use host_sink::{
     StoredRow, StoredSkip,
 };
 
+use super::difference::{Difference, Verified};
 use super::stream::{Place, Placed, Stream};
-use super::{Difference, Verified};
 use crate::error::Error;
 use crate::pipeline::{End, Message, Prepared, Stages};
 use crate::progress::Progress;

@@ -5,57 +5,24 @@
 //! give against the [`Snapshot`](sink::Snapshot), of which [`stream`] brings the rejected and skipped rows.
 
 mod comparison;
+mod difference;
 mod stream;
 
-use std::fmt;
 use std::sync::Arc;
 
 use host_core::text::printable;
 use host_core::threads::in_thread;
-use host_detector::Demands;
+use host_detector::Requirements;
 use host_sink::{KEEP, LedgerRun};
 use host_source::{InputRules, RejectLimit};
 
 use self::comparison::Comparison;
+pub use self::difference::{Difference, Verified};
 use crate::config::{IngestConfig, VerifyConfig};
 use crate::error::{ConfigError, Error, VerifyError};
 use crate::interrupt::Interrupts;
 use crate::pipeline::{ID_DEMAND, prepare, unless_interrupted};
 use crate::progress::Progress;
-
-/// A replay, compared.
-#[derive(Debug)]
-pub struct Verified {
-    /// What the ledger says.
-    pub run: LedgerRun,
-    /// The first differences.
-    pub differences: Vec<Difference>,
-    /// How many there are.
-    pub count: u64,
-}
-
-impl Verified {
-    /// The error that this is, if anything differs.
-    #[must_use]
-    pub fn differs(&self) -> Option<VerifyError> {
-        let (run_id, count) = (self.run.record.run_id, self.count);
-        (count > 0).then_some(VerifyError::Differs { run_id, count })
-    }
-}
-
-/// A place where what is stored is not what the replay gives.
-#[derive(Debug)]
-pub struct Difference {
-    /// Where: file and line, or a table.
-    place: String,
-    what: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", printable(&self.place), printable(&self.what))
-    }
-}
 
 /// Replays a run.
 ///
@@ -104,7 +71,10 @@ fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig,
         rules: InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules },
         limits: config.limits.clone(),
         // The same bytes, or none.
-        demands: Demands { sha256: record.plugin.sha256.parse().ok(), ..config.demands.clone() },
+        requirements: Requirements {
+            sha256: record.plugin.sha256.parse().ok(),
+            ..config.requirements.clone()
+        },
     })
 }
 

@@ -5,9 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use host_detector::{Cache, DetectorError, Limits, Requirements, load};
 use rustix::process::{Pid, Signal, WaitOptions, getpid, set_child_subreaper, waitpid};
-
-use host_detector::{Cache, Demands, DetectorError, Limits, load};
 
 use crate::forged;
 use crate::support::{self, Files, Finished, finish, host, plugin, sample, start, succeed, wait_until};
@@ -15,7 +14,7 @@ use crate::support::{self, Files, Finished, finish, host, plugin, sample, start,
 const MIB: usize = 1 << 20;
 
 fn compile(files: &Files, bytes: &[u8], limits: Limits) -> DetectorError {
-    let sandbox = support::sandbox(limits, Demands::default(), Cache::none()).unwrap();
+    let sandbox = support::sandbox(limits, Requirements::default(), Cache::none()).unwrap();
     load(&sandbox, &files.write("p.wasm", bytes)).err().expect("it cannot be compiled")
 }
 

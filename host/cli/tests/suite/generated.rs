@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arbitrary::Unstructured;
 use host_core::batch::{Batch, Row};
-use host_detector::{Cache, Demands, Detector, DetectorError, Limits, Sandbox, load};
+use host_detector::{Cache, Detector, DetectorError, Limits, Requirements, Sandbox, load};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -28,7 +28,7 @@ fn sandbox() -> Sandbox {
         fuel: Some(100_000),
         ..Limits::default()
     };
-    support::sandbox(limits, Demands::default(), Cache::none()).unwrap()
+    support::sandbox(limits, Requirements::default(), Cache::none()).unwrap()
 }
 
 /// A whole run; says how far it came.
@@ -88,7 +88,7 @@ fn random_calls_of_the_host() {
     let (files, outcomes) = (Files::new(), RefCell::new(BTreeMap::<String, u32>::new()));
     let limits =
         Limits { call_deadline: Duration::from_secs(60), memory_bytes: 16 << 20, ..Limits::default() };
-    let sandbox = support::sandbox(limits, Demands::default(), Cache::none()).unwrap();
+    let sandbox = support::sandbox(limits, Requirements::default(), Cache::none()).unwrap();
     let plugin = load(&sandbox, &files.write("p.wasm", scripted::guest())).unwrap();
     // Small numbers are addresses and lengths that there are; the others are not.
     let number = || prop_oneof![9 => 0..600_i64, 1 => any::<i64>()];

@@ -2,11 +2,11 @@
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::{Batch, Row};
-use host_detector::{Cache, Demands, Detector, DetectorError, Limits, Ordering, SettingKind, load};
+use host_detector::{Cache, Detector, DetectorError, Limits, Ordering, Requirements, SettingKind, load};
 
 fn start(plugin: &str, settings: &[(&str, &str)]) -> Result<Detector, DetectorError> {
     let file = crate::support::plugin(plugin);
-    let sandbox = crate::support::sandbox(Limits::default(), Demands::default(), Cache::of_user())?;
+    let sandbox = crate::support::sandbox(Limits::default(), Requirements::default(), Cache::of_user())?;
     let mut detector = Detector::start(&load(&sandbox, &file)?)?;
     let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     detector.configure(&settings)?;

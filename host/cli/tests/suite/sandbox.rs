@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use host_core::batch::{Batch, Row};
 use host_core::text::is_unprintable;
-use host_detector::{Cache, Call, Demands, Detector, DetectorError, Limits, load};
+use host_detector::{Cache, Call, Detector, DetectorError, Limits, Requirements, load};
 
 use crate::forged;
 use crate::support::{self, Database, Files, finish, host, host_run, plugin, sample, summary};
@@ -33,7 +33,7 @@ const TIGHT: [&str; 4] = ["--memory-limit", "32MiB", "--transfer-limit", "4MiB"]
 
 /// A run of a plugin by the library.
 fn run(plugin: &Path, mode: Option<&str>, limits: &Limits) -> Result<Detector, DetectorError> {
-    let sandbox = support::sandbox(limits.clone(), Demands::default(), Cache::of_user())?;
+    let sandbox = support::sandbox(limits.clone(), Requirements::default(), Cache::of_user())?;
     let mut detector = Detector::start(&load(&sandbox, plugin)?)?;
     let settings: Vec<_> = mode.iter().map(|mode| ("mode".to_owned(), (*mode).to_owned())).collect();
     detector.configure(&settings)?;
@@ -352,7 +352,7 @@ fn what_a_guest_passes_is_bounded() {
 #[test]
 fn a_compiler_that_takes_too_long_is_not_waited_for() {
     let limits = Limits { compile_deadline: Duration::from_nanos(1), ..Limits::default() };
-    let sandbox = support::sandbox(limits, Demands::default(), Cache::none()).unwrap();
+    let sandbox = support::sandbox(limits, Requirements::default(), Cache::none()).unwrap();
     let error = load(&sandbox, &plugin("hostile.wasm")).err().unwrap();
     assert!(matches!(error, DetectorError::CompileDeadline { .. }), "{error:?}");
 }
@@ -371,7 +371,7 @@ fn a_plugin_file_of_200_mb_is_refused() {
 /// A guest that has crashed stays down, and takes nothing else with it.
 #[test]
 fn after_a_crash_the_instance_is_dead_and_others_live() {
-    let sandbox = support::sandbox(tight(), Demands::default(), Cache::of_user()).unwrap();
+    let sandbox = support::sandbox(tight(), Requirements::default(), Cache::of_user()).unwrap();
     let plugin = load(&sandbox, &plugin("hostile.wasm")).unwrap();
     let start = |mode: &str| {
         let mut detector = Detector::start(&plugin).unwrap();
@@ -388,14 +388,14 @@ fn after_a_crash_the_instance_is_dead_and_others_live() {
 #[test]
 fn strict_takes_no_wasi_and_a_pin_takes_no_other_bytes() {
     let files = Files::new();
-    let load_with = |name: &str, demands: Demands| {
+    let load_with = |name: &str, requirements: Requirements| {
         let sandbox =
-            support::sandbox(Limits::default(), demands, Cache::in_folder(&files.path().join("cache")))?;
+            support::sandbox(Limits::default(), requirements, Cache::in_folder(&files.path().join("cache")))?;
         load(&sandbox, &plugin(name))
     };
-    let strict = || Demands { strict: true, sha256: None };
+    let strict = || Requirements { strict: true, sha256: None };
     assert!(load_with("threshold.wasm", strict()).is_ok());
-    assert!(load_with("threshold-wasi.wasm", Demands::default()).is_ok());
+    assert!(load_with("threshold-wasi.wasm", Requirements::default()).is_ok());
     match load_with("threshold-wasi.wasm", strict()) {
         Err(DetectorError::NotStrict { imports, .. }) => {
             assert!(imports.iter().all(|import| import.starts_with("wasi:")), "{imports:?}");
@@ -404,7 +404,7 @@ fn strict_takes_no_wasi_and_a_pin_takes_no_other_bytes() {
     }
 
     let digest = |name: &str| host_core::digest::Sha256Digest::of(&std::fs::read(plugin(name)).unwrap());
-    let pin = |name: &str| Demands { strict: false, sha256: Some(digest(name)) };
+    let pin = |name: &str| Requirements { strict: false, sha256: Some(digest(name)) };
     assert_eq!(load_with("threshold.wasm", pin("threshold.wasm")).unwrap().sha256, digest("threshold.wasm"));
     // Also where the cache has both.
     let other = load_with("zscore.wasm", pin("threshold.wasm"));

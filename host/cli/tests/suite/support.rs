@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use host_detector::{Cache, Demands, DetectorError, Limits, Sandbox, compiler};
+use host_detector::{Cache, DetectorError, Limits, Requirements, Sandbox, compiler};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
@@ -206,9 +206,9 @@ pub fn plugin(name: &str) -> PathBuf {
 }
 
 /// A sandbox of the library's, for which the program compiles.
-pub fn sandbox(limits: Limits, demands: Demands, cache: Cache) -> Result<Sandbox, DetectorError> {
+pub fn sandbox(limits: Limits, requirements: Requirements, cache: Cache) -> Result<Sandbox, DetectorError> {
     compiler::compile_with(PathBuf::from(env!("CARGO_BIN_EXE_host")));
-    Sandbox::new(limits, demands, cache)
+    Sandbox::new(limits, requirements, cache)
 }
 
 /// Where all tests keep compiled plugins: in the target folder, unless that belongs to another user.

@@ -22,7 +22,7 @@ use crate::contract::types::{GuestError, Metadata};
 use crate::error::{Call, DetectorError};
 use crate::plugin::load::{Plugin, file_name};
 use crate::runtime::guest_log::GuestLog;
-use crate::runtime::limits::{Limits, MemoryKeeper};
+use crate::runtime::limits::{Limits, MemoryLimiter};
 use crate::runtime::state::{Clock, GuestState};
 use crate::runtime::{engine, wasi};
 use crate::verify;
@@ -193,7 +193,7 @@ fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -
     let mut resources = ResourceTable::new();
     resources.set_max_capacity(wasi::MAX_RESOURCES);
     let state = GuestState {
-        memory: MemoryKeeper::new(limits.memory_bytes, fixed_bytes),
+        memory: MemoryLimiter::new(limits.memory_bytes, fixed_bytes),
         transfer_bytes: limits.transfer_bytes,
         wasi: wasi::context(&log),
         clock: Clock::default(),

@@ -16,7 +16,7 @@ use crate::plugin::state_size;
 use crate::runtime::wasi;
 
 /// What a plugin's bytes say of it, without compiling or running it.
-pub struct Anatomy {
+pub struct PluginInfo {
     /// The file.
     pub file: PathBuf,
     /// Its size.
@@ -79,13 +79,13 @@ impl Access {
 ///
 /// # Errors
 /// Where the file is no detector.
-pub fn examine(sandbox: &Sandbox, file: &Path) -> Result<Anatomy, DetectorError> {
+pub fn examine(sandbox: &Sandbox, file: &Path) -> Result<PluginInfo, DetectorError> {
     let Opened { bytes, sha256, form, names, .. } = open(sandbox, file)?;
     let (contract_version, _) = contract_of(file, &names)?;
     let is_stateful = STATE_EXPORTS.iter().all(|name| names.exports.iter().any(|export| export == name));
     let import = |name: String| Import { access: Access::to(&name), name };
     let imports = names.imports.into_iter().map(import).collect();
-    Ok(Anatomy { file: file.to_owned(), bytes, sha256, form, contract_version, imports, is_stateful })
+    Ok(PluginInfo { file: file.to_owned(), bytes, sha256, form, contract_version, imports, is_stateful })
 }
 
 /// A plugin's bytes, as a component.
@@ -103,7 +103,7 @@ pub struct Opened {
 pub fn open(sandbox: &Sandbox, file: &Path) -> Result<Opened, DetectorError> {
     let bytes = read(file, sandbox.limits.plugin_bytes)?;
     let sha256 = Sha256Digest::of(&bytes);
-    match sandbox.demands.sha256 {
+    match sandbox.requirements.sha256 {
         Some(expected) if expected != sha256 => {
             return Err(DetectorError::OtherBytes { file: file.to_owned(), expected, found: sha256 });
         }

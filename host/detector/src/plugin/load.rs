@@ -41,7 +41,7 @@ pub struct Plugin {
 pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
     let Opened { sha256, component, names, state_bytes, .. } = open(sandbox, file)?;
     let (contract_version, contract) = contract_of(file, &names)?;
-    if sandbox.demands.strict {
+    if sandbox.requirements.strict {
         check_strictly(file, &names)?;
     }
     check_imports(file, &names)?;

@@ -8,18 +8,18 @@ use crate::plugin::cache::Cache;
 use crate::runtime::engine;
 use crate::runtime::limits::Limits;
 
-/// The engine, the limits and the demands that all plugins of a process share.
+/// The engine, the limits and the requirements that all plugins of a process share.
 pub struct Sandbox {
     pub(crate) engine: Engine,
     pub(crate) settings: engine::Settings,
     pub(crate) cache: Cache,
     pub(crate) limits: Limits,
-    pub(crate) demands: Demands,
+    pub(crate) requirements: Requirements,
 }
 
 /// What a plugin must be, beyond being one.
 #[derive(Clone, Debug, Default)]
-pub struct Demands {
+pub struct Requirements {
     /// It must import nothing but the contract.
     pub strict: bool,
     /// Its file must have this digest.
@@ -27,13 +27,13 @@ pub struct Demands {
 }
 
 impl Sandbox {
-    /// A sandbox with these limits and demands, which keeps compiled plugins in `cache`.
+    /// A sandbox with these limits and requirements, which keeps compiled plugins in `cache`.
     ///
     /// # Errors
     /// [`DetectorError::Engine`] where the machine cannot run WebAssembly.
-    pub fn new(limits: Limits, demands: Demands, cache: Cache) -> Result<Sandbox, DetectorError> {
+    pub fn new(limits: Limits, requirements: Requirements, cache: Cache) -> Result<Sandbox, DetectorError> {
         let settings = engine::Settings::new(&limits);
         let engine = engine::new(&settings).map_err(|source| DetectorError::Engine { source })?;
-        Ok(Sandbox { engine, settings, cache, limits, demands })
+        Ok(Sandbox { engine, settings, cache, limits, requirements })
     }
 }

@@ -98,7 +98,7 @@ struct Growth {
 /// Keeps count of what the guest has and remembers what it was denied, so that the bare
 /// `unreachable` with which a guest answers a denial can be told as what it is.
 #[derive(Debug)]
-pub struct MemoryKeeper {
+pub struct MemoryLimiter {
     limit_bytes: usize,
     used_bytes: usize,
     table_entries: usize,
@@ -112,11 +112,11 @@ pub struct MemoryKeeper {
     pub refused: Option<Refusal>,
 }
 
-impl MemoryKeeper {
+impl MemoryLimiter {
     /// For a new instance, which has `fixed_bytes` from the start.
     #[must_use]
-    pub fn new(limit_bytes: usize, fixed_bytes: usize) -> MemoryKeeper {
-        MemoryKeeper {
+    pub fn new(limit_bytes: usize, fixed_bytes: usize) -> MemoryLimiter {
+        MemoryLimiter {
             limit_bytes,
             used_bytes: fixed_bytes,
             table_entries: 0,
@@ -168,7 +168,7 @@ impl MemoryKeeper {
     }
 }
 
-impl ResourceLimiter for MemoryKeeper {
+impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(self.grow(Growth { bytes: desired.saturating_sub(current), table_entries: 0 }))
     }
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_sum_counts_not_each_memory_alone() {
-        let mut keeper = MemoryKeeper::new(1000, 0);
+        let mut keeper = MemoryLimiter::new(1000, 0);
         assert!(keeper.memory_growing(0, 600, None).unwrap());
         assert!(!keeper.memory_growing(0, 600, None).unwrap());
         assert_eq!(keeper.denied, Some(Denial::Memory(1200)));
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn tables_have_so_many_entries_together_whatever_the_memory() {
-        let mut keeper = MemoryKeeper::new(usize::MAX, 0);
+        let mut keeper = MemoryLimiter::new(usize::MAX, 0);
         assert!(keeper.table_growing(0, MAX_TABLE_ENTRIES - 1, None).unwrap());
         assert!(!keeper.table_growing(0, 2, None).unwrap());
         assert_eq!(keeper.denied, Some(Denial::TableEntries(MAX_TABLE_ENTRIES + 1)));
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_growth_that_failed_is_not_counted() {
-        let mut keeper = MemoryKeeper::new(1000, 0);
+        let mut keeper = MemoryLimiter::new(1000, 0);
         assert!(keeper.memory_growing(0, 900, None).unwrap());
         keeper.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
         assert!(keeper.table_growing(0, 1000 / TABLE_ENTRY_BYTES, None).unwrap());

@@ -6,7 +6,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::runtime::guest_log::GuestLog;
-use crate::runtime::limits::MemoryKeeper;
+use crate::runtime::limits::MemoryLimiter;
 
 /// What a guest may pass to a function of the host: far more than any line of a log, and little enough to be
 /// looked at in no time.
@@ -15,7 +15,7 @@ const HOST_CALL_BYTES: usize = 4 << 20;
 /// What the host keeps for a guest.
 pub struct GuestState {
     pub(crate) log: GuestLog,
-    pub(crate) memory: MemoryKeeper,
+    pub(crate) memory: MemoryLimiter,
     pub(crate) wasi: WasiCtx,
     pub(crate) clock: Clock,
     pub(crate) resources: ResourceTable,

@@ -402,12 +402,12 @@ impl Connection {
     pub async fn close(self) {
         drop(self.client);
         // What was asked for has been answered; there is nothing left to save.
-        let _ = timeout(GOODBYE, self.task).await;
+        let _ = timeout(CLOSE_PATIENCE, self.task).await;
     }
 }
 
 /// How long a server may take to hear that we are leaving.
-const GOODBYE: Duration = Duration::from_millis(500);
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Telling "nobody there" from "not whom you want" and "you may not".
 fn refused(server: String, error: tokio_postgres::Error) -> SinkError {

@@ -17,7 +17,7 @@ use crate::connection::connect::Connection;
 use crate::connection::outcome::Identity;
 use crate::connection::query::rows;
 use crate::error::SinkError;
-use crate::server_error::Trouble;
+use crate::server_error::ErrorClass;
 
 /// How long to wait before asking who is in the way, and between asking again.
 const CURIOSITY: Duration = Duration::from_secs(1);
@@ -72,8 +72,8 @@ pub(crate) async fn wait(
     };
     answer.map_err(|error| {
         let source = connection.server_error(error);
-        match source.trouble() {
-            Trouble::LockTimeout => {
+        match source.class() {
+            ErrorClass::LockTimeout => {
                 SinkError::LockTimeout { doing, waited: started.elapsed(), holders: observer.holders, source }
             }
             _ => SinkError::Statement { doing, source },

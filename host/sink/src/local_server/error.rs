@@ -8,6 +8,7 @@ use thiserror::Error;
 
 /// Why the embedded server does not work.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum EmbeddedError {
     /// PostgreSQL is not installed.
     #[error("PostgreSQL's programs (initdb, pg_ctl) were found neither on the PATH nor in `{folder}`")]

@@ -10,9 +10,9 @@ use host_core::batch::Batch;
 use host_core::rejected::RejectedRow;
 
 use crate::connection::connect::Connection;
-use crate::error::{SinkError, Taker};
+use crate::error::{IdOwner, SinkError};
 use crate::stored::rows;
-use crate::write::terms::OnConflict;
+use crate::write::options::OnConflict;
 
 /// Rows that are compared at a time: enough to make the round trips and COPYs few.
 const ROWS_AT_A_TIME: usize = 65_536;
@@ -20,7 +20,7 @@ const ROWS_AT_A_TIME: usize = 65_536;
 const BYTES_AT_A_TIME: usize = 4 * 1024 * 1024;
 
 /// Keeps rows until they are compared.
-pub(crate) struct Keeper {
+pub(crate) struct KeptIds {
     on_conflict: OnConflict,
     waiting: Vec<Classified>,
     rows: usize,
@@ -34,9 +34,9 @@ pub(crate) struct Conflict {
     pub differs: bool,
 }
 
-impl Keeper {
-    pub fn new(on_conflict: OnConflict) -> Keeper {
-        Keeper { on_conflict, waiting: Vec::new(), rows: 0, bytes: 0 }
+impl KeptIds {
+    pub fn new(on_conflict: OnConflict) -> KeptIds {
+        KeptIds { on_conflict, waiting: Vec::new(), rows: 0, bytes: 0 }
     }
 
     /// True when it is time to write.
@@ -114,12 +114,12 @@ async fn taken(
 ) -> Result<SinkError, SinkError> {
     let transaction_id = batch.transaction_ids[i];
     let by = if is_ours {
-        Taker::ThisRun
+        IdOwner::ThisRun
     } else {
         match connection.query("look up who wrote an id", WRITER, &[&transaction_id]).await?.as_slice() {
-            [row] => Taker::Run(row.get(0)),
+            [row] => IdOwner::Run(row.get(0)),
             // Rows that were restored from a dump may all be of one transaction.
-            _ => Taker::Unknown,
+            _ => IdOwner::Unknown,
         }
     };
     Ok(SinkError::IdTaken { transaction_id, file: batch.file.to_string(), line: batch.lines[i], by })

@@ -22,7 +22,7 @@ use crate::ledger::{once, record};
 use crate::schema::columns;
 use crate::write::keys::DeferredKeys;
 use crate::write::numbers::Numbers;
-use crate::write::terms::{IdPolicy, Terms};
+use crate::write::options::{IdPolicy, TransactionOptions};
 use crate::write::writer::Writer;
 use crate::write::{keys, triggers};
 
@@ -36,7 +36,7 @@ pub struct Transaction {
     connection: Connection,
     identity: Identity,
     numbers: Numbers,
-    terms: Terms,
+    options: TransactionOptions,
     writer: Writer,
     deferred_keys: Option<DeferredKeys>,
     /// The ids that the columns can hold.
@@ -78,10 +78,10 @@ impl Transaction {
     /// Where the server refuses.
     pub async fn begin(
         connection: Connection,
-        terms: Terms,
+        options: TransactionOptions,
         size_bytes: Option<u64>,
     ) -> Result<Transaction, SinkError> {
-        let identity = match session::begin(&connection, terms.lock_timeout).await {
+        let identity = match session::begin(&connection, options.lock_timeout).await {
             Ok(identity) => identity,
             Err(error) => {
                 if error.has_lost_connection() {
@@ -90,9 +90,9 @@ impl Transaction {
                 return Err(error);
             }
         };
-        match Prepared::new(&connection, &identity, terms, size_bytes).await {
+        match Prepared::new(&connection, &identity, options, size_bytes).await {
             Ok(Prepared { numbers, writer, deferred_keys, id_range }) => {
-                Ok(Transaction { connection, identity, numbers, terms, writer, deferred_keys, id_range })
+                Ok(Transaction { connection, identity, numbers, options, writer, deferred_keys, id_range })
             }
             Err(error) => {
                 if error.has_lost_connection() {
@@ -126,7 +126,7 @@ impl Transaction {
     /// How many rows there are ids for; none where the file brings them.
     #[must_use]
     pub fn ids_left(&self) -> Option<u64> {
-        match self.terms.ids {
+        match self.options.ids {
             IdPolicy::Assign => Some(self.numbers.ids_left(*self.id_range.end())),
             IdPolicy::Keep(_) => None,
         }
@@ -137,7 +137,7 @@ impl Transaction {
     /// # Errors
     /// Where the server refuses.
     pub async fn known(&self, candidate: &Candidate<'_>) -> Result<Known, SinkError> {
-        match self.terms.once {
+        match self.options.once {
             Some(once) => once::look_up(&self.connection, once, candidate).await,
             None => Ok(Known::Files(BTreeMap::new())),
         }
@@ -186,7 +186,7 @@ impl Transaction {
             sequence.move_past(&self.connection, highest).await?;
         }
         let record =
-            RunRecord::new(*run_id, facts, self.terms.ids.recorded(), &written, &self.writer.skip_digest);
+            RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, &self.writer.skip_digest);
         let entry = record::record(&self.connection, &record).await?;
         self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
         Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
@@ -297,10 +297,10 @@ impl Prepared {
     async fn new(
         connection: &Connection,
         identity: &Identity,
-        terms: Terms,
+        options: TransactionOptions,
         size_bytes: Option<u64>,
     ) -> Result<Prepared, SinkError> {
-        lock::lock(connection, identity, terms.lock_timeout).await?;
+        lock::lock(connection, identity, options.lock_timeout).await?;
         // Under the lock, since somebody may have altered the tables while we waited for it; in one
         // round trip, of which the first error is the true one.
         let (widths, triggers, numbers) = tokio::join!(
@@ -310,14 +310,15 @@ impl Prepared {
         );
         let (widths, triggers, numbers) = (widths?, triggers?, numbers?);
         // Triggers may still have something to do at the end, which keys must not be built before.
-        let may_defer =
-            terms.defer_keys.applies_to(size_bytes) && terms.ids == IdPolicy::Assign && triggers.is_empty();
+        let may_defer = options.defer_keys.applies_to(size_bytes)
+            && options.ids == IdPolicy::Assign
+            && triggers.is_empty();
         let deferred_keys =
             if may_defer && numbers.last_id.is_none() { keys::defer(connection).await? } else { None };
         if let Some(taken) = numbers.taken_name {
             connection.skip_names(taken).await?;
         }
-        let writer = Writer::new(connection, &numbers, widths, terms.ids, triggers).await?;
+        let writer = Writer::new(connection, &numbers, widths, options.ids, triggers).await?;
         Ok(Prepared { numbers, writer, deferred_keys, id_range: widths.id_range() })
     }
 }

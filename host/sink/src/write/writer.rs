@@ -19,14 +19,14 @@ use crate::ledger::ids::AllottedIds;
 use crate::ledger::runs::Written;
 use crate::ledger::skips::SkipDigest;
 use crate::schema::columns::{TableWidths, Widths};
-use crate::server_error::Trouble;
+use crate::server_error::ErrorClass;
 use crate::write::copy::{
     ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, SKIPPED_COLUMNS, TRANSACTION_COLUMNS, TransactionRow,
 };
-use crate::write::keep::{Conflict, Keeper};
+use crate::write::keep::{Conflict, KeptIds};
 use crate::write::numbers::Numbers;
+use crate::write::options::IdPolicy;
 use crate::write::places::Places;
-use crate::write::terms::IdPolicy;
 use crate::write::triggers;
 use crate::write::triggers::Trigger;
 
@@ -74,7 +74,7 @@ enum Ids {
     /// By the host.
     Assigned(AllottedIds),
     /// From the file.
-    Kept(Keeper),
+    Kept(KeptIds),
 }
 
 impl Writer {
@@ -95,7 +95,7 @@ impl Writer {
         let (copy_transactions, copy_anomalies) = (transactions?, anomalies?);
         let ids = match policy {
             IdPolicy::Assign => Ids::Assigned(numbers.allotted()),
-            IdPolicy::Keep(on_conflict) => Ids::Kept(Keeper::new(on_conflict)),
+            IdPolicy::Keep(on_conflict) => Ids::Kept(KeptIds::new(on_conflict)),
         };
         let buffer = |widths| CopyBuffer::new(widths, connection.encoding.clone());
         Ok(Writer {
@@ -389,7 +389,7 @@ fn refused(
     place_of_tuple: impl Fn(usize) -> Option<RowPlace>,
 ) -> SinkError {
     match error {
-        SinkError::Statement { source, .. } if source.trouble() == Trouble::RowRefused => {
+        SinkError::Statement { source, .. } if source.class() == ErrorClass::RowRefused => {
             // The server counts from 1.
             let tuple = source.tuple_of_copy().and_then(|line| usize::try_from(line).ok()?.checked_sub(1));
             let place = tuple.and_then(place_of_tuple);

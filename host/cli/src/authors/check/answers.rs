@@ -4,9 +4,11 @@ use host_core::batch::Batch;
 use host_core::text::printable;
 use host_detector::{DetectorError, SettingKind};
 
-use super::{BATCH_ROWS, Finding, Subject, failed, indices, judge, mend, ok, run, skipped, warning};
+use super::report::{Finding, Verdict, failed, fix, ok, skipped, warning};
+use super::trial::{BATCH_ROWS, Subject, difference, indices, judge, run};
 use crate::authors::cases::chain;
-use crate::authors::{start, workload};
+use crate::authors::start::start;
+use crate::authors::workload;
 
 /// The name of no setting.
 const NO_SETTING: &str = "no-such-setting";
@@ -53,9 +55,9 @@ pub fn wrong_value(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
             SettingKind::Decimal | SettingKind::Boolean => &[NO_VALUE],
         };
         for value in wrong {
-            let mend = "refuse a value that is not of the setting's kind, with `invalid-setting`";
-            let finding = refuses(subject, &setting.name, value, mend)?;
-            if finding.0 != super::Verdict::Ok {
+            let fix = "refuse a value that is not of the setting's kind, with `invalid-setting`";
+            let finding = refuses(subject, &setting.name, value, fix)?;
+            if finding.0 != Verdict::Ok {
                 return Ok(finding);
             }
         }
@@ -72,7 +74,7 @@ fn refuses(
     subject: &Subject<'_>,
     name: &str,
     value: &str,
-    mend: &'static str,
+    fix: &'static str,
 ) -> Result<Finding, DetectorError> {
     let mut settings: Vec<_> = subject.settings.iter().filter(|(given, _)| given != name).cloned().collect();
     settings.push((name.to_owned(), value.to_owned()));
@@ -81,14 +83,14 @@ fn refuses(
             Ok(ok(format!("refused: {}", printable(&message))))
         }
         Err(DetectorError::Setting { setting, .. }) => {
-            Ok(failed(format!("`{name}={value}` is refused as if it were `{}`", printable(&setting)), mend))
+            Ok(failed(format!("`{name}={value}` is refused as if it were `{}`", printable(&setting)), fix))
         }
         Err(DetectorError::Guest { message, .. }) => Ok(failed(
             format!("`{name}={value}` is refused, but not with `invalid-setting`: {}", printable(&message)),
-            mend,
+            fix,
         )),
         Err(error) => Err(error),
-        Ok(()) => Ok(failed(format!("it takes `{name}={value}`"), mend)),
+        Ok(()) => Ok(failed(format!("it takes `{name}={value}`"), fix)),
     }
 }
 
@@ -115,7 +117,7 @@ pub fn defaults(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
         }
         other => other?,
     };
-    Ok(match super::difference(&silent, &stated) {
+    Ok(match difference(&silent, &stated) {
         None => ok("stating them changes nothing"),
         Some(difference) => failed(
             format!("stating them changes the answer: {difference}"),
@@ -182,6 +184,6 @@ pub fn extreme_values(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
         Err(error @ DetectorError::Guest { .. }) => {
             warning(chain(&error), "an error ends the run; do it only where rows cannot be judged at all")
         }
-        Err(error) => failed(chain(&error), mend(&error)),
+        Err(error) => failed(chain(&error), fix(&error)),
     })
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 use bytesize::ByteSize;
 use host_detector::DetectorError;
 
-use super::{BATCH_ROWS, Finding, Subject, failed, indices, ok, warning};
+use super::report::{Finding, failed, ok, warning};
+use super::trial::{BATCH_ROWS, Subject, indices};
 use crate::authors::workload;
 
 /// Enough for what comes late: a leak, a collector of garbage that traps after a few dozen calls.

@@ -3,10 +3,8 @@
 
 use host_detector::{DetectorError, Ordering};
 
-use super::{
-    Answer, BATCH_ROWS, Finding, Subject, difference, digest_of, failed, indices, judge, ok, run, skipped,
-    warning,
-};
+use super::report::{Finding, failed, ok, skipped, warning};
+use super::trial::{Answer, BATCH_ROWS, Subject, difference, digest_of, indices, judge, run};
 use crate::authors::cases::chain;
 
 /// Batches that are far from the usual, and do not divide anything.
@@ -97,7 +95,7 @@ pub fn instances(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
 /// What is learned must survive being kept and restored.
 pub fn state(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     const MEND: &str = "put all that `classify` learns into `snapshot`, and restore all of it";
-    if !subject.anatomy.is_stateful {
+    if !subject.info.is_stateful {
         return Ok(skipped("not a stateful detector"));
     }
     let (first, second): (Vec<usize>, Vec<usize>) =

@@ -7,7 +7,7 @@ use crate::ledger::runs::{ASSIGN, KEEP};
 
 /// What is asked of a transaction.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct TransactionOptions {
     /// How long to wait for others that write to the same tables.
     pub lock_timeout: Option<Duration>,
     /// Where ids come from.

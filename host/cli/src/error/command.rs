@@ -1,0 +1,119 @@
+//! The error of a whole command: which stage failed, what became of the database, and which exit
+//! code says so.
+
+use host_core::environment::VariableError;
+use host_core::exit;
+use host_core::threads::ThreadError;
+use host_detector::DetectorError;
+use host_sink::SinkError;
+use host_source::SourceError;
+use thiserror::Error;
+
+use super::authors::ToolsError;
+use super::config::ConfigError;
+use super::plugins::LookupError;
+use super::verify::VerifyError;
+use crate::interrupt::Interrupt;
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A variable of the environment cannot be used.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+    /// What was asked for makes no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The file.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// No plugin was found.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The plugin.
+    #[error(transparent)]
+    Detector(#[from] DetectorError),
+    /// The tools for plugins.
+    #[error(transparent)]
+    Tools(#[from] ToolsError),
+    /// The database.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// A replay that shows something else than what is stored.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// ^C or `kill`.
+    #[error("{}", match .0 { Interrupt::Interrupt => "interrupted", Interrupt::Terminate => "terminated (SIGTERM)" })]
+    Interrupted(Interrupt),
+    /// What a command found out could not be written to stdout.
+    #[error("could not write the result to standard output")]
+    Output(#[source] std::io::Error),
+    /// Something could not be done on a thread of its own.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
+    /// Not even the asynchronous runtime could be started.
+    #[error("could not start the asynchronous runtime")]
+    Runtime(#[source] std::io::Error),
+    /// A bug of ours.
+    #[error("internal error: {0}")]
+    Internal(&'static str),
+}
+
+/// What a failed command left in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseState {
+    /// It never came to writing.
+    Untouched,
+    /// The server confirmed the rollback.
+    RolledBack,
+    /// COMMIT was never sent, so the server rolls back by itself; it could not confirm it.
+    NeverCommitted,
+    /// Only the database knows.
+    Unknown,
+    /// The server acknowledged the COMMIT before it came to the error.
+    Committed,
+    /// Not a command that writes rows; there is nothing to say.
+    NotConcerned,
+}
+
+/// An error and what it left behind.
+#[derive(Debug)]
+pub struct Failure {
+    /// What failed.
+    pub error: Error,
+    /// What is in the database.
+    pub database: DatabaseState,
+}
+
+impl Failure {
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match &self.error {
+            _ if self.database == DatabaseState::Committed => exit::COMMITTED,
+            Error::Internal(_) if self.database == DatabaseState::Unknown => exit::UNKNOWN,
+            Error::Variable(_) | Error::Lookup(LookupError::Variable(_)) => exit::USAGE,
+            Error::Config(_) => exit::USAGE,
+            Error::Sink(SinkError::Target { .. } | SinkError::Variable(_)) => exit::USAGE,
+            Error::Source(_) => exit::INPUT,
+            Error::Lookup(_) | Error::Detector(_) => exit::PLUGIN,
+            Error::Tools(error) => error.exit_code(),
+            Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,
+            Error::Sink(SinkError::PartlyIngested { .. }) => exit::INPUT,
+            Error::Sink(_) => exit::DATABASE,
+            Error::Verify(VerifyError::OtherFile { .. }) => exit::INPUT,
+            Error::Verify(VerifyError::Differs { .. }) => exit::DIFFERS,
+            Error::Verify(_) => exit::DATABASE,
+            Error::Interrupted(Interrupt::Interrupt) => exit::INTERRUPTED,
+            Error::Interrupted(Interrupt::Terminate) => exit::TERMINATED,
+            Error::Output(_) | Error::Thread(_) | Error::Runtime(_) | Error::Internal(_) => exit::INTERNAL,
+        }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    /// Before anything was written.
+    fn from(error: E) -> Failure {
+        Failure { error: error.into(), database: DatabaseState::Untouched }
+    }
+}

@@ -1,0 +1,42 @@
+//! What a replay has found.
+
+use std::fmt;
+
+use host_core::text::printable;
+use host_sink::LedgerRun;
+
+use crate::error::VerifyError;
+
+/// A replay, compared.
+#[derive(Debug)]
+pub struct Verified {
+    /// What the ledger says.
+    pub run: LedgerRun,
+    /// The first differences.
+    pub differences: Vec<Difference>,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl Verified {
+    /// The error that this is, if anything differs.
+    #[must_use]
+    pub fn differs(&self) -> Option<VerifyError> {
+        let (run_id, count) = (self.run.record.run_id, self.count);
+        (count > 0).then_some(VerifyError::Differs { run_id, count })
+    }
+}
+
+/// A place where what is stored is not what the replay gives.
+#[derive(Debug)]
+pub struct Difference {
+    /// Where: file and line, or a table.
+    pub(super) place: String,
+    pub(super) what: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", printable(&self.place), printable(&self.what))
+    }
+}
