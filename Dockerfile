@@ -14,6 +14,7 @@ RUN apt-get update \
 COPY --from=build /src/target/release/host /usr/local/bin/host
 # Where the host looks for plugins by name: beside itself.
 COPY --from=build /src/target/release/plugins/threshold.wasm /src/target/release/plugins/zscore.wasm /usr/local/bin/plugins/
+COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/host/
 USER ingest
 WORKDIR /srv
 ENTRYPOINT ["host"]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::files::{files, texts, yaml};
+use super::files::{files, read, texts, yaml};
 use crate::shell::root;
 
 #[test]
@@ -24,6 +24,18 @@ fn links_between_documents_lead_somewhere() {
         }
     }
     assert!(count > 20, "{count}");
+}
+
+#[test]
+fn whoever_looks_for_a_test_is_told_where_it_is() {
+    let contributing = read("CONTRIBUTING.md");
+    let suite = read("host/tests/suite/main.rs");
+    let modules: Vec<&str> =
+        suite.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+    assert!(modules.len() > 20, "{modules:?}");
+    for module in modules {
+        assert!(contributing.contains(&format!("`{module}`")), "{module}");
+    }
 }
 
 #[test]
