@@ -70,6 +70,20 @@ pub enum GuestErrorKind {
     Internal,
 }
 
+/// What allows a guest to pass no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferLimit {
+    /// What the user allows a call.
+    Setting,
+    /// What any function of the host takes at most.
+    HostFunction,
+    /// Its memory, of which nothing more is left: what it passes is part of it.
+    Memory {
+        /// All of it.
+        allowed_bytes: usize,
+    },
+}
+
 /// Why a plugin could not be used. `plugin` is its name as it was given.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "plugin_")]
@@ -246,6 +260,8 @@ pub enum DetectorError {
         call: Call,
         /// What is allowed for one call.
         allowed_bytes: usize,
+        /// What allows no more.
+        because: TransferLimit,
     },
     /// Its bytes are not those that were asked for.
     #[error("the plugin `{}` has the sha256 {found}, not {expected}", file.display())]
@@ -406,8 +422,14 @@ impl DetectorError {
                 Some(more("compile-deadline", &argument(deadline.saturating_mul(2))))
             }
             DetectorError::Fuel { fuel, .. } => Some(more("fuel", &fuel.saturating_mul(2).to_string())),
-            DetectorError::Transfer { allowed_bytes, .. } => {
+            DetectorError::Transfer { allowed_bytes, because: TransferLimit::Setting, .. } => {
                 Some(more("transfer-limit", &format!("{}KiB", allowed_bytes.div_ceil(512))))
+            }
+            DetectorError::Transfer { because: TransferLimit::Memory { allowed_bytes }, .. } => {
+                Some(more("memory-limit", &format!("{}MiB", allowed_bytes.div_ceil(512 * 1024))))
+            }
+            DetectorError::Transfer { because: TransferLimit::HostFunction, .. } => {
+                Some("no function of the host takes more at a time, whatever the options; its author should pass less".into())
             }
             DetectorError::Memory { asked_bytes, .. } => {
                 Some(more("memory-limit", &format!("{}MiB", asked_bytes.div_ceil(1024 * 1024))))

@@ -12,7 +12,7 @@ use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, WasmBacktrace};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 use super::contract::{Exports, GuestError};
-use super::error::TrapReport;
+use super::error::{TransferLimit, TrapReport};
 use super::guest_log::GuestLog;
 use super::limits::{Denial, MAX_TABLE_ENTRIES, MemoryKeeper};
 use super::load::{Plugin, file_name};
@@ -41,10 +41,16 @@ pub struct GuestState {
 }
 
 impl GuestState {
-    /// How much the guest may pass now, to a function of the host or as its answer.
-    fn allowed_bytes(&self, to_host_function: bool) -> usize {
-        let at_most = if to_host_function { HOST_CALL_BYTES } else { usize::MAX };
-        self.transfer_bytes.min(at_most).min(self.memory.left_bytes())
+    /// How much the guest may pass now, to a function of the host or as its answer, and what allows no more.
+    fn allowed_bytes(&self, to_host_function: bool) -> (usize, TransferLimit) {
+        let limits = [
+            (self.transfer_bytes, TransferLimit::Setting),
+            (if to_host_function { HOST_CALL_BYTES } else { usize::MAX }, TransferLimit::HostFunction),
+            (self.memory.left_bytes(), TransferLimit::Memory { allowed_bytes: self.memory.limit_bytes }),
+        ];
+        limits.into_iter().fold((usize::MAX, TransferLimit::Setting), |least, limit| {
+            if limit.0 < least.0 { limit } else { least }
+        })
     }
 }
 
@@ -280,7 +286,7 @@ fn at_the_border(mut context: StoreContextMut<'_, GuestState>, passes: CallHook)
     match passes {
         // The guest passes something: what the host makes of it is of the guest's memory, too.
         CallHook::CallingHost | CallHook::ReturningFromWasm => {
-            let allowed_bytes = state.allowed_bytes(matches!(passes, CallHook::CallingHost));
+            let (allowed_bytes, _) = state.allowed_bytes(matches!(passes, CallHook::CallingHost));
             context.set_hostcall_fuel(allowed_bytes);
             Ok(())
         }
@@ -329,8 +335,8 @@ fn stopped(
     // There is no type for this one.
     if error.root_cause().to_string().starts_with("too much data is being copied") {
         // An answer comes when the guest's functions have returned.
-        let allowed_bytes = state.allowed_bytes(error.is::<WasmBacktrace>());
-        return DetectorError::Transfer { plugin, call, allowed_bytes };
+        let (allowed_bytes, because) = state.allowed_bytes(error.is::<WasmBacktrace>());
+        return DetectorError::Transfer { plugin, call, allowed_bytes, because };
     }
     let is_crash = error.is::<Trap>() || error.is::<I32Exit>() || error.is::<WasmBacktrace>();
     if !is_crash {

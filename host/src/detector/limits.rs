@@ -88,7 +88,8 @@ struct Growth {
 /// `unreachable` with which a guest answers a denial can be told as what it is.
 #[derive(Debug)]
 pub struct MemoryKeeper {
-    limit_bytes: usize,
+    /// All that the guest may have.
+    pub limit_bytes: usize,
     used_bytes: usize,
     table_entries: usize,
     /// The largest the guest ever had.

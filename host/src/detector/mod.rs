@@ -27,7 +27,7 @@ mod wasi;
 pub use cache::Cache;
 pub use contract::{Metadata, Ordering, SettingDescription, SettingKind};
 pub use engine::{EngineKind, NO_DEADLINE};
-pub use error::{Call, DetectorError, GuestErrorKind};
+pub use error::{Call, DetectorError, GuestErrorKind, TransferLimit};
 pub use examine::{Access, Anatomy, Form, Import, examine};
 pub use instance::Detector;
 pub use limits::{Limits, MIN_COMPILE_MEMORY_BYTES};
