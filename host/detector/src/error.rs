@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::contract::types::GuestErrorKind;
 use crate::contract::version::SPOKEN;
 use crate::refusal::Refusal;
+use crate::runtime::limits::TransferLimit;
 use crate::verify::Violation;
 
 /// How many of a plugin's imports a message names.
@@ -217,6 +218,8 @@ pub enum DetectorError {
         call: Call,
         /// What is allowed for one call.
         allowed_bytes: usize,
+        /// What allows no more.
+        because: TransferLimit,
     },
     /// Its bytes are not those that were asked for.
     #[error("the plugin `{}` has the sha256 {found}, not {expected}", file.display())]
@@ -367,8 +370,14 @@ impl DetectorError {
                 Some(more("compile-deadline", &argument(deadline.saturating_mul(2))))
             }
             DetectorError::Fuel { fuel, .. } => Some(more("fuel", &fuel.saturating_mul(2).to_string())),
-            DetectorError::Transfer { allowed_bytes, .. } => {
+            DetectorError::Transfer { allowed_bytes, because: TransferLimit::Setting, .. } => {
                 Some(more("transfer-limit", &format!("{}KiB", allowed_bytes.div_ceil(512))))
+            }
+            DetectorError::Transfer { because: TransferLimit::Memory { allowed_bytes }, .. } => {
+                Some(more("memory-limit", &format!("{}MiB", allowed_bytes.div_ceil(512 * 1024))))
+            }
+            DetectorError::Transfer { because: TransferLimit::HostFunction, .. } => {
+                Some("no function of the host takes more at a time, whatever the options; its author should pass less".into())
             }
             DetectorError::Memory { asked_bytes, .. } => {
                 Some(more("memory-limit", &format!("{}MiB", asked_bytes.div_ceil(1024 * 1024))))

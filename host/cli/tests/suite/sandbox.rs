@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use host_core::batch::{Batch, Row};
 use host_core::text::is_unprintable;
-use host_detector::{Cache, Call, Detector, DetectorError, Limits, Requirements, load};
+use host_detector::{Cache, Call, Detector, DetectorError, Limits, Requirements, TransferLimit, load};
 
 use crate::forged;
 use crate::support::{self, Database, Files, finish, host, host_run, plugin, sample, summary};
@@ -338,15 +338,28 @@ fn every_kind_of_state_counts() {
 #[test]
 fn what_a_guest_passes_is_bounded() {
     let files = Files::new();
-    let error = |memory_bytes, pages, bytes: usize| {
-        let file = files.write("log.wasm", forged::logs(pages, bytes));
-        run(&file, None, &Limits { memory_bytes, transfer_bytes: 64 * MIB, ..tight() }).err()
-    };
-    assert!(error(32 * MIB, 64, 3 << 20).is_none());
-    let is_transfer = |error: Option<DetectorError>, allowed: usize| matches!(error, Some(DetectorError::Transfer { allowed_bytes, .. }) if allowed_bytes <= allowed);
-    assert!(is_transfer(error(32 * MIB, 128, 5 << 20), 4 * MIB));
+    let file = files.write("log.wasm", forged::logs(64, 3 << 20));
+    run(&file, None, &Limits { transfer_bytes: 64 * MIB, ..tight() }).unwrap();
     // 64 pages are 4 MiB, and 1 MiB is the stack: of 6 MiB not even 1 is left.
-    assert!(is_transfer(error(6 * MIB, 64, 3 << 20), MIB));
+    for (memory, transfer, pages, bytes, limit, option) in [
+        (32 * MIB, 64 * MIB, 128, 5 << 20, TransferLimit::HostFunction, "whatever the options"),
+        (
+            6 * MIB,
+            64 * MIB,
+            64,
+            3 << 20,
+            TransferLimit::Memory { allowed_bytes: 6 * MIB },
+            "`--memory-limit 12MiB`",
+        ),
+        (32 * MIB, MIB, 64, 3 << 20, TransferLimit::Setting, "`--transfer-limit 2048KiB`"),
+    ] {
+        let limits = Limits { memory_bytes: memory, transfer_bytes: transfer, ..tight() };
+        let file = files.write("log.wasm", forged::logs(pages, bytes));
+        let error = run(&file, None, &limits).err().unwrap();
+        let DetectorError::Transfer { allowed_bytes, because, .. } = &error else { panic!("{error:?}") };
+        assert!(*allowed_bytes <= 4 * MIB && *because == limit, "{error:?}");
+        assert!(error.help().unwrap().contains(option), "{:?}", error.help());
+    }
 }
 
 #[test]

@@ -229,7 +229,7 @@ fn at_the_border(mut context: StoreContextMut<'_, GuestState>, passes: CallHook)
     match passes {
         // The guest passes something: what the host makes of it is of the guest's memory, too.
         CallHook::CallingHost | CallHook::ReturningFromWasm => {
-            let allowed_bytes = state.allowed_bytes(matches!(passes, CallHook::CallingHost));
+            let (allowed_bytes, _) = state.allowed_bytes(matches!(passes, CallHook::CallingHost));
             context.set_hostcall_fuel(allowed_bytes);
             Ok(())
         }

@@ -51,8 +51,8 @@ pub(crate) fn stopped(
     // There is no type for this one.
     if error.root_cause().to_string().starts_with("too much data is being copied") {
         // An answer comes when the guest's functions have returned.
-        let allowed_bytes = state.allowed_bytes(error.is::<WasmBacktrace>());
-        return DetectorError::Transfer { plugin, call, allowed_bytes };
+        let (allowed_bytes, because) = state.allowed_bytes(error.is::<WasmBacktrace>());
+        return DetectorError::Transfer { plugin, call, allowed_bytes, because };
     }
     let is_crash = error.is::<Trap>() || error.is::<I32Exit>() || error.is::<WasmBacktrace>();
     if !is_crash {

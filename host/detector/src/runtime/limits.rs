@@ -95,11 +95,26 @@ struct Growth {
     table_entries: usize,
 }
 
+/// What allows a guest to pass no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferLimit {
+    /// What the user allows a call.
+    Setting,
+    /// What any function of the host takes at most.
+    HostFunction,
+    /// Its memory, of which nothing more is left: what it passes is part of it.
+    Memory {
+        /// All of it.
+        allowed_bytes: usize,
+    },
+}
+
 /// Keeps count of what the guest has and remembers what it was denied, so that the bare
 /// `unreachable` with which a guest answers a denial can be told as what it is.
 #[derive(Debug)]
 pub struct MemoryLimiter {
-    limit_bytes: usize,
+    /// All that the guest may have.
+    pub limit_bytes: usize,
     used_bytes: usize,
     table_entries: usize,
     /// The largest the guest ever had.

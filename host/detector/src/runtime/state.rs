@@ -6,7 +6,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::runtime::guest_log::GuestLog;
-use crate::runtime::limits::MemoryLimiter;
+use crate::runtime::limits::{MemoryLimiter, TransferLimit};
 
 /// What a guest may pass to a function of the host: far more than any line of a log, and little enough to be
 /// looked at in no time.
@@ -26,10 +26,16 @@ pub struct GuestState {
 }
 
 impl GuestState {
-    /// How much the guest may pass now, to a function of the host or as its answer.
-    pub(crate) fn allowed_bytes(&self, to_host_function: bool) -> usize {
-        let at_most = if to_host_function { HOST_CALL_BYTES } else { usize::MAX };
-        self.transfer_bytes.min(at_most).min(self.memory.left_bytes())
+    /// How much the guest may pass now, to a function of the host or as its answer, and what allows no more.
+    pub(crate) fn allowed_bytes(&self, to_host_function: bool) -> (usize, TransferLimit) {
+        let limits = [
+            (self.transfer_bytes, TransferLimit::Setting),
+            (if to_host_function { HOST_CALL_BYTES } else { usize::MAX }, TransferLimit::HostFunction),
+            (self.memory.left_bytes(), TransferLimit::Memory { allowed_bytes: self.memory.limit_bytes }),
+        ];
+        limits.into_iter().fold((usize::MAX, TransferLimit::Setting), |least, limit| {
+            if limit.0 < least.0 { limit } else { least }
+        })
     }
 }
 
