@@ -70,17 +70,44 @@ Exit codes:
   130  interrupted by ^C
   143  terminated (SIGTERM)";
 
+const RUN_EXAMPLES: &str = "\
+Examples:
+  host run --plugin threshold.wasm day.csv
+  host run --plugin threshold --set limit=1000 --once 'incoming/*.csv.gz'
+  host run --plugin threshold --max-rejects 0.5% --rejects bad.csv day.csv
+  host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  host check --plugin threshold.wasm day.csv
+  host check --plugin threshold --rejects bad.csv 'incoming/*.csv'";
+
+const RUNS_EXAMPLES: &str = "\
+Examples:
+  host runs
+  host runs 3
+  host runs --since 2024-02-29 --file day.csv --plugin threshold";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  host verify 3 day.csv
+  host verify --plugin old/threshold.wasm 3 day.csv";
+
 /// What can be asked of the host.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Ingest files: classify their rows and write everything in one transaction
+    #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Do all that `run` does but the writing, and say what it would do. Takes the arguments of `run`;
-    /// needs no database, and asks none
+    /// Do all that `run` does except writing, and say what it would do. Takes the arguments of `run`, and
+    /// needs no database
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// List the runs that the ledger knows, or show one of them
+    #[command(after_help = RUNS_EXAMPLES)]
     Runs(RunsArgs),
     /// Replay a committed run and compare what it gives with what is stored
+    #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
     /// List what a run rejected
     Rejects(ListingArgs),
@@ -132,6 +159,16 @@ mod tests {
     use host_core::exit;
 
     use super::*;
+
+    #[test]
+    fn examples_can_be_given_as_they_are() {
+        for line in [RUN_EXAMPLES, CHECK_EXAMPLES, RUNS_EXAMPLES, VERIFY_EXAMPLES].join("\n").lines() {
+            let Some(command) = line.strip_prefix("  ") else { continue };
+            // As a shell takes them apart: quotes are around whole words, and there are no others.
+            let words = command.split(' ').map(|word| word.trim_matches('\''));
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
+        }
+    }
 
     #[test]
     fn every_option_stands_where_it_is_looked_for() {
