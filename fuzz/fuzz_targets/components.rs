@@ -4,7 +4,7 @@
 //! `HOST_PROGRAM`.
 #![no_main]
 
-#[path = "../../host/cli/tests/suite/forged.rs"]
+#[path = "../../host/cli/tests/suite/sandbox/forged.rs"]
 #[allow(dead_code, reason = "the tests' own")]
 mod forged;
 mod sandboxed;
@@ -18,18 +18,10 @@ const IMPORTS: &str = r#"(module (import "ingest:detector/host@0.1.0" "log" (fun
 fuzz_target!(|bytes: &[u8]| {
     let mut choices = Unstructured::new(bytes);
     let config = wasm_smith::Config {
-        exports: Some(forged::exports()),
         available_imports: Some(wat::parse_str(IMPORTS).expect("it is a module")),
         max_memories: 3,
         max_tables: 5,
-        // What the engine is built without.
-        gc_enabled: false,
-        reference_types_enabled: false,
-        custom_descriptors_enabled: false,
-        shared_everything_threads_enabled: false,
-        exceptions_enabled: false,
-        threads_enabled: false,
-        ..wasm_smith::Config::default()
+        ..forged::generator()
     };
     let Ok(module) = wasm_smith::Module::new(config, &mut choices) else { return };
     let mut plugin = forged::with_contract(module.to_bytes());

@@ -1,11 +1,11 @@
 //! Any calls of the host, in any order, with any arguments; the guest is always the same.
 #![no_main]
 
-#[path = "../../host/cli/tests/suite/forged.rs"]
+#[path = "../../host/cli/tests/suite/sandbox/forged.rs"]
 #[allow(dead_code, reason = "the tests' own")]
 mod forged;
 mod sandboxed;
-#[path = "../../host/cli/tests/suite/scripted.rs"]
+#[path = "../../host/cli/tests/suite/sandbox/scripted.rs"]
 mod scripted;
 
 use libfuzzer_sys::fuzz_target;

@@ -29,12 +29,16 @@ fn links_between_documents_lead_somewhere() {
 #[test]
 fn whoever_looks_for_a_test_is_told_where_it_is() {
     let contributing = read("CONTRIBUTING.md");
-    let suite = read("host/tests/suite/main.rs");
-    let modules: Vec<&str> =
-        suite.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+    let modules = ["source", "sandbox", "database", "command_line", "authors"].map(|group| {
+        let text = read(&format!("host/cli/tests/suite/{group}/mod.rs"));
+        let declared = text.lines().filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';'));
+        declared.map(|module| (group, module.to_owned())).collect::<Vec<_>>()
+    });
+    let modules = modules.concat();
     assert!(modules.len() > 20, "{modules:?}");
-    for module in modules {
-        assert!(contributing.contains(&format!("`{module}`")), "{module}");
+    for (group, module) in modules {
+        let line = contributing.lines().find(|line| line.contains(&format!("`{group}/`"))).unwrap();
+        assert!(line.contains(&format!("`{module}`")), "{group}: {module}");
     }
 }
 

@@ -36,7 +36,7 @@ fn the_compiler_is_the_one_that_is_promised() {
 /// An asset is a file, where it goes, and its permissions.
 #[test]
 fn the_package_has_all_that_dist_makes_at_its_place() {
-    const MADE: &str = "../target/dist/deb/";
+    const MADE: &str = "../../target/dist/deb/";
     let packages = packages("Cargo.toml");
     let host = packages.iter().find(|package| package["name"] == "host").unwrap();
     let deb = &host["metadata"]["deb"];

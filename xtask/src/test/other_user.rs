@@ -15,12 +15,12 @@ use crate::user::User;
 
 /// Modules of the suite that are left to root's run, and why that is enough.
 const LEFT_TO_ROOT: [(&str, &str); 6] = [
-    ("authors", "builds plugins into the folder that root's run uses"),
-    ("conformance", "the same"),
-    ("faults", "is about the protocol, and takes long"),
-    ("generated", "is about the sandbox, and takes long"),
-    ("exact", "is about values"),
-    ("versions", "runs its servers as another user anyway"),
+    ("authors::templates", "builds plugins into the folder that root's run uses"),
+    ("authors::conformance", "the same"),
+    ("database::faults", "is about the protocol, and takes long"),
+    ("sandbox::generated", "is about the sandbox, and takes long"),
+    ("source::exact", "is about values"),
+    ("database::postgresql_versions", "runs its servers as another user anyway"),
 ];
 
 /// Runs what a user other than root may see differently; `arguments` are for nextest. Returns what

@@ -13,7 +13,7 @@ use host_core::text::printable;
 use host_detector::{Detector, DetectorError, Plugin};
 use serde::Serialize;
 
-use super::start::start;
+use super::start::{Settings, start};
 use super::workload;
 use crate::error::{Error, ToolsError};
 
@@ -148,7 +148,7 @@ fn expected(
 /// The answer for every row of one instance that is given these batches.
 fn judge(
     plugin: &Plugin,
-    settings: &super::Settings,
+    settings: &Settings,
     rows: &Batch,
     batches: &[&[usize]],
 ) -> Result<Vec<Option<Anomaly>>, DetectorError> {

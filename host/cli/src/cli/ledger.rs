@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::{DatabaseArgs, SandboxArgs};
+use super::database::DatabaseArgs;
+use super::ingest::SandboxArgs;
 
 /// Arguments of `host runs`.
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::EngineArgs;
+use super::ingest::EngineArgs;
 
 /// What can be done with a plugin beside running it.
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 use host_sink::{DeferKeys, OnConflict};
 use jiff::SignedDuration;
 
-use super::{DatabaseArgs, IngestArgs};
+use super::database::DatabaseArgs;
+use super::ingest::IngestArgs;
 
 /// Arguments of `host run`.
 #[derive(Debug, Args)]

@@ -1,0 +1,6 @@
+//! For authors of plugins.
+
+mod conformance;
+mod ensemble;
+mod templates;
+mod tools;

@@ -1,0 +1,10 @@
+//! What people and programs read.
+
+mod advice;
+mod completions;
+mod compose;
+mod errors;
+mod json;
+mod output;
+mod remarks;
+mod run;

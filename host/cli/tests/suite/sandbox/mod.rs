@@ -1,0 +1,10 @@
+//! Plugins that are hostile, and those that are not.
+
+mod compiler;
+pub mod forged;
+mod generated;
+mod hardened;
+mod limits;
+mod lookup;
+mod scripted;
+mod stock_plugins;

@@ -1,0 +1,8 @@
+//! Files and folders: what is read, rejected, refused.
+
+mod changing;
+mod exact;
+mod folders;
+mod input;
+mod places;
+mod rejects_file;
