@@ -12,8 +12,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::plugins;
 use crate::shell::{self, cargo, output, root, say, target};
-use crate::{plugins, setup};
 
 const NAME: &str = "host";
 /// The program's name in the package, and the package's own.
@@ -35,8 +35,7 @@ pub fn scripts() -> Vec<String> {
 
 /// Builds everything, and makes `dist/` in the target folder.
 pub fn make() -> Result<()> {
-    setup::wasm_targets()?;
-    plugins::build()?;
+    plugins::build_for_users("release")?;
     shell::run(cargo().args(["build", "--release", "--locked", "--package", "host"]))?;
     let target = target()?;
     let built = target.join("release");

@@ -3,10 +3,11 @@
 //! meet them.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::setup::{WASI_TARGET, WASM_TARGET};
+use crate::setup::{WASI_TARGET, WASM_TARGET, wasm_targets};
 use crate::shell::{cargo, run, target};
 
 /// Crates of `plugins/` that are plugins for users.
@@ -23,45 +24,61 @@ const EXAMPLES: [(&str, &str); 1] = [("attribute", "abroad")];
 const FOR_USERS: &str = "plugins";
 const FOR_TESTS: &str = "test-plugins";
 /// Folders of the target folder that the host is built into.
-const PROFILES: [&str; 2] = ["debug", "release"];
+const PROFILES: [&str; 3] = ["debug", "demo", "release"];
 
 /// The files of the plugins for users, in the folder `plugins`.
 pub fn for_users() -> impl Iterator<Item = String> {
     PLUGINS.iter().map(|name| format!("{name}.wasm"))
 }
 
-/// Builds all plugins and copies them.
+/// Builds the plugins for users alone, for the host of one profile: all that it takes to use it.
+pub fn build_for_users(profile: &str) -> Result<()> {
+    wasm_targets(&[WASM_TARGET])?;
+    compile(WASM_TARGET, &PLUGINS)?;
+    let target = target()?;
+    let folder = created(target.join(profile).join(FOR_USERS))?;
+    PLUGINS.iter().try_for_each(|name| copy(&built(&target, WASM_TARGET, name), &folder, name))
+}
+
+/// Builds all plugins and copies them, for every profile.
 pub fn build() -> Result<()> {
+    wasm_targets(&[WASM_TARGET, WASI_TARGET])?;
     compile(WASM_TARGET, &[&PLUGINS[..], &GUESTS, &PARTS].concat())?;
     compile(WASI_TARGET, &WITH_WASI)?;
     compile_examples()?;
     let target = target()?;
     for profile in PROFILES {
-        let beside_host = target.join(profile);
-        for folder in [FOR_USERS, FOR_TESTS].map(|folder| beside_host.join(folder)) {
-            fs::create_dir_all(&folder)
-                .with_context(|| format!("could not create `{}`", folder.display()))?;
+        let for_users = created(target.join(profile).join(FOR_USERS))?;
+        let for_tests = created(target.join(profile).join(FOR_TESTS))?;
+        for name in PLUGINS {
+            copy(&built(&target, WASM_TARGET, name), &for_users, name)?;
         }
-        let copy = |built_for: &str, name: &str, to: &str, file: String| {
-            let built = target.join(built_for).join("plugin").join(format!("{name}.wasm"));
-            let to = beside_host.join(to).join(&file);
-            fs::copy(built, to).with_context(|| format!("could not copy `{file}`")).map(drop)
-        };
-        let plain = |name: &&str| format!("{name}.wasm");
-        PLUGINS.iter().try_for_each(|name| copy(WASM_TARGET, name, FOR_USERS, plain(name)))?;
-        GUESTS.iter().try_for_each(|name| copy(WASM_TARGET, name, FOR_TESTS, plain(name)))?;
-        let with_wasi = |name: &&str| copy(WASI_TARGET, name, FOR_TESTS, format!("{name}-wasi.wasm"));
-        WITH_WASI.iter().try_for_each(with_wasi)?;
-        let example = |(example, name): &(&str, &str)| {
-            copy(WASM_TARGET, &format!("examples/{example}"), FOR_TESTS, format!("{name}.wasm"))
-        };
-        EXAMPLES.iter().try_for_each(example)?;
-        // Earlier builds left them among the others.
-        for name in ["hostile", "hostile-wasi", "threshold-wasi"] {
-            let _ = fs::remove_file(beside_host.join(FOR_USERS).join(name).with_extension("wasm"));
+        for name in GUESTS {
+            copy(&built(&target, WASM_TARGET, name), &for_tests, name)?;
+        }
+        for name in WITH_WASI {
+            copy(&built(&target, WASI_TARGET, name), &for_tests, &format!("{name}-wasi"))?;
+        }
+        for (example, name) in EXAMPLES {
+            copy(&built(&target, WASM_TARGET, &format!("examples/{example}")), &for_tests, name)?;
         }
     }
     Ok(())
+}
+
+/// Where cargo has put a plugin.
+fn built(target: &Path, built_for: &str, name: &str) -> PathBuf {
+    target.join(built_for).join("plugin").join(format!("{name}.wasm"))
+}
+
+fn created(folder: PathBuf) -> Result<PathBuf> {
+    fs::create_dir_all(&folder).with_context(|| format!("could not create `{}`", folder.display()))?;
+    Ok(folder)
+}
+
+fn copy(plugin: &Path, folder: &Path, name: &str) -> Result<()> {
+    let file = folder.join(format!("{name}.wasm"));
+    fs::copy(plugin, &file).with_context(|| format!("could not copy `{}`", plugin.display())).map(drop)
 }
 
 fn compile_examples() -> Result<()> {

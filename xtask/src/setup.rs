@@ -12,12 +12,12 @@ pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The same with WASI, as many toolchains do it.
 pub const WASI_TARGET: &str = "wasm32-wasip2";
 
-/// The standard libraries for plugins, by rustup.
-pub fn wasm_targets() -> Result<()> {
+/// The standard libraries for plugins that are built for these, by rustup.
+pub fn wasm_targets(targets: &[&str]) -> Result<()> {
     let sysroot =
         output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(crate::shell::root()))?;
     let libraries = Path::new(sysroot.trim()).join("lib/rustlib");
-    let missing = [WASM_TARGET, WASI_TARGET].into_iter().filter(|name| !libraries.join(name).is_dir());
+    let missing = targets.iter().filter(|name| !libraries.join(name).is_dir());
     for name in missing {
         let mut add = Command::new("rustup");
         add.args(["target", "add", name]).current_dir(crate::shell::root());

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{bench, changelog, demo, dist, plugins, sample_data, setup, test};
+use crate::{bench, changelog, demo, dist, plugins, sample_data, test};
 
 /// Development tasks of this project
 #[derive(Parser)]
@@ -42,10 +42,7 @@ impl Task {
         match self {
             Task::Demo => demo::run(),
             Task::Test { arguments } => test::run(&arguments),
-            Task::Plugins => {
-                setup::wasm_targets()?;
-                plugins::build()
-            }
+            Task::Plugins => plugins::build(),
             Task::Bench { names, ingest } => bench::run(&names, &ingest),
             Task::SampleData => sample_data::write(),
             Task::Dist => dist::make(),

@@ -27,8 +27,8 @@ use self::loads::Loads;
 use self::programs::Programs;
 use self::python::Python;
 use self::spec::Bench;
+use crate::plugins;
 use crate::shell::{self, cargo};
-use crate::{plugins, setup};
 
 /// The name of the benchmark that is here and not in `host/cli/benches`.
 const INGEST: &str = "ingest";
@@ -54,7 +54,6 @@ pub struct Options {
 
 /// Builds and runs the named benchmarks, or all.
 pub fn run(names: &[String], options: &Options) -> Result<()> {
-    setup::wasm_targets()?;
     plugins::build()?;
     if names.is_empty() || names.iter().any(|name| name == INGEST) {
         ingest(options)?;

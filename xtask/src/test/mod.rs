@@ -20,7 +20,6 @@ const MOST_TESTS_AT_ONCE: usize = 12;
 
 /// Runs it all; `arguments` are for nextest. What was left out is named at the end.
 pub fn run(arguments: &[String]) -> Result<()> {
-    setup::wasm_targets()?;
     setup::nextest()?;
     shell::run(cargo().args(["fmt", "--all", "--check"]))?;
     plugins::build()?;
