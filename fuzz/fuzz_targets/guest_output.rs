@@ -1,4 +1,4 @@
-//! Any answer of a guest into verification: what passes can be stored and shown.
+//! Verification of arbitrary guest answers: whatever passes can be stored and shown.
 #![no_main]
 
 use host_core::anomaly::Anomaly;

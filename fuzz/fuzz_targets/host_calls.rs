@@ -1,4 +1,4 @@
-//! Any calls of the host, in any order, with any arguments; the guest is always the same.
+//! Arbitrary calls of the host, in any order, with any arguments; the guest is always the same.
 #![no_main]
 
 #[path = "../../host/cli/tests/suite/sandbox/forged.rs"]

@@ -1,4 +1,4 @@
-//! Any bytes as a plugin: they are refused or they run within their limits; nothing else happens.
+//! Arbitrary bytes as a plugin: they are refused or they run within their limits; nothing else happens.
 //! Seeds: the plugins in target/debug/plugins. Another process compiles; see `components`.
 #![no_main]
 

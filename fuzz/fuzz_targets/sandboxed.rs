@@ -1,4 +1,4 @@
-//! What the targets share that run plugins.
+//! What the fuzz targets that run plugins share.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use host_detector::{Cache, Requirements, Detector, DetectorError, Limits, Sandbo
 
 const MEMORY_BYTES: usize = 16 << 20;
 
-/// A whole run with this batch; says whether it came to its end.
+/// A whole run with this batch; returns whether it completed.
 pub fn run(plugin: &[u8], batch: &Batch) -> bool {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), plugin).expect("write the temporary file");
@@ -38,8 +38,8 @@ pub fn one_row() -> Batch {
 fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     SANDBOX.get_or_init(|| {
-        // A panic that the host catches, as it does where a library is not made for what it is given, is none
-        // of ours. One that nobody catches still aborts.
+        // The host catches panics of a library that is not made for such input; these are not our bugs. A
+        // panic that is not caught still aborts.
         std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
         let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/host").into();
         compiler::compile_with(std::env::var_os("HOST_PROGRAM").map_or(built, Into::into));

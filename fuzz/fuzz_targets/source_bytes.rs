@@ -1,4 +1,4 @@
-//! Any bytes as a CSV file: it is refused as a whole, or every record of it is a row or a reject.
+//! Arbitrary bytes as a CSV file: it is refused as a whole, or every record of it is a row or a reject.
 //! Seeds: the files of data/malformed. The first byte chooses how the file is read.
 #![no_main]
 

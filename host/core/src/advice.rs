@@ -1,5 +1,5 @@
-//! Commands that messages propose, such as `host runs 3`, as they must be typed to concern the database that
-//! this command concerned: where an argument named it, with that argument.
+//! Commands that messages suggest, such as `host runs 3`, written so that they act on the same database as
+//! this command: if an argument named it, with that argument.
 
 use std::sync::OnceLock;
 
@@ -8,17 +8,17 @@ use crate::text::shell_quoted;
 
 static DATABASE: OnceLock<String> = OnceLock::new();
 
-/// The URL that the arguments of this command have named.
+/// Remembers the database URL that this command was given as an argument.
 pub fn remember_database(url: &str) {
-    // Who has to type a password anyway, or parameters that may be one, types the URL.
+    // A URL with a password, or with parameters that may hold one, is not repeated: the user types it.
     let is_open =
         hide_passwords(url) == url && !url.contains(['?', '=']) && !url.contains(char::is_whitespace);
     let shown = if is_open { shell_quoted(url) } else { "URL".into() };
-    // There is one a process.
+    // A process sets it once.
     let _ = DATABASE.set(format!(" --database-url {shown}"));
 }
 
-/// The command of this program, on the same database.
+/// A command of this program, on the same database.
 #[must_use]
 pub fn on_database(command: &str) -> String {
     format!("host {command}{}", DATABASE.get().map_or("", String::as_str))
@@ -28,7 +28,7 @@ pub fn on_database(command: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Each test is a process of its own.
+    /// Each test runs in a process of its own.
     #[test]
     fn no_password_is_proposed() {
         assert_eq!(on_database("runs"), "host runs");

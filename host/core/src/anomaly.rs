@@ -1,4 +1,4 @@
-//! What a detector says of rows, once it has been verified.
+//! What a detector says about rows, once it has been verified.
 
 use crate::batch::Batch;
 use crate::rejected::RejectedRow;
@@ -15,19 +15,19 @@ pub struct Anomaly {
 }
 
 impl Anomaly {
-    /// What it takes in memory.
+    /// Its size in memory.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         size_of::<Anomaly>() + self.reason.len()
     }
 }
 
-/// A batch, what the detector said of it, and the records between its rows that are none.
+/// A batch, what the detector said about it, and the invalid records between its rows.
 #[derive(Debug)]
 pub struct Classified {
     /// The rows; may be empty.
     pub batch: Batch,
-    /// Records that could not be typed.
+    /// Records that could not be parsed into rows.
     pub rejected: Vec<RejectedRow>,
     /// The anomalies among them, verified: strictly increasing, in range, printable.
     pub anomalies: Vec<Anomaly>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// Consecutive rows of the input, column by column; all columns have the same length.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// The file that all of its rows are from.
+    /// The file that all its rows come from.
     pub file: Arc<str>,
     /// The file's position in the run, from 1; names may occur twice.
     pub file_position: i32,
@@ -22,7 +22,7 @@ pub struct Batch {
     pub timestamps_micros: Vec<i64>,
     /// The physical line on which each row starts, from 1.
     pub lines: Vec<u64>,
-    /// The further columns that the detector asked for, in its order.
+    /// The additional columns that the detector asked for, in its order.
     pub attributes: Vec<Attribute>,
 }
 
@@ -35,16 +35,16 @@ pub struct RowPlace {
     pub line: u64,
 }
 
-/// One further CSV column, as text.
+/// One additional CSV column, as text.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// The column's name as the detector asked for it.
     pub name: String,
-    /// One value a row.
+    /// One value per row.
     pub values: Vec<String>,
 }
 
-/// One typed row, before it is put into a batch.
+/// One parsed row, before it is put into a batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     /// See [`Batch::transaction_ids`].
@@ -67,8 +67,8 @@ impl Batch {
         Batch { attributes: attributes.iter().map(empty).collect(), ..Batch::default() }
     }
 
-    /// An empty batch of a file, with these attributes. `spent` is one that is not needed any more:
-    /// its memory is used again.
+    /// An empty batch of a file, with these attributes. `spent` is one that is no longer needed: its memory
+    /// is reused.
     #[must_use]
     pub fn renew(
         spent: Batch,
@@ -136,7 +136,7 @@ impl Batch {
         self.lines.is_empty()
     }
 
-    /// What its rows take in memory.
+    /// The size of its rows in memory.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let text = |attribute: &Attribute| {

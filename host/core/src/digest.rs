@@ -1,5 +1,5 @@
-//! SHA-256 of the bytes that were really used: a file's while it is read, a plugin's before it
-//! is compiled.
+//! SHA-256 of the bytes that were actually used: of a file while it is read, of a plugin before it is
+//! compiled.
 
 use std::fmt;
 use std::io::Read;
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 pub struct Sha256Digest([u8; 32]);
 
 impl Sha256Digest {
-    /// Of bytes that are in memory.
+    /// The digest of bytes in memory.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Sha256Digest {
         Sha256Digest(Sha256::digest(bytes).into())
@@ -49,7 +49,7 @@ impl fmt::Display for Sha256Digest {
     }
 }
 
-/// The digest of bytes that come piece by piece.
+/// The digest of bytes that arrive piece by piece.
 #[derive(Clone, Default)]
 pub struct Sha256Builder(Sha256);
 
@@ -59,7 +59,7 @@ impl Sha256Builder {
         self.0.update(bytes);
     }
 
-    /// The digest of all so far.
+    /// The digest of everything added so far.
     #[must_use]
     pub fn digest(&self) -> Sha256Digest {
         Sha256Digest(self.0.clone().finalize().into())
@@ -80,7 +80,7 @@ impl<R: Read> Measured<R> {
         Measured { inner, hasher: Sha256Builder::default(), read_bytes: 0, counter }
     }
 
-    /// The digest of all that was read so far, and its length in bytes.
+    /// The digest of everything read so far, and its length in bytes.
     pub fn digest(&self) -> (Sha256Digest, u64) {
         (self.hasher.digest(), self.read_bytes)
     }

@@ -1,6 +1,6 @@
 //! The environment, read in one place. A variable that is set but cannot be used (empty, not UTF-8, a
-//! relative path where an absolute one is needed) is a mistake of whoever set it, such as a secret that
-//! was not filled in. Taken as "not set" it would lead the rows somewhere else, so it is an error.
+//! relative path where an absolute one is needed) was set by mistake, such as a secret that was not filled
+//! in. Treating it as "not set" would send the rows somewhere else, so it is an error.
 //! clippy's `disallowed-methods` keep other modules from reading variables in another way.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub enum VariableError {
     /// Set to nothing.
     #[error("the environment variable `{0}` is set, but empty")]
     Empty(String),
-    /// Bytes that are no text.
+    /// Bytes that are not text.
     #[error("the environment variable `{0}` is not valid UTF-8")]
     NotText(String),
     /// A path that depends on where the program was started.
@@ -30,7 +30,7 @@ pub enum VariableError {
         /// The path.
         path: PathBuf,
     },
-    /// Text that does not have the form it must have.
+    /// Text that is not in the required form.
     #[error("the environment variable `{name}` is invalid: {}", printable(problem))]
     Invalid {
         /// The variable.
@@ -64,8 +64,8 @@ impl VariableError {
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// This process's. Where there is no `HOME`, as in a bare container or a cron job, it is the one
-    /// that the system has for the user, as libpq has it.
+    /// The environment of this process. If `HOME` is not set, as in a bare container or a cron job, it is
+    /// taken from the system's user database, as libpq does.
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Environment {
@@ -78,7 +78,7 @@ impl Environment {
         Environment(variables)
     }
 
-    /// Whether it is set, to whatever.
+    /// Whether it is set, whatever its value.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(OsStr::new(name))
@@ -87,7 +87,7 @@ impl Environment {
     /// A variable's text; `None` if it is not set.
     ///
     /// # Errors
-    /// [`VariableError`] where it is set, but empty or not text.
+    /// [`VariableError`] if it is set, but empty or not text.
     pub fn text(&self, name: &str) -> Result<Option<&str>, VariableError> {
         let Some(value) = self.0.get(OsStr::new(name)) else { return Ok(None) };
         match value.to_str() {
@@ -100,23 +100,22 @@ impl Environment {
     /// An absolute path; `None` if it is not set.
     ///
     /// # Errors
-    /// [`VariableError`] where it is set to anything else.
+    /// [`VariableError`] if it is set to anything else.
     pub fn path(&self, name: &str) -> Result<Option<PathBuf>, VariableError> {
         let path = self.text(name)?.map(|text| absolute(name, Path::new(text)));
         path.transpose()
     }
 
-    /// Absolute paths, separated by `:`; nothing between two colons is nothing; no paths if it is not
-    /// set.
+    /// Absolute paths, separated by `:`; empty ones are skipped; no paths if it is not set.
     ///
     /// # Errors
-    /// [`VariableError`] where it is set to anything else.
+    /// [`VariableError`] if it is set to anything else.
     pub fn paths(&self, name: &str) -> Result<Vec<PathBuf>, VariableError> {
         let list = std::env::split_paths(self.text(name)?.unwrap_or_default());
         list.filter(|path| !path.as_os_str().is_empty()).map(|path| absolute(name, &path)).collect()
     }
 
-    /// A list of folders of the system's, such as `PATH`; nothing if it is not set.
+    /// A list of the system's folders, such as `PATH`; empty if it is not set.
     pub fn system_folders(&self, name: &str) -> impl Iterator<Item = PathBuf> {
         self.0.get(OsStr::new(name)).into_iter().flat_map(std::env::split_paths)
     }

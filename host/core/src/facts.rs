@@ -1,4 +1,4 @@
-//! What is known of a file once it was read, and how it was read: what the ledger keeps of it.
+//! What is known about a file once it has been read, and how it was read: what the ledger keeps of it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
 
-/// What is known of a file after its last byte.
+/// What is known about a file after its last byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileFacts {
     /// The name as it was given.
@@ -17,26 +17,26 @@ pub struct FileFacts {
     pub sha256: Sha256Digest,
     /// The digest of its bytes after decompression.
     pub content_sha256: Sha256Digest,
-    /// The names of its columns, as the header has them, cut to what a ledger should keep; `None`
-    /// if it was read without a header.
+    /// The names of its columns, as in the header, truncated to what the ledger keeps; `None` if it was read
+    /// without a header.
     pub header: Option<String>,
     /// Records after the header.
     pub rows_read: u64,
-    /// Those of them that are no rows.
+    /// Those of them that are not valid rows.
     pub rows_rejected: u64,
 }
 
-/// Those of the rules for reading that decide which values a file has. Named as on the command line.
+/// The reading rules that determine a file's values. Named as on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
-    /// Between fields.
+    /// The character between fields.
     pub delimiter: char,
-    /// What text it is.
+    /// The text encoding.
     pub encoding: String,
     /// Whether the first record is a row.
     pub no_header: bool,
-    /// Columns with other names, or, without a header, positions.
+    /// Columns that have other names in the file, or, without a header, their positions.
     pub columns: BTreeMap<String, String>,
     /// Whether amounts have a decimal comma.
     pub decimal_comma: bool,

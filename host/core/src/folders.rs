@@ -6,11 +6,11 @@ use nix::unistd::Uid;
 
 use crate::environment::{Environment, VariableError};
 
-/// Where the user's data is kept: in `HOST_DATA_DIR`, or below the user's data folder, or, for root,
-/// in `/var/lib/host`.
+/// Where the user's data is kept: in `HOST_DATA_DIR`, else below the user's data folder or, for root, in
+/// `/var/lib/host`.
 ///
 /// # Errors
-/// [`VariableError`] where the variable that decides is set to something else than an absolute path.
+/// [`VariableError`] if the deciding variable is set to anything but an absolute path.
 pub fn data(environment: &Environment) -> Result<PathBuf, VariableError> {
     data_of(environment, Uid::effective().is_root())
 }
@@ -32,7 +32,7 @@ fn data_of(environment: &Environment, is_root: bool) -> Result<PathBuf, Variable
 /// Where the user's caches are kept, if anywhere: below `XDG_CACHE_HOME`, else `~/.cache`.
 ///
 /// # Errors
-/// [`VariableError`] where the variable that decides is set to something else than an absolute path.
+/// [`VariableError`] if the deciding variable is set to anything but an absolute path.
 pub fn cache(environment: &Environment) -> Result<Option<PathBuf>, VariableError> {
     let cache = match environment.path("XDG_CACHE_HOME")? {
         Some(cache) => Some(cache),
@@ -64,7 +64,7 @@ mod tests {
             assert_eq!(found(&[home, ("HOST_DATA_DIR", value)], true), wrong("HOST_DATA_DIR"));
             assert_eq!(found(&[home, ("XDG_DATA_HOME", value)], false), wrong("XDG_DATA_HOME"));
             assert_eq!(found(&[("HOME", value)], false), wrong("HOME"));
-            // It is not asked.
+            // It is not looked at.
             assert_eq!(found(&[("HOME", value)], true), folder("/var/lib/host"));
         }
     }

@@ -1,7 +1,7 @@
-//! What all parts of `host` speak of: rows in [`batch`]es, what became of them ([`anomaly`],
-//! [`rejected`]), what is kept of files ([`facts`]) and the bytes that were really used
-//! ([`digest`]); and what every part needs to talk to people and to the system: printable
-//! [`text`], [`advice`], [`exit`] codes, the [`environment`], [`folders`] and [`threads`].
+//! What all parts of `host` share: rows in [`batch`]es, what became of them ([`anomaly`], [`rejected`]),
+//! what is kept about files ([`facts`]) and the digests of the bytes that were actually used ([`digest`]);
+//! and what every part needs to talk to people and to the system: printable [`text`], [`advice`], [`exit`]
+//! codes, the [`environment`], [`folders`] and [`threads`].
 //!
 //! Nothing here reads a file of rows, runs a plugin or knows a database.
 //!
@@ -12,7 +12,7 @@
 //! let mut batch = Batch { file: "day.csv".into(), ..Batch::default() };
 //! batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 1_250, timestamp_micros: 0, line: 2 });
 //! assert_eq!((batch.len(), batch.place(0).line), (1, 2));
-//! // Whatever others have written is made printable before a person sees it.
+//! // Text from outside is made printable before a person sees it.
 //! assert_eq!(printable("a\x1b[31mb"), "a\\u{1b}[31mb");
 //! ```
 

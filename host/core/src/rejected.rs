@@ -1,24 +1,24 @@
-//! Rejected rows: records that could not be typed, with all that is needed to mend them.
+//! Rejected rows: records that could not be parsed, with everything that is needed to fix them.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::text::{printable, printable_bytes, printable_up_to};
 
-/// A record that is no row, with all that is needed to mend it.
+/// A record that is not a valid row, with everything that is needed to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRow {
     /// The file's name as it was given.
     pub file: Arc<str>,
     /// The file's position in the run, from 1; names may occur twice.
     pub file_position: i32,
-    /// The file's header record, as it stands there; none with `--no-header`.
+    /// The file's header record, verbatim; `None` with `--no-header`.
     pub header: Option<Arc<[u8]>>,
     /// The physical line on which the record starts, from 1.
     pub line: u64,
     /// Its position in the decompressed and decoded file.
     pub byte_offset: u64,
-    /// The column's name in the file, where one cell is to blame.
+    /// The column's name in the file, if a single cell is to blame.
     pub column: Option<String>,
     /// What is wrong.
     pub problem: RowProblem,
@@ -31,12 +31,12 @@ pub struct RejectedRow {
 pub enum RowProblem {
     /// Too few or too many fields.
     FieldCount {
-        /// As many as the header has.
+        /// The number of fields in the header.
         expected: usize,
-        /// As many as the record has.
+        /// The number of fields in the record.
         found: usize,
     },
-    /// A cell that is no exact value of its kind.
+    /// A cell that is not an exact value of its kind.
     Value {
         /// What it should be.
         kind: Kind,
@@ -48,7 +48,7 @@ pub enum RowProblem {
 }
 
 impl RejectedRow {
-    /// What it takes in memory.
+    /// Its size in memory.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let value = match &self.problem {
@@ -85,13 +85,13 @@ impl RejectedRow {
 }
 
 impl RejectedRow {
-    /// The beginning of it, also where it is a single odd byte.
+    /// The beginning of the record, even if it is a single odd byte.
     fn shown(&self) -> String {
         printable_up_to(&printable_bytes(&self.raw), SHOWN_CHARS).into_owned()
     }
 }
 
-/// How much of a record that is not even fields a message shows.
+/// How much of a record with a single field a message shows, in characters.
 const SHOWN_CHARS: usize = 40;
 
 impl fmt::Display for RejectedRow {
@@ -122,11 +122,11 @@ impl fmt::Display for RejectedRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Nothing (or only blanks) where a value must be.
+    /// Nothing (or only blanks) where a value is required.
     Empty,
-    /// A character that cannot stand there.
+    /// A character that is not allowed there.
     Unexpected(char),
-    /// Bytes that are no UTF-8 text.
+    /// Bytes that are not UTF-8 text.
     InvalidUtf8,
     /// The cell ends where more is needed.
     Incomplete,
@@ -140,11 +140,11 @@ pub enum Problem {
     NoSuch(&'static str),
     /// A time zone or offset, which the column cannot hold.
     HasOffset,
-    /// The name of a time zone that is not known here, or means several.
+    /// The name of a time zone that is unknown or ambiguous.
     UnknownZone,
-    /// A local time that its zone has twice, as clocks were put back.
+    /// A local time that occurs twice in its zone, because clocks were set back.
     Ambiguous,
-    /// Not of the form that `--timestamp-format` asks for.
+    /// Not in the format that `--timestamp-format` asks for.
     OtherForm,
 }
 
@@ -181,13 +181,13 @@ impl fmt::Display for Problem {
             }
             Problem::OutOfRange(range) => write!(f, "out of range: {range}"),
             Problem::NoSuch(what) => write!(f, "there is no such {what}"),
-            Problem::OtherForm => f.write_str("it is not of the form that was asked for"),
+            Problem::OtherForm => f.write_str("it does not have the requested format"),
             Problem::HasOffset => f.write_str(
                 "a time zone or offset would be lost, as the column has none; `--timezone` converts it",
             ),
             Problem::UnknownZone => f.write_str("the name of its time zone is unknown or ambiguous"),
             Problem::Ambiguous => {
-                f.write_str("its zone has that local time twice, before and after clocks were put back")
+                f.write_str("this local time occurs twice in its zone, before and after clocks were set back")
             }
         }
     }
@@ -204,12 +204,12 @@ pub enum Kind {
     Amount,
     /// A date and time.
     Timestamp,
-    /// The text of a further column.
+    /// The text of an additional column.
     Text,
 }
 
 impl Kind {
-    /// As it is called in messages.
+    /// Its name in messages.
     #[must_use]
     pub fn noun(self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
-//! Passwords that stand where nobody expects them, such as a URL in the place of a file's name: they
-//! are taken out of whatever is printed, as the last of the gates.
+//! Passwords in unexpected places, such as in a URL given as a file name: as a last safeguard, they are
+//! removed from everything that is printed.
 
 use std::borrow::Cow;
 
-/// `text` with what stands between `://name:` and the last `@` of the same word written as `…`.
+/// `text` in which everything between `://name:` and the last `@` of the same word is replaced by `…`.
 #[must_use]
 pub fn hide_passwords(text: &str) -> Cow<'_, str> {
     const SCHEME_END: &str = "://";

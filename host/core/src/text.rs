@@ -1,5 +1,5 @@
-//! Text from outside (a guest, a CSV file, a server) before it reaches a person: bounded in
-//! length, and without anything that a terminal would obey.
+//! Text from outside (a guest, a CSV file, a server) before it reaches a person: bounded in length, and
+//! without anything that a terminal would interpret.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     printable_up_to(text, SHOWN_CHARS)
 }
 
-/// Like [`printable`], with a bound of its own.
+/// Like [`printable`], with another bound.
 #[must_use]
 pub fn printable_up_to(text: &str, max_chars: usize) -> Cow<'_, str> {
     let short = text.char_indices().nth(max_chars).is_none();
@@ -56,18 +56,18 @@ fn push_escape(shown: &mut String, character: char) {
     }
 }
 
-/// How [`without_control_characters`] writes what it takes out.
+/// How [`without_control_characters`] writes the characters that it replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
     /// As `\u{1b}`, for people.
     Text,
-    /// As `\u001b`, which a JSON string gives back as it was. Between the strings of a JSON text there
-    /// are no such characters but line breaks.
+    /// As `\u001b`, from which a JSON parser restores the original. Outside its strings, a JSON text has no
+    /// such characters but line breaks.
     Json,
 }
 
-/// Text of many lines with all unprintable characters but line breaks written as escapes. What went
-/// through [`printable`] is left as it is.
+/// Text of many lines with all unprintable characters but line breaks written as escapes. Text that has been
+/// through [`printable`] stays unchanged.
 #[must_use]
 pub fn without_control_characters(text: &str, escape: Escape) -> Cow<'_, str> {
     let is_escaped = |character: char| character != '\n' && is_unprintable(character);
@@ -95,7 +95,7 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     printable_up_to(text, usize::MAX)
 }
 
-/// A file's name for a message, printable and never cut.
+/// A file's name for a message, printable and never truncated.
 #[must_use]
 pub fn path(path: &Path) -> String {
     let mut text = String::new();
@@ -108,8 +108,8 @@ pub fn path(path: &Path) -> String {
     text
 }
 
-/// An argument as it must be written in a shell: as it is where the shell takes it so, else in
-/// quotes. Unprintable characters are written so that bash, zsh and ksh take them (`$'\x1b'`).
+/// An argument as it must be written in a shell: as it is if the shell leaves it unchanged, else in quotes.
+/// Unprintable characters are written in the form that bash, zsh and ksh understand (`$'\x1b'`).
 #[must_use]
 pub fn shell_quoted(argument: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
@@ -135,7 +135,7 @@ pub fn shell_quoted(argument: &str) -> Cow<'_, str> {
     Cow::Owned(quoted)
 }
 
-/// A file's name as an argument of other programs: one that begins with a hyphen is no option.
+/// A file's name as an argument of other programs, which must not take a leading hyphen for an option.
 #[must_use]
 pub fn shell_file(name: &str) -> Cow<'_, str> {
     if name.len() > 1 && name.starts_with('-') {
@@ -144,7 +144,7 @@ pub fn shell_file(name: &str) -> Cow<'_, str> {
     shell_quoted(name)
 }
 
-/// A time span as arguments take it, whole: `4s`, `250ms`.
+/// A time span in the form that arguments take, as a whole number: `4s`, `250ms`.
 #[must_use]
 pub fn argument(span: Duration) -> String {
     if span.subsec_millis() == 0 && span.as_secs() > 0 {
@@ -154,7 +154,7 @@ pub fn argument(span: Duration) -> String {
     }
 }
 
-/// What a text column takes: PostgreSQL's texts have no NUL.
+/// Text that a text column can hold: PostgreSQL does not allow NUL.
 #[must_use]
 pub fn without_nul(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
@@ -172,17 +172,17 @@ pub fn grouped(number: u64) -> String {
     indicatif::HumanCount(number).to_string()
 }
 
-/// A time span in seconds as people write it, to the millisecond: `3 s`, `0.25 s`.
+/// A time span in seconds for people, to the millisecond: `3 s`, `0.25 s`.
 #[must_use]
 pub fn seconds(span: Duration) -> String {
     let millis = (span.as_secs_f64() * 1000.0).round() / 1000.0;
     format!("{millis} s")
 }
 
-/// Bytes of unknown encoding as printable text; what is no UTF-8 shows as `\xNN`.
+/// Bytes of unknown encoding as printable text; bytes that are not UTF-8 are shown as `\xNN`.
 #[must_use]
 pub fn printable_bytes(bytes: &[u8]) -> String {
-    // No more bytes than can be shown: four a character at the most.
+    // No more bytes than can be shown: at most four per character.
     let bytes = &bytes[..bytes.len().min(SHOWN_CHARS * 4 + 4)];
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -204,8 +204,8 @@ pub fn listed(names: &[String], shown: usize) -> String {
     list.join(", ")
 }
 
-/// The candidate that is nearest to `given` by spelling, if any is near: at most a third of the
-/// letters differ.
+/// The candidate whose spelling is closest to `given`, if any is close: at most a third of its letters
+/// differ.
 #[must_use]
 pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates

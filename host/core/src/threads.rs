@@ -1,6 +1,5 @@
-//! Threads, which the system may refuse (`ulimit -u`, a limit on tasks): the one place that starts
-//! them, so that this is an error and not a panic. Nobody waits for a thread at the end of the
-//! process.
+//! Threads, which the system may refuse (`ulimit -u`, a limit on tasks): the one place that starts them, so
+//! that a refusal is an error and not a panic. The process does not wait for its threads when it ends.
 
 use std::io;
 use std::thread;
@@ -8,21 +7,21 @@ use std::thread;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-/// Why something was not done on a thread of its own.
+/// Why work could not be done on a separate thread.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "thread_")]
 #[non_exhaustive]
 pub enum ThreadError {
-    /// The system allows no more of them.
-    #[error("the system allows no further thread")]
+    /// The system does not allow another one.
+    #[error("the system refused another thread")]
     Refused(#[source] io::Error),
-    /// It ended without a result, which is a bug of ours.
-    #[error("internal error: a thread ended without saying so")]
+    /// It ended without a result, which is a bug in the host.
+    #[error("internal error: a thread ended without a result")]
     Died,
 }
 
 impl ThreadError {
-    /// What the user can do, where there is something.
+    /// What the user can do, if anything.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
@@ -40,24 +39,24 @@ impl From<ThreadError> for io::Error {
     }
 }
 
-/// Does `work` on a thread that nobody waits for.
+/// Does `work` on a detached thread.
 ///
 /// # Errors
-/// Where the system does not allow it.
+/// If the system does not allow another thread.
 pub fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), ThreadError> {
     thread::Builder::new().spawn(work).map(drop).map_err(ThreadError::Refused)
 }
 
-/// Does `work` that blocks on a thread, so that signals are heard meanwhile.
+/// Does blocking `work` on a separate thread, so that signals are still handled meanwhile.
 ///
 /// # Errors
-/// Where the system does not allow it, or the thread died.
+/// If the system does not allow another thread, or the thread died.
 pub async fn in_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ThreadError> {
     let (done, result) = oneshot::channel();
     spawn(move || {
-        // Whoever asked has stopped waiting.
+        // Fails only if the caller no longer waits.
         let _ = done.send(work());
     })?;
     result.await.map_err(|_| ThreadError::Died)

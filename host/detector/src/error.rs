@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 use crate::runtime::limits::TransferLimit;
 use crate::verify::Violation;
 
-/// How many of a plugin's imports a message names.
+/// How many of a plugin's imports a message lists.
 pub(super) const SHOWN_IMPORTS: usize = 5;
 
 /// What the guest was asked to do.
@@ -75,7 +75,7 @@ pub enum DetectorError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is larger than a plugin may be.
+    /// The file is larger than allowed.
     #[error("the plugin `{}` has {bytes} bytes; at most {allowed} are allowed", file.display())]
     TooLarge {
         /// The file.
@@ -85,7 +85,7 @@ pub enum DetectorError {
         /// The limit.
         allowed: u64,
     },
-    /// The bytes are no binary WebAssembly.
+    /// The bytes are not binary WebAssembly.
     #[error("`{}` is not a plugin: it is {found}", file.display())]
     NotWasm {
         /// The file.
@@ -93,7 +93,7 @@ pub enum DetectorError {
         /// What it is instead.
         found: &'static str,
     },
-    /// WebAssembly, but nothing that could be a component.
+    /// A core module that cannot be turned into a component.
     #[error("`{}` is a core WebAssembly module without a component type", file.display())]
     CoreModule {
         /// The file.
@@ -104,7 +104,7 @@ pub enum DetectorError {
     Malformed {
         /// The file.
         file: PathBuf,
-        /// What the validator says.
+        /// The validator's error.
         source: wasmtime::Error,
     },
     /// A component of another kind.
@@ -112,7 +112,7 @@ pub enum DetectorError {
     NotADetector {
         /// The file.
         file: PathBuf,
-        /// What of the contract it does not have.
+        /// The part of the contract that is missing.
         missing: String,
     },
     /// A detector for another version of the contract.
@@ -123,8 +123,8 @@ pub enum DetectorError {
         /// The version in its imports.
         version: String,
     },
-    /// It imports what the host does not offer, or exports with other types.
-    #[error("`{plugin}` does not fit this host")]
+    /// It imports what the host does not offer, or its exports have other types.
+    #[error("`{plugin}` is not compatible with this host")]
     Link {
         /// The plugin.
         plugin: String,
@@ -132,19 +132,19 @@ pub enum DetectorError {
         source: wasmtime::Error,
     },
     /// It refused a setting.
-    #[error("`{plugin}` does not take the setting `{}`: {}", printable(setting), printable(message))]
+    #[error("`{plugin}` does not accept the setting `{}`: {}", printable(setting), printable(message))]
     Setting {
         /// The plugin.
         plugin: String,
         /// The setting.
         setting: String,
-        /// What the plugin says.
+        /// The plugin's message.
         message: String,
         /// The settings that it has.
         known: Vec<String>,
     },
     /// It returned an error.
-    #[error("`{plugin}` gave up {call}: {}", printable(message))]
+    #[error("`{plugin}` returned an error {call}: {}", printable(message))]
     Guest {
         /// The plugin.
         plugin: String,
@@ -152,7 +152,7 @@ pub enum DetectorError {
         call: Call,
         /// Which error.
         kind: GuestErrorKind,
-        /// What the plugin says.
+        /// The plugin's message.
         message: String,
     },
     /// A call took too long.
@@ -162,17 +162,17 @@ pub enum DetectorError {
         plugin: String,
         /// In which call.
         call: Call,
-        /// What is allowed for one call.
+        /// The time allowed for one call.
         deadline: Duration,
     },
     /// All calls together took too long.
-    #[error("`{plugin}` used up the {} s of its run {call}", deadline.as_secs_f64())]
+    #[error("`{plugin}` used up the {} s allowed for the run {call}", deadline.as_secs_f64())]
     RunDeadline {
         /// The plugin.
         plugin: String,
         /// In which call.
         call: Call,
-        /// What is allowed for all calls of a run.
+        /// The time allowed for all calls of a run.
         deadline: Duration,
     },
     /// It could not be compiled in time.
@@ -180,10 +180,10 @@ pub enum DetectorError {
     CompileDeadline {
         /// The plugin.
         plugin: String,
-        /// What is allowed.
+        /// The time allowed.
         deadline: Duration,
     },
-    /// It takes too much memory to compile.
+    /// Compiling it takes too much memory.
     #[error("`{plugin}` needs more than {} of memory to be compiled", mebibytes(*allowed_bytes))]
     CompileMemory {
         /// The plugin.
@@ -192,11 +192,11 @@ pub enum DetectorError {
         allowed_bytes: usize,
     },
     /// The process that compiled it died.
-    #[error("`{plugin}` brought the compiler down: {how}")]
+    #[error("`{plugin}` crashed the compiler: {how}")]
     CompilerCrash {
         /// The plugin.
         plugin: String,
-        /// How it ended, or what it said at the end.
+        /// How the process ended, or its last words.
         how: String,
     },
     /// It executed too many instructions.
@@ -206,7 +206,7 @@ pub enum DetectorError {
         plugin: String,
         /// In which call.
         call: Call,
-        /// What is allowed for a run.
+        /// The fuel allowed for a run.
         fuel: u64,
     },
     /// It passed too much data.
@@ -216,19 +216,19 @@ pub enum DetectorError {
         plugin: String,
         /// In which call.
         call: Call,
-        /// What is allowed for one call.
+        /// The limit for one call.
         allowed_bytes: usize,
-        /// What allows no more.
+        /// Where the limit comes from.
         because: TransferLimit,
     },
-    /// Its bytes are not those that were asked for.
+    /// Its bytes are not the expected ones.
     #[error("the plugin `{}` has the sha256 {found}, not {expected}", file.display())]
     OtherBytes {
         /// The file.
         file: PathBuf,
-        /// What was asked for.
+        /// The digest that was asked for.
         expected: Sha256Digest,
-        /// What it is.
+        /// The digest of the file.
         found: Sha256Digest,
     },
     /// It imports more than a strict host grants.
@@ -239,8 +239,8 @@ pub enum DetectorError {
         /// The other imports.
         imports: Vec<String>,
     },
-    /// It imports what the host does not have.
-    #[error("`{}` imports what this host does not have: {}", file.display(), listed(imports, SHOWN_IMPORTS))]
+    /// It imports what the host does not provide.
+    #[error("`{}` imports what this host does not provide: {}", file.display(), listed(imports, SHOWN_IMPORTS))]
     RefusedImports {
         /// The file.
         file: PathBuf,
@@ -254,19 +254,19 @@ pub enum DetectorError {
         plugin: String,
         /// In which call.
         call: Call,
-        /// What it would have had.
+        /// The total that it would have had.
         asked_bytes: usize,
         /// What is allowed.
         allowed_bytes: usize,
     },
-    /// It wanted too large tables.
+    /// It wanted tables that are too large.
     #[error("`{plugin}` asked for tables of {asked} entries {call}; {allowed} are allowed")]
     TableEntries {
         /// The plugin.
         plugin: String,
         /// In which call.
         call: Call,
-        /// What all its tables together would have had.
+        /// The entries that all its tables together would have had.
         asked: usize,
         /// What is allowed.
         allowed: usize,
@@ -278,9 +278,9 @@ pub enum DetectorError {
         plugin: String,
         /// When, such as "while it was compiled".
         during: String,
-        /// What it refused.
+        /// What the system refused.
         refusal: Refusal,
-        /// What the engine says; `None` if the guest only noticed that it did not get memory.
+        /// The engine's error; `None` if only the guest noticed that it did not get memory.
         source: Option<wasmtime::Error>,
     },
     /// It crashed.
@@ -293,8 +293,8 @@ pub enum DetectorError {
         /// How.
         trap: Box<TrapReport>,
     },
-    /// What it passes is no value of the contract's types.
-    #[error("`{plugin}` passed something malformed {call}")]
+    /// It passed something that is not a valid value of the contract's types.
+    #[error("`{plugin}` passed malformed data {call}")]
     Malformation {
         /// The plugin.
         plugin: String,
@@ -321,12 +321,12 @@ pub enum DetectorError {
     },
 }
 
-/// What is known of a crash.
+/// What is known about a crash.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TrapReport {
     /// What happened, in a few words.
     pub summary: String,
-    /// The guest's panic message, if it left one.
+    /// The guest's panic message, if any.
     pub panic: Option<String>,
     /// Names of the guest's functions, innermost first, without the language runtime's own.
     pub backtrace: Vec<String>,
@@ -335,7 +335,7 @@ pub struct TrapReport {
 }
 
 impl DetectorError {
-    /// What else is known, each with a word that says what it is.
+    /// Further details, each with a label.
     #[must_use]
     pub fn details(&self) -> Vec<(String, &str)> {
         let DetectorError::Trap { trap, .. } = self else { return Vec::new() };
@@ -346,7 +346,7 @@ impl DetectorError {
         all.map(|(label, text)| (label.to_owned(), text)).collect()
     }
 
-    /// What the user can do, where there is something.
+    /// What the user can do, if anything.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
@@ -386,7 +386,7 @@ impl DetectorError {
                 Some(more("compile-memory-limit", &format!("{}MiB", allowed_bytes.div_ceil(512 * 1024))))
             }
             DetectorError::CompilerCrash { .. } => {
-                Some("nothing of the plugin has run; if it is honest, its author should build it another way".into())
+                Some("none of its code has run; if it is honest, its author should build it another way".into())
             }
             DetectorError::System { refusal, .. } => Some(refusal.help().into()),
             DetectorError::Engine { source } => Refusal::of(source).map(|refusal| refusal.help().into()),
@@ -402,14 +402,14 @@ impl DetectorError {
             DetectorError::Trap { .. }
             | DetectorError::Violation { .. }
             | DetectorError::Malformation { .. } => {
-                Some("this is a mistake in the plugin; its author needs the lines above".into())
+                Some("this is a bug in the plugin; its author needs the lines above".into())
             }
             _ => None,
         }
     }
 }
 
-/// A limit may be too narrow for a plugin that does no harm.
+/// A limit may be too tight for a plugin that means no harm.
 fn more(option: &str, value: &str) -> String {
     format!("if the plugin is honest, allow more, for instance with `--{option} {value}`")
 }

@@ -1,14 +1,15 @@
-//! The sandboxed detector: from a plugin's file to anomalies that can be trusted to be
-//! well-formed. Knows nothing of CSV or SQL.
+//! The sandboxed detector: from a plugin's file to anomalies that are guaranteed to be well-formed. Knows
+//! nothing of CSV or SQL.
 //!
-//! Every plugin is taken to be hostile. The way of a plugin: [`plugin`] checks what the bytes are and which
-//! version of the contract they speak before anything of them runs, and makes of them what can be started;
-//! [`runtime`] is what it lives in; [`instance`] is the one gate through which every call passes (deadline,
-//! memory limit, traps explained); [`contract`] has one bindings module a released contract version, and
-//! [`verify`] checks all that comes back. What the system refuses is no plugin's fault: [`refusal`].
+//! Every plugin is assumed to be hostile. A plugin's path: [`plugin`] checks what its bytes are and which
+//! version of the contract they speak before any of its code runs, and turns them into something that can be
+//! started; [`runtime`] is the environment in which it lives; [`instance`] is the one gate through which
+//! every call passes (deadline, memory limit, traps explained); [`contract`] has one bindings module per
+//! released contract version, and [`verify`] checks everything that comes back. What the system refuses is
+//! not the plugin's fault: [`refusal`].
 //!
-//! A plugin in a test of its own. The process that compiles is the program `host`; where that is not what
-//! runs, somebody has to say where it is.
+//! Running a plugin from a test. Compiling is done by the program `host` in another process; a program other
+//! than `host` has to say where to find it.
 //!
 //! ```no_run
 //! use host_core::batch::{Batch, Row};

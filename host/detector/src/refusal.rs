@@ -1,5 +1,5 @@
-//! What the system refuses, told apart from what a plugin does wrong. The engine needs a lot of address
-//! space and memory that can be executed; where a limit or hardening forbids that, no plugin is at fault.
+//! What the system refuses, as distinct from what a plugin does wrong. The engine needs a lot of address
+//! space and executable memory; if a limit or hardening forbids that, the plugin is not at fault.
 
 use std::error::Error;
 use std::fmt;
@@ -13,24 +13,24 @@ use rustix::io::Errno;
 pub enum Refusal {
     /// More address space, or memory.
     AddressSpace,
-    /// Memory that was written and can be executed.
+    /// Memory that was written to and then made executable.
     ExecutableMemory,
     /// One more thread.
     Thread,
     /// One more open file.
     OpenFile,
-    /// To start this program once more.
+    /// Starting this program again.
     Process,
 }
 
 impl Refusal {
-    /// From what the engine says; `None` if the system has no part in it.
+    /// From the engine's error; `None` if the system has no part in it.
     #[must_use]
     pub fn of(error: &wasmtime::Error) -> Option<Refusal> {
         error.chain().find_map(Refusal::of_cause)
     }
 
-    /// From why a process could not be started.
+    /// From the error of starting a process.
     #[must_use]
     pub fn of_start(error: &io::Error) -> Option<Refusal> {
         match Errno::from_io_error(error)? {

@@ -1,5 +1,5 @@
-//! The gate for everything that a guest returns. What passes is safe to store and to show; what
-//! does not is a [`Violation`], which ends the run.
+//! The gate for everything that a guest returns. What passes is safe to store and to show; anything else is a
+//! [`Violation`], which ends the run.
 
 use host_core::anomaly::Anomaly;
 use host_core::text::{is_unprintable, printable_up_to};
@@ -14,11 +14,11 @@ const MAX_DESCRIPTION_BYTES: usize = 4_096;
 const MAX_SETTINGS: usize = 100;
 const MAX_ATTRIBUTES: usize = 100;
 
-/// A rule of the contract that a guest broke.
+/// The rule of the contract that a guest broke.
 #[derive(Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum Violation {
-    /// More anomalies than rows, or than are allowed.
+    /// More anomalies than rows, or more than allowed.
     #[error("it returned {found} anomalies; at most {allowed} are allowed")]
     TooMany {
         /// Anomalies returned.
@@ -58,7 +58,7 @@ pub enum Violation {
         /// The reason's length.
         bytes: usize,
     },
-    /// A reason that is no plain line.
+    /// A reason that is not one line of printable text.
     #[error("it gave row {row} a reason with the character {}; reasons are one line of printable text", .character.escape_unicode())]
     UnprintableReason {
         /// The index.
@@ -66,7 +66,7 @@ pub enum Violation {
         /// The character.
         character: char,
     },
-    /// A description that is no description.
+    /// An invalid description of itself.
     #[error("it describes itself with {what}")]
     Metadata {
         /// What is wrong with it.

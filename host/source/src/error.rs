@@ -37,17 +37,17 @@ pub enum SourceError {
         /// What is there.
         left_out: Vec<Note>,
     },
-    /// Something in a folder, or that a pattern matches, that should be a file and cannot be read.
-    #[error("could not read `{}`, which is among `{}`", file.display(), within.display())]
+    /// Something in a folder, or matched by a pattern, that should be a file and cannot be read.
+    #[error("could not read `{}`, which is part of `{}`", file.display(), within.display())]
     Entry {
-        /// The file, or a folder on the way.
+        /// The file, or a folder on the way to it.
         file: PathBuf,
         /// The folder or the pattern.
         within: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
-    /// A pattern that means nothing.
+    /// A pattern that is invalid.
     #[error("the pattern `{}` is invalid", given.display())]
     Pattern {
         /// What was given.
@@ -55,7 +55,7 @@ pub enum SourceError {
         /// Why.
         source: glob::PatternError,
     },
-    /// Reading failed on the way.
+    /// Reading failed.
     #[error("could not read `{}`", file.display())]
     Read {
         /// The file.
@@ -63,13 +63,13 @@ pub enum SourceError {
         /// Why.
         source: std::io::Error,
     },
-    /// It has no bytes, or blank lines only.
-    #[error("`{}` is empty: there is not even a header line", printable(file))]
+    /// It has no bytes, or only blank lines.
+    #[error("`{}` is empty: it does not even have a header line", printable(file))]
     Empty {
         /// The file.
         file: String,
     },
-    /// It is something else than CSV text.
+    /// It is not CSV text.
     #[error("`{}` is not CSV text: it looks like {found}", file.display())]
     NotCsv {
         /// The file.
@@ -77,7 +77,7 @@ pub enum SourceError {
         /// What it looks like.
         found: Foreign,
     },
-    /// A column is not there.
+    /// A column is missing.
     #[error(
         "`{}` has no column `{}`; its header has {}",
         printable(file),
@@ -89,12 +89,12 @@ pub enum SourceError {
         file: String,
         /// The column that is needed.
         column: String,
-        /// The columns that are there.
+        /// The columns that it has.
         found: Vec<String>,
         /// What it is for; `None` if the detector asked for it.
         field: Option<Field>,
     },
-    /// A file without header has fewer columns, or no names by which the detector could ask.
+    /// A file without a header has too few columns, or no names by which the detector could ask for one.
     #[error(
         "`{}` has no column `{}`; its first record has {fields} fields",
         printable(file),
@@ -105,12 +105,12 @@ pub enum SourceError {
         file: String,
         /// The column that is needed.
         column: String,
-        /// Fields of the first record.
+        /// The number of fields in the first record.
         fields: usize,
         /// What it is for; `None` if the detector asked for it.
         field: Option<Field>,
     },
-    /// Two columns would serve.
+    /// Two columns have the name.
     #[error(
         "`{}` has the column `{}` more than once: columns {first} and {second}",
         printable(file),
@@ -121,9 +121,9 @@ pub enum SourceError {
         file: String,
         /// The column.
         column: String,
-        /// Position of the one, from 1.
+        /// Position of the first, from 1.
         first: usize,
-        /// Position of the other, from 1.
+        /// Position of the second, from 1.
         second: usize,
     },
     /// A quote that swallows the rest of the file.
@@ -134,19 +134,19 @@ pub enum SourceError {
         /// The physical line of the quote.
         line: u64,
     },
-    /// A record beyond all measure.
+    /// A record longer than allowed.
     #[error("the record in `{}` at line {line} is longer than {max_bytes} bytes", printable(file))]
     RecordTooLong {
         /// The file.
         file: String,
         /// The physical line on which it starts.
         line: u64,
-        /// What is allowed.
+        /// The limit.
         max_bytes: usize,
-        /// The physical line of a quote that is not closed within that.
+        /// The physical line of a quote that is not closed within the limit.
         quote_line: Option<u64>,
     },
-    /// It is another one at the end than it was at the start.
+    /// It changed between the start and the end of reading.
     #[error("`{}` changed while it was read: {change}", file.display())]
     Changed {
         /// The file.
@@ -154,11 +154,11 @@ pub enum SourceError {
         /// How.
         change: Change,
     },
-    /// A record that is no row, where none may be rejected.
+    /// An invalid record, where none may be rejected.
     #[error("{0}")]
     Row(Box<RejectedRow>, #[source] Option<ValueProblem>),
-    /// More records that are no rows than may be rejected.
-    #[error("{} of {records} records were rejected; at most {limit} may be", tally.count)]
+    /// More invalid records than may be rejected.
+    #[error("{} of {records} records were rejected; at most {limit} are allowed", tally.count)]
     TooManyRejects {
         /// The limit.
         limit: RejectLimit,
@@ -166,21 +166,21 @@ pub enum SourceError {
         records: u64,
         /// What was rejected.
         tally: Box<Tally>,
-        /// The last of them, which were handed to nobody.
+        /// The last of them, which have not been passed on.
         last: Vec<RejectedRow>,
     },
-    /// Fewer rows than somebody who expects a delivery wants to see.
-    #[error("there are {} to be written, fewer than --min-rows {min_rows}", counted(*rows, "row"))]
+    /// Fewer rows than the user requires of a delivery.
+    #[error("the run has {} to write, fewer than --min-rows {min_rows}", counted(*rows, "row"))]
     TooFewRows {
         /// Rows that would have been written.
         rows: u64,
-        /// What was asked for.
+        /// The required minimum.
         min_rows: u64,
     },
-    /// The rejected rows were written, but not under the name that was asked for.
-    #[error("could not put the rejected rows in place as `{}`; they are in `{}`", file.display(), kept.display())]
+    /// The rejected rows were written, but not under the requested name.
+    #[error("could not move the rejected rows to `{}`; they are in `{}`", file.display(), kept.display())]
     RejectsNotInPlace {
-        /// The name that was asked for.
+        /// The requested name.
         file: PathBuf,
         /// Where they are.
         kept: PathBuf,
@@ -188,11 +188,11 @@ pub enum SourceError {
         source: std::io::Error,
     },
     /// The file for rejected rows is one that the run reads.
-    #[error("`{}` cannot take the rejected rows: the run reads it, as `{}`", file.display(), other.display())]
+    #[error("rejected rows cannot go to `{}`: the run reads it, as `{}`", file.display(), other.display())]
     RejectsOverInput {
         /// The file for rejected rows.
         file: PathBuf,
-        /// What is read.
+        /// The name under which the run reads it.
         other: PathBuf,
     },
     /// The file for rejected rows cannot be written.
@@ -205,13 +205,13 @@ pub enum SourceError {
     },
 }
 
-/// A [`Problem`] as the cause in a chain of errors.
+/// A [`Problem`] as a cause in a chain of errors.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct ValueProblem(pub Problem);
 
 impl SourceError {
-    /// The first rejected row as the error that it is where none may be.
+    /// The error for the first rejected row, where none may be rejected.
     pub(crate) fn row(rejected: RejectedRow) -> SourceError {
         let problem = match &rejected.problem {
             RowProblem::FieldCount { .. } => None,
@@ -220,8 +220,8 @@ impl SourceError {
         SourceError::Row(Box::new(rejected), problem)
     }
 
-    /// Where the file was read and its rows are the reason: the last of them, which were handed to
-    /// nobody.
+    /// If the file could be read and the error is about its rows: the last rejected rows, which have not been
+    /// passed on.
     #[must_use]
     pub fn refused_rows(&self) -> Option<&[RejectedRow]> {
         match self {
@@ -231,7 +231,7 @@ impl SourceError {
         }
     }
 
-    /// What else is known, each with a word that says what it is.
+    /// Further details, each with a label.
     #[must_use]
     pub fn details(&self) -> Vec<(String, &str)> {
         let SourceError::TooManyRejects { tally, .. } = self else { return Vec::new() };
@@ -240,7 +240,7 @@ impl SourceError {
         reasons.chain(tally.first.iter().map(|first| ("for instance".to_owned(), first.as_str()))).collect()
     }
 
-    /// What the user can do, where there is something.
+    /// What the user can do, if anything.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
@@ -254,20 +254,20 @@ impl SourceError {
                 Some("the detector asks for it by its name: give the file a header".into())
             }
             SourceError::RejectsOverInput { .. } => Some("name another file with --rejects".into()),
-            SourceError::Changed { .. } => Some("run again when it is complete; a program that delivers files should write them under another name and rename them when they are".into()),
+            SourceError::Changed { .. } => Some("run again when it is complete; a program that delivers files should write them under another name and rename them once they are complete".into()),
             SourceError::DuplicateColumn { .. } => Some("remove or rename one of them".into()),
             SourceError::NotCsv { file, found } => Some(found.help(file)),
             SourceError::NoFiles { left_out, .. } if !left_out.is_empty() => {
                 Some(left_out.iter().map(Note::to_string).collect::<Vec<_>>().join("; "))
             }
             SourceError::Entry { .. } => {
-                Some("nothing that looks like data is left out: remove it, or name the files one by one".into())
+                Some("what looks like data must be readable: remove it, or name the files one by one".into())
             }
             SourceError::UnclosedQuote { .. } => {
                 Some("close the quote; a quote inside a quoted field is written twice".into())
             }
             SourceError::RecordTooLong { quote_line: Some(line), .. } => {
-                Some(format!("the quote that opens at line {line} is not closed within that; should it be?"))
+                Some(format!("the quote at line {line} is not closed within that length; should it be?"))
             }
             SourceError::RecordTooLong { .. } => Some("is it CSV, and is `--delimiter` right?".into()),
             SourceError::Row(rejected, _) => Some(match (hints::on_row(rejected), &rejected.problem) {

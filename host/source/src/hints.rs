@@ -1,5 +1,5 @@
-//! Guesses at what was meant, for help lines. Nothing here is acted upon: a value means exactly one thing
-//! or is refused, but whoever wrote the command may be told what it may have been meant to be.
+//! Guesses at what was meant, for help lines. Nothing here is acted upon: a value means exactly one thing or
+//! is rejected, but the user is told what may have been meant.
 //!
 //! Every command in a help line works when it is copied into a shell.
 
@@ -14,12 +14,12 @@ use crate::csv::field::Field;
 
 /// Delimiters that people use, as `--delimiter` takes them.
 const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
-/// The line with which Excel is told the delimiter.
+/// The beginning of the line that tells Excel the delimiter.
 const EXCEL_HINT: &str = "sep=";
 /// A byte order mark of UTF-8, read as Latin-1.
 const MISREAD_MARK: &str = "ï»¿";
 
-/// Where a column is missing: `field` is the one that it is for, unless the detector asked for it.
+/// A hint for a missing column; `field` says what it is for, and is `None` if the detector asked for it.
 pub(crate) fn on_header(file: &str, field: Option<Field>, column: &str, found: &[String]) -> String {
     let first = found.first().map_or("", String::as_str);
     let starts_with = |beginning: &str| first.get(..beginning.len()) == Some(beginning);
@@ -64,7 +64,7 @@ pub(crate) fn on_header(file: &str, field: Option<Field>, column: &str, found: &
 fn on_excel_hint(file: &str, line: &str) -> String {
     let delimiter = line[EXCEL_HINT.len()..].chars().next();
     let known = DELIMITERS.iter().find(|(known, _)| Some(*known) == delimiter);
-    // Where it was the delimiter already, it is not in the first field.
+    // If it already is the delimiter in use, it is not in the first field.
     let pass = known.map(|(_, argument)| format!(", and pass `--delimiter {}`", shell_quoted(argument)));
     format!(
         "its first line tells Excel the delimiter, and is not read here: remove it, for instance with \
@@ -74,7 +74,7 @@ fn on_excel_hint(file: &str, line: &str) -> String {
     )
 }
 
-/// A delimiter that would make more columns of a header.
+/// A delimiter that would split the header into more columns.
 fn other_delimiter(found: &[String]) -> Option<(char, &'static str)> {
     let count = |delimiter: char| found.iter().map(|name| name.matches(delimiter).count()).sum::<usize>();
     let (delimiter, argument) = DELIMITERS.into_iter().max_by_key(|(delimiter, _)| count(*delimiter))?;
@@ -85,7 +85,7 @@ fn other_delimiter(found: &[String]) -> Option<(char, &'static str)> {
     is_likely.then_some((delimiter, argument))
 }
 
-/// Where the columns may be, from 1, where a header looks like a row.
+/// The likely positions of the columns, from 1, if the header looks like a row.
 fn positions_in(found: &[String]) -> Option<[(Field, usize); 4]> {
     let iso = TimestampRules::default();
     let is_time =
@@ -113,7 +113,7 @@ fn positions_in(found: &[String]) -> Option<[(Field, usize); 4]> {
     ])
 }
 
-/// What may have been meant by a record that is no row.
+/// What may have been meant by an invalid record.
 pub(crate) fn on_row(row: &RejectedRow) -> Option<String> {
     match &row.problem {
         RowProblem::FieldCount { expected, found } => on_line(row, *expected, *found),
@@ -133,11 +133,11 @@ fn on_line(row: &RejectedRow, expected: usize, found: usize) -> Option<String> {
         Some(format!("{what}: remove it, for instance with `tr -d '{code}' < {file} > without.csv`"))
     };
     if filled_with(b'\x1a') {
-        return without("the line is the mark (^Z) with which DOS ends a file", r"\032");
+        return without("the line is the mark (^Z) that ends a file on DOS", r"\032");
     }
     if filled_with(0) {
         return without(
-            "the line is made of zero bytes, as where a file was not written to its end",
+            "the line consists of zero bytes, as in a file that was not written to its end",
             r"\000",
         );
     }
@@ -146,7 +146,7 @@ fn on_line(row: &RejectedRow, expected: usize, found: usize) -> Option<String> {
         .then(|| "the line ends in a delimiter, and the header does not".into())
 }
 
-/// Forms that people use, with their strptime patterns.
+/// The strptime patterns of formats in common use.
 const PATTERNS: [&str; 19] = [
     "%Y-%m-%d",
     "%Y-%m-%d %H:%M",
@@ -168,7 +168,7 @@ const PATTERNS: [&str; 19] = [
     "%d %b %Y %H:%M:%S",
     "%d-%b-%Y %H:%M:%S",
 ];
-/// Longer cells are no times.
+/// Longer cells are not taken for times.
 const MAX_TIME_BYTES: usize = 64;
 
 fn on_timestamp(cell: &[u8], problem: Problem) -> Option<String> {
@@ -224,7 +224,7 @@ fn on_day_number(text: &str) -> Option<String> {
     let time = date(1899, 12, 30).at(0, 0, 0, 0).checked_add(Span::new().seconds(seconds)).ok()?;
     let shown = time.strftime("%Y-%m-%d %H:%M:%S");
     Some(format!(
-        "as the day number of a spreadsheet it would be {shown}; give the column the format \
+        "read as a spreadsheet's day number, it would be {shown}; give the column the format \
          `yyyy-mm-dd hh:mm:ss` before saving it as CSV"
     ))
 }
@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    /// A help line must not propose what is a usage error.
+    /// A help line must not suggest what would be a usage error.
     #[test]
     fn patterns_that_are_proposed_are_valid() {
         for pattern in PATTERNS.iter().chain(&["%s%.f", "%Y%m%d%H%M%S", "%Y%m%d", "%Y-%m-%d %H:%M:%S %Q"]) {

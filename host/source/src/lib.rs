@@ -1,9 +1,9 @@
 //! From files' bytes to batches of typed rows. Knows nothing of plugins or databases.
 //!
-//! [`input`] finds the files and makes text of their bytes, [`csv`] splits it into fields, [`cell`] turns
-//! one field into one exact value, and [`Source`] puts it together, file after file, as the
-//! [`InputRules`] say. What could not be typed is counted in a [`Tally`] and kept where the user wants it
-//! ([`rejects_file`]); [`noticed`] has what is odd, but no error. [`scan`] looks at files apart from a run.
+//! [`input`] finds the files and turns their bytes into text, [`csv`] splits it into fields, [`cell`] turns
+//! one field into one exact value, and [`Source`] puts it together, file after file, as the [`InputRules`]
+//! say. What could not be parsed is counted in a [`Tally`] and kept where the user wants it
+//! ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside a run.
 //!
 //! ```
 //! use std::sync::Arc;

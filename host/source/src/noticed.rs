@@ -1,40 +1,40 @@
-//! What is odd in files that are read all the same: nothing of it fails a run, but whoever expects other
-//! files should hear of it, once a run and with counts.
+//! What is odd in files that are read all the same: none of it fails a run, but a user who expects other
+//! files should hear of it, once per run and with counts.
 
 use std::sync::Arc;
 
 use host_core::text::{counted, listed, printable};
 
-/// Columns that are ignored by rule, so that nobody need be told: what the tables' own column says is the
-/// detector's, a delimiter at the end of each line makes one without a name, and the others are those that a
-/// file of rejected rows has in front.
+/// Columns that are expected to be ignored and so are not worth a note: `is_anomalous` is for the detector to
+/// decide, a delimiter at the end of each line makes a column without a name, and a file of rejected rows
+/// begins with columns of its own.
 fn is_expected(column: &str) -> bool {
     let column = column.trim().to_ascii_lowercase();
     column.is_empty() || column == "is_anomalous" || column.starts_with("rejected_")
 }
 
-/// Columns that are kept; a header may have very many.
+/// How many columns are kept; a header may have very many.
 const MAX_COLUMNS: usize = 1_000;
-/// Names that a note lists.
+/// How many names a note lists.
 const SHOWN_NAMES: usize = 8;
 
 /// What is odd in the files of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Noticed {
-    /// Rows whose time is earlier than that of the row before them.
+    /// How many rows have an earlier time than the row before them.
     pub rows_back_in_time: u64,
     /// File and line of the first of them.
     pub first_back_in_time: Option<(String, u64)>,
-    /// Columns that nobody asked for, in the order in which they were met.
+    /// Columns that were not asked for, in the order in which they were found.
     pub ignored_columns: Vec<String>,
-    /// Files that end in ^Z, which is not part of them.
+    /// Files that end in ^Z, which is ignored.
     pub ended_by_mark: Vec<String>,
     /// The time of the last row.
     last_micros: Option<i64>,
 }
 
 impl Noticed {
-    /// The next row, in the order of the run. Called for each, so it does nearly nothing.
+    /// Takes the next row, in the order of the run. Called for each row, so it does very little.
     pub(crate) fn row(&mut self, file: &Arc<str>, line: u64, micros: i64) {
         if self.last_micros.replace(micros).is_some_and(|last| micros < last) {
             self.rows_back_in_time += 1;
@@ -42,7 +42,7 @@ impl Noticed {
         }
     }
 
-    /// A column of the next file that nobody asked for.
+    /// Takes a column of the next file that was not asked for.
     pub(crate) fn ignored(&mut self, column: &str) {
         let is_new = |known: &Vec<String>| !known.iter().any(|known| known == column);
         if !is_expected(column) && self.ignored_columns.len() < MAX_COLUMNS && is_new(&self.ignored_columns) {
@@ -50,13 +50,14 @@ impl Noticed {
         }
     }
 
-    /// In words, for somebody whose detector, of this name, minds the order of rows if `minds_order`.
+    /// Notes for the user. `detector` is the detector's name; `minds_order` says whether the order of rows
+    /// matters to it.
     #[must_use]
     pub fn notes(&self, detector: &str, minds_order: bool) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.ended_by_mark.is_empty() {
             let files = listed(&self.ended_by_mark, SHOWN_NAMES);
-            notes.push(format!("the mark (^Z) with which DOS ends a file was ignored at the end of {files}"));
+            notes.push(format!("the mark (^Z) that ends a file on DOS was ignored at the end of {files}"));
         }
         if let Some((file, line)) = self.first_back_in_time.as_ref().filter(|_| minds_order) {
             notes.push(format!(

@@ -1,5 +1,4 @@
-//! The source itself: files in, batches of typed rows out, and with them the records that are no
-//! rows.
+//! The source itself: files in, batches of typed rows out, and with them the invalid records.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -22,12 +21,12 @@ use crate::noticed::Noticed;
 use crate::rules::InputRules;
 use crate::tally::Tally;
 
-/// A batch ends early where the texts in it come to this many bytes.
+/// A batch ends early when the texts in it reach this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 1024 * 1024;
-/// A record that is longer than this is no record.
+/// A longer record is an error.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// What is kept of a header.
+/// How much of a header is kept.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// Files from which batches are taken one by one.
@@ -35,7 +34,7 @@ pub struct Source {
     waiting: std::vec::IntoIter<PathBuf>,
     current: Option<OpenFile>,
     rules: InputRules,
-    /// Transaction ids that are taken, where not all are.
+    /// The transaction ids that are accepted; `None` if all are.
     ids: Option<IdDemand>,
     attributes: Vec<String>,
     read_bytes: Arc<AtomicU64>,
@@ -45,24 +44,24 @@ pub struct Source {
     noticed: Noticed,
 }
 
-/// Ids that are taken, and how that is said to people.
+/// The ids that are accepted, and the message that says so.
 type IdDemand = (RangeInclusive<i64>, &'static str);
 
 /// The rows and the rejected records of a stretch of a file.
 #[derive(Debug, Default)]
 pub struct Parsed {
-    /// May be empty, where all records were rejected.
+    /// Empty if all records were rejected.
     pub batch: Batch,
     /// In file order.
     pub rejected: Vec<RejectedRow>,
 }
 
 impl Source {
-    /// Opens the first file and reads its header. `attributes` names the further columns to carry
-    /// along; `read_bytes` counts what is read of all files.
+    /// Opens the first file and reads its header. `attributes` names the additional columns to carry along;
+    /// `read_bytes` counts the bytes that are read from all files.
     ///
     /// # Errors
-    /// Where the file cannot be read or has no header with the columns.
+    /// If the file cannot be read or has no header with the columns.
     pub fn open(
         list: FileList,
         rules: InputRules,
@@ -88,9 +87,9 @@ impl Source {
     /// Leaves out files, by their positions from 0, before the first of them is read.
     ///
     /// # Errors
-    /// Where the first of the others cannot be read.
+    /// If the first of the others cannot be read.
     pub fn leave_out(&mut self, positions: &BTreeSet<usize>) -> Result<(), SourceError> {
-        // The first file is open already, the others wait.
+        // The first file is already open, the others wait.
         let is_wanted = |position: &usize| !positions.contains(position);
         let waiting =
             (1..).zip(std::mem::take(&mut self.waiting)).filter(|(position, _)| is_wanted(position));
@@ -98,19 +97,19 @@ impl Source {
         if is_wanted(&0) { Ok(()) } else { self.open_next() }
     }
 
-    /// Rejects rows whose transaction id is not one of these; `expected` says so to people.
+    /// Rejects rows whose transaction id is not in this range; `expected` is the message that says so.
     pub fn demand_ids(&mut self, range: RangeInclusive<i64>, expected: &'static str) {
         self.ids = Some((range, expected));
     }
 
-    /// The next rows; `None` after the last file. `spent` is a batch that is not needed any more, whose
-    /// memory is used again.
+    /// The next rows; `None` after the last file. `spent` is a batch that is no longer needed: its memory is
+    /// reused.
     ///
     /// # Errors
-    /// Where a file cannot be read on, or more records are rejected than may be.
+    /// If a file cannot be read, or more records are rejected than allowed.
     pub fn next_part(&mut self, mut spent: Batch) -> Result<Option<Parsed>, SourceError> {
         while let Some(file) = &mut self.current {
-            // Files that were left out are not files of the run.
+            // Files that were left out do not count.
             let position = i32::try_from(self.finished.len() + 1).unwrap_or(i32::MAX);
             let batch = Batch::renew(spent, (position, file.name.clone()), self.rows, &self.attributes);
             let mut parsed = Parsed { batch, rejected: Vec::new() };
@@ -137,7 +136,7 @@ impl Source {
         Ok(None)
     }
 
-    /// What the files were, what was rejected of them, and what is odd about them.
+    /// The facts about the files, what was rejected of them, and what is odd about them.
     #[must_use]
     pub fn finish(self) -> (Vec<FileFacts>, Tally, Noticed) {
         (self.finished, self.tally, self.noticed)
@@ -151,7 +150,7 @@ impl Source {
         Ok(())
     }
 
-    /// An error on the way, or what is behind it: a file that is cut off meanwhile has a bad last row.
+    /// The error, or its real cause if the file changed: one that was truncated meanwhile has a bad last row.
     fn or_changed(&self, error: SourceError) -> SourceError {
         match &self.current {
             Some(file) => file.records.input().change_behind(error),
@@ -165,7 +164,7 @@ impl Source {
             return Ok(());
         }
         match parsed.rejected.first() {
-            // A single bad row that may not be is told in full.
+            // If no row may be rejected, the first one is reported in full.
             Some(first) if limit == crate::tally::RejectLimit::Count(0) => {
                 Err(SourceError::row(first.clone()))
             }
@@ -210,7 +209,7 @@ impl OpenFile {
             (Some(first.raw.into()), columns)
         } else {
             let columns = Columns::by_position(&name, first.len(), &rules.columns, attributes)?;
-            // It is a row like any other.
+            // The first record is a row like any other.
             records.again();
             (None, columns)
         };
@@ -293,14 +292,14 @@ impl OpenFile {
     }
 }
 
-/// No message shows more of a cell: it is text of at most
-/// [`SHOWN_CHARS`](host_core::text::SHOWN_CHARS) characters, of four bytes each. All of it is in the record.
+/// No message shows more of a cell than this: at most [`SHOWN_CHARS`](host_core::text::SHOWN_CHARS)
+/// characters of four bytes each. The record has all of it.
 const MAX_QUOTED_BYTES: usize = 4 * host_core::text::SHOWN_CHARS + 8;
 
-/// What a rejected row costs beside its bytes, roughly.
+/// Roughly what a rejected row takes besides its bytes.
 const REJECTED_ROW_BYTES: usize = 200;
 
-/// A record as a row, or the column and the problem that make it none.
+/// Parses a record into a row, or returns the offending column, if it is a single one, and the problem.
 fn type_record(
     record: &Record<'_>,
     columns: &Columns,

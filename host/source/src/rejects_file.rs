@@ -1,12 +1,12 @@
-//! The file of rejected rows: a CSV that can be corrected and run again. In front of each record's
-//! own bytes stand the columns that say where it was and what is wrong; as columns that nobody
-//! asks for, they do not disturb the next run. Files without a header get back their bare records. It has
-//! the encoding of the input, so that the same arguments read it.
+//! The file of rejected rows: a CSV that can be corrected and run again. Each record's own bytes come after
+//! columns that say where it was and what is wrong; the next run ignores these, since it does not ask for
+//! them. Files without a header get back their bare records. The file has the encoding of the input, so that
+//! the same arguments read it.
 //!
-//! Somebody may still be correcting yesterday's file, so what is there stays until the run has come to
-//! a verdict on its rows: the new one is written beside it and then takes its place. What bytes only
-//! go through (a pipe, a terminal) is written to directly. Writing may take as long as a reader of a
-//! pipe likes, so it happens on a thread of its own.
+//! Yesterday's file may still be in the process of being corrected, so an existing file stays until the run
+//! has come to a verdict on its rows: the new one is written beside it and then takes its place. A stream (a
+//! pipe, a terminal) is written to directly. Writing to a pipe may take as long as its reader likes, so it
+//! happens on a separate thread.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
@@ -34,39 +34,39 @@ const COLUMNS: [&str; 7] = [
     "rejected_message",
 ];
 
-/// The file, while a run goes on. Dropping it leaves what was there before.
+/// The file during a run. Dropping it leaves an existing file as it was.
 pub struct RejectsFile {
     path: PathBuf,
-    /// To the thread that writes.
+    /// To the writer thread.
     rows: mpsc::Sender<Message>,
-    /// What became of it.
+    /// The result of the writer thread.
     finished: oneshot::Receiver<Result<(), SourceError>>,
-    /// What is to be put in place; removed where that does not happen.
+    /// The file to be put in place; removed if that does not happen.
     new: Option<NewFile>,
 }
 
 enum Message {
-    /// That the run of this number rejected, if it is one.
+    /// Rejected rows, with the run's number if there is a run.
     Rows(Option<i64>, Vec<RejectedRow>),
-    /// There are no more.
+    /// There are no more rows.
     End,
 }
 
-/// All rejected rows, on disk, not yet in place. Dropping it leaves what was there before.
+/// All rejected rows, on disk but not yet in place. Dropping it leaves an existing file as it was.
 #[must_use]
 pub struct FinishedRejects(Option<NewFile>);
 
-/// A complete file that waits to take the place of the one before.
+/// A file that is to take the place of the existing one.
 struct NewFile {
     written: TempPath,
     destination: PathBuf,
 }
 
 impl RejectsFile {
-    /// Opens what takes the rows. It must not be any of the files that are `read`.
+    /// Opens the file or stream for the rows. It must not be one of the files that are `read`.
     ///
     /// # Errors
-    /// Where that cannot be done.
+    /// If it cannot be opened, or is one of those files.
     pub fn create(path: &Path, rules: &InputRules, read: &[PathBuf]) -> Result<RejectsFile, SourceError> {
         let fail = |source| SourceError::RejectsFile { file: path.to_owned(), source };
         if let Some(identity) = std::fs::metadata(path).ok().as_ref().and_then(FileIdentity::of) {
@@ -93,7 +93,7 @@ impl RejectsFile {
         let failed_path = path.to_owned();
         threads::spawn(move || {
             let result = writer.run(messages);
-            // Nobody waits for it where the run has failed.
+            // If the run has failed, nothing waits for the result.
             let _ =
                 done.send(result.map_err(|source| SourceError::RejectsFile { file: failed_path, source }));
         })
@@ -101,10 +101,10 @@ impl RejectsFile {
         Ok(RejectsFile { path: path.to_owned(), rows, finished, new })
     }
 
-    /// Adds rows that the run of this number rejected; it has none where nothing is ingested.
+    /// Adds rejected rows, with the run's number; `None` if nothing is ingested.
     ///
     /// # Errors
-    /// Where they cannot be written, or are of files with different headers.
+    /// If they cannot be written, or come from files with different headers.
     pub async fn write(&mut self, run_id: Option<i64>, rows: &[RejectedRow]) -> Result<(), SourceError> {
         if rows.is_empty() || self.rows.send(Message::Rows(run_id, rows.to_vec())).await.is_ok() {
             return Ok(());
@@ -112,12 +112,12 @@ impl RejectsFile {
         self.outcome().await
     }
 
-    /// Waits until all of it is on disk.
+    /// Waits until all rows are on disk.
     ///
     /// # Errors
-    /// Where it is not.
+    /// If they cannot be written.
     pub async fn finish(mut self) -> Result<FinishedRejects, SourceError> {
-        // Where the thread has failed, it has said why.
+        // If the thread has failed, its result says why.
         let _ = self.rows.send(Message::End).await;
         self.outcome().await?;
         Ok(FinishedRejects(self.new))
@@ -126,18 +126,17 @@ impl RejectsFile {
     async fn outcome(&mut self) -> Result<(), SourceError> {
         let died = |_| SourceError::RejectsFile {
             file: self.path.clone(),
-            source: io::Error::other("the thread that writes it ended without saying so"),
+            source: io::Error::other("the thread that writes it ended without a result"),
         };
         (&mut self.finished).await.map_err(died)?
     }
 }
 
 impl FinishedRejects {
-    /// Takes the place of what was there. Where that fails, the rows stay in the file that the error
-    /// names.
+    /// Replaces the existing file, if any. If that fails, the rows stay in the file that the error names.
     ///
     /// # Errors
-    /// Where it cannot be renamed.
+    /// If it cannot be renamed.
     pub fn put_in_place(self) -> Result<(), SourceError> {
         let Some(NewFile { written, destination }) = self.0 else { return Ok(()) };
         let error = match written.persist(&destination) {
@@ -152,26 +151,26 @@ impl FinishedRejects {
     }
 }
 
-/// Without emptying what is there, and without waiting for somebody to read from a FIFO.
+/// Opens a stream without truncating it, and without waiting for a reader of a FIFO.
 fn open_stream(path: &Path) -> io::Result<File> {
     let non_blocking = nix::fcntl::OFlag::O_NONBLOCK;
     let file =
         OpenOptions::new().append(true).custom_flags(non_blocking.bits()).open(path).map_err(|error| {
             if error.raw_os_error() == Some(nix::errno::Errno::ENXIO as i32) {
-                io::Error::other("nobody reads from it")
+                io::Error::other("nothing is reading from it")
             } else {
                 error
             }
         })?;
-    // From now on a slow reader is waited for.
+    // From now on, wait for a slow reader.
     let flags =
         nix::fcntl::OFlag::from_bits_truncate(nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETFL)?);
     nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_SETFL(flags - non_blocking))?;
     Ok(file)
 }
 
-/// A new file in the folder of another, with its owner and permissions where it is there. Returns the
-/// place that it is to take, behind all links.
+/// A new file in the same folder as `path`, with the owner and permissions of the existing file, if any.
+/// Returns also where it is to go, with all links resolved.
 fn create_beside(path: &Path) -> io::Result<(File, NewFile)> {
     let existing = std::fs::metadata(path).ok();
     let destination = if existing.is_some() { path.canonicalize()? } else { path.to_owned() };
@@ -187,7 +186,7 @@ fn create_beside(path: &Path) -> io::Result<(File, NewFile)> {
         if existing.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
         }
-        // The umask is for new files. Who may not give files away becomes the owner.
+        // The umask is only for new files. If the user may not give files away, the new file stays theirs.
         file.as_file().set_permissions(permissions)?;
         let _ = std::os::unix::fs::fchown(file.as_file(), Some(existing.uid()), Some(existing.gid()));
     }
@@ -195,18 +194,18 @@ fn create_beside(path: &Path) -> io::Result<(File, NewFile)> {
     Ok((file, NewFile { written, destination }))
 }
 
-/// Makes CSV of rejected rows.
+/// Writes rejected rows as CSV.
 struct Writer {
     delimiter: u8,
     encoding: Encoding,
     output: BufWriter<File>,
     is_stream: bool,
-    /// Of the records so far.
+    /// The header of the records so far; the outer `None` before the first record.
     header: Option<Option<Arc<[u8]>>>,
 }
 
 impl Writer {
-    /// Writes until the end, and sees to it that all is on disk.
+    /// Writes until the end, and makes sure that everything is on disk.
     fn run(mut self, mut messages: mpsc::Receiver<Message>) -> io::Result<()> {
         while let Some(message) = messages.blocking_recv() {
             match message {
@@ -250,7 +249,7 @@ impl Writer {
         self.write_record(&fields, &row.raw)
     }
 
-    /// Fields of ours, quoted where needed, and then bytes as they are.
+    /// Our own fields, quoted where needed, followed by bytes as they are.
     fn write_record(&mut self, fields: &[String; 7], raw: &[u8]) -> io::Result<()> {
         let delimiter = self.delimiter;
         let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
@@ -260,7 +259,7 @@ impl Writer {
         self.write_line(&[ours, &[delimiter], raw].concat())
     }
 
-    /// Bytes as they were read, or text that was decoded, and a line break.
+    /// Bytes as they were read, or decoded text encoded again, and a line break.
     fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
         match (self.encoding, str::from_utf8(line)) {
             (Encoding::Other(_), Ok(text)) => {

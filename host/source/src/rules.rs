@@ -1,5 +1,5 @@
-//! How files are to be read; and the part of it that decides which values a file has, in words that the
-//! ledger keeps, and that can be read again.
+//! How files are to be read; and the part of these rules that determines a file's values, in a form that the
+//! ledger keeps and that can be read back.
 
 use host_core::facts::Reading;
 use jiff::tz::TimeZone;
@@ -12,13 +12,13 @@ use crate::tally::RejectLimit;
 /// How files are to be read.
 #[derive(Clone, Debug)]
 pub struct InputRules {
-    /// Between fields.
+    /// The byte between fields.
     pub delimiter: u8,
-    /// What text the bytes are.
+    /// The text encoding.
     pub encoding: Encoding,
     /// Whether the first record names the columns.
     pub has_header: bool,
-    /// Which columns have other names.
+    /// Columns that have other names in the file.
     pub columns: ColumnMap,
     /// The decimal point of amounts.
     pub decimal_point: u8,
@@ -28,7 +28,7 @@ pub struct InputRules {
     pub max_rejects: RejectLimit,
     /// Whether an empty file among others is an error.
     pub strict_files: bool,
-    /// Rows of a batch.
+    /// The number of rows in a batch, at most.
     pub batch_rows: usize,
 }
 
@@ -49,7 +49,7 @@ impl Default for InputRules {
 }
 
 impl InputRules {
-    /// What of these rules the ledger keeps.
+    /// The part of these rules that the ledger keeps.
     #[must_use]
     pub fn reading(&self) -> Reading {
         let columns = self.columns.0.iter();
@@ -64,7 +64,7 @@ impl InputRules {
         }
     }
 
-    /// The rules that say this; `None` where this host does not know a name in it.
+    /// The rules that this describes; `None` if this host does not know a name in it.
     #[must_use]
     pub fn of_reading(reading: &Reading) -> Option<InputRules> {
         let column = |(field, name): (&String, &String)| Some((field.parse::<Field>().ok()?, name.clone()));

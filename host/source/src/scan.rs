@@ -1,5 +1,5 @@
-//! Looking at files apart from the run itself: how many rows they have, and which digest. Only
-//! files that can be read again can be looked at.
+//! Looking at files outside the run itself: how many rows they have, and their digests. This works only for
+//! files that can be read again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::reader::Source;
 use crate::rules::InputRules;
 use crate::tally::RejectLimit;
 
-/// How many rows each file has; `None` where one of them cannot be read twice.
+/// How many rows each file has; `None` if one of them cannot be read twice.
 ///
 /// # Errors
 /// Those of [`Source`].
@@ -31,17 +31,17 @@ pub fn count_rows(files: &FileList, rules: &InputRules) -> Result<Option<Vec<u64
 /// The digests of each file; `None` for one that cannot be read twice, such as a pipe.
 ///
 /// # Errors
-/// Where a file cannot be read.
+/// If a file cannot be read.
 pub fn hash_files(files: &FileList) -> Result<Vec<Option<FileDigests>>, SourceError> {
     let hash = |path: &PathBuf| match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => open::digests(path).map(Some),
-        // Whether it can be opened at all is found out when it is read.
+        // Whether it can be opened at all will show when it is read.
         _ => Ok(None),
     };
     files.files.iter().map(hash).collect()
 }
 
-/// The files once more, whatever is rejected of them.
+/// Opens the files again, with no limit on rejected rows; `None` if one of them has no size.
 fn again(files: &FileList, rules: &InputRules) -> Option<Result<Source, SourceError>> {
     files.size_bytes?;
     let rules = InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules.clone() };

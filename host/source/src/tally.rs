@@ -1,4 +1,4 @@
-//! How many records a run may reject, and what is counted of those that it did.
+//! How many records a run may reject, and a tally of those that it did.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,9 +11,9 @@ use crate::hints;
 /// How many rejected rows a run may have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RejectLimit {
-    /// So many.
+    /// This many.
     Count(u64),
-    /// So many of a hundred records, from 0 to 100.
+    /// This percentage of all records, from 0 to 100.
     Percent(f64),
 }
 
@@ -55,7 +55,7 @@ const QUOTED: usize = 5;
 pub struct Tally {
     /// How many.
     pub count: u64,
-    /// How many of each reason.
+    /// How many for each reason.
     pub by_reason: BTreeMap<String, u64>,
     /// The first few, in words.
     pub first: Vec<String>,
@@ -64,7 +64,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts another.
+    /// Counts another rejected row.
     pub fn add(&mut self, rejected: &RejectedRow) {
         self.count += 1;
         *self.by_reason.entry(rejected.reason()).or_default() += 1;

@@ -1,7 +1,7 @@
-//! Two detectors as one plugin, without the host knowing: what they flag is flagged where either of
-//! them does, where both do, or where their weighted scores come to enough. The two are plugged in
-//! with [`wac`](https://github.com/bytecodealliance/wac); `ensemble.wac` says how, and the authors'
-//! guide shows the commands.
+//! Two detectors as one plugin, without the host knowing: a row is flagged if either of them flags it, if
+//! both do, or if the weighted sum of their scores is high enough. The two are plugged in with
+//! [`wac`](https://github.com/bytecodealliance/wac); `ensemble.wac` says how, and the authors' guide shows
+//! the commands.
 //!
 //! The settings of the two are the ensemble's own, with `a-` and `b-` before their names.
 
@@ -23,7 +23,7 @@ pub struct Ensemble {
 enum Rule {
     Any,
     All,
-    /// The weights of the scores, and what they must come to.
+    /// The weights of the scores, and the sum from which a row is anomalous.
     Weighted {
         a: f64,
         b: f64,
@@ -38,16 +38,16 @@ impl Detector for Ensemble {
             "ensemble",
             env!("CARGO_PKG_VERSION"),
             &format!(
-                "Flags what `{}` (A) or `{}` (B) flags, or both do. The score is the higher one; by weight, \
-                 their weighted sum.",
+                "Flags rows that `{}` (A) or `{}` (B) flags, or that both flag. The score is the higher one, \
+                 or their weighted sum.",
                 a.name, b.name
             ),
             stricter(a.ordering, b.ordering),
         )
         .setting("rule", SettingKind::Text, "any", "`any`, `all`, or `weighted`.")
-        .setting("weight-a", SettingKind::Decimal, "1", "What A's score counts for, by weight.")
-        .setting("weight-b", SettingKind::Decimal, "1", "What B's score counts for, by weight.")
-        .setting("from", SettingKind::Decimal, "0", "From which weighted sum a row is anomalous.");
+        .setting("weight-a", SettingKind::Decimal, "1", "The weight of A's score, for `weighted`.")
+        .setting("weight-b", SettingKind::Decimal, "1", "The weight of B's score, for `weighted`.")
+        .setting("from", SettingKind::Decimal, "0", "The lowest weighted sum that is flagged.");
         for (prefix, part) in [("a-", a), ("b-", b)] {
             let prefixed = |setting: SettingDescription| SettingDescription {
                 name: format!("{prefix}{}", setting.name),
@@ -97,7 +97,7 @@ impl Detector for Ensemble {
     }
 }
 
-/// What both can live with.
+/// The ordering that satisfies both.
 fn stricter(a: Ordering, b: Ordering) -> Ordering {
     match (a, b) {
         (Ordering::File, _) | (_, Ordering::File) => Ordering::File,
@@ -106,7 +106,7 @@ fn stricter(a: Ordering, b: Ordering) -> Ordering {
     }
 }
 
-/// A part's error under the name that the ensemble's user knows.
+/// A part's error with the setting's name as the ensemble's user knows it.
 fn prefixed(prefix: &str, error: Error) -> Error {
     match error {
         Error::InvalidSetting(InvalidSetting { name, message }) => {
@@ -116,7 +116,7 @@ fn prefixed(prefix: &str, error: Error) -> Error {
     }
 }
 
-/// What the rule makes of what the two flagged, both sorted by row.
+/// Applies the rule to what the two flagged, both sorted by row.
 fn combine(rule: Rule, a: Vec<Anomaly>, b: Vec<Anomaly>) -> Vec<Anomaly> {
     let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
     let mut combined = Vec::new();
@@ -135,7 +135,7 @@ fn judge(rule: Rule, row: u32, a: Option<Anomaly>, b: Option<Anomaly>) -> Option
     let score_of = |one: &Option<Anomaly>| one.as_ref().map_or(0.0, |one| one.score);
     let score = match (rule, &a, &b) {
         (Rule::Weighted { a: weight_a, b: weight_b, from }, ..) => {
-            // Zero times infinity would be none; scores are finite, and sums are kept so.
+            // Zero times infinity would be NaN; scores are finite, and sums are kept finite.
             let sum = (weight_a * score_of(&a) + weight_b * score_of(&b)).clamp(f64::MIN, f64::MAX);
             if sum < from {
                 return None;
@@ -150,7 +150,7 @@ fn judge(rule: Rule, row: u32, a: Option<Anomaly>, b: Option<Anomaly>) -> Option
     Some(Anomaly { row, score, reason: shortened(reasons.join("; ")) })
 }
 
-/// Two reasons may be longer than one may be.
+/// Shortens two joined reasons to the length that one may have.
 fn shortened(mut reason: String) -> String {
     const MAX_BYTES: usize = 1_000;
     while reason.len() > MAX_BYTES {

@@ -1,4 +1,4 @@
-//! The two detectors that `wac` plugs in, as `ingest:ensemble` imports them.
+//! The two detectors that `wac` plugs in, imported through `ingest:ensemble`.
 #![allow(unsafe_code, reason = "generated code that crosses the component boundary")]
 #![allow(clippy::all, reason = "generated")]
 #![allow(missing_docs, reason = "generated; the WIT is the documentation")]

@@ -1,5 +1,5 @@
-//! A guest that misbehaves as its setting `mode` says, for the tests of the sandbox. What Rust
-//! cannot express (forged pointers, start functions) the tests build themselves.
+//! A guest that misbehaves as its setting `mode` says, for the sandbox tests. The tests build for themselves
+//! what Rust cannot express (forged pointers, start functions).
 
 #![allow(clippy::print_stdout, reason = "to be caught doing it")]
 
@@ -82,7 +82,7 @@ impl Detector for Hostile {
                 (0..20_000).for_each(|i| log::warn!("{i} \x1b[31m{}", "spam ".repeat(100)));
                 Vec::new()
             }
-            // These need WASI, which is in the build for wasm32-wasip2.
+            // These need WASI, which the build for wasm32-wasip2 has.
             "open-file" => vec![row(0, 1.0, &told(std::fs::read_to_string("/etc/passwd")))],
             "write-file" => vec![row(0, 1.0, &told(std::fs::write("owned", "owned")))],
             "list-folder" => vec![row(0, 1.0, &told(std::fs::read_dir("/").map(Iterator::count)))],
@@ -125,7 +125,7 @@ impl Detector for Hostile {
     }
 }
 
-/// What came of something that must not work.
+/// The result of something that must not work, in words.
 fn told<T: std::fmt::Debug>(result: std::io::Result<T>) -> String {
     match result {
         Ok(value) => format!("got {value:?}"),
@@ -133,7 +133,7 @@ fn told<T: std::fmt::Debug>(result: std::io::Result<T>) -> String {
     }
 }
 
-/// Everything that differs from run to run where it is not held still.
+/// Everything that differs from run to run unless it is held fixed.
 fn entropy() -> String {
     let started = Instant::now();
     let hashes: Vec<u64> = (0..3_u64).map(|i| std::hash::RandomState::new().hash_one(i)).collect();
@@ -141,7 +141,7 @@ fn entropy() -> String {
     format!("{hashes:?} {:?} {wall:?}", started.elapsed())
 }
 
-/// For ever; the optimiser must not find out.
+/// Loops forever, without letting the optimiser notice.
 fn spin<T>() -> T {
     let mut i = 0_u64;
     loop {
@@ -149,7 +149,7 @@ fn spin<T>() -> T {
     }
 }
 
-/// A function of its own, to be seen in backtraces.
+/// A separate function, to be visible in backtraces.
 #[inline(never)]
 fn misbehave_deeply(rows: usize) -> Vec<Anomaly> {
     panic!("{rows} rows are more than I can take\nhonestly")

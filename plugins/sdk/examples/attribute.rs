@@ -1,7 +1,7 @@
-//! Flags a user's first transaction in another country: a detector that asks for a further CSV
-//! column, `country`. A file without it is refused by the host.
+//! Flags a user's first transaction in another country: a detector that asks for an additional CSV column,
+//! `country`. The host refuses a file without it.
 //!
-//! `cargo test --example attribute` runs its tests. In a crate of its own it would be `src/lib.rs`.
+//! `cargo test --example attribute` runs its tests. In a separate crate it would be `src/lib.rs`.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ impl Detector for Abroad {
         Metadata::new(
             "abroad",
             env!("CARGO_PKG_VERSION"),
-            "Flags a transaction in another country than the user's one before. The score is always 1.",
+            "Flags a transaction in another country than the user's previous one. The score is always 1.",
             Ordering::PerUser,
         )
         .attribute("country")
@@ -33,7 +33,7 @@ impl Detector for Abroad {
             let country = row.attribute("country").unwrap_or_default();
             let before = self.countries.insert(row.user_id(), country.to_owned());
             if let Some(before) = before.filter(|before| before != country) {
-                // What comes from the file may have line breaks and the like; a reason may not.
+                // Text from the file may have line breaks and the like; a reason may not.
                 anomalies.push(row.anomaly(1.0, format!("{country:?} after {before:?}")));
             }
         }

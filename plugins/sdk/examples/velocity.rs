@@ -1,7 +1,7 @@
-//! Flags users who make many transactions in a short time: a detector that keeps something for each
-//! user, bounded however long the file is.
+//! Flags users who make many transactions in a short time: a detector that keeps state for each user, bounded
+//! however long the file is.
 //!
-//! `cargo test --example velocity` runs its tests. In a crate of its own it would be `src/lib.rs`.
+//! `cargo test --example velocity` runs its tests. In a separate crate it would be `src/lib.rs`.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -21,18 +21,18 @@ impl Detector for Velocity {
         Metadata::new(
             "velocity",
             env!("CARGO_PKG_VERSION"),
-            "Flags a user's transaction when it and the `count` before it fall into `seconds`. \
+            "Flags a user's transaction when it and the `count` before it fall within `seconds`. \
              The score is how many times faster than allowed they were.",
-            // Users do not know of each other, so each may have an instance of its own.
+            // Users do not affect each other, so different users may go to different instances.
             Ordering::PerUser,
         )
         .setting(
             "count",
             SettingKind::Integer,
             "5",
-            "How many transactions may come before one, in the time.",
+            "How many earlier transactions are allowed within `seconds`.",
         )
-        .setting("seconds", SettingKind::Integer, "60", "The time, in seconds.")
+        .setting("seconds", SettingKind::Integer, "60", "The length of the window, in seconds.")
     }
 
     fn configure(settings: &Settings) -> Result<Self, Error> {
@@ -57,7 +57,7 @@ impl Detector for Velocity {
                 && let Some(first) = times.pop_front()
             {
                 let took_micros = row.timestamp_micros() - first;
-                // Rows that go back in time tell nothing of speed.
+                // Rows that go back in time say nothing about speed.
                 if (0..self.window_micros).contains(&took_micros) {
                     let score = self.window_micros as f64 / took_micros.max(1) as f64;
                     let seconds = took_micros as f64 / 1e6;

@@ -1,4 +1,4 @@
-//! Batches row by row, and the makers of what a detector returns.
+//! Access to batches row by row, and constructors for what a detector returns.
 
 use rust_decimal::Decimal;
 
@@ -43,7 +43,7 @@ impl Batch {
         (0..self.len()).map(|index| Row { batch: self, index })
     }
 
-    /// The values of a further CSV column that [`Metadata::attributes`] asked for.
+    /// The values of an additional CSV column that [`Metadata::attributes`] asked for; `None` for any other.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&[String]> {
         self.attributes.iter().find(|attribute| attribute.name == name).map(Attribute::values)
@@ -75,13 +75,13 @@ impl<'a> Row<'a> {
         self.batch.transaction_ids[self.index]
     }
 
-    /// Who made the transaction.
+    /// The user who made the transaction.
     #[must_use]
     pub fn user_id(self) -> i64 {
         self.batch.user_ids[self.index]
     }
 
-    /// The amount in hundredths, exact; negative for a refund. The fast one.
+    /// The amount in hundredths, exact; negative for a refund. Faster than [`amount`](Self::amount).
     #[must_use]
     pub fn amount_cents(self) -> i64 {
         self.batch.amounts[self.index]
@@ -99,7 +99,7 @@ impl<'a> Row<'a> {
         self.batch.timestamps[self.index]
     }
 
-    /// This row's value of a further CSV column.
+    /// This row's value of an additional CSV column; `None` if [`Metadata::attributes`] did not ask for it.
     #[must_use]
     pub fn attribute(self, name: &str) -> Option<&'a str> {
         Some(self.batch.attribute(name)?.get(self.index)?.as_str())
@@ -147,7 +147,7 @@ impl Metadata {
         self
     }
 
-    /// Asks for a further CSV column.
+    /// Asks for an additional CSV column.
     #[must_use]
     pub fn attribute(mut self, name: &str) -> Metadata {
         self.attributes.push(name.into());

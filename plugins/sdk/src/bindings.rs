@@ -1,5 +1,5 @@
-//! What wit-bindgen makes of the contract. Nothing but this crate's own modules and
-//! [`export_detector!`](crate::export_detector) names anything in here.
+//! What wit-bindgen generates from the contract. Only this crate's own modules and
+//! [`export_detector!`](crate::export_detector) refer to anything in here.
 #![allow(unsafe_code, reason = "generated code that crosses the component boundary")]
 #![allow(clippy::all, reason = "generated")]
 #![allow(missing_docs, reason = "generated; what is public of it is documented in the WIT")]

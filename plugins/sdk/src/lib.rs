@@ -35,25 +35,26 @@
 //!
 //! A plugin crate needs `crate-type = ["cdylib", "rlib"]` and is built with
 //! `cargo build --release --target wasm32-unknown-unknown`; the host takes the `.wasm` as it is.
-//! `host plugin new NAME --lang rust` makes all of that. The examples `velocity` (state for each
-//! user) and `attribute` (a further column) are complete detectors with tests.
+//! `host plugin new NAME --lang rust` creates all of that. The examples `velocity` (state for each user) and
+//! `attribute` (an additional column) are complete detectors with tests.
 //!
 //! # Rules
 //!
-//! What a detector answers depends on its settings and on the rows that it was given, and on nothing
-//! else: no clock, no random numbers, not on how rows are cut into batches. [`Ordering`] says what it
-//! needs of the order. A `HashMap`'s order is random natively: do not let it reach an answer.
-//! `host plugin check` finds most of what breaks these rules.
+//! A detector's answers depend on its settings and on the rows that it was given, and on nothing else: not on
+//! a clock, random numbers, or how rows are split into batches. [`Ordering`] says what it requires of the
+//! order. A `HashMap`'s order is random natively: do not let it affect an answer. `host plugin check` finds
+//! most violations of these rules.
 //!
-//! Errors end the run and nothing of it is written; so does a panic, whose message the host shows
-//! with the names of the functions it was in. There is no `unsafe` to write.
+//! An error ends the run, and nothing of it is written; so does a panic, whose message the host shows with a
+//! backtrace. No `unsafe` is needed.
 //!
 //! # Versions
 //!
-//! This crate's minor version is the contract's while both are below 1.0: `detector-sdk` 0.1.x makes
-//! plugins for `ingest:detector@0.1`, and runs on every host that speaks 0.1. A patch adds and mends,
-//! and never breaks a build; what is `#[doc(hidden)]` is nobody's to use. A new contract version is a
-//! new minor version here; hosts go on running plugins of the old one as long as they say so.
+//! This crate's minor version is the contract's while both are below 1.0: plugins built with `detector-sdk`
+//! 0.1.x are for `ingest:detector@0.1`, and run on every host that speaks 0.1. A patch release adds and
+//! fixes, and never breaks a build; `#[doc(hidden)]` items are not part of the API. A new contract version is
+//! a new minor version here; a host keeps running plugins for an old one as long as it says that it speaks
+//! it.
 
 // The generated code names this crate by its full path, also from inside.
 extern crate self as detector_sdk;
@@ -75,20 +76,20 @@ pub use bindings::ingest::detector::types::{
 pub use rust_decimal::Decimal;
 pub use settings::Settings;
 
-/// One anomaly detector. The host makes an instance with [`configure`](Self::configure), hands
-/// it the rows of a run batch by batch, and drops it after [`finish`](Self::finish).
+/// One anomaly detector. The host creates an instance with [`configure`](Self::configure), hands it the rows
+/// of a run batch by batch, and drops it after [`finish`](Self::finish).
 ///
-/// The answers may depend on the settings and on the rows seen so far only: not on clocks, not
-/// on random numbers, and not on how the rows were cut into batches.
+/// The answers may depend only on the settings and on the rows seen so far: not on clocks, random numbers, or
+/// how the rows were split into batches.
 pub trait Detector: Sized {
     /// What the detector is and which settings it has. Must always give the same answer.
     fn describe() -> Metadata;
 
-    /// Makes an instance. `settings` has been checked against [`describe`](Self::describe):
-    /// every name is known, every value is of its kind, defaults are filled in.
+    /// Creates an instance. `settings` has been checked against [`describe`](Self::describe): every name is
+    /// known, every value is of its kind, defaults are filled in.
     ///
     /// # Errors
-    /// Where a value is of the right kind but still cannot be taken; see [`Settings::refuse`].
+    /// If a value is of the right kind but still not acceptable; see [`Settings::refuse`].
     fn configure(settings: &Settings) -> Result<Self, Error>;
 
     /// Judges one batch; returns the anomalous rows in increasing order.
@@ -106,8 +107,8 @@ pub trait Detector: Sized {
     }
 }
 
-/// Makes the crate a plugin with the given [`Detector`]. Does nothing on native targets, so
-/// that the same crate builds and tests there.
+/// Turns the crate into a plugin with the given [`Detector`]. Does nothing on native targets, so that the
+/// same crate builds and can be tested there.
 #[macro_export]
 macro_rules! export_detector {
     ($detector:ty) => {

@@ -1,14 +1,14 @@
-//! Messages into the host's log: `log::info!("{} users so far", users.len())`. On native targets, in
-//! tests, they go to stderr. After 1,000 lines a run the host drops the rest.
+//! Messages to the host's log: `log::info!("{} users so far", users.len())`. On native targets, in tests,
+//! they go to stderr. After 1,000 lines per run the host drops the rest.
 //!
 //! | macro | for | shown by |
 //! | --- | --- | --- |
-//! | [`log::debug!`](debug) | yourself, while looking for a mistake | `host -vv` |
+//! | [`log::debug!`](debug) | yourself, while debugging | `host -vv` |
 //! | [`log::info!`](info) | what is good to know | `host -v` |
-//! | [`log::warn!`](warn) | the result stands, but somebody should look | always |
+//! | [`log::warn!`](warn) | the result stands, but the user should look | always |
 //! | [`log::error!`](error) | something failed | always |
 //!
-//! A panic's message is logged by itself.
+//! A panic's message is logged automatically.
 
 pub use crate::bindings::ingest::detector::host::Level;
 pub use crate::{__debug as debug, __error as error, __info as info, __warn as warn};
@@ -26,7 +26,7 @@ pub fn log(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");
 }
 
-/// For yourself, while looking for a mistake; shown by `host -vv`.
+/// For yourself, while debugging; shown by `host -vv`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __debug {
@@ -40,7 +40,7 @@ macro_rules! __info {
     ($($argument:tt)*) => { $crate::log::log($crate::log::Level::Info, &::std::format!($($argument)*)) };
 }
 
-/// The result stands, but somebody should look.
+/// The result stands, but the user should look.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __warn {

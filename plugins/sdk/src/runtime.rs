@@ -14,7 +14,7 @@ pub use wit_bindgen::rt as wit_bindgen_rt;
 pub struct Slot<D>(RefCell<Option<D>>);
 
 impl<D> Slot<D> {
-    /// An empty one.
+    /// An empty slot.
     #[must_use]
     pub const fn new() -> Slot<D> {
         Slot(RefCell::new(None))
@@ -28,7 +28,7 @@ impl<D> Default for Slot<D> {
 }
 
 impl<D: Detector> Slot<D> {
-    /// Makes the detector.
+    /// Creates the detector.
     ///
     /// # Errors
     /// Those of [`Settings::new`] and of [`Detector::configure`].

@@ -1,5 +1,5 @@
-//! Settings: from the texts that the host passes to values that a detector can use. A wrong
-//! name or value is refused with an error that names the setting and says what would be right.
+//! Settings: from the text that the host passes to values that a detector can use. A wrong name or value is
+//! refused with an error that names the setting and says what would be right.
 
 use std::str::FromStr;
 
@@ -8,9 +8,9 @@ use rust_decimal::Decimal;
 use crate::bindings::ingest::detector::types::Setting;
 use crate::{Error, InvalidSetting, Metadata, SettingDescription, SettingKind};
 
-/// The settings of a run, checked against the detector's [`Metadata`] and with defaults filled
-/// in. The getters panic on a name that `describe` does not list: that is a mistake in the
-/// detector, and its first test shows it.
+/// The settings of a run, checked against the detector's [`Metadata`] and with defaults filled in. The
+/// getters panic on a name that `describe` does not list: that is a bug in the detector, which its first test
+/// shows.
 #[derive(Debug)]
 pub struct Settings {
     values: Vec<(SettingDescription, Option<String>)>,
@@ -51,13 +51,13 @@ impl Settings {
         Settings::new(metadata, &pairs)
     }
 
-    /// The error for a value that is of the right kind but cannot be taken.
+    /// The error for a value that is of the right kind but not acceptable.
     #[must_use]
     pub fn refuse(name: &str, message: impl Into<String>) -> Error {
         invalid(name, message.into())
     }
 
-    /// A text; `None` where it is optional and not set. So are the other getters' `None`.
+    /// A text; `None` if the setting is optional and not set, as with the other getters.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         let found = self.values.iter().find(|(known, _)| known.name == name);
@@ -68,7 +68,7 @@ impl Settings {
     /// A whole number.
     ///
     /// # Errors
-    /// Where the value is no whole number of 64 bits.
+    /// If the value is not a whole number of 64 bits.
     pub fn integer(&self, name: &str) -> Result<Option<i64>, Error> {
         self.parse(name, "a whole number such as `30`")
     }
@@ -76,7 +76,7 @@ impl Settings {
     /// An exact decimal.
     ///
     /// # Errors
-    /// Where the value is no decimal.
+    /// If the value is not a decimal.
     pub fn decimal(&self, name: &str) -> Result<Option<Decimal>, Error> {
         self.parse(name, DECIMAL)
     }
@@ -84,7 +84,7 @@ impl Settings {
     /// A decimal as hundredths, for comparing with [`Row::amount_cents`](crate::Row::amount_cents).
     ///
     /// # Errors
-    /// Where the value is no decimal, has more than two places, or is beyond 64 bits.
+    /// If the value is not a decimal, has more than two places, or does not fit 64 bits.
     pub fn cents(&self, name: &str) -> Result<Option<i64>, Error> {
         let Some(value) = self.decimal(name)? else { return Ok(None) };
         let cents = value.checked_mul(Decimal::ONE_HUNDRED).filter(|cents| cents.fract().is_zero());
@@ -100,7 +100,7 @@ impl Settings {
     /// A decimal as floating point, for statistics. Not for money.
     ///
     /// # Errors
-    /// Where the value is no decimal.
+    /// If the value is not a decimal.
     pub fn number(&self, name: &str) -> Result<Option<f64>, Error> {
         let Some(value) = self.decimal(name)? else { return Ok(None) };
         // Every decimal has a nearest f64.
@@ -110,7 +110,7 @@ impl Settings {
     /// `true` or `false`.
     ///
     /// # Errors
-    /// Where the value is neither.
+    /// If the value is neither.
     pub fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
         self.parse(name, BOOLEAN)
     }
@@ -121,7 +121,7 @@ impl Settings {
 }
 
 impl Error {
-    /// The name of the setting that was refused, where that is what the error is about.
+    /// The name of the setting that was refused; `None` for other errors.
     #[must_use]
     pub fn setting(&self) -> Option<&str> {
         match self {

@@ -1,5 +1,5 @@
-//! For a detector's own tests: rows from CSV text, a whole run, and assertions that say what they
-//! found instead. Not part of a plugin.
+//! For a detector's own tests: rows from CSV text, a whole run, and assertions that show what was found
+//! instead. Not part of a plugin.
 //!
 //! ```
 //! use detector_sdk::testing::run;
@@ -39,17 +39,17 @@ use rust_decimal::Decimal;
 
 use crate::{Anomaly, Attribute, Batch, Detector, Error, Settings};
 
-/// How far a score may be from the expected one, relative to it.
+/// How far a score may be from the expected one, relative to that.
 const TOLERANCE: f64 = 1e-9;
-/// The columns that are no attributes.
+/// The columns that are not attributes.
 const COLUMNS: [&str; 4] = ["transaction_id", "user_id", "amount", "timestamp"];
 
-/// A batch from CSV text with a header. Columns of the contract that are left out are filled in:
-/// transaction ids count from 1, the user is 1, amounts are 0, timestamps are a second apart from
-/// 1970 on. Other columns become attributes. Blanks around values are ignored.
+/// A batch from CSV text with a header. Missing columns of the contract are filled in: transaction ids count
+/// from 1, the user is 1, amounts are 0, timestamps start in 1970 and are one second apart. Other columns
+/// become attributes. Blanks around values are ignored.
 ///
 /// # Panics
-/// Where the text is no such CSV, saying in which line.
+/// If the text is not such CSV, saying where.
 #[must_use]
 pub fn batch(csv: &str) -> Batch {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(csv.trim().as_bytes());
@@ -106,21 +106,21 @@ fn micros(text: &str) -> Option<i64> {
     i64::try_from(seconds.as_micros()).ok()
 }
 
-/// A whole run over the rows of a CSV text (see [`batch`]): configure, classify, finish. It is done
-/// twice, with all rows in one batch and with each row in a batch of its own.
+/// A whole run over the rows of a CSV text (see [`batch`]): configure, classify, finish. It is done twice,
+/// with all rows in one batch and with one batch per row.
 ///
 /// # Errors
 /// What the detector returns, also for wrong settings.
 ///
 /// # Panics
-/// Where the text is no CSV, or the answer depends on how rows are cut into batches.
+/// If the text is not such CSV, or the answer depends on how rows are split into batches.
 pub fn run<D: Detector>(settings: &[(&str, &str)], csv: &str) -> Result<Found, Error> {
     let rows = batch(csv);
     let settings = Settings::new(&D::describe(), settings)?;
     let whole = run_batches::<D>(&settings, std::slice::from_ref(&rows))?;
     let one_by_one: Vec<Batch> = (0..rows.len()).map(|index| row_alone(&rows, index)).collect();
     let cut = run_batches::<D>(&settings, &one_by_one)?;
-    assert_eq!(whole, cut, "one batch of all rows (left) and one batch a row (right) must give the same");
+    assert_eq!(whole, cut, "one batch of all rows (left) and one batch per row (right) must give the same");
     Ok(Found(whole))
 }
 
@@ -157,20 +157,20 @@ fn row_alone(rows: &Batch, index: usize) -> Batch {
 pub struct Found(Vec<Anomaly>);
 
 impl Found {
-    /// Exactly these rows are anomalous.
+    /// Asserts that exactly these rows are anomalous.
     ///
     /// # Panics
-    /// Where others are.
+    /// If others are.
     #[track_caller]
     pub fn assert_rows(&self, rows: &[u32]) {
         let found: Vec<u32> = self.0.iter().map(|anomaly| anomaly.row).collect();
         assert_eq!(found, rows, "the anomalous rows; all that was found: {:#?}", self.0);
     }
 
-    /// This row is anomalous, with this score (to nine digits).
+    /// Asserts that this row is anomalous, with this score (to nine digits).
     ///
     /// # Panics
-    /// Where it is not.
+    /// If it is not.
     #[track_caller]
     pub fn assert_score(&self, row: u32, score: f64) {
         let found = self.at(row).score;
@@ -178,10 +178,10 @@ impl Found {
         assert!(distance <= TOLERANCE * score.abs().max(1.0), "row {row} has the score {found}, not {score}");
     }
 
-    /// This row is anomalous, for this reason.
+    /// Asserts that this row is anomalous, for this reason.
     ///
     /// # Panics
-    /// Where it is not.
+    /// If it is not.
     #[track_caller]
     pub fn assert_reason(&self, row: u32, reason: &str) {
         assert_eq!(self.at(row).reason, reason, "the reason of row {row}");
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
     use crate::{Metadata, Ordering};
 
-    /// Flags the rows that its attribute says; `Broken` counts batches, which it must not.
+    /// Flags the rows that its attribute marks; `Broken` counts batches, which a detector must not do.
     struct Honest;
     struct Broken(f64);
 

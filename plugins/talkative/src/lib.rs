@@ -1,5 +1,5 @@
-//! A guest that says as much as a detector may: every row is anomalous, for a reason as long as its
-//! setting `reason-bytes` says. For measurements of memory, with as many instances as are asked for.
+//! A guest that returns as much as a detector may: every row is anomalous, for a reason as long as its
+//! setting `reason-bytes` says. For measuring memory, with any number of instances.
 
 use detector_sdk::{
     Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings, export_detector,

@@ -1,5 +1,5 @@
-//! Flags transactions above a fixed amount, and optionally those below another. The simplest
-//! detector there is, and the one that others are measured against.
+//! Flags transactions above a fixed amount, and optionally those below another. The simplest detector, and
+//! the one that others are measured against.
 
 use detector_sdk::{
     Anomaly, Batch, Decimal, Detector, Error, Metadata, Ordering, SettingKind, Settings, export_detector,

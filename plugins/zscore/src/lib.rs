@@ -8,11 +8,11 @@ use detector_sdk::{
 };
 use rustc_hash::FxHashMap;
 
-/// The smallest deviation that is reckoned with, one hundredth: of a user who always paid the
-/// same, any other amount would otherwise be infinitely far away.
+/// The smallest deviation that is used, one hundredth: for a user who always paid the same, any other amount
+/// would otherwise be infinitely far away.
 const MIN_DEVIATION_CENTS: f64 = 1.0;
 
-/// The detector with what it knows of each user.
+/// The detector with what it knows about each user.
 pub struct ZScore {
     deviations: f64,
     /// A whole number.
@@ -61,7 +61,7 @@ impl Detector for ZScore {
         for row in batch.rows() {
             let cents = row.amount_cents() as f64;
             let user = self.users.entry(row.user_id()).or_default();
-            // Roots and quotients are for the few that may be anomalous.
+            // The root and the quotient are computed only for the few that may be anomalous.
             if user.count >= self.minimum_history && user.may_be_far(cents, self.deviations) {
                 let z = (cents - user.mean) / user.deviation();
                 if z.abs() > self.deviations {
@@ -90,7 +90,7 @@ impl Detector for ZScore {
             "rows not judged: {unjudged} of {rows}; their users had fewer than {} earlier rows in this run",
             self.minimum_history
         );
-        // Of so short a file too little is seen for anybody to rely on it.
+        // In so short a file, too little was judged for the result to be relied on.
         if unjudged * 2.0 > rows {
             log::warn!("{told}");
         } else if unjudged > 0.0 {
@@ -103,7 +103,7 @@ impl Detector for ZScore {
 /// Mean and spread of a growing set of values, in hundredths.
 #[derive(Default)]
 struct Running {
-    /// A whole number, exact to 2^53; it is only used to divide by.
+    /// A whole number, exact up to 2^53; a float because it is only used in divisions.
     count: f64,
     mean: f64,
     /// Sum of the squared distances from the mean.
@@ -118,8 +118,7 @@ impl Running {
         self.squares += distance * (value - self.mean);
     }
 
-    /// False only where the value is surely closer than so many deviations, whatever is lost in
-    /// rounding.
+    /// False only if the value is certainly closer than that many deviations, whatever is lost in rounding.
     fn may_be_far(&self, value: f64, deviations: f64) -> bool {
         const MARGIN: f64 = 0.999;
         let distance = value - self.mean;

@@ -1,4 +1,4 @@
-//! What a guest can be asked, whatever the version of the contract it speaks.
+//! What a guest can be asked to do, whichever version of the contract it speaks.
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
@@ -7,7 +7,7 @@ use wasmtime::Store;
 use crate::contract::types::{GuestError, Metadata};
 use crate::runtime::state::GuestState;
 
-/// What a guest can be asked. The outer error is a trap, the inner one the guest's own answer.
+/// What a guest can be asked to do. The outer error is a trap, the inner one the guest's own answer.
 pub trait Exports: Send {
     fn describe(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Metadata>;
     fn configure(
@@ -21,9 +21,9 @@ pub trait Exports: Send {
         batch: &Batch,
     ) -> wasmtime::Result<Result<Vec<Anomaly>, GuestError>>;
     fn finish(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<(), GuestError>>;
-    /// Only of a stateful detector.
+    /// Only for a stateful detector.
     fn snapshot(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<Vec<u8>, GuestError>>;
-    /// Only of a stateful detector.
+    /// Only for a stateful detector.
     fn restore(
         &self,
         store: &mut Store<GuestState>,

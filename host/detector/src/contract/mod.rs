@@ -1,6 +1,6 @@
-//! The contract as the host sees it, whatever its version: [`Exports`] is what a guest can be
-//! asked, in [`types`] of our own, and one module a released [`version`] (so far [`v0_1`]) translates to
-//! and from what bindgen makes of the WIT. Only those modules see generated types.
+//! The contract as the host sees it, whatever its version: [`Exports`] is what a guest can be asked to do, in
+//! [`types`] of our own, and one module per released [`version`] (so far [`v0_1`]) translates to and from
+//! what bindgen generates from the WIT. Only those modules see generated types.
 
 pub(crate) mod exports;
 pub(crate) mod types;
@@ -15,14 +15,14 @@ use crate::contract::version::ContractVersion;
 use crate::runtime::state::GuestState;
 
 impl ContractVersion {
-    /// Makes what this version imports known to the linker.
+    /// Adds what this version imports to the linker.
     pub fn link(self, linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
         match self {
             ContractVersion::V0_1 => v0_1::link(linker),
         }
     }
 
-    /// Checks names and types of the exports, before anything of the component runs.
+    /// Checks names and types of the exports, before any of the component's code runs.
     pub fn check_exports(self, component: &InstancePre<GuestState>) -> wasmtime::Result<()> {
         match self {
             ContractVersion::V0_1 => v0_1::check_exports(component),

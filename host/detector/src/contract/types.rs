@@ -17,9 +17,9 @@ pub struct Metadata {
     pub description: String,
     /// All settings that it accepts.
     pub settings: Vec<SettingDescription>,
-    /// Further CSV columns that it needs.
+    /// Additional CSV columns that it needs.
     pub attributes: Vec<String>,
-    /// What it needs of the order of rows.
+    /// What it requires of the order of rows.
     pub ordering: Ordering,
 }
 
@@ -30,7 +30,7 @@ pub struct SettingDescription {
     pub name: String,
     /// The kind of its values.
     pub kind: SettingKind,
-    /// The value that holds where none is given.
+    /// The value that applies if none is given.
     pub default: Option<String>,
     /// What it does.
     pub doc: String,
@@ -49,7 +49,7 @@ pub enum SettingKind {
     Boolean,
 }
 
-/// How rows may be spread over instances.
+/// How rows may be distributed over instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ordering {
     /// Each row is judged by itself.

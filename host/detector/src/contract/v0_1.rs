@@ -1,4 +1,4 @@
-//! `ingest:detector@0.1`: the only place that sees what bindgen makes of it.
+//! `ingest:detector@0.1`: the only place that sees what bindgen generates from it.
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;

@@ -1,15 +1,15 @@
-//! Which versions of the contract there are, and by what names a plugin tells its own.
+//! Which versions of the contract there are, and the names by which a plugin states its own.
 
 /// The versions that this host speaks, for messages.
 pub const SPOKEN: &str = "0.1";
 
-/// The package whose version is the contract's version.
+/// The prefix of the package whose version is the contract's version.
 pub const PACKAGE: &str = "ingest:detector/";
 
 /// Functions that every detector exports.
 pub const EXPORTS: [&str; 4] = ["describe", "configure", "classify", "finish"];
 
-/// Functions that a stateful detector exports besides.
+/// Functions that a stateful detector also exports.
 pub const STATE_EXPORTS: [&str; 2] = ["snapshot", "restore"];
 
 /// A version of the contract that this host speaks.
@@ -20,8 +20,8 @@ pub enum ContractVersion {
 }
 
 impl ContractVersion {
-    /// The host's version for a plugin's, such as `0.1.3`; none where this host does not speak it.
-    /// Before 1.0, a minor version is a version of its own.
+    /// The host's version for a plugin's, such as `0.1.3`; `None` if this host does not speak it. Before 1.0,
+    /// every minor version is a separate one.
     #[must_use]
     pub fn of_plugin(version: &str) -> Option<ContractVersion> {
         let mut parts = version.split('.');

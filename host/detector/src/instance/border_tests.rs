@@ -1,9 +1,9 @@
 //! Every function of the host that a guest can reach, with the largest arguments that it can pass, and every
-//! instruction that does more the larger its operands are: the deadline holds, and nothing stays behind.
+//! instruction that takes longer the larger its operands are: the deadline holds, and nothing is left behind.
 //!
 //! The guests are modules in text format with a world of their own. They prepare what they need (handles,
-//! four megabytes of line breaks) without a deadline; then they call the function once and trap. Where the
-//! deadline holds, they do not come to the trap.
+//! four megabytes of line breaks) without a deadline; then they call the function once and trap. If the
+//! deadline holds, they never reach the trap.
 
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,12 @@ use crate::runtime::{engine, wasi};
 
 const DETECTOR: &str = include_str!("../../../../wit/detector-0.1/detector.wit");
 
-/// Of WASI, what is reachable without a file or a connection, which no guest has.
+/// The part of WASI that is reachable without a file or a connection, which no guest has.
 const WASI: &str = include_str!("wasi.wit");
 
-/// Function, its core parameters and result, and the largest arguments. `$at` is where four megabytes of
-/// line breaks are, `$out`, `$in`, `$ready` and `$net` are handles, and results go to 0. Where so much is refused,
-/// there is a second line with the most that is not.
+/// Each function, its core parameters and result, and the largest arguments. `$at` is the address of four
+/// megabytes of line breaks, `$out`, `$in`, `$ready` and `$net` are handles, and results go to address 0. If
+/// that much is refused, a second line has the most that is accepted.
 const FUNCTIONS: &[(&str, &str, &str, &str)] = &[
     ("ingest:detector/host@0.1.0", "log", "(param i32 i32 i32)", "(i32.const 0) $at $length"),
     ("wasi:io/streams@0.2.6", "[method]input-stream.read", "(param i32 i64 i32)", "$in $max (i32.const 0)"),
@@ -163,7 +163,7 @@ const FUNCTIONS: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-/// What every guest here has.
+/// The part that all guests here share.
 const COMMON: &str = r#"
     (import "wasi:cli/stdin@0.2.6" "get-stdin" (func $get-stdin (result i32)))
     (import "wasi:cli/stdout@0.2.6" "get-stdout" (func $get-stdout (result i32)))
@@ -191,7 +191,7 @@ struct Guest {
 }
 
 impl Guest {
-    /// A guest with these parts, prepared.
+    /// A guest with these parts, after its `prepare`.
     fn new(import: &str, prepare: &str, act: &str) -> Guest {
         Guest::on(EngineKind::Native, import, prepare, act)
     }
@@ -231,12 +231,12 @@ impl Guest {
     }
 }
 
-/// For what is not to be late, on any machine.
+/// Long enough for what must not be late on any machine.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Over before the function has done anything.
+/// Expires before the function has done anything.
 const NO_TIME: Duration = Duration::from_nanos(1);
 
-/// Four megabytes of line breaks, or fifty thousand handles of what is ready, which take as much in the host.
+/// Four megabytes of line breaks, or fifty thousand ready handles, which take as much in the host.
 const PREPARED: &str = "(memory.fill (i32.const 65536) (i32.const 10) (i32.const 4000000))";
 const PREPARED_HANDLES: &str = "(loop $l
     (i32.store (i32.add (i32.const 65536) (i32.mul (global.get $i) (i32.const 4))) (global.get $ready))
@@ -273,21 +273,21 @@ fn no_function_of_the_host_outlives_the_deadline() {
     }
 }
 
-/// Otherwise the test above would show nothing. Prints how long each took.
+/// Otherwise the test above would prove nothing. Prints how long each took.
 #[test]
 fn with_time_the_functions_come_back() {
     for (index, (interface, name, _, arguments)) in FUNCTIONS.iter().enumerate() {
         let mut guest = guest_that_calls(index, "unreachable");
         let error = timed(&format!("{interface} {name} {arguments}"), || guest.act(PATIENCE)).unwrap_err();
-        // Some refuse so large an argument, which is an error and no trap.
+        // Some refuse an argument that large, which is an error, not a trap.
         let trap = error.downcast_ref::<Trap>();
         let came_back = matches!(trap, None | Some(Trap::UnreachableCodeReached));
         assert!(came_back, "{interface} {name}: {error:?}");
     }
 }
 
-/// Prints how long something took, by the clock and of the processor, which is nearer to what it would have
-/// taken on a machine that has nothing else to do.
+/// Prints how long something took, in wall time and in CPU time, which is closer to what it would have taken
+/// on an idle machine.
 #[allow(clippy::print_stdout, reason = "with `--no-capture`, for SANDBOX.md")]
 fn timed<T>(what: &str, act: impl FnOnce() -> T) -> T {
     let processor_time = || {
@@ -300,8 +300,9 @@ fn timed<T>(what: &str, act: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Instructions that do more the larger their operands are, with the largest that the limits allow, and what the
-/// module has for them. `$all` is as many bytes as the memory has, or as many entries as the tables may have.
+/// Instructions that take longer the larger their operands are, with the largest that the limits allow, and
+/// what the module needs for them. `$all` is the size of the memory in bytes, or the number of entries that
+/// tables may have.
 const INSTRUCTIONS: &[(&str, &str)] = &[
     (MEMORY, "(memory.fill (i32.const 0) (i32.const 1) $all)"),
     (MEMORY, "(memory.copy (i32.const 0) (i32.const 1) (i32.sub $all (i32.const 1)))"),
@@ -311,13 +312,13 @@ const INSTRUCTIONS: &[(&str, &str)] = &[
     (TABLE, "(table.copy $table $table (i32.const 0) (i32.const 1) (i32.sub $all (i32.const 1)))"),
     (ELEMENTS, "(table.init $table $elements (i32.const 0) (i32.const 0) (i32.const 50000))"),
 ];
-/// With some room for the stack: 250 MiB.
+/// Leaves some room for the stack: 250 MiB.
 const MEMORY: &str = "(start $grow) (func $grow (drop (memory.grow (i32.const 3930))))";
 const DATA: &str = r#"(data $data "BYTES")"#;
 const TABLE: &str = "(table $table ENTRIES funcref) (func $f) (elem declare func $f)";
 const ELEMENTS: &str = "(table $table ENTRIES funcref) (func $f) (elem $elements func FUNCTIONS)";
 
-/// With the instruction so many times in a row.
+/// A guest with the instruction that many times in a row.
 fn guest_that_executes(engine: EngineKind, (fields, instruction): (&str, &str), times: usize) -> Guest {
     let bytes = "(i32.mul (memory.size) (i32.const 65536))";
     let entries = format!("(i32.const {MAX_TABLE_ENTRIES})");
@@ -329,7 +330,7 @@ fn guest_that_executes(engine: EngineKind, (fields, instruction): (&str, &str), 
     Guest::on(engine, &fields, "", &format!("{} unreachable", instruction.repeat(times)))
 }
 
-/// Often enough to be interrupted in between: all together they take more than two ticks on any machine.
+/// Repeated often enough to be interrupted in between: together they take more than two ticks on any machine.
 const TIMES: usize = 200;
 
 #[test]
@@ -341,7 +342,7 @@ fn no_instruction_outlives_the_deadline() {
     }
 }
 
-/// They are not interrupted themselves. Prints how long each took: that much a call may be late.
+/// A single instruction is not interrupted. Prints how long each took: a call may be late by that much.
 #[test]
 fn with_time_the_instructions_are_done() {
     for instruction in INSTRUCTIONS {
@@ -363,7 +364,7 @@ fn an_answer_that_comes_late_is_none() {
     assert_eq!(answer.unwrap(), 7);
 }
 
-/// Calls of the host in random order, each with random arguments: a hundred thousand an `act`.
+/// Calls of the host in random order, each with random arguments: a hundred thousand per `act`.
 const RANDOM_CALLS: &str = r#"
     (loop $next
         ;; xorshift
@@ -409,12 +410,12 @@ const RANDOM_IMPORTS: &str = r#"
     (import "wasi:random/random@0.2.6" "get-random-bytes" (func $random (param i64 i32)))
     (import "wasi:cli/environment@0.2.6" "get-environment" (func $environment (param i32)))"#;
 
-/// In one `act` of the guest.
+/// The number of calls in one `act` of the guest.
 const CALLS_AT_ONCE: u64 = 100_000;
-/// What an allocator may keep for itself.
+/// How much an allocator may keep for itself.
 const ROOM_BYTES: u64 = 4 << 20;
 
-/// `HOST_TEST_HOST_CALLS=10000000` makes more of them.
+/// `HOST_TEST_HOST_CALLS=10000000` makes more calls.
 #[test]
 fn random_sequences_of_calls_leave_the_hosts_memory_as_it_was() {
     #[allow(clippy::disallowed_methods, reason = "of the test's, not of the program's")]

@@ -1,14 +1,14 @@
-//! Which deadline a call has.
+//! The deadline of a call.
 
 use std::time::Duration;
 
 use crate::runtime::limits::Limits;
 
-/// Which deadline comes first, that of the call or that of the run.
+/// The deadline that comes first, that of the call or that of the run.
 #[derive(Clone, Copy)]
 pub(crate) enum Deadline {
     Call(Duration),
-    /// All that is allowed, and what is left of it.
+    /// The time allowed, and what is left of it.
     Run(Duration, Duration),
 }
 
@@ -20,7 +20,7 @@ impl Deadline {
         }
     }
 
-    /// From now on.
+    /// The time that is left.
     pub(crate) fn left(self) -> Duration {
         match self {
             Deadline::Call(left) | Deadline::Run(_, left) => left,

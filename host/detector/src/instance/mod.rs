@@ -1,9 +1,9 @@
-//! A live detector, and the one gate through which every call into a guest passes: the deadline
-//! is set before it, and whatever stopped it is told as what it is.
+//! A live detector, and the one gate through which every call into a guest passes: the deadline is set before
+//! the call, and whatever stops it is reported as what it is.
 //!
-//! Epochs stop a guest where it loops or calls a function of its own, not while the host works for it:
-//! so the clock is looked at whenever the guest gets something from the host, and once more at the end. An
-//! answer that comes late is none.
+//! Epochs stop a guest when it loops or calls one of its own functions, not while the host works for it: so
+//! the clock is also checked whenever the host returns to the guest, and once more at the end. A late answer
+//! is discarded.
 
 mod deadline;
 mod stopped;
@@ -29,7 +29,7 @@ use crate::verify;
 
 /// A plugin's live instance. It has described itself; [`configure`](Self::configure) comes next.
 pub struct Detector {
-    /// What it says about itself, verified.
+    /// Its description of itself, verified.
     pub metadata: Metadata,
     guest: Guest,
 }
@@ -38,7 +38,7 @@ impl Detector {
     /// Starts an instance and lets it describe itself.
     ///
     /// # Errors
-    /// Where it crashes, takes too much, or describes itself against the rules.
+    /// If it crashes, exceeds a limit, or its description breaks the rules.
     pub fn start(plugin: &Plugin) -> Result<Detector, DetectorError> {
         let mut guest = Guest::start(plugin)?;
         let metadata = guest.call(Call::Describe, |exports, store| exports.describe(store))?;
@@ -56,10 +56,10 @@ impl Detector {
         Ok(metadata)
     }
 
-    /// Hands over the settings that were given, by name and value.
+    /// Hands over the given settings, as name and value.
     ///
     /// # Errors
-    /// [`DetectorError::Setting`] where the detector refuses one.
+    /// [`DetectorError::Setting`] if the detector refuses one.
     pub fn configure(&mut self, settings: &[(String, String)]) -> Result<(), DetectorError> {
         let answer = self.guest.call(Call::Configure, |exports, store| exports.configure(store, settings))?;
         answer.map_err(|error| self.guest_error(Call::Configure, error))
@@ -68,8 +68,8 @@ impl Detector {
     /// Classifies a batch; the anomalies are verified.
     ///
     /// # Errors
-    /// Where the detector crashes, takes too much, gives up, or breaks the contract. The instance
-    /// is of no use afterwards.
+    /// If the detector crashes, exceeds a limit, returns an error, or breaks the contract. The instance is
+    /// unusable afterwards.
     pub fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, DetectorError> {
         let call =
             Call::Classify { first_row: batch.first_row, rows: batch.len() as u64, lines: batch.line_span() };
@@ -89,7 +89,7 @@ impl Detector {
         answer.map_err(|error| self.guest_error(Call::Finish, error))
     }
 
-    /// What a stateful detector has learned, in a format of its own.
+    /// What a stateful detector has learned, in its own format.
     ///
     /// # Errors
     /// Like [`classify`](Self::classify).
@@ -113,14 +113,14 @@ impl Detector {
         self.guest.store.data().log.dropped_lines()
     }
 
-    /// The most memory the guest ever had, in bytes. Its stack counts for the limit, not here: it is the
-    /// thread's, and hardly any of it is used.
+    /// The most memory the guest ever had, in bytes. Its stack counts towards the limit, but not here: it is
+    /// the thread's, and hardly any of it is used.
     #[must_use]
     pub fn peak_memory_bytes(&self) -> usize {
         self.guest.store.data().memory.peak_bytes.saturating_sub(self.guest.limits.stack_bytes)
     }
 
-    /// How much fuel the guest has used, where it has a limit.
+    /// How much fuel the guest has used; `None` if it has no limit.
     #[must_use]
     pub fn used_fuel(&self) -> Option<u64> {
         let left = self.guest.store.get_fuel().ok()?;
@@ -147,7 +147,7 @@ struct Guest {
     limits: Limits,
     store: Store<GuestState>,
     exports: Box<dyn Exports>,
-    /// How long all calls so far took.
+    /// How long all calls so far have taken.
     spent: Duration,
 }
 
@@ -207,7 +207,7 @@ fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -
     store
 }
 
-/// Lets a guest do something, for so long and no longer; also says how long it took.
+/// Lets a guest do something within a deadline; also returns how long it took.
 fn within<T>(
     deadline: Deadline,
     store: &mut Store<GuestState>,
@@ -223,11 +223,11 @@ fn within<T>(
     (if is_late { Err(Trap::Interrupt.into()) } else { answer }, spent)
 }
 
-/// Wherever control passes between guest and host.
+/// Called whenever control passes between guest and host.
 fn at_the_border(mut context: StoreContextMut<'_, GuestState>, passes: CallHook) -> wasmtime::Result<()> {
     let state = context.data();
     match passes {
-        // The guest passes something: what the host makes of it is of the guest's memory, too.
+        // The guest passes something: the host's copy counts as the guest's memory, too.
         CallHook::CallingHost | CallHook::ReturningFromWasm => {
             let (allowed_bytes, _) = state.allowed_bytes(matches!(passes, CallHook::CallingHost));
             context.set_hostcall_fuel(allowed_bytes);

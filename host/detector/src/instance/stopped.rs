@@ -1,4 +1,4 @@
-//! What stopped a guest, in words: from the engine's error and from what the host noted on the way.
+//! What stopped a guest, worked out from the engine's error and from what the host noted on the way.
 
 use host_core::text::printable;
 use wasmtime::{Store, Trap, WasmBacktrace};
@@ -13,7 +13,7 @@ use crate::runtime::state::GuestState;
 /// How many functions of a backtrace are shown.
 const SHOWN_FRAMES: usize = 12;
 
-/// What stopped a guest, from the engine's error and from what the host noted on the way.
+/// Works out what stopped a guest.
 pub(crate) fn stopped(
     plugin: &str,
     limits: &Limits,
@@ -48,9 +48,9 @@ pub(crate) fn stopped(
         let (during, source) = (call.to_string(), is_told.then_some(error));
         return DetectorError::System { plugin, during, refusal, source };
     }
-    // There is no type for this one.
+    // wasmtime has no type for this error.
     if error.root_cause().to_string().starts_with("too much data is being copied") {
-        // An answer comes when the guest's functions have returned.
+        // There is a backtrace only during a call of the host: an answer comes when the guest has returned.
         let (allowed_bytes, because) = state.allowed_bytes(error.is::<WasmBacktrace>());
         return DetectorError::Transfer { plugin, call, allowed_bytes, because };
     }
@@ -61,7 +61,7 @@ pub(crate) fn stopped(
     let panic = state.log.panic();
     let mut log = state.log.last_lines();
     if state.log.dropped_lines() > 0 {
-        log.push(format!("({} lines were too many for the host's log)", state.log.dropped_lines()));
+        log.push(format!("({} lines were dropped from the host's log)", state.log.dropped_lines()));
     }
     let trap = TrapReport {
         summary: summary(&error, panic.is_some()),
@@ -85,13 +85,13 @@ fn summary(error: &wasmtime::Error, panicked: bool) -> String {
     }
 }
 
-/// Names of the guest's own functions, innermost first; a recursion is counted, not listed.
+/// Names of the guest's own functions, innermost first; repeated calls in a row are counted, not listed.
 fn backtrace(backtrace: &WasmBacktrace) -> Vec<String> {
     let names = backtrace
         .frames()
         .iter()
         .filter_map(|frame| frame.func_name())
-        // The alternate form leaves out the hashes that tell a reader nothing.
+        // The alternate form leaves out the hashes, which mean nothing to a reader.
         .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
         .filter(|name| !is_runtime(name));
     let mut counted: Vec<(String, usize)> = Vec::new();
@@ -111,7 +111,7 @@ fn backtrace(backtrace: &WasmBacktrace) -> Vec<String> {
         .collect()
 }
 
-/// Functions of a language's runtime rather than of the plugin.
+/// Whether a function belongs to a language's runtime rather than to the plugin.
 fn is_runtime(name: &str) -> bool {
     const PREFIXES: [&str; 12] = [
         "std::",

@@ -1,13 +1,12 @@
-//! Compiled plugins, kept between runs: what takes a compiler 30 milliseconds (for a Python guest,
-//! 15 seconds) is read back in one.
+//! Compiled plugins, kept between runs: what takes a compiler 30 milliseconds (for a Python guest, 15
+//! seconds) is read back in one.
 //!
-//! What is read back is machine code that will be executed, so it must be what was written: a
-//! folder that others can write to, or could put something else in the place of, is not used, no link
-//! is followed in it, and every file is [`MachineCode`] with its digest
-//! (a single flipped bit in unchecked machine code is a crash of the host, or worse). A file that
-//! is not right is as good as none. Files are written under another name and renamed, so that
-//! two hosts at once do no harm. The key is the digest of the plugin's bytes and whatever else
-//! decides what the compiler makes of them.
+//! What is read back is machine code that will be executed, so it must be exactly what was written: a folder
+//! that others can write to or could replace is not used, links in it are not followed, and every file is
+//! [`MachineCode`] with its digest (a single flipped bit in unchecked machine code crashes the host, or
+//! worse). A damaged file is treated as missing. Files are written under another name and renamed, so that
+//! two hosts can work at the same time. The key is the digest of the plugin's bytes and of everything else
+//! that affects the compiler's output.
 
 use std::fs::{self, DirBuilder, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -25,47 +24,47 @@ use wasmtime::component::Component;
 
 use crate::plugin::compiler::MachineCode;
 
-/// How many compiled plugins are kept; the oldest go first.
+/// How many compiled plugins are kept; the oldest are removed first.
 const KEPT_FILES: usize = 100;
-/// In a mode: the group or everybody may write.
+/// Mode bits: the group or everybody may write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// A folder of compiled plugins, or none.
+/// A folder of compiled plugins, or no cache at all.
 #[derive(Clone, Debug)]
 pub struct Cache(Option<PathBuf>);
 
 impl Cache {
-    /// Nothing is kept.
+    /// A cache that keeps nothing.
     #[must_use]
     pub fn none() -> Cache {
         Cache(None)
     }
 
-    /// The user's own: in `XDG_CACHE_HOME`, else `~/.cache`.
+    /// The user's own cache: in `XDG_CACHE_HOME`, else `~/.cache`.
     #[must_use]
     pub fn of_user() -> Cache {
         match host_core::folders::cache(&Environment::of_process()) {
             Ok(Some(base)) => Cache::in_folder(&base.join("compiled")),
             Ok(None) => Cache(None),
             Err(error) => {
-                tracing::warn!("compiled plugins are not kept: {error}");
+                tracing::warn!("compiled plugins not cached: {error}");
                 Cache(None)
             }
         }
     }
 
-    /// In this folder, if it can be trusted; it is made if it is not there.
+    /// A cache in this folder, if it can be trusted; the folder is created if needed.
     #[must_use]
     pub fn in_folder(folder: &Path) -> Cache {
         match prepare(folder) {
             Ok(()) => Cache(Some(folder.to_owned())),
             Err(Unusable::Create(error)) => {
-                tracing::info!("compiled plugins are not kept: could not create `{}`: {error}", path(folder));
+                tracing::info!("compiled plugins not cached: could not create `{}`: {error}", path(folder));
                 Cache(None)
             }
             Err(Unusable::NotOurs(place)) => {
                 tracing::warn!(
-                    "compiled plugins are not kept: others may write to `{}`, or it is somebody else's",
+                    "compiled plugins not cached: others may write to `{}`, or another user owns it",
                     path(&place)
                 );
                 Cache(None)
@@ -82,7 +81,7 @@ impl Cache {
     pub fn keep(&self, engine: &Engine, plugin: Sha256Digest, code: &MachineCode) {
         let Some(folder) = &self.0 else { return };
         if let Err(error) = write(folder, &folder.join(key(engine, plugin)), code) {
-            tracing::info!("the compiled plugin is not kept: {error}");
+            tracing::info!("compiled plugin not cached: {error}");
         }
     }
 }
@@ -93,7 +92,7 @@ enum Unusable {
 }
 
 fn prepare(folder: &Path) -> Result<(), Unusable> {
-    // Before anything is made in somebody else's folder, or through their link.
+    // Before anything is created in another user's folder, or through their link.
     check_way(folder)?;
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(Unusable::Create)?;
     check_way(folder)?;
@@ -103,7 +102,7 @@ fn prepare(folder: &Path) -> Result<(), Unusable> {
     if is_ours { Ok(()) } else { Err(Unusable::NotOurs(folder.to_owned())) }
 }
 
-/// Nobody else decides what this path leads to, neither as it is written nor where its links lead.
+/// Makes sure that no other user controls where this path leads, neither as written nor with links resolved.
 fn check_way(folder: &Path) -> Result<(), Unusable> {
     let there = folder.ancestors().find(|place| place.symlink_metadata().is_ok());
     let Some(there) = there else { return Ok(()) };
@@ -115,7 +114,7 @@ fn check_way(folder: &Path) -> Result<(), Unusable> {
     }
 }
 
-/// Ours or root's, and nobody else can put another thing in the place of what is in it.
+/// Whether it is ours or root's, and nobody else can replace what is in it.
 fn is_trusted(place: &Path) -> bool {
     const STICKY: u32 = 0o1000;
     fs::symlink_metadata(place).is_ok_and(|metadata| {
@@ -126,7 +125,7 @@ fn is_trusted(place: &Path) -> bool {
     })
 }
 
-/// The plugin, and this host with this compiler and these settings.
+/// A name for the plugin as compiled by this host with this compiler and these settings.
 fn key(engine: &Engine, plugin: Sha256Digest) -> String {
     let mut hasher = DefaultHasher::new();
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
@@ -136,7 +135,7 @@ fn key(engine: &Engine, plugin: Sha256Digest) -> String {
 
 fn read(engine: &Engine, file: &Path) -> Option<Component> {
     let mut bytes = Vec::new();
-    // Neither a link nor, for it would be waited for, a pipe.
+    // Do not follow a link, and do not wait for a pipe.
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
     File::options().read(true).custom_flags(flags).open(file).ok()?.read_to_end(&mut bytes).ok()?;
     let Some(code) = MachineCode::from_bytes(bytes) else {
@@ -147,7 +146,7 @@ fn read(engine: &Engine, file: &Path) -> Option<Component> {
 }
 
 fn write(folder: &Path, file: &Path, code: &MachineCode) -> io::Result<()> {
-    // Named so that it is known for ours where we die in between.
+    // Named so that it is recognised as ours if we die in between.
     let prefix = format!("{}.", file.file_name().unwrap_or_default().display());
     let mut fresh = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
     fresh.write_all(code.as_bytes())?;
@@ -156,8 +155,8 @@ fn write(folder: &Path, file: &Path, code: &MachineCode) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file of this name is one that [`write()`] made: two digests, and perhaps what follows them
-/// while it is being written.
+/// Whether a file of this name was made by [`write()`]: two digests, and perhaps a suffix while it is being
+/// written.
 fn is_ours(name: &str) -> bool {
     let is_hex =
         |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -167,7 +166,7 @@ fn is_ours(name: &str) -> bool {
     })
 }
 
-/// Of our own files; whatever else is there is not for us to remove.
+/// Removes the oldest of our own files; anything else in the folder is not ours to remove.
 fn remove_oldest(folder: &Path) {
     let mut files: Vec<_> = fs::read_dir(folder)
         .into_iter()
@@ -180,7 +179,7 @@ fn remove_oldest(folder: &Path) {
     files.sort();
     let too_many = files.len().saturating_sub(KEPT_FILES);
     for (_, file) in &files[..too_many] {
-        // Another host may have been faster.
+        // Another host may have removed it already.
         let _ = fs::remove_file(file);
     }
 }
@@ -215,7 +214,7 @@ mod tests {
         let (cache, engine) = (Cache::in_folder(&folder.path().join("new")), Engine::default());
         assert!(compiles(&cache, &engine));
         assert!(!compiles(&cache, &engine));
-        // Other settings make other code.
+        // Other settings give other code.
         let mut config = wasmtime::Config::new();
         let other = Engine::new(config.epoch_interruption(true)).unwrap();
         assert!(compiles(&cache, &other));
@@ -233,7 +232,7 @@ mod tests {
             damaged[position] ^= 1;
             fs::write(&file, damaged).unwrap();
             assert!(compiles(&cache, &engine), "byte {position}");
-            // And it was mended.
+            // And it was replaced by a good one.
             assert!(fs::read(&file).unwrap() == good);
         }
         for length in [0, 1, size_of::<Sha256Digest>(), good.len() - 1] {
@@ -291,7 +290,7 @@ mod tests {
         let (cache, engine) = (Cache::in_folder(&link), Engine::default());
         assert!(compiles(&cache, &engine) && compiles(&cache, &engine));
         assert!(files(precious.path()).is_empty());
-        // Nor is a folder used that stands in one that others can write to.
+        // Nor is a folder used whose parent others can write to.
         let open = folder.path().join("open");
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();

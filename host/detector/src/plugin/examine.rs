@@ -1,5 +1,5 @@
-//! What can be known of a plugin without compiling it: what its bytes are, which contract they speak, what
-//! they import.
+//! What can be known about a plugin without compiling it: what its bytes are, which contract they speak, and
+//! what they import.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::plugin::sandbox::Sandbox;
 use crate::plugin::state_size;
 use crate::runtime::wasi;
 
-/// What a plugin's bytes say of it, without compiling or running it.
+/// What a plugin's bytes say about it, without compiling or running it.
 pub struct PluginInfo {
     /// The file.
     pub file: PathBuf,
@@ -29,16 +29,16 @@ pub struct PluginInfo {
     pub contract_version: String,
     /// What it imports.
     pub imports: Vec<Import>,
-    /// Whether it exports what a stateful detector does.
+    /// Whether it has the exports of a stateful detector.
     pub is_stateful: bool,
 }
 
-/// Which of the two kinds of WebAssembly.
+/// Which of the two kinds of WebAssembly it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A component.
     Component,
-    /// A core module with a component type; the host makes it a component.
+    /// A core module with a component type; the host turns it into a component.
     CoreModule,
 }
 
@@ -51,14 +51,14 @@ pub struct Import {
     pub access: Access,
 }
 
-/// What a plugin gets where it imports something.
+/// What a plugin gets when it imports something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// The contract's own.
     Granted,
-    /// It is there, and gives nothing.
+    /// It can be imported, but grants nothing.
     Stubbed,
-    /// The host does not have it; the plugin cannot be loaded.
+    /// The host does not provide it; the plugin cannot be loaded.
     Refused,
 }
 
@@ -75,10 +75,10 @@ impl Access {
     }
 }
 
-/// Finds out what can be known of a plugin without compiling it.
+/// Finds out what can be known about a plugin without compiling it.
 ///
 /// # Errors
-/// Where the file is no detector.
+/// If the file is not a detector.
 pub fn examine(sandbox: &Sandbox, file: &Path) -> Result<PluginInfo, DetectorError> {
     let Opened { bytes, sha256, form, names, .. } = open(sandbox, file)?;
     let (contract_version, _) = contract_of(file, &names)?;
@@ -96,7 +96,7 @@ pub struct Opened {
     pub form: Form,
     pub component: Vec<u8>,
     pub names: Names,
-    /// What its instances take beside memories and tables.
+    /// What its instances take besides memories and tables, in bytes.
     pub state_bytes: u64,
 }
 
@@ -119,7 +119,7 @@ pub fn open(sandbox: &Sandbox, file: &Path) -> Result<Opened, DetectorError> {
     Ok(Opened { bytes: size, sha256, form, component, names, state_bytes })
 }
 
-/// Never reads more than is allowed, whatever the file system says of the size.
+/// Never reads more than allowed, whatever the file system says about the size.
 fn read(file: &Path, allowed: u64) -> Result<Vec<u8>, DetectorError> {
     let fail = |source| DetectorError::Read { file: file.to_owned(), source };
     let handle = File::open(file).map_err(fail)?;
@@ -143,14 +143,14 @@ fn kind_of(file: &Path, bytes: &[u8]) -> Result<Encoding, DetectorError> {
         text if text.trim_ascii_start().starts_with(b"(") => {
             "WebAssembly in text format; translate it first, for instance with `wasm-tools parse`"
         }
-        _ => "no WebAssembly at all",
+        _ => "not WebAssembly at all",
     };
     Err(DetectorError::NotWasm { file: file.to_owned(), found })
 }
 
-/// Wraps a core module that carries its component type in a custom section, as wit-bindgen
-/// leaves it, into a component. The encoder would make an *empty* component of a module without
-/// such a section, so that is looked for first.
+/// Wraps a core module that carries its component type in a custom section, as wit-bindgen leaves it, in a
+/// component. The encoder would turn a module without such a section into an *empty* component, so that is
+/// checked first.
 fn componentize(file: &Path, module: &[u8]) -> Result<Vec<u8>, DetectorError> {
     let malformed = |source| DetectorError::Malformed { file: file.to_owned(), source };
     let mut has_type = false;
@@ -163,11 +163,11 @@ fn componentize(file: &Path, module: &[u8]) -> Result<Vec<u8>, DetectorError> {
     if !has_type {
         return Err(DetectorError::CoreModule { file: file.to_owned() });
     }
-    // The encoder is made for what compilers write, and may panic at what others do.
+    // The encoder is made for what compilers produce, and may panic on anything else.
     let encode = || wit_component::ComponentEncoder::default().validate(true).module(module)?.encode();
     match std::panic::catch_unwind(encode) {
         Ok(encoded) => encoded.map_err(|error| malformed(wasmtime::Error::from_anyhow(error))),
-        Err(_) => Err(malformed(wasmtime::Error::msg("it cannot be made into a component"))),
+        Err(_) => Err(malformed(wasmtime::Error::msg("it cannot be turned into a component"))),
     }
 }
 
@@ -203,7 +203,7 @@ pub fn contract_of(file: &Path, names: &Names) -> Result<(String, ContractVersio
     }
 }
 
-/// The linker would say the same, but after compiling, and of the first one only.
+/// The linker would say the same, but only after compiling, and only about the first one.
 pub fn check_imports(file: &Path, names: &Names) -> Result<(), DetectorError> {
     let refused = names.imports.iter().filter(|name| Access::to(name) == Access::Refused);
     let imports: Vec<String> = refused.cloned().collect();
@@ -223,7 +223,7 @@ fn malformed(file: &Path, error: wasmparser::BinaryReaderError) -> DetectorError
     DetectorError::Malformed { file: file.to_owned(), source: wasmtime::Error::new(error) }
 }
 
-/// Names of the outermost component's imports (but types) and exports.
+/// Names of the outermost component's imports (except types) and exports.
 fn names_of(file: &Path, component: &[u8]) -> Result<Names, DetectorError> {
     let mut names = Names { imports: Vec::new(), exports: Vec::new() };
     let mut collect = || -> Result<(), wasmparser::BinaryReaderError> {

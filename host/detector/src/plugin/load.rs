@@ -1,5 +1,5 @@
-//! From a plugin's bytes to something that can be instantiated. All that can be known without
-//! running the guest is found out here and in [`mod@crate::plugin::examine`].
+//! From a plugin's bytes to something that can be instantiated. Everything that can be known without running
+//! the guest is found out here and in [`mod@crate::plugin::examine`].
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,27 +17,27 @@ use crate::runtime::limits::Limits;
 use crate::runtime::state::GuestState;
 use crate::runtime::wasi;
 
-/// A plugin that has been checked and compiled; nothing of it has run.
+/// A plugin that has been checked and compiled; none of its code has run.
 pub struct Plugin {
     /// The file.
     pub file: PathBuf,
-    /// The digest of the file's bytes, which are those that were compiled.
+    /// The digest of the file's bytes, the very ones that were compiled.
     pub sha256: Sha256Digest,
     /// The version of the contract in its imports, such as `0.1.0`.
     pub contract_version: String,
-    /// How long it took to compile; none where it was in the cache.
+    /// How long it took to compile; `None` if it was in the cache.
     pub compile_time: Option<Duration>,
     pub(crate) contract: ContractVersion,
     pub(crate) component: InstancePre<GuestState>,
     pub(crate) limits: Limits,
-    /// What an instance takes beside memories and tables, its stack included, in bytes.
+    /// What an instance takes besides memories and tables, its stack included, in bytes.
     pub(crate) fixed_bytes: usize,
 }
 
 /// Reads, checks and compiles a plugin.
 ///
 /// # Errors
-/// Where the file is no plugin for this host, saying what it is instead.
+/// If the file is not a plugin for this host, saying what it is instead.
 pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
     let Opened { sha256, component, names, state_bytes, .. } = open(sandbox, file)?;
     let (contract_version, contract) = contract_of(file, &names)?;
@@ -70,7 +70,7 @@ pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
     })
 }
 
-/// An instance's state and stack count as its memory does, and are known before anything is compiled.
+/// An instance's state and stack count as memory, and are known before anything is compiled.
 fn check_state(file: &Path, state_bytes: u64, limits: &Limits) -> Result<usize, DetectorError> {
     let asked_bytes = usize::try_from(state_bytes).unwrap_or(usize::MAX).saturating_add(limits.stack_bytes);
     if asked_bytes <= limits.memory_bytes {
@@ -80,7 +80,7 @@ fn check_state(file: &Path, state_bytes: u64, limits: &Limits) -> Result<usize, 
     Err(DetectorError::Memory { plugin, call: Call::Start, asked_bytes, allowed_bytes })
 }
 
-/// From the cache, or else by compiling, which also says how long it took.
+/// The component from the cache, or else compiled, with the time that took.
 fn compile(
     sandbox: &Sandbox,
     file: &Path,
@@ -109,7 +109,7 @@ fn not_compiled(file: &Path, limits: &Limits, error: CompileError) -> DetectorEr
     match error {
         CompileError::Start(source) => {
             let refusal = Refusal::of_start(&source);
-            let source = wasmtime::Error::from(source).context("could not start the process that compiles");
+            let source = wasmtime::Error::from(source).context("could not start the compiler process");
             match refusal {
                 Some(refusal) => {
                     let during = WHILE_COMPILED.to_owned();
@@ -135,7 +135,7 @@ fn not_compiled(file: &Path, limits: &Limits, error: CompileError) -> DetectorEr
     }
 }
 
-/// The error for what the system refused; if it has no part in it, the engine's own error again.
+/// The error for what the system refused; `Err` with the engine's own error if the system had no part in it.
 fn refused(file: &Path, during: &str, source: wasmtime::Error) -> Result<DetectorError, wasmtime::Error> {
     let Some(refusal) = Refusal::of(&source) else { return Err(source) };
     let (plugin, during) = (file_name(file), during.to_owned());

@@ -1,6 +1,6 @@
 //! From a file to something that can be started: [`examine`] finds out what its bytes are, [`state_size`]
-//! what its instances take, and [`load`] makes machine code of it, from the [`cache`] or by a [`compiler`]
-//! in a process of its own. What all plugins of a process share is their [`sandbox`].
+//! what its instances take, and [`load`] gets machine code for it, from the [`cache`] or from a [`compiler`]
+//! in a separate process. What all plugins of a process share is their [`sandbox`].
 
 pub(crate) mod cache;
 pub mod compiler;

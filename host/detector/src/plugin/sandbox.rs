@@ -17,7 +17,7 @@ pub struct Sandbox {
     pub(crate) requirements: Requirements,
 }
 
-/// What a plugin must be, beyond being one.
+/// What is required of a plugin, beyond being one.
 #[derive(Clone, Debug, Default)]
 pub struct Requirements {
     /// It must import nothing but the contract.
@@ -30,7 +30,7 @@ impl Sandbox {
     /// A sandbox with these limits and requirements, which keeps compiled plugins in `cache`.
     ///
     /// # Errors
-    /// [`DetectorError::Engine`] where the machine cannot run WebAssembly.
+    /// [`DetectorError::Engine`] if the machine cannot run WebAssembly.
     pub fn new(limits: Limits, requirements: Requirements, cache: Cache) -> Result<Sandbox, DetectorError> {
         let settings = engine::Settings::new(&limits);
         let engine = engine::new(&settings).map_err(|source| DetectorError::Engine { source })?;

@@ -1,7 +1,6 @@
-//! What the instances of a plugin take beside their memories and tables: globals, references to functions,
-//! segments that wait for their use. The engine asks nobody before it allocates them, and a module of five
-//! megabytes can be instantiated a hundred times: so they are counted, from above, before anything is
-//! compiled.
+//! What the instances of a plugin take besides their memories and tables: globals, references to functions,
+//! segments kept for later use. The engine allocates them without asking a limiter, and a module of five
+//! megabytes can be instantiated a hundred times: so an upper bound is computed before anything is compiled.
 
 use wasmparser::{
     BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
@@ -10,22 +9,22 @@ use wasmparser::{
 
 /// An instance of an empty module.
 const INSTANCE_BYTES: u64 = 1_024;
-/// A global is as large as the largest value.
+/// Every global counts as the largest value.
 const GLOBAL_BYTES: u64 = 16;
-/// Code, context and type of a function; an import has as much.
+/// Code, context and type of a function; an import counts the same.
 const FUNCTION_BYTES: u64 = 40;
-/// The engine's own records of a table, a memory or a function that a component passes on.
+/// The engine's own record of a table, a memory or a function that a component passes on.
 const RECORD_BYTES: u64 = 64;
-/// In a segment that is kept for later.
+/// An element of a segment that is kept for later.
 const ELEMENT_BYTES: u64 = 16;
-/// What is not known before it is linked may be anything.
+/// The size of what is not known before linking, which may be anything.
 const UNKNOWN: u64 = u64::MAX;
 
-/// All instances of a component together, in bytes; [`u64::MAX`] if it instantiates what it imports or gets
-/// from others, which no plugin needs.
+/// The size of all instances of a component together, in bytes; [`u64::MAX`] if it instantiates what it
+/// imports or gets from others, which no plugin needs.
 ///
 /// # Errors
-/// Where the bytes are no component.
+/// If the bytes are not a component.
 pub fn state_bytes(component: &[u8]) -> Result<u64, BinaryReaderError> {
     let mut open = vec![Open::default()];
     for payload in Parser::new(0).parse_all(component) {
@@ -34,7 +33,7 @@ pub fn state_bytes(component: &[u8]) -> Result<u64, BinaryReaderError> {
             Payload::ComponentSection { .. } => open.push(Open::default()),
             Payload::End(_) if open.len() > 1 => close(&mut open),
             payload => {
-                // The outermost is never closed.
+                // The outermost component is never closed.
                 let Some((inner, outer)) = open.split_last_mut() else { break };
                 if inner.is_module {
                     inner.count_in_module(payload)?;
@@ -47,18 +46,18 @@ pub fn state_bytes(component: &[u8]) -> Result<u64, BinaryReaderError> {
     Ok(open.first().map_or(0, |outermost| outermost.bytes))
 }
 
-/// A module or component of which not everything has been read.
+/// A module or component that has not been read to its end.
 #[derive(Default)]
 struct Open {
     is_module: bool,
-    /// Of one instance, so far.
+    /// The size of one instance, so far.
     bytes: u64,
-    /// Of one instance of each module and component that it has, by index.
+    /// The size of one instance of each module and component that it has, by index.
     modules: Vec<u64>,
     components: Vec<u64>,
 }
 
-/// The innermost has been read; it is known to the one around it from now on.
+/// The innermost one has been read; from now on it is known to the one around it.
 fn close(open: &mut Vec<Open>) {
     let Some(inner) = open.pop() else { return };
     if let Some(outer) = open.last_mut() {
@@ -137,7 +136,7 @@ impl Open {
                 }
             }
             Payload::ComponentExportSection(section) => {
-                // What is exported gets another index.
+                // An export gets another index.
                 for export in section {
                     let export = export?;
                     match export.kind {
@@ -212,7 +211,7 @@ mod tests {
         assert_eq!(of(&format!("(component {module})")), 0);
         let twice = "(core instance (instantiate $m))".repeat(2);
         assert_eq!(of(&format!("(component {module} {twice})")), 2 * one);
-        // Also by way of components in components, and of what the outer ones have.
+        // Also through components in components, and through what the outer ones have.
         let nested = format!(
             "(component $c {module} {twice}) (instance (instantiate $c)) (instance (instantiate $c))"
         );

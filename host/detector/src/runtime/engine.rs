@@ -9,26 +9,26 @@ use wasmtime::{Config, Engine};
 
 use crate::runtime::limits::{EngineKind, Limits};
 
-/// How often the clock of deadlines ticks.
+/// How often the clock for deadlines ticks.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// So much address space is enough for memories as the engine likes them, for hundreds of instances.
+/// This much address space is enough for the engine's preferred memory layout, for hundreds of instances.
 const AMPLE_BYTES: u64 = 1 << 42;
-/// What a memory gets where address space is limited, and by how much it may grow before it is moved,
-/// which is a copy of all of it.
+/// How much a memory reserves if address space is limited, and how far it may grow before it has to be moved,
+/// which copies all of it.
 const RESERVED_BYTES: u64 = 16 << 20;
 const GROWTH_BYTES: u64 = 64 << 20;
 
-/// What the interpreter's code is compiled for.
+/// The target that code for the interpreter is compiled for.
 #[cfg(target_pointer_width = "64")]
 const PULLEY: &str = "pulley64";
 #[cfg(target_pointer_width = "32")]
 const PULLEY: &str = "pulley32";
 
-/// For measuring what the deadline costs; no flag gives it.
+/// For measuring what the deadline costs; no command-line option sets it.
 pub const NO_DEADLINE: Duration = Duration::MAX;
 
-/// What decides what the compiler makes of a plugin. The process that compiles is told.
+/// Everything that affects the compiler's output. It is passed to the compiler process.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Settings {
     kind: EngineKind,
@@ -36,7 +36,7 @@ pub struct Settings {
     has_fuel: bool,
     stack_bytes: usize,
     deterministic_nan: bool,
-    /// Whether memories must be small in address space, too.
+    /// Whether memories must also be small in address space.
     saves_address_space: bool,
 }
 
@@ -67,7 +67,7 @@ impl Settings {
             config.target(PULLEY)?;
         }
         if self.saves_address_space {
-            // Instead of the 4 GiB and more for each memory that make bounds checks needless; slower.
+            // Instead of the 4 GiB and more per memory that make bounds checks unnecessary; slower.
             config
                 .memory_reservation(RESERVED_BYTES)
                 .memory_reservation_for_growth(GROWTH_BYTES)
@@ -84,20 +84,20 @@ pub fn new(settings: &Settings) -> wasmtime::Result<Engine> {
     Ok(engine)
 }
 
-/// An engine that only compiles, with threads of its own or without.
+/// An engine that only compiles, with or without threads.
 pub fn for_compiling(settings: &Settings, has_threads: bool) -> wasmtime::Result<Engine> {
     Engine::new(settings.config()?.parallel_compilation(has_threads))
 }
 
-/// Whether memories must be small in address space, too (`ulimit -v`).
+/// Whether memories must also be small in address space (`ulimit -v`).
 fn address_space_is_limited() -> bool {
     getrlimit(Resource::As).current.is_some_and(|bytes| bytes < AMPLE_BYTES)
 }
 
-/// The number of epochs after which a call has certainly had its time.
+/// The number of epochs after which a call has certainly used up its time.
 pub fn deadline_ticks(deadline: Duration) -> u64 {
     let ticks = deadline.as_millis().div_ceil(TICK.as_millis());
-    // The tick that is under way when the call starts does not count.
+    // The tick that has already begun when the call starts does not count.
     u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1)
 }
 

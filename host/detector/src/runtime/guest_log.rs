@@ -1,6 +1,6 @@
-//! What a guest says: by `host.log`, and on standard output and error where it has WASI. All of
-//! it passes through here, made printable, into the host's own log; the last lines are kept for
-//! the report of a crash. A flood is dropped and counted.
+//! What a guest logs: through `host.log`, and on standard output and error if it uses WASI. All of it passes
+//! through here, made printable, into the host's own log; the last lines are kept for a crash report. A flood
+//! is dropped and counted.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use host_core::text::printable_up_to;
 use tracing::Level;
 
-/// How much of one message is looked at; of the rest only the line breaks are counted. A guest can pass
-/// tens of megabytes at a time, and the time that it takes to look at them is the host's.
+/// How much of one message is looked at; in the rest only the line breaks are counted. A guest can pass tens
+/// of megabytes at a time, and looking at them takes the host's time.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
-/// A line is cut after this many characters.
+/// A line is truncated after this many characters.
 const MAX_LINE_CHARS: usize = 2_000;
-/// How many lines the report of a crash shows.
+/// How many lines a crash report shows.
 const KEPT_LINES: usize = 10;
 /// What Rust's panic messages start with, on a line of their own: `panicked at src/lib.rs:10:5:`
 const PANIC: &str = "panicked at ";
@@ -26,20 +26,20 @@ pub struct GuestLog(Arc<Mutex<State>>);
 struct State {
     plugin: String,
     max_lines: u64,
-    /// Lines that were logged.
+    /// How many lines were logged.
     lines: u64,
-    /// Lines that were too many, or in the part of a message that is not looked at.
+    /// How many lines were too many, or in the part of a message that is not looked at.
     dropped: u64,
     last: VecDeque<String>,
     panic: Option<String>,
-    /// Whether the lines that come belong to the panic's message.
+    /// Whether the next lines belong to the panic's message.
     in_panic: bool,
-    /// The beginning of a line of standard output or error.
+    /// The beginning of a line of standard output or error that has not ended yet.
     unfinished: Vec<u8>,
 }
 
 impl GuestLog {
-    /// For a plugin of this name; after `max_lines` lines the rest is dropped.
+    /// A log for a plugin of this name; lines after the first `max_lines` are dropped.
     #[must_use]
     pub fn new(plugin: &str, max_lines: u64) -> GuestLog {
         GuestLog(Arc::new(Mutex::new(State { plugin: plugin.to_owned(), max_lines, ..State::default() })))
@@ -56,12 +56,12 @@ impl GuestLog {
         state.drop_lines(rest.as_bytes());
     }
 
-    /// Logs what a guest writes to a stream, in pieces that may end anywhere.
+    /// Logs bytes that a guest writes to a stream, in pieces that may end anywhere.
     pub fn write(&self, level: Level, bytes: &[u8]) {
         let (bytes, rest) = bytes.split_at(bytes.len().min(MAX_MESSAGE_BYTES));
         let mut state = self.state();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            // A line without end is cut at some point, like any other.
+            // An endless line is truncated, like any other.
             let room = (MAX_LINE_CHARS * 4).saturating_sub(state.unfinished.len());
             state.unfinished.extend(piece.iter().take(room));
             if piece.ends_with(b"\n") {
@@ -90,7 +90,7 @@ impl GuestLog {
         self.state().dropped
     }
 
-    /// A poisoned lock means that another thread panicked; its text is still text.
+    /// A poisoned lock means that another thread panicked; the text is still usable.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,7 +133,7 @@ impl State {
 
     fn emit(&self, level: Level, line: &str) {
         let plugin = &self.plugin;
-        // tracing's macros want the level at compile time.
+        // tracing's macros need the level at compile time.
         match level {
             Level::ERROR => tracing::error!(target: "guest", "{plugin}: {line}"),
             Level::WARN => tracing::warn!(target: "guest", "{plugin}: {line}"),
@@ -191,7 +191,7 @@ mod tests {
         {
             let log = GuestLog::new("p", max_lines);
             log.message(Level::INFO, &text);
-            // The line at the cut was begun, and its rest is dropped.
+            // The line at the cut was begun, and the rest of it is dropped.
             assert!([dropped, dropped + 1].contains(&log.dropped_lines()), "{}", log.dropped_lines());
             let log = GuestLog::new("p", max_lines);
             log.write(Level::INFO, text.as_bytes());

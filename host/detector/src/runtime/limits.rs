@@ -1,4 +1,4 @@
-//! What a guest may use of the machine, and the keeper of its memory limit.
+//! What a guest may use of the machine, and the limiter that enforces its memory limit.
 
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use crate::refusal::Refusal;
 /// What one table entry costs: a reference and its bookkeeping.
 const TABLE_ENTRY_BYTES: usize = 16;
 
-/// Entries of all tables of a guest together: more than any plugin has, and few enough that an instruction can
-/// go over all of them in no time. The deadline is looked at before such an instruction, not within it.
+/// The most entries that all tables of a guest may have together: more than any plugin has, and few enough
+/// that an instruction that goes over all of them takes hardly any time. The deadline is checked before such
+/// an instruction, not during it.
 pub const MAX_TABLE_ENTRIES: usize = 500_000;
 
-/// In less than this, no plugin can be compiled.
+/// With less than this, no plugin can be compiled.
 pub const MIN_COMPILE_MEMORY_BYTES: usize = 64 * 1024 * 1024;
 
 /// How the code of guests is executed.
@@ -23,11 +24,11 @@ pub enum EngineKind {
     /// As machine code.
     #[default]
     Native,
-    /// By an interpreter, Pulley, which needs no memory that can be executed and is many times slower.
+    /// By an interpreter, Pulley, which needs no executable memory and is many times slower.
     Interpreter,
 }
 
-/// What is imposed on a plugin.
+/// The limits imposed on a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How its code is executed.
@@ -38,21 +39,21 @@ pub struct Limits {
     pub run_deadline: Option<Duration>,
     /// How long compiling may take.
     pub compile_deadline: Duration,
-    /// All address space of the process that compiles.
+    /// All address space of the compiler process.
     pub compile_memory_bytes: usize,
-    /// Instructions of a run, roughly; none are counted where there is no limit.
+    /// Roughly the number of instructions in a run; they are not counted if there is no limit.
     pub fuel: Option<u64>,
-    /// An instance's memories, tables, globals, stack, and what it passes, together.
+    /// An instance's memories, tables, globals, stack, and the data it passes, together.
     pub memory_bytes: usize,
     /// The guest's call stack.
     pub stack_bytes: usize,
     /// All lists and strings that one call may pass between guest and host.
     pub transfer_bytes: usize,
-    /// Anomalies of one batch.
+    /// The number of anomalies in one batch.
     pub batch_anomalies: usize,
-    /// Lines in the log.
+    /// The number of lines in the log.
     pub log_lines: u64,
-    /// The plugin's file.
+    /// The size of the plugin's file.
     pub plugin_bytes: u64,
     /// Whether even the bits of a NaN must be the same on every machine, which costs time.
     pub deterministic_nan: bool,
@@ -80,7 +81,7 @@ impl Default for Limits {
 
 const MIB: usize = 1024 * 1024;
 
-/// The total that a guest asked for and did not get.
+/// The total that a guest asked for and was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// Of memory, in bytes.
@@ -95,40 +96,40 @@ struct Growth {
     table_entries: usize,
 }
 
-/// What allows a guest to pass no more.
+/// Why a guest may not pass more data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferLimit {
-    /// What the user allows a call.
+    /// The user's limit for a call.
     Setting,
-    /// What any function of the host takes at most.
+    /// The limit for any function of the host.
     HostFunction,
-    /// Its memory, of which nothing more is left: what it passes is part of it.
+    /// Its memory limit, of which no more is left: what it passes counts as memory.
     Memory {
         /// All of it.
         allowed_bytes: usize,
     },
 }
 
-/// Keeps count of what the guest has and remembers what it was denied, so that the bare
-/// `unreachable` with which a guest answers a denial can be told as what it is.
+/// Keeps count of what the guest has and remembers what it was denied, so that the bare `unreachable` with
+/// which a guest responds to a denial can be reported as what it is.
 #[derive(Debug)]
 pub struct MemoryLimiter {
-    /// All that the guest may have.
+    /// The most that the guest may have.
     pub limit_bytes: usize,
     used_bytes: usize,
     table_entries: usize,
-    /// The largest the guest ever had.
+    /// The most that the guest ever had.
     pub peak_bytes: usize,
-    /// The growth that is under way, to be taken back should it fail.
+    /// The growth in progress, to be taken back should it fail.
     growing: Growth,
-    /// What was asked for when a limit first said no.
+    /// What was asked for when a limit was first hit.
     pub denied: Option<Denial>,
-    /// What the system refused of that which the limit allows.
+    /// What the system refused although the limit allows it.
     pub refused: Option<Refusal>,
 }
 
 impl MemoryLimiter {
-    /// For a new instance, which has `fixed_bytes` from the start.
+    /// A limiter for a new instance, which has `fixed_bytes` from the start.
     #[must_use]
     pub fn new(limit_bytes: usize, fixed_bytes: usize) -> MemoryLimiter {
         MemoryLimiter {
@@ -142,7 +143,7 @@ impl MemoryLimiter {
         }
     }
 
-    /// What the guest may still have.
+    /// How much more the guest may have.
     #[must_use]
     pub fn left_bytes(&self) -> usize {
         self.limit_bytes.saturating_sub(self.used_bytes)
@@ -170,7 +171,7 @@ impl MemoryLimiter {
         true
     }
 
-    /// Forgets a denial: the guest has coped with it.
+    /// Forgets earlier denials: the guest has coped with them.
     pub fn begin_call(&mut self) {
         self.denied = None;
         self.refused = None;
@@ -205,7 +206,7 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(())
     }
 
-    // A component is several core instances; a Python guest has about twenty.
+    // A component consists of several core instances; a Python guest has about twenty.
     fn instances(&self) -> usize {
         100
     }

@@ -1,5 +1,5 @@
-//! What a guest lives in: the [`engine`] that runs it within its [`limits`], and the [`state`] that the host
-//! keeps for it, with its log ([`guest_log`]) and a [`wasi`] that grants nothing.
+//! The environment of a guest: the [`engine`] that runs it within its [`limits`], and the [`state`] that the
+//! host keeps for it, with its log ([`guest_log`]) and a [`wasi`] that grants nothing.
 
 pub(crate) mod engine;
 pub(crate) mod guest_log;

@@ -8,8 +8,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::runtime::guest_log::GuestLog;
 use crate::runtime::limits::{MemoryLimiter, TransferLimit};
 
-/// What a guest may pass to a function of the host: far more than any line of a log, and little enough to be
-/// looked at in no time.
+/// How much a guest may pass to a function of the host: far more than any log line, and little enough to
+/// process in hardly any time.
 const HOST_CALL_BYTES: usize = 4 << 20;
 
 /// What the host keeps for a guest.
@@ -21,12 +21,12 @@ pub struct GuestState {
     pub(crate) resources: ResourceTable,
     /// All lists and strings that one call may pass.
     pub(crate) transfer_bytes: usize,
-    /// When the call that is under way must have ended; `None` if it may take for ever.
+    /// When the current call must have ended; `None` if it may take forever.
     pub(crate) must_end_by: Option<Instant>,
 }
 
 impl GuestState {
-    /// How much the guest may pass now, to a function of the host or as its answer, and what allows no more.
+    /// How much the guest may pass now, to a function of the host or as its answer, and which limit that is.
     pub(crate) fn allowed_bytes(&self, to_host_function: bool) -> (usize, TransferLimit) {
         let limits = [
             (self.transfer_bytes, TransferLimit::Setting),
@@ -45,8 +45,8 @@ impl WasiView for GuestState {
     }
 }
 
-/// The monotonic clock: time passes by being asked for and by being slept. Nobody really sleeps,
-/// which no deadline could interrupt.
+/// The monotonic clock: time passes only when the guest reads the clock or sleeps. It never really sleeps,
+/// since no deadline could interrupt that.
 #[derive(Default)]
 pub struct Clock {
     pub(crate) nanos: u64,

@@ -1,7 +1,6 @@
-//! WASI for guests that import it although they need none of it (plain `wasm32-wasip2` builds
-//! do): everything is there and nothing is granted. No files, sockets, environment, arguments or
-//! input; output goes to the guest's log; the clocks stand still or count; random numbers are the
-//! same in every run.
+//! WASI for guests that import it without needing it (as plain `wasm32-wasip2` builds do): everything can be
+//! imported and nothing is granted. No files, sockets, environment, arguments or input; output goes to the
+//! guest's log; the clocks stand still or count; random numbers are the same in every run.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,17 +21,17 @@ use crate::runtime::state::{Clock, GuestState};
 const SEED: u8 = 0x2a;
 /// How far the monotonic clock moves each time it is read.
 const CLOCK_STEP_NANOS: u64 = 1_000;
-/// How much a guest may write to its output at a time. Whoever writes more breaks WASI's rules.
+/// How much a guest may write to its output at a time. Writing more breaks WASI's rules.
 const WRITE_BYTES: usize = 64 * 1024;
 /// How many random bytes a guest may ask for at a time. Each takes a fifth of a microsecond.
 const MAX_RANDOM_BYTES: u64 = 64 * 1024;
 /// How many handles (streams, pollables, errors) a guest may hold.
 pub const MAX_RESOURCES: usize = 1_000;
 
-/// Makes WASI known to the linker: what ordinary Rust, Go, C, Python and JavaScript guests
-/// import. There is no `wasi:http`.
+/// Adds WASI to the linker: what ordinary Rust, Go, C, Python and JavaScript guests import. There is no
+/// `wasi:http`.
 pub fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
-    // The stock interfaces, and then one of them replaced.
+    // The standard interfaces, and then one of them replaced.
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     linker.allow_shadowing(true);
     monotonic_clock::add_to_linker::<GuestState, VirtualTime>(linker, |state| VirtualTimeView {
@@ -43,7 +42,7 @@ pub fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Whether an import is of those that [`link`] makes known.
+/// Whether an import is one of those that [`link`] adds.
 pub fn offers(import: &str) -> bool {
     const PACKAGES: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
     let parts = import
@@ -122,8 +121,8 @@ impl Pollable for Elapsed {
     async fn ready(&mut self) {}
 }
 
-/// Standard output or error: into the log, at once and without end (a pipe that fills up would
-/// make the guest abort).
+/// Standard output or error: into the log, at once and without limit (a pipe that fills up would make the
+/// guest abort).
 #[derive(Clone)]
 struct Output {
     log: GuestLog,

@@ -1,4 +1,4 @@
-//! ISO 8601 dates and times, and offsets from universal time, read by hand because every row has one.
+//! ISO 8601 dates and times, and offsets from UTC, parsed by hand because every row has a timestamp.
 
 use host_core::rejected::Problem;
 
@@ -6,12 +6,11 @@ use crate::cell::value::{trim, unexpected};
 
 pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
-/// What is said of a time beyond what the column can hold.
+/// The message for a time beyond what the column can hold.
 pub(crate) const YEARS: &str = "years are 0001 to 9999";
 
-/// `YYYY-MM-DD`, a blank or `T`, `HH:MM:SS`, and optionally `.` with decimals of a second; those
-/// after the sixth must be zero. Years 0001 to 9999; no leap seconds. Returns microseconds and
-/// what remains.
+/// `YYYY-MM-DD`, a blank or `T`, `HH:MM:SS`, and optionally `.` with decimals of a second; those after the
+/// sixth must be zero. Years 0001 to 9999; no leap seconds. Returns microseconds and the rest of the cell.
 pub(crate) fn parse(cell: &[u8]) -> Result<(i64, &[u8]), Problem> {
     const SHAPE: &[u8; 19] = b"dddd-dd-dd dd:dd:dd";
     for (i, &shape) in SHAPE.iter().enumerate() {
@@ -54,7 +53,7 @@ pub(crate) fn parse(cell: &[u8]) -> Result<(i64, &[u8]), Problem> {
     Ok((seconds * MICROS_PER_SECOND + micros, rest))
 }
 
-/// What follows the seconds: nothing, or `.` and decimals. Returns microseconds and what remains.
+/// What follows the seconds: nothing, or `.` and decimals. Returns microseconds and the rest of the cell.
 fn fraction_micros(rest: &[u8]) -> Result<(i64, &[u8]), Problem> {
     let [b'.', digits @ ..] = rest else { return Ok((0, rest)) };
     let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -74,7 +73,7 @@ fn fraction_micros(rest: &[u8]) -> Result<(i64, &[u8]), Problem> {
     Ok((micros, rest))
 }
 
-/// `Z`, `UTC`, `GMT`, `+02`, `+0200` or `+02:00` as seconds east of Greenwich; a blank may stand before it.
+/// `Z`, `UTC`, `GMT`, `+02`, `+0200` or `+02:00` as seconds east of Greenwich; a leading blank is allowed.
 pub(crate) fn offset_seconds(rest: &[u8]) -> Result<i64, Problem> {
     let rest = trim(rest);
     let (east, digits) = match rest {
@@ -99,7 +98,7 @@ pub(crate) fn offset_seconds(rest: &[u8]) -> Result<i64, Problem> {
     Ok(east * (hours * 3600 + minutes * 60))
 }
 
-/// Whether this is a name of universal time.
+/// Whether this is a name of UTC.
 pub(crate) fn is_utc(name: &[u8]) -> bool {
     [&b"Z"[..], b"UTC", b"GMT"].iter().any(|utc| name.eq_ignore_ascii_case(utc))
 }

@@ -1,5 +1,5 @@
-//! From one cell to one exact value: ids and amounts ([`value`]), dates and times ([`timestamp`], by
-//! [`iso`] or by a [`pattern`]).
+//! From one cell to one exact value: ids and amounts ([`value`]), dates and times ([`timestamp`], in [`iso`]
+//! format or by a [`pattern`]).
 
 pub(crate) mod iso;
 pub(crate) mod pattern;

@@ -1,5 +1,5 @@
-//! Timestamps by a strptime pattern, as jiff reads them. A zone or offset in a cell is never lost, and a
-//! pattern that could not tell times apart is refused before any file is read.
+//! Timestamps by a strptime pattern, as jiff parses them. A zone or offset in a cell is never lost, and a
+//! pattern that could not tell times apart is rejected before any file is read.
 
 use host_core::rejected::Problem;
 use jiff::Timestamp;
@@ -12,11 +12,11 @@ use crate::cell::iso::{MICROS_PER_SECOND, YEARS, is_utc};
 /// What a cell says, in microseconds since 1970-01-01T00:00:00.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Time {
-    /// On the clock at some place.
+    /// Local time, in a place that the cell does not name.
     Local(i64),
-    /// In universal time, as the cell has a zone or an offset.
+    /// UTC, because the cell has a zone or an offset.
     Zoned(i64),
-    /// In universal time, as counts of seconds are.
+    /// UTC, because the cell counts seconds since 1970.
     SinceEpoch(i64),
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn read(cell: &[u8], pattern: &str) -> Result<Time, Problem> {
     }
     if let Some(seconds) = parsed.timestamp() {
         return match parsed.subsec_nanosecond() {
-            // Nobody knows in which direction they go.
+            // It is ambiguous in which direction the decimals count.
             Some(1..) if seconds < Timestamp::UNIX_EPOCH => Err(Problem::OtherForm),
             nanos => Ok(Time::SinceEpoch(seconds.as_microsecond() + i64::from(nanos.unwrap_or(0) / 1_000))),
         };
@@ -50,8 +50,8 @@ pub(crate) fn read(cell: &[u8], pattern: &str) -> Result<Time, Problem> {
     Ok(Time::Zoned(micros - i64::from(offset.seconds()) * MICROS_PER_SECOND))
 }
 
-/// How far the clock in a zone is ahead at this local time. A time that is not there, or there twice, as
-/// clocks are put forward and back, means nothing; unless an offset says which of the two it is.
+/// The offset of a zone from UTC at this local time. A time that does not exist, or exists twice, because
+/// clocks are set forward or back, is an error, unless an offset says which of the two it is.
 fn offset_in(zone: &str, time: DateTime, given: Option<Offset>) -> Result<Offset, Problem> {
     let zone = TimeZone::get(zone).map_err(|_| Problem::UnknownZone)?;
     match (zone.to_ambiguous_timestamp(time).offset(), given) {
@@ -66,9 +66,9 @@ fn offset_in(zone: &str, time: DateTime, given: Option<Offset>) -> Result<Offset
     }
 }
 
-/// Whether the cells end in a name of universal time that the pattern spells out.
+/// Whether the pattern, and so every cell, ends in a literal name of UTC.
 fn ends_in_utc(pattern: &str) -> bool {
-    // Behind the last directive, whose letter may be a `Z` itself.
+    // After the last directive, whose letter may itself be a `Z`.
     let literal = pattern.rsplit_once('%').map_or(pattern, |(_, last)| {
         let letter = last.find(|character: char| character.is_ascii_alphabetic());
         letter.map_or("", |letter| &last[letter + 1..])
@@ -76,8 +76,8 @@ fn ends_in_utc(pattern: &str) -> bool {
     is_utc(literal.trim().as_bytes())
 }
 
-/// jiff reads `:60` as `:59`, which would be another time. Whether this is such a cell shows where
-/// a `60` in it can be replaced, and the second that is read changes with it.
+/// jiff reads `:60` as `:59`, which would be another time. This is such a cell if replacing some `60` in it
+/// changes the second that is read.
 fn is_leap_second(cell: &[u8], pattern: &str) -> bool {
     memchr::memmem::find_iter(cell, "60").any(|at| {
         let mut other = cell.to_vec();
@@ -86,8 +86,8 @@ fn is_leap_second(cell: &[u8], pattern: &str) -> bool {
     })
 }
 
-/// Refuses a pattern that means nothing, or that could not tell times apart, by writing times with it
-/// and reading them again.
+/// Rejects a pattern that is invalid, or that could not tell times apart, by formatting times with it and
+/// parsing them again.
 ///
 /// # Errors
 /// What is wrong with it, in words.
@@ -154,7 +154,7 @@ mod tests {
         }
     }
 
-    /// With `--timezone`; without it, they are refused.
+    /// With `--timezone`; without it, they are rejected.
     #[test]
     fn zones_and_offsets_are_converted_and_never_lost() {
         let cases = [
@@ -164,10 +164,10 @@ mod tests {
             ("%Y-%m-%d %H:%M:%S %Q", "2024-07-01 12:00:00 -0400", Ok("2024-07-01 18:00:00")),
             ("%Y-%m-%d %H:%M:%S %Q", "2024-07-01 12:00:00 UTC", Ok("2024-07-01 14:00:00")),
             ("%Y-%m-%d %H:%M:%S %Q", "2024-07-01 12:00:00 Europe/Atlantis", Err(Problem::UnknownZone)),
-            // Written out in the pattern.
+            // UTC is literal text in the pattern.
             ("%Y-%m-%d %H:%M:%S%.f UTC", "2024-07-01 12:00:00.5 UTC", Ok("2024-07-01 14:00:00.5")),
             ("%Y-%m-%dT%H:%MZ", "2024-07-01T12:00Z", Ok("2024-07-01 14:00:00")),
-            // Put forward at 2:00, put back at 3:00.
+            // Clocks are set forward at 2:00 and back at 3:00.
             (
                 "%Y-%m-%d %H:%M %Q",
                 "2024-03-31 02:30 Europe/Berlin",

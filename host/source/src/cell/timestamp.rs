@@ -1,6 +1,6 @@
-//! A cell to a date and time, exactly: [`iso`] 8601 by hand, because every row has one; other forms
-//! by a [`pattern`]. The column has no time zone, so an offset is an error unless the rules say to
-//! which zone's local time it is to be converted. A time without offset is stored as it is.
+//! From a cell to an exact date and time: [`iso`] 8601 by hand, because every row has one; other formats by a
+//! [`pattern`]. The column has no time zone, so an offset is an error unless the rules name the zone to whose
+//! local time it is converted. A time without an offset is stored as it is.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,13 +19,13 @@ const MICROS_RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=25
 /// How timestamps are written in a file.
 #[derive(Clone, Debug, Default)]
 pub struct TimestampRules {
-    /// In which form.
+    /// Their format.
     pub form: TimestampForm,
     /// The zone to whose local time values with an offset (and counts of seconds) are converted.
     pub zone: Option<TimeZone>,
 }
 
-/// The form of timestamps.
+/// The format of timestamps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TimestampForm {
     /// `2024-02-29 23:59:59.123456`, also with `T`.
@@ -40,7 +40,7 @@ pub enum TimestampForm {
     },
 }
 
-/// Forms that have a name, with their names.
+/// The formats that have a name.
 const NAMED_FORMS: [(&str, TimestampForm); 4] = [
     ("iso", TimestampForm::Iso),
     ("epoch-seconds", TimestampForm::Epoch { unit_micros: 1_000_000 }),
@@ -104,7 +104,7 @@ impl TimestampRules {
         match (iso::offset_seconds(rest), &self.zone) {
             (Ok(seconds), Some(_)) => self.local(micros - seconds * MICROS_PER_SECOND),
             (Ok(_), None) => Err(Problem::HasOffset),
-            // A zone's name is lost just as well; and which zone is meant by `CST` nobody knows.
+            // A zone's name would be lost as well; and a name such as `CST` is ambiguous.
             (Err(_), zone) if rest.trim_ascii_start().first().is_some_and(u8::is_ascii_alphabetic) => {
                 Err(if zone.is_some() { Problem::UnknownZone } else { Problem::HasOffset })
             }
@@ -112,7 +112,7 @@ impl TimestampRules {
         }
     }
 
-    /// Microseconds of universal time as those of the zone's local time.
+    /// Converts microseconds of UTC to the zone's local time.
     fn local(&self, micros: i64) -> Result<i64, Problem> {
         let local = match &self.zone {
             None => micros,
@@ -209,14 +209,14 @@ mod tests {
     fn offsets_are_converted_to_the_zone_that_was_asked_for() {
         let rules = zoned(TimestampForm::Iso, "Europe/Berlin");
         let cases = [
-            // Without offset: local already.
+            // Without an offset: already local.
             ("2024-07-01 12:00:00", Ok("2024-07-01 12:00:00")),
             ("2024-07-01T12:00:00Z", Ok("2024-07-01 14:00:00")),
             ("2024-01-01 12:00:00.5 Z", Ok("2024-01-01 13:00:00.5")),
             ("2024-01-01 12:00:00+02:00", Ok("2024-01-01 11:00:00")),
             ("2024-01-01 12:00:00-0530", Ok("2024-01-01 18:30:00")),
             ("2024-01-01 12:00:00+02", Ok("2024-01-01 11:00:00")),
-            // The hour that is there twice: the local time is the same, as it is on the wall.
+            // The hour that occurs twice: both have the same local time.
             ("2024-10-27 00:30:00Z", Ok("2024-10-27 02:30:00")),
             ("2024-10-27 01:30:00Z", Ok("2024-10-27 02:30:00")),
             ("2024-01-01 12:00:00+2", Err(Problem::Incomplete)),
@@ -226,7 +226,7 @@ mod tests {
             ("2024-01-01 12:00:00.25 UTC", Ok("2024-01-01 13:00:00.25")),
             ("2024-07-01T12:00:00GMT", Ok("2024-07-01 14:00:00")),
             ("2024-01-01 12:00:00 UTC+2", Err(Problem::UnknownZone)),
-            // The hour that is not there: without offset, nothing is converted.
+            // The hour that does not exist: without an offset, nothing is converted.
             ("2024-03-31 02:30:00", Ok("2024-03-31 02:30:00")),
             ("9999-12-31 23:59:59Z", Err(Problem::OutOfRange(YEARS))),
         ];

@@ -1,5 +1,5 @@
-//! One cell to one exact value. Nothing here rounds, guesses or repairs: a cell either means
-//! exactly one value that the database can hold, or it is refused with a [`Problem`].
+//! From one cell to one exact value. Nothing here rounds, guesses or repairs: a cell either means exactly one
+//! value that the database can hold, or it is rejected with a [`Problem`].
 
 use host_core::rejected::Problem;
 
@@ -32,7 +32,7 @@ pub fn user_id(cell: &[u8]) -> Result<i64, Problem> {
 pub fn amount_cents(cell: &[u8], point: u8) -> Result<i64, Problem> {
     let (negative, digits) = sign(trim(cell))?;
     let mut cents: i64 = 0;
-    // The position after the point; none before it.
+    // The number of decimals so far; `None` before the point.
     let mut decimals: Option<u32> = None;
     for (i, &byte) in digits.iter().enumerate() {
         match (byte, decimals) {
@@ -63,7 +63,7 @@ pub fn amount_cents(cell: &[u8], point: u8) -> Result<i64, Problem> {
 
 const AMOUNT_RANGE: Problem = Problem::OutOfRange("amounts lie within ±99999999.99");
 
-/// As many digits always fit an `i64`.
+/// This many digits always fit an `i64`.
 const SAFE_DIGITS: usize = 18;
 
 pub(crate) fn integer(cell: &[u8], range: &'static str) -> Result<i64, Problem> {
@@ -75,13 +75,13 @@ pub(crate) fn integer(cell: &[u8], range: &'static str) -> Result<i64, Problem> 
         let value = digits.iter().fold(0, |value, &byte| value * 10 + i64::from(byte - b'0'));
         return Ok(if negative { -value } else { value });
     }
-    // With its sign from the start: the smallest number has no positive counterpart.
+    // The sign is applied from the start: the smallest number has no positive counterpart.
     let sign = if negative { -1 } else { 1 };
     let add = |value: i64, &byte: &u8| value.checked_mul(10)?.checked_add(sign * i64::from(byte - b'0'));
     digits.iter().try_fold(0, add).ok_or(Problem::OutOfRange(range))
 }
 
-/// Splits off a sign; what remains is not empty.
+/// Splits off a sign; the rest is not empty.
 fn sign(cell: &[u8]) -> Result<(bool, &[u8]), Problem> {
     let (negative, digits) = match cell {
         [] => return Err(Problem::Empty),
@@ -92,11 +92,11 @@ fn sign(cell: &[u8]) -> Result<(bool, &[u8]), Problem> {
     if digits.is_empty() { Err(Problem::Incomplete) } else { Ok((negative, digits)) }
 }
 
-/// Blanks around a number or a timestamp carry nothing.
+/// Removes blanks around a number or a timestamp, which have no meaning.
 pub(crate) fn trim(cell: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let Some(start) = cell.iter().position(|byte| !blank(byte)) else { return &[] };
-    // There is a byte that is no blank, so there is a last one.
+    // There is a byte that is not a blank, so there is a last one.
     let end = cell.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
     &cell[start..end]
 }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against `rust_decimal`, which knows nothing of our parser.
+        /// Against `rust_decimal`, which is independent of our parser.
         #[test]
         fn every_amount_is_what_a_decimal_library_reads(cents in -MAX_AMOUNT_CENTS..=MAX_AMOUNT_CENTS) {
             let text = rust_decimal::Decimal::new(cents, 2).to_string();

@@ -1,6 +1,5 @@
-//! Which field of a record is which column: by the header's names, in any order and case, with
-//! blanks around a name ignored, or by position where there is no header. Columns that nobody
-//! asked for are ignored.
+//! Which field of a record is which column: by the header's names, in any order and case, ignoring blanks
+//! around a name, or by position if there is no header. Columns that were not asked for are ignored.
 
 use crate::csv::field::{ColumnMap, Field};
 use crate::error::SourceError;
@@ -8,18 +7,18 @@ use crate::error::SourceError;
 /// Where each column's field is in a record, from 0.
 #[derive(Debug)]
 pub(crate) struct Columns {
-    /// All names as they stand in the file; without a header, `column 1` and so on.
+    /// All names as they are in the file; without a header, `column 1` and so on.
     pub names: Vec<String>,
     pub transaction_id: usize,
     pub user_id: usize,
     pub amount: usize,
     pub timestamp: usize,
-    /// Of the columns that the detector asked for, in its order.
+    /// The columns that the detector asked for, in its order.
     pub attributes: Vec<usize>,
 }
 
 impl Columns {
-    /// Names of the columns that nobody asked for.
+    /// Names of the columns that were not asked for.
     pub fn ignored(&self) -> impl Iterator<Item = &str> {
         let asked = [self.transaction_id, self.user_id, self.amount, self.timestamp];
         let is_asked = move |place: &usize| asked.contains(place) || self.attributes.contains(place);
@@ -54,7 +53,7 @@ impl Columns {
         })
     }
 
-    /// Takes the columns at the positions given, in records of `fields` fields.
+    /// Takes the columns at the given positions, in records of `fields` fields.
     pub fn by_position(
         file: &str,
         fields: usize,
@@ -89,8 +88,8 @@ impl Columns {
     }
 }
 
-/// The place of the column with one of the `wanted` names; `field` is what it is for, unless the
-/// detector asked for it.
+/// The position, from 0, of the column with one of the `wanted` names; `field` says what it is for, and is
+/// `None` if the detector asked for it.
 fn position(
     file: &str,
     names: &[String],

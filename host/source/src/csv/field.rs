@@ -1,4 +1,4 @@
-//! The columns that every file must have, and the other names that they may have in it.
+//! The columns that every file must have, and the names that they may have in it.
 
 use std::str::FromStr;
 
@@ -24,7 +24,7 @@ impl Field {
         self.names()[0]
     }
 
-    /// Names under which it is known; the first is its own.
+    /// The names that are recognised; the first is its own.
     pub(crate) fn names(self) -> &'static [&'static str] {
         match self {
             Field::TransactionId => &["transaction_id"],

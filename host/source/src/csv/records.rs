@@ -1,17 +1,17 @@
-//! Bytes to records, as RFC 4180 has them: fields between delimiters, records between line breaks
-//! (LF, CRLF or CR, also mixed), and quotes around fields that contain either.
+//! From bytes to records as in RFC 4180: fields between delimiters, records between line breaks (LF, CRLF or
+//! CR, also mixed), and quotes around fields that contain either.
 //!
-//! The reader is our own because three things matter here that CSV libraries do not give
-//! together: the physical line of every record whatever the line breaks, the record's original
-//! bytes, and a bound on what an unclosed quote may swallow. A record without quotes, which is
-//! nearly every one, is found by two memchr passes and never copied.
+//! The reader is our own because no CSV library offers all three things that matter here: the physical line
+//! of every record whatever the line breaks, the record's original bytes, and a bound on what an unclosed
+//! quote may swallow. A record without quotes, which is nearly every one, is found by two memchr passes and
+//! never copied.
 
 use std::io::{self, Read};
 use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memchr3};
 
-/// The mark with which DOS and CP/M end a text (^Z), once or until a block is full.
+/// The mark (^Z) that ends a text file on DOS and CP/M, once or repeated until a block is full.
 const END_MARK: u8 = 0x1a;
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -22,7 +22,7 @@ pub struct Records<R> {
     delimiter: u8,
     max_record_bytes: usize,
     buffer: Vec<u8>,
-    /// What of the buffer holds bytes that are not yet consumed.
+    /// The part of the buffer that holds bytes not yet consumed.
     unread: Range<usize>,
     at_end: bool,
     /// Whether the input ends in [`END_MARK`], which is not part of any record.
@@ -31,7 +31,7 @@ pub struct Records<R> {
     line: u64,
     /// Position of the unread bytes in the input.
     offset: u64,
-    /// Fields of the current record, as ranges of `buffer`, or of `unquoted` where it has quotes.
+    /// Fields of the current record, as ranges of `buffer`, or of `unquoted` if it has quotes.
     fields: Vec<Range<usize>>,
     unquoted: Vec<u8>,
     last: Last,
@@ -47,13 +47,13 @@ struct Last {
     has_quotes: bool,
 }
 
-/// One record; borrowed from the reader until the next.
+/// One record; borrowed from the reader until the next one is read.
 pub struct Record<'a> {
     /// The physical line on which it starts, from 1.
     pub line: u64,
     /// Its position in the decoded input, in bytes.
     pub offset: u64,
-    /// The original bytes, without the line break.
+    /// Its original bytes, without the line break.
     pub raw: &'a [u8],
     fields: &'a [Range<usize>],
     text: &'a [u8],
@@ -88,16 +88,16 @@ pub enum RecordsError {
         /// The physical line on which it opens.
         line: u64,
     },
-    /// A record is longer than is allowed.
+    /// A record is longer than allowed.
     TooLong {
         /// The physical line on which it starts.
         line: u64,
-        /// The physical line of a quote that is not closed within what is allowed.
+        /// The physical line of a quote that is not closed within the allowed length.
         quote_line: Option<u64>,
     },
 }
 
-/// A record found in the buffer: lengths from its start.
+/// A record found in the buffer, as lengths from its start.
 struct Found {
     /// Without the line break.
     content: usize,
@@ -106,20 +106,20 @@ struct Found {
     has_quotes: bool,
 }
 
-/// What a look at the buffer gave.
+/// The result of looking at the buffer.
 enum Look {
     Found(Found),
-    /// The record goes on beyond the buffer.
+    /// The record continues beyond the buffer.
     Incomplete {
-        /// How much of it is there, whatever follows.
+        /// How much of it is in the buffer for certain.
         content: usize,
-        /// The position of a quote that is open.
+        /// The position of a quote that is still open.
         open_quote: Option<usize>,
     },
 }
 
 impl<R: Read> Records<R> {
-    /// Reads from `input`, after a byte order mark if there is one.
+    /// Reads from `input`, skipping a byte order mark.
     pub fn new(input: R, delimiter: u8, max_record_bytes: usize) -> Records<R> {
         Records {
             input,
@@ -138,27 +138,27 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// What the records are read from.
+    /// The input that the records are read from.
     pub fn input(&self) -> &R {
         &self.input
     }
 
-    /// The same, when they have been read.
+    /// The input, once all records have been read.
     pub fn into_inner(self) -> R {
         self.input
     }
 
-    /// Whether a mark was found at the end, and ignored.
+    /// Whether an end mark (^Z) was found at the end, and ignored.
     pub fn has_end_mark(&self) -> bool {
         self.has_end_mark
     }
 
-    /// Gives the last record once more with the next call of [`next`](Self::next).
+    /// Makes the next call of [`next`](Self::next) return the last record again.
     pub fn again(&mut self) {
         self.again = true;
     }
 
-    /// The next record; none at the end. Empty lines are no records.
+    /// The next record; `None` at the end. Empty lines are skipped.
     pub fn next(&mut self) -> Result<Option<Record<'_>>, RecordsError> {
         if !std::mem::take(&mut self.again) && !self.advance()? {
             return Ok(None);
@@ -202,7 +202,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Finds the end of the record at the start of the unread bytes, reading on where needed.
+    /// Finds the end of the record at the start of the unread bytes, reading more where needed.
     fn find(&mut self) -> Result<Option<Found>, RecordsError> {
         loop {
             let unread = &self.buffer[self.unread.clone()];
@@ -226,7 +226,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Says so from what is allowed and one byte more, however much of the record has been read by now.
+    /// The error, based on the allowed length and one byte more, so that it does not depend on how much of
+    /// the record has been read so far.
     fn too_long(&self) -> RecordsError {
         let unread = &self.buffer[self.unread.clone()];
         let quote_line = match look(&unread[..=self.max_record_bytes], self.delimiter, false) {
@@ -241,7 +242,7 @@ impl<R: Read> Records<R> {
         self.line + line_breaks(&self.buffer[self.unread.clone()][..position])
     }
 
-    /// Reads another chunk behind the unread bytes, which move to the front.
+    /// Reads another chunk after the unread bytes, which move to the front.
     fn fill(&mut self) -> Result<(), RecordsError> {
         self.buffer.copy_within(self.unread.clone(), 0);
         self.unread = 0..self.unread.len();
@@ -263,7 +264,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// There is nothing behind the unread bytes. A mark there is among them: no record ends before it.
+    /// Nothing follows the unread bytes. An end mark is still among them, since no record ends before it.
     fn end(&mut self) {
         self.at_end = true;
         while self.buffer[self.unread.clone()].last() == Some(&END_MARK) {
@@ -285,7 +286,7 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// Where the record ends that these bytes start with.
+/// Finds the end of the record that these bytes start with.
 fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
     let mut position = 0;
     let mut has_quotes = false;
@@ -294,11 +295,11 @@ fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
             b'\n' => return Look::Found(Found { content: hit, total: hit + 1, has_quotes }),
             b'\r' => match bytes.get(hit + 1) {
                 Some(b'\n') => return Look::Found(Found { content: hit, total: hit + 2, has_quotes }),
-                // Whether a line feed belongs to it, the next byte tells.
+                // The next byte decides whether a line feed belongs to it.
                 None if !at_end => return Look::Incomplete { content: hit, open_quote: None },
                 _ => return Look::Found(Found { content: hit, total: hit + 1, has_quotes }),
             },
-            // A quote inside a field is a character like any other.
+            // A quote inside an unquoted field is a character like any other.
             _ if hit > 0 && bytes[hit - 1] != delimiter => position = hit + 1,
             _ => {
                 has_quotes = true;
@@ -316,8 +317,8 @@ fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
     }
 }
 
-/// The position of the quote that closes the field whose content starts at `from`; two quotes in
-/// a row are one of the content. None where it is not (yet) to be seen.
+/// The position of the quote that closes the field whose content starts at `from`; two quotes in a row stand
+/// for one in the content. `None` if it is not there (yet).
 fn closing_quote(bytes: &[u8], mut from: usize, at_end: bool) -> Option<usize> {
     loop {
         let quote = from + memchr(b'"', &bytes[from..])?;
@@ -357,8 +358,8 @@ fn unquote(raw: &[u8], delimiter: u8, text: &mut Vec<u8>, fields: &mut Vec<Range
             text.extend_from_slice(&content[from..]);
             position = (closing + 1).min(raw.len());
         }
-        // What follows a closing quote (there should be nothing) belongs to the field, so that no
-        // byte is lost; as a number or a time it will not do.
+        // Whatever follows a closing quote (there should be nothing) belongs to the field, so that no byte
+        // is lost; it makes a number or a time invalid.
         let end = memchr(delimiter, &raw[position..]).map(|delimiter| position + delimiter);
         text.extend_from_slice(&raw[position..end.unwrap_or(raw.len())]);
         fields.push(start..text.len());
@@ -384,7 +385,7 @@ mod tests {
 
     const MAX: usize = 1000;
 
-    /// Gives its bytes in pieces of this many.
+    /// Returns its bytes in pieces of this many.
     struct Pieces<'a>(&'a [u8], usize);
 
     impl Read for Pieces<'_> {
@@ -398,7 +399,7 @@ mod tests {
 
     type Read1 = (u64, Vec<String>);
 
-    /// Line and fields of every record, then the error if there is one.
+    /// Line and fields of every record, then the error, if any.
     fn read(bytes: &[u8], piece: usize) -> (Vec<Read1>, Option<String>) {
         read_up_to(MAX, bytes, piece)
     }
@@ -441,7 +442,7 @@ mod tests {
             ("\"a \"\"b\"\"\",\"\"\n", &[(1, &["a \"b\"", ""])]),
             ("\"\"\"\"", &[(1, &["\""])]),
             (",\n,,", &[(1, &["", ""]), (2, &["", "", ""])]),
-            // Quotes where they mean nothing.
+            // Quotes in places where they have no meaning.
             ("a\"b,c\"\nd", &[(1, &["a\"b", "c\""]), (2, &["d"])]),
             ("\"a\"b,c", &[(1, &["ab", "c"])]),
             ("\"a\" ,c", &[(1, &["a ", "c"])]),
@@ -474,7 +475,7 @@ mod tests {
                 );
             }
         }
-        // Before all of a huge file has been read, nobody knows whether it is closed in the end.
+        // Until all of a huge file has been read, it is unknown whether the quote is closed in the end.
         for end in ["", "\"\n"] {
             let endless = format!("a\nb,\"{}{end}", "b\n".repeat(MAX));
             for piece in [1, 100, usize::MAX] {
@@ -486,7 +487,7 @@ mod tests {
         }
     }
 
-    /// Every short file, every limit within it, every size of its pieces: all say the same.
+    /// Every short file gives the same result with every limit and in pieces of every size.
     #[test]
     fn no_limit_and_no_cut_makes_a_difference() {
         const LONGEST: u32 = 5;
@@ -517,8 +518,8 @@ mod tests {
         }
     }
 
-    /// Lengths of the records without their line breaks, also of one whose quote is never closed; byte
-    /// by byte, as nobody would write it who had to be fast. Empty lines are no records.
+    /// Lengths of the records without their line breaks, including one whose quote is never closed; byte by
+    /// byte, simple rather than fast. Empty lines are not records.
     fn record_lengths(file: &[u8]) -> Vec<usize> {
         let (mut lengths, mut start, mut at, mut in_quotes) = (Vec::new(), 0, 0, false);
         while at < file.len() {
@@ -545,7 +546,7 @@ mod tests {
         let longest = "x".repeat(MAX);
         let (found, error) = read(format!("{longest}\n{longest}y\nz").as_bytes(), 100);
         assert_eq!((found.len(), error.as_deref()), (1, Some("TooLong { line: 2, quote_line: None }")));
-        // What separates it from the next is not part of it.
+        // The line break after it does not count.
         for end in ["\n", "\r\n", "\r", ""] {
             for piece in [1, MAX, MAX + 1, MAX + 2] {
                 let (found, error) = read(format!("{longest}{end}").as_bytes(), piece);
@@ -555,7 +556,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever fields are written with quotes around them are read back.
+        /// Fields that are written with quotes are read back unchanged.
         #[test]
         fn what_was_quoted_comes_back(
             records in proptest::collection::vec(proptest::collection::vec("[a\",\r\n é]{0,6}", 1..4), 1..6),
@@ -573,7 +574,7 @@ mod tests {
             prop_assert_eq!(found.into_iter().map(|(_, fields)| fields).collect::<Vec<_>>(), records);
         }
 
-        /// As the csv library reads it, wherever the two have the same rules.
+        /// The same as with the csv library, wherever the two have the same rules.
         #[test]
         fn fields_are_those_of_the_csv_library(text in "[ab\",\r\n]{0,60}", piece in 1_usize..70) {
             let mut library = csv::ReaderBuilder::new();

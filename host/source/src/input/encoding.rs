@@ -1,23 +1,24 @@
-//! Text in other encodings than UTF-8, turned into it on the way. A byte sequence that is no text
-//! in the encoding that was promised is an error, never a replacement character.
+//! Text in encodings other than UTF-8, converted to UTF-8 while it is read. A byte sequence that is not valid
+//! in the given encoding is an error, never a replacement character.
 
 use std::io::{self, Read};
 
 use encoding_rs::{Decoder, DecoderResult};
 
-/// What text a file's bytes are.
+/// The encoding of a file's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
-    /// UTF-8, with or without byte order mark. Nothing is converted; cells are checked.
+    /// UTF-8, with or without a byte order mark. Nothing is converted; cells are checked.
     #[default]
     Utf8,
-    /// Another.
+    /// Another encoding.
     Other(&'static encoding_rs::Encoding),
 }
 
 impl Encoding {
-    /// By its name: `utf-8`, `utf-16` (little-endian unless a byte order mark says otherwise),
-    /// `utf-16le`, `utf-16be`, `latin1`, `windows-1252` and whatever else the web knows.
+    /// By its name: `utf-8`, `utf-16` (little-endian unless a byte order mark says otherwise), `utf-16le`,
+    /// `utf-16be`, `latin1`, `windows-1252` and every other label of the WHATWG Encoding Standard. `None` if
+    /// it is unknown.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Encoding> {
         let encoding = encoding_rs::Encoding::for_label(name.as_bytes())?;
@@ -33,7 +34,7 @@ impl Encoding {
         }
     }
 
-    /// Text in this encoding, as bytes that begin a file: with the mark that UTF-16 has there.
+    /// The bytes that begin a file in this encoding: the byte order mark of UTF-16, or nothing.
     pub(crate) fn mark(self) -> Vec<u8> {
         match self {
             Encoding::Other(encoding) if is_utf16(encoding) => self.encode("\u{feff}"),
@@ -41,11 +42,11 @@ impl Encoding {
         }
     }
 
-    /// Text in this encoding; a character that it does not have as `&#8230;`.
+    /// Encodes text; a character that the encoding does not have becomes `&#8230;`.
     pub(crate) fn encode(self, text: &str) -> Vec<u8> {
         match self {
             Encoding::Utf8 => text.into(),
-            // encoding_rs, as browsers do, only reads these.
+            // Like browsers, encoding_rs can only decode these.
             Encoding::Other(encoding) if encoding == encoding_rs::UTF_16LE => {
                 text.encode_utf16().flat_map(u16::to_le_bytes).collect()
             }
@@ -56,7 +57,7 @@ impl Encoding {
         }
     }
 
-    /// Makes UTF-8 of what `input` gives.
+    /// Converts what is read from `input` to UTF-8.
     pub(crate) fn decode<R: Read + Send + 'static>(self, input: R) -> Box<dyn Read + Send> {
         match self {
             Encoding::Utf8 => Box::new(input),
@@ -66,7 +67,7 @@ impl Encoding {
                     // A byte order mark decides between the two byte orders.
                     encoding.new_decoder()
                 } else {
-                    // Text like any other: in Latin-1, `ÿþ` is not a mark.
+                    // No mark is looked for: in Latin-1, `ÿþ` is text like any other.
                     encoding.new_decoder_without_bom_handling()
                 },
                 encoded: vec![0; CHUNK_BYTES],
@@ -93,7 +94,7 @@ struct Decode<R> {
     encoded: Vec<u8>,
     unread: std::ops::Range<usize>,
     at_end: bool,
-    /// The decoder has given its last; it must not be asked again.
+    /// The decoder has finished and must not be called again.
     finished: bool,
     /// Decoded bytes for which the caller's buffer was too small.
     spare: Vec<u8>,
@@ -192,7 +193,7 @@ mod tests {
         assert_eq!(decode("utf-16be", b"\xff\xfea\0", 100).unwrap(), "a");
     }
 
-    /// The decoder keeps these back, as they could begin a byte order mark, until the end.
+    /// The decoder holds these back until the end, because they could begin a byte order mark.
     #[test]
     fn what_comes_only_at_the_end_comes() {
         for piece in [1, 2, 100] {

@@ -1,9 +1,9 @@
-//! Which files are meant by what was given: a file is itself, a folder is the CSV files in it, a pattern
-//! is what it matches, `-` is standard input.
+//! Which files the arguments mean: a file means itself, a folder the CSV files in it, a pattern whatever it
+//! matches, and `-` standard input.
 //!
-//! A run of a folder that lacks one of its files is a run of another day, so nothing is left out in
-//! silence: what looks like data and cannot be read is an error; what is left out because it is none is
-//! said in a [`Note`].
+//! A run over a folder that misses one of its files has the wrong data, so nothing is left out silently: what
+//! looks like data and cannot be read is an error; what is left out because it is not data is reported in a
+//! [`Note`].
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,18 +20,18 @@ use crate::input::identity::is_stdin;
 use crate::input::list::{FileList, Note};
 use crate::input::open::open;
 
-/// Files of a folder that are taken.
+/// The endings of the files that are taken from a folder.
 const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
 /// How deep `**` goes.
 const MAX_DEPTH: usize = 64;
-/// A file that is longer holds something, even if it is compressed.
+/// A longer file has content, even if it is compressed.
 const MAX_EMPTY_BYTES: u64 = 1_024;
 
-/// Makes files of what was given. Sorted by name within each; files without content are left out where
-/// there are others.
+/// Expands the arguments to files. The files of each argument are sorted by name; files without content are
+/// left out if there are others.
 ///
 /// # Errors
-/// Where there is nothing of that name, or something that cannot be read.
+/// If a name does not exist, or something cannot be read.
 pub fn expand(given: &[PathBuf]) -> Result<FileList, SourceError> {
     let mut list = FileList::default();
     for path in given {
@@ -66,16 +66,16 @@ pub fn expand(given: &[PathBuf]) -> Result<FileList, SourceError> {
 }
 
 impl FileList {
-    /// Drops the files at these positions, from 0. The size stays a bound.
+    /// Drops the files at these positions, from 0. The size remains an upper bound.
     pub fn leave_out(&mut self, positions: &BTreeSet<usize>) {
         let mut position = 0..;
         self.files.retain(|_| position.next().is_some_and(|position| !positions.contains(&position)));
     }
 
-    /// Takes no empty file, however many others there are.
+    /// Makes an empty file an error even if there are others.
     ///
     /// # Errors
-    /// Where one was left out.
+    /// If one was left out.
     pub fn without_empty_files(self) -> Result<FileList, SourceError> {
         let empty = self.notes.iter().find_map(|note| match note {
             Note::Empty { files } => files.first(),
@@ -105,9 +105,8 @@ impl FileList {
     }
 }
 
-/// Whether there is nothing in a file: no bytes, or only line breaks and the mark that ends a DOS file, compressed
-/// or not. What cannot be
-/// read is found out later.
+/// Whether a file has no content: no bytes, or only line breaks and the mark that ends a DOS file, compressed
+/// or not. A file that cannot be read is noticed later.
 fn is_empty(file: &Path) -> bool {
     let may_be =
         fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_EMPTY_BYTES);
@@ -168,7 +167,7 @@ impl<'a> Found<'a> {
         (self.files, filled.collect())
     }
 
-    /// Takes what can be taken.
+    /// Adds a file, or notes a sub-folder.
     fn add(&mut self, path: PathBuf) -> Result<(), SourceError> {
         let metadata = self.look_at(&path)?;
         let kind = metadata.file_type();
@@ -181,14 +180,14 @@ impl<'a> Found<'a> {
             return Ok(());
         }
         let what = match kind {
-            _ if kind.is_fifo() => "it is a named pipe, not a file; named by itself, it can be read",
+            _ if kind.is_fifo() => "it is a named pipe, not a file; it can be read if given by name",
             _ if kind.is_socket() => "it is a socket, not a file",
             _ => "it is a device, not a file",
         };
         Err(self.cannot_read(&path, io::Error::other(what)))
     }
 
-    /// As it is behind all links.
+    /// Follows all links.
     fn look_at(&self, path: &Path) -> Result<fs::Metadata, SourceError> {
         fs::metadata(path).map_err(|source| self.cannot_read(path, source))
     }
@@ -197,7 +196,7 @@ impl<'a> Found<'a> {
         SourceError::Entry { file: path.to_owned(), within: self.within.to_owned(), source }
     }
 
-    /// The last part of a folder's entry; all of what a pattern matches.
+    /// The name of an entry in a folder; the whole path for a pattern.
     fn name_of(&self, path: &Path) -> String {
         path.strip_prefix(self.within).unwrap_or(path).display().to_string()
     }
@@ -210,7 +209,7 @@ fn in_folder(folder: &Path) -> Result<Found<'_>, SourceError> {
         let lower = name.to_lowercase();
         let is_data = ENDINGS.iter().any(|ending| lower.ends_with(ending));
         if name.starts_with('.') {
-            // Of others, such as `.DS_Store`, nobody thinks that they are data.
+            // Others, such as `.DS_Store`, would not be mistaken for data.
             if lower.contains(".csv") {
                 found.hidden.push(name);
             }
@@ -233,7 +232,7 @@ fn entries(folder: &Path, found: &Found<'_>) -> Result<Vec<PathBuf>, SourceError
 }
 
 fn by_pattern(pattern: &Path) -> Result<Found<'_>, SourceError> {
-    // `expand` has seen that it is text.
+    // `expand` has checked that it is text.
     let text = pattern.to_string_lossy();
     let mut found = Found::new(pattern);
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
@@ -265,7 +264,7 @@ fn walk(base: &Path, parts: &[&str], depth: usize, found: &mut Found<'_>) -> Res
     for path in entries(base, found)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if !pattern.matches_with(&name, visible) {
-            // It begins with a dot, and that was not asked for.
+            // It begins with a dot, which the pattern does not ask for.
             if pattern.matches(&name) && rest.is_empty() && !path.is_dir() {
                 found.hidden.push(found.name_of(&path));
             }
@@ -284,7 +283,7 @@ fn walk(base: &Path, parts: &[&str], depth: usize, found: &mut Found<'_>) -> Res
     Ok(())
 }
 
-/// Whether a pattern matches nothing there, which is no failure.
+/// Whether the pattern simply matches nothing there, which is not a failure.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -1,12 +1,12 @@
-//! What a file is, by its first bytes, never by its name: text, something that holds text, or something
-//! else, which is then named together with what makes CSV of it.
+//! What a file is, by its first bytes, never by its name: text, something that contains text, or something
+//! else, which is then named together with a way to turn it into CSV.
 
 use std::fmt;
 use std::path::Path;
 
 use host_core::text::shell_file;
 
-/// So many of a file's first bytes tell formats apart: a tar archive says what it is at the 257th.
+/// How many of a file's first bytes tell formats apart: a tar archive has its signature at offset 257.
 pub(crate) const HEAD_BYTES: usize = 512;
 
 /// What a file is.
@@ -15,11 +15,11 @@ pub(crate) enum Format {
     Text,
     Gzip,
     Zstd,
-    /// No CSV text in UTF-8.
+    /// Not CSV text in UTF-8.
     Foreign(Foreign),
 }
 
-/// What a file may be that is no CSV text.
+/// What a file that is not CSV text may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Foreign {
     name: &'static str,
@@ -28,19 +28,19 @@ pub struct Foreign {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Remedy {
-    /// An encoding that can be named.
+    /// Pass this encoding.
     Encoding(&'static str),
-    /// A command, with `{}` for the file's name.
+    /// Run this command, with `{}` for the file's name.
     Command(&'static str),
-    /// In words.
+    /// Anything else, in words.
     Words(&'static str),
 }
 
 const SAVE_AS_CSV: Remedy = Remedy::Words("open it with the program that made it, and save it as CSV");
 const EXPORT: Remedy = Remedy::Words("export its rows as CSV first");
-const OTHER_FILE: Remedy = Remedy::Words("name another file: there is no CSV in it");
+const OTHER_FILE: Remedy = Remedy::Words("give another file: there is no CSV in this one");
 
-/// What begins with these bytes is that.
+/// The first bytes of a format, its name, and the remedy.
 const BEGINNINGS: [(&[u8], &str, Remedy); 28] = [
     (b"\xff\xfe\0\0", "UTF-32 text", Remedy::Command("iconv -f UTF-32 -t UTF-8 {} > utf-8.csv")),
     (b"\0\0\xfe\xff", "UTF-32 text", Remedy::Command("iconv -f UTF-32 -t UTF-8 {} > utf-8.csv")),
@@ -77,14 +77,14 @@ const BEGINNINGS: [(&[u8], &str, Remedy); 28] = [
 ];
 
 impl Format {
-    /// By the first bytes, as many as there are of [`HEAD_BYTES`].
+    /// Recognises a format by the first bytes, up to [`HEAD_BYTES`] of them.
     pub fn of(head: &[u8]) -> Format {
         let head_is = |beginning: &[u8]| {
             head.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning))
         };
         match head {
             [0x1f, 0x8b, ..] => return Format::Gzip,
-            // A frame, or one to be skipped, which parallel compressors put in front.
+            // A frame, or a skippable one, which parallel compressors put in front.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => return Format::Zstd,
             _ => {}
         }
@@ -111,10 +111,10 @@ impl Format {
         }
     }
 
-    /// What cannot be read as text in this encoding.
+    /// Something that cannot be read as text in this encoding, or `None` if it can.
     pub fn foreign(self, encoding: crate::input::encoding::Encoding) -> Option<Foreign> {
         match self {
-            // Where an encoding was named, the bytes are what it says.
+            // If an encoding was given, it decides what the bytes are.
             Format::Foreign(Foreign { remedy: Remedy::Encoding(_), .. })
                 if encoding != crate::input::encoding::Encoding::Utf8 =>
             {
@@ -125,7 +125,7 @@ impl Format {
         }
     }
 
-    /// Within what was compressed.
+    /// The same within a compressed file, which must not contain another one.
     pub fn inside(self) -> Format {
         match self {
             Format::Gzip | Format::Zstd => Format::Foreign(Foreign {
@@ -138,14 +138,14 @@ impl Format {
 }
 
 impl Foreign {
-    /// What makes CSV of it.
+    /// How to turn it into CSV.
     pub(crate) fn help(self, file: &Path) -> String {
         match self.remedy {
             Remedy::Encoding(name) => format!("pass `--encoding {name}`"),
             Remedy::Words(words) => words.to_owned(),
             Remedy::Command(command) => {
                 let command = command.replace("{}", &shell_file(&file.to_string_lossy()));
-                format!("make CSV of it first, for instance with `{command}`")
+                format!("turn it into CSV first, for instance with `{command}`")
             }
         }
     }

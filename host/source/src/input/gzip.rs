@@ -1,11 +1,11 @@
-//! gzip files as `gzip` reads them: members one after the other, and behind the last of them zeros, with
-//! which tapes and some programs fill up a block.
+//! gzip files as `gzip` reads them: members one after the other, and after the last of them zeros, with which
+//! tapes and some programs pad a block.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// What is in a gzip file.
+/// The decompressed content of a gzip file.
 pub(crate) enum Gzip<R> {
     Member(GzDecoder<R>),
     /// After the last member.
@@ -45,7 +45,7 @@ fn expect_zeros(mut input: impl BufRead) -> io::Result<()> {
             return Ok(());
         }
         if bytes.iter().any(|byte| *byte != 0) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "something follows the gzip data"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "other data follows the gzip data"));
         }
         let count = bytes.len();
         input.consume(count);

@@ -1,5 +1,5 @@
-//! Which file something is, whatever it is called: by device and inode, as links and redirections
-//! share them. And whether it is still what it was when it was opened.
+//! Which file something is, whatever its name: by device and inode, which links and redirections share. And
+//! whether it is still the same as when it was opened.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Seek as _};
@@ -8,15 +8,15 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// In place of a file's name.
+/// The name that stands for standard input.
 const STDIN: &str = "-";
 
-/// Whether this stands for standard input.
+/// Whether this name stands for standard input.
 pub(crate) fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == STDIN
 }
 
-/// A file, whatever it is called.
+/// A file, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileIdentity {
     device: u64,
@@ -24,13 +24,13 @@ pub struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// Of a regular file; `None` for everything else, which nothing can overwrite.
+    /// The identity of a regular file; `None` for everything else, which cannot be overwritten.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Option<FileIdentity> {
         metadata.is_file().then(|| FileIdentity { device: metadata.dev(), inode: metadata.ino() })
     }
 
-    /// Of what a path names; `-` is standard input.
+    /// The identity of the file at a path; `-` is standard input.
     #[must_use]
     pub fn of_input(path: &Path) -> Option<FileIdentity> {
         let metadata = if is_stdin(path) { metadata_of(&io::stdin()) } else { std::fs::metadata(path) };
@@ -38,13 +38,13 @@ impl FileIdentity {
     }
 }
 
-/// What an open file is.
+/// The metadata of an open file.
 pub(crate) fn metadata_of(file: &impl AsFd) -> io::Result<Metadata> {
     File::from(file.as_fd().try_clone_to_owned()?).metadata()
 }
 
-/// Whether a path names something that bytes go through (a pipe, a terminal) or that is open
-/// already (`/dev/stdout`), rather than a file of its own.
+/// Whether a path names a stream (a pipe, a terminal) or something that is already open (`/dev/stdout`),
+/// rather than a file.
 pub(crate) fn is_stream(path: &Path) -> bool {
     let is_open_already =
         ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"].iter().any(|open| path.starts_with(open));
@@ -60,7 +60,7 @@ pub(crate) fn is_stream(path: &Path) -> bool {
 pub(crate) struct Opened {
     identity: FileIdentity,
     bytes: u64,
-    /// What is left of them to be read; a redirection may have read some already.
+    /// How many of them are left to read; a redirected file may already have been read in part.
     unread_bytes: u64,
     modified: Option<SystemTime>,
 }
@@ -68,7 +68,7 @@ pub(crate) struct Opened {
 /// How a file changed while it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It had another size at the end, or other bytes were read than it had.
+    /// Its size changed, or a different number of bytes was read.
     Size {
         /// Its size when it was opened.
         before: u64,
@@ -77,12 +77,12 @@ pub enum Change {
     },
     /// It was written to.
     Written,
-    /// Its name is another file's now.
+    /// Its name now belongs to another file.
     Replaced,
 }
 
 impl Opened {
-    /// `None` for what is not a regular file: a pipe is what comes out of it.
+    /// `None` for anything but a regular file: a pipe cannot change, it is whatever comes out of it.
     pub fn new(file: &mut File) -> Option<Opened> {
         let metadata = file.metadata().ok()?;
         let (identity, bytes) = (FileIdentity::of(&metadata)?, metadata.len());
@@ -90,7 +90,7 @@ impl Opened {
         Some(Opened { identity, bytes, unread_bytes, modified: metadata.modified().ok() })
     }
 
-    /// Compares it with what the open file and its path are now, when all of it was read.
+    /// Compares it with the open file and its path as they are now, after all of it was read.
     pub fn change(&self, now: &Metadata, path: &Path, read_bytes: u64) -> Option<Change> {
         let change = Change::Size { before: self.bytes, after: now.len() };
         self.change_so_far(now, path).or((read_bytes != self.unread_bytes).then_some(change))
@@ -118,9 +118,9 @@ impl std::fmt::Display for Change {
             Change::Size { before, after } if before != after => {
                 write!(f, "it had {before} bytes at the start and {after} at the end")
             }
-            Change::Size { before, .. } => write!(f, "other than its {before} bytes were read"),
+            Change::Size { before, .. } => write!(f, "more or less than its {before} bytes were read"),
             Change::Written => f.write_str("it was written to"),
-            Change::Replaced => f.write_str("another file has its name now"),
+            Change::Replaced => f.write_str("its name now belongs to another file"),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The files of a run, and what was left out on the way to them.
+//! The files of a run, and what was left out in finding them.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use host_core::text::{listed, printable};
 
-/// Names that a note lists.
+/// How many names a note lists.
 const SHOWN_NAMES: usize = 8;
 
 /// The files of a run, in order.
@@ -13,13 +13,13 @@ const SHOWN_NAMES: usize = 8;
 pub struct FileList {
     /// Their names.
     pub files: Vec<PathBuf>,
-    /// Their size at most, where all have one (a pipe has none).
+    /// An upper bound of their total size; `None` if any has no size, such as a pipe.
     pub size_bytes: Option<u64>,
     /// What was left out.
     pub notes: Vec<Note>,
 }
 
-/// What was left out of a folder, of a pattern or of many files.
+/// What was left out of a folder, of a pattern's matches or of many files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// Files such as `._day.csv` and `.~lock.day.csv#`.
@@ -36,7 +36,7 @@ pub enum Note {
         /// Their names.
         names: Vec<String>,
     },
-    /// Folders in it.
+    /// Folders within it.
     SubFolders {
         /// The folder or the pattern.
         within: PathBuf,
@@ -53,11 +53,11 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, within, names) = match self {
-            Note::Hidden { within, names } => ("left out the hidden files of", within, names),
+            Note::Hidden { within, names } => ("left out hidden files in", within, names),
             Note::OtherNames { within, names } => {
-                ("left out what does not end in `.csv`, `.csv.gz` or `.csv.zst` of", within, names)
+                ("left out files without the ending `.csv`, `.csv.gz` or `.csv.zst` in", within, names)
             }
-            Note::SubFolders { within, names } => ("left out the sub-folders of", within, names),
+            Note::SubFolders { within, names } => ("left out sub-folders of", within, names),
             Note::Empty { files } => {
                 let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
                 return write!(f, "left out empty files: {}", listed(&files, SHOWN_NAMES));

@@ -1,5 +1,5 @@
-//! Opening files: what are they, and how are their CSV bytes got at? Compressed files are recognised by
-//! their first bytes, never by their names.
+//! Opening files: what they are, and how to get at their CSV text. Compressed files are recognised by their
+//! first bytes, never by their names.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -17,7 +17,7 @@ use crate::input::gzip::Gzip;
 use crate::input::identity::{Opened, is_stdin};
 use crate::input::read_ahead::ReadAhead;
 
-/// So many of a file's first bytes are waited for, as long as there are more.
+/// Reading waits for at least this many of a file's first bytes, unless it is shorter.
 const LEAST_HEAD_BYTES: usize = 16;
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 /// A file's CSV text, and the digests of its bytes.
@@ -26,28 +26,28 @@ pub(crate) struct Input {
     bytes: Bytes,
 }
 
-/// A file's bytes on disk, and what they are after decompression; measured while they are read.
+/// A file's bytes on disk and after decompression, measured while they are read.
 struct Bytes {
     raw: Shared,
-    /// A regular file, to see at the end whether it is what it was.
+    /// A regular file, to see at the end whether it has changed.
     opened: Option<(File, PathBuf, Opened)>,
     /// `None` if there is nothing to decompress.
     decompressed: Option<Shared>,
     format: Format,
 }
 
-/// What is known of a file that was read to its end.
+/// What is known about a file that was read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileDigests {
-    /// Of its bytes on disk.
+    /// The digest of its bytes on disk.
     pub sha256: Sha256Digest,
-    /// How many they are.
+    /// Its size on disk.
     pub bytes: u64,
-    /// Of its bytes after decompression.
+    /// The digest of its bytes after decompression.
     pub content_sha256: Sha256Digest,
 }
 
-/// Opens a file and looks at its first bytes. `read_bytes` counts what is read of it.
+/// Opens a file and looks at its first bytes. `read_bytes` counts the bytes that are read from it.
 pub(crate) fn open(
     file: &Path,
     encoding: Encoding,
@@ -69,10 +69,10 @@ pub(crate) fn open(
     Ok(Input { text, bytes })
 }
 
-/// Reads a file to its end, for its digests alone.
+/// Reads a file to its end, only for its digests.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If it cannot be read.
 pub(crate) fn digests(file: &Path) -> Result<FileDigests, SourceError> {
     let bytes = open_bytes(file, Arc::default())?;
     let mut content = bytes.decompressed.clone().unwrap_or_else(|| bytes.raw.clone());
@@ -105,7 +105,7 @@ fn open_bytes(file: &Path, read_bytes: Arc<AtomicU64>) -> Result<Bytes, SourceEr
     Ok(Bytes { raw, opened, decompressed, format })
 }
 
-/// The first bytes, at most [`HEAD_BYTES`]; fewer where a pipe gives no more at once.
+/// The first bytes, at most [`HEAD_BYTES`]; fewer if a pipe does not deliver more at once.
 fn peek(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = vec![0; HEAD_BYTES];
     let mut count = 0;
@@ -128,7 +128,7 @@ impl Read for Input {
 }
 
 impl Input {
-    /// Why something is wrong with a file while it is read: that it changed meanwhile, if it did.
+    /// The cause behind an error while reading: that the file changed meanwhile, if it did.
     pub(crate) fn change_behind(&self, error: SourceError) -> SourceError {
         let change = self.bytes.opened.as_ref().and_then(|(handle, file, opened)| {
             let change = opened.change_so_far(&handle.metadata().ok()?, file)?;
@@ -137,10 +137,10 @@ impl Input {
         change.unwrap_or(error)
     }
 
-    /// The digests and the size of the file, when its text has been read to the end.
+    /// The digests and the size of the file, once its text has been read to the end.
     ///
     /// # Errors
-    /// Where what follows the last decoded byte cannot be read, or the file changed meanwhile.
+    /// If what follows the last decoded byte cannot be read, or the file changed meanwhile.
     pub(crate) fn finish(self, file: &Path) -> Result<FileDigests, SourceError> {
         drop(self.text);
         self.bytes.finish(file)
@@ -163,8 +163,8 @@ impl Bytes {
     }
 }
 
-/// Bytes that are measured in one place, through however many decoders they are read. Only one
-/// thread ever reads them, so the lock is free.
+/// Bytes that are measured in one place, however many decoders they pass through. Only one thread ever reads
+/// them, so the lock is never contended.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<Measured<Box<dyn Read + Send>>>>);
 
@@ -173,7 +173,7 @@ impl Shared {
         Shared(Arc::new(Mutex::new(Measured::new(input, read_bytes))))
     }
 
-    /// Of all that was read so far, and its length in bytes.
+    /// The digest of everything read so far, and its length in bytes.
     fn digest(&self) -> (Sha256Digest, u64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).digest()
     }

@@ -1,5 +1,5 @@
-//! Reading on a thread of its own: what has to be decompressed or decoded is ready when it is
-//! asked for, and does not keep the parser waiting.
+//! Reading on a separate thread, so that data is already decompressed or decoded when it is asked for, and
+//! the parser need not wait.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -8,13 +8,13 @@ use host_core::threads;
 
 /// Size of a piece.
 const PIECE_BYTES: usize = 256 * 1024;
-/// Pieces that may wait; each is used again.
+/// How many pieces may wait; each is reused.
 const WAITING_PIECES: usize = 2;
 
-/// The bytes of another reader.
+/// The bytes of another reader, read ahead.
 pub(crate) struct ReadAhead {
     pieces: Receiver<io::Result<Vec<u8>>>,
-    /// Pieces that were read, to be filled again.
+    /// Consumed pieces, to be filled again.
     spent: SyncSender<Vec<u8>>,
     current: Vec<u8>,
     position: usize,
@@ -22,10 +22,10 @@ pub(crate) struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// Starts to read. The thread ends with the input, or when nobody asks any more.
+    /// Starts to read. The thread ends with the input, or when this reader is dropped.
     ///
     /// # Errors
-    /// Where the system allows no further thread.
+    /// If the system refuses another thread.
     pub fn new(mut input: impl Read + Send + 'static) -> io::Result<ReadAhead> {
         let (pieces_out, pieces) = sync_channel(WAITING_PIECES);
         let (spent, spent_in) = sync_channel::<Vec<u8>>(WAITING_PIECES + 1);
@@ -50,9 +50,9 @@ impl Read for ReadAhead {
             let next = self.pieces.recv().map_err(|_| io::Error::other("the reading thread died"))??;
             let spent = std::mem::replace(&mut self.current, next);
             self.position = 0;
-            // The thread has ended; whoever asks again gets the same answer.
+            // The thread has ended; another call gets the same answer.
             self.at_end = self.current.is_empty();
-            // Where there are enough of them, it is dropped.
+            // If enough pieces are waiting, this one is dropped.
             let _ = self.spent.try_send(spent);
         }
         let count = buffer.len().min(self.current.len() - self.position);

@@ -82,7 +82,7 @@ fn an_ensemble_that_was_not_composed_is_refused() {
     let refused = finish(host().args(["plugin", "inspect"]).arg(alone));
     assert_eq!(refused.code, 4);
     assert!(
-        refused.stderr.contains("imports what this host does not have: `describe-a`"),
+        refused.stderr.contains("imports what this host does not provide: `describe-a`"),
         "{}",
         refused.stderr
     );
@@ -96,7 +96,7 @@ fn a_setting_that_a_part_refuses_is_told_by_the_ensembles_name() {
     let refused = finish(run.args(["--set", "b-deviations=0"]));
     assert_eq!(refused.code, 4);
     assert!(
-        refused.stderr.contains("does not take the setting `b-deviations`: it must be above 0"),
+        refused.stderr.contains("does not accept the setting `b-deviations`: it must be above 0"),
         "{}",
         refused.stderr
     );

@@ -1,7 +1,7 @@
-//! Compiling in a process of its own. A compiler can be made to take gigabytes, minutes or its whole stack
-//! by a file of a few kilobytes, and can neither be interrupted nor be given a limit inside of the host: so
-//! this program starts itself again (see [`process`]), with a limit on its address space, a deadline and
-//! nothing of what is open here. Whatever becomes of that process is the plugin's fault, not the host's.
+//! Compiling in a separate process. A file of a few kilobytes can make a compiler take gigabytes, minutes or
+//! its whole stack, and inside the host it can neither be interrupted nor limited: so this program starts
+//! itself again (see [`process`]), with a limit on its address space, a deadline and none of the files that
+//! are open here. Whatever happens to that process is the plugin's fault, not the host's.
 
 mod machine_code;
 mod process;
@@ -25,15 +25,15 @@ use crate::runtime::engine;
 use crate::runtime::limits::{Limits, MIN_COMPILE_MEMORY_BYTES};
 pub use machine_code::MachineCode;
 
-/// The first argument of a process that is to compile; the second is the [`Order`].
+/// The first argument of a compiler process; the second is the [`Order`].
 const ARGUMENT: &str = "compile-plugin";
 
-/// What is started to compile.
+/// The program that is started to compile.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// To be called first of all by `host`'s `main`: where the arguments say that this process was started in
-/// order to compile, that is done, and the exit code returned. Otherwise this program is from now on the one
-/// that is started to compile.
+/// Must be the first thing that `host`'s `main` calls. If the arguments say that this process was started to
+/// compile, it does so and returns the exit code. Otherwise it registers this program as the one that is
+/// started to compile, and returns `None`.
 #[must_use]
 pub fn serve(arguments: &[OsString]) -> Option<ExitCode> {
     if let [_, first, order] = arguments
@@ -41,32 +41,32 @@ pub fn serve(arguments: &[OsString]) -> Option<ExitCode> {
     {
         return Some(process::compile(order));
     }
-    // By this name it is found also where another version has taken its place.
+    // By this name it is found even if another version has taken its place on disk.
     compile_with(PathBuf::from("/proc/self/exe"));
     None
 }
 
-/// For programs that use this library without being `host`: the `host` that is started to compile. The
+/// For programs other than `host` that use this library: sets the `host` that is started to compile. Only the
 /// first call counts.
 pub fn compile_with(program: PathBuf) {
-    // That it is set already is what should be.
+    // If it is already set, it stays.
     let _ = PROGRAM.set(program);
 }
 
 /// Why there is no machine code.
 #[derive(Debug)]
 pub enum CompileError {
-    /// The process could not be started or listened to.
+    /// The process could not be started, or its output could not be read.
     Start(io::Error),
     /// It took too long.
     Deadline,
     /// It needed more memory than it may have.
     Memory,
-    /// It needed more address space than the system lets this process have, which is less than the limit.
+    /// It needed more address space than the system allows this process, which is less than the limit.
     SystemMemory,
     /// It died; in words.
     Crash(String),
-    /// What was to be compiled is no valid WebAssembly.
+    /// The component is not valid WebAssembly.
     Invalid(wasmtime::Error),
 }
 
@@ -90,12 +90,12 @@ pub fn compile(
     match status.code() {
         Some(0) => {
             let code = MachineCode::from_bytes(answer);
-            code.ok_or_else(|| CompileError::Crash("what came back from it is damaged".into()))
+            code.ok_or_else(|| CompileError::Crash("its output is damaged".into()))
         }
         Some(EXIT_INVALID) => Err(CompileError::Invalid(process::error_from(&answer))),
         code => {
             let said = last_words(said);
-            // Where not even its own stack has room, the system ends it.
+            // If there is not even room for its own stack, the system kills it.
             let has_no_room = memory_bytes < MIN_COMPILE_MEMORY_BYTES as u64 && status.signal().is_some();
             if code != Some(EXIT_MEMORY) && !has_no_room && !is_out_of_memory(&said) {
                 return Err(CompileError::Crash(end_of(status, &said)));
@@ -107,7 +107,7 @@ pub fn compile(
 }
 
 fn start(order: &Order, component: Vec<u8>, said: &File) -> io::Result<Started> {
-    let unknown = || io::Error::other("no program is known that compiles (see `compile_with`)");
+    let unknown = || io::Error::other("no program to compile with is known (see `compile_with`)");
     let program = PROGRAM.get().ok_or_else(unknown)?;
     let input = in_memory("plugin", &component)?;
     drop(component);
@@ -116,21 +116,21 @@ fn start(order: &Order, component: Vec<u8>, said: &File) -> io::Result<Started> 
         .arg0("host")
         .arg(ARGUMENT)
         .arg(serde_json::to_string(order)?)
-        // Passwords, for instance, are none of its business.
+        // It must not see passwords, for instance.
         .env_clear()
-        // An arena for each thread would be 64 MiB of address space each.
+        // One arena per thread would take 64 MiB of address space each.
         .env("MALLOC_ARENA_MAX", "1")
         .stdin(input)
         .stdout(Stdio::piped())
         .stderr(said.try_clone()?)
-        // ^C at the terminal is for the host, which ends this process.
+        // ^C at the terminal goes to the host only, which ends this process.
         .process_group(0);
     let mut child = command.spawn()?;
     let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     Ok(Started { child, stdout })
 }
 
-/// A file without a name, from its beginning.
+/// An anonymous file in memory, positioned at its beginning.
 fn in_memory(name: &str, content: &[u8]) -> io::Result<File> {
     let mut file = File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
     file.write_all(content)?;
@@ -138,19 +138,19 @@ fn in_memory(name: &str, content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// A process that compiles. It does not outlive this.
+/// A compiler process, which is killed when this is dropped.
 struct Started {
     child: Child,
     stdout: ChildStdout,
 }
 
 impl Started {
-    /// All that it writes.
+    /// Reads all of its output.
     fn read(&mut self, give_up: Option<Instant>) -> Result<Vec<u8>, CompileError> {
         let mut answer = Vec::new();
         loop {
             self.wait_for_more(give_up)?;
-            // As much as there is, up to what a pipe holds.
+            // As much as is available, up to what a pipe holds.
             let mut piece = [0; 64 * 1024];
             match self.stdout.read(&mut piece) {
                 Ok(0) => return Ok(answer),
@@ -167,7 +167,7 @@ impl Started {
             if left == Some(Duration::ZERO) {
                 return Err(CompileError::Deadline);
             }
-            // What is beyond a Timespec is for ever.
+            // More than a Timespec can hold means no timeout.
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
             match poll(&mut [PollFd::new(&self.stdout, PollFlags::IN)], timeout.as_ref()) {
                 Ok(0) | Err(Errno::INTR) => {}
@@ -177,7 +177,7 @@ impl Started {
         }
     }
 
-    /// It has closed its output, so it is at its end.
+    /// Waits for it to end, which is soon, since it has closed its output.
     fn end(mut self) -> io::Result<ExitStatus> {
         self.child.wait()
     }
@@ -185,7 +185,7 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may already have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -194,7 +194,7 @@ impl Drop for Started {
 /// The beginning of what it wrote to its standard error.
 fn last_words(mut said: File) -> String {
     let mut words = Vec::new();
-    // Without them the status is all that is known.
+    // If they cannot be read, the status is all that is known.
     let _ = said.rewind().and_then(|()| said.take(SAID_BYTES).read_to_end(&mut words));
     String::from_utf8_lossy(&words).into_owned()
 }
@@ -205,8 +205,8 @@ fn end_of(status: ExitStatus, said: &str) -> String {
         (_, Some(line)) => host_core::text::printable(line).into_owned(),
         (Some(signal), None) => {
             let name = nix::sys::signal::Signal::try_from(signal).map_or("unknown", |signal| signal.as_str());
-            format!("it was ended by the signal {name}")
+            format!("it was killed by the signal {name}")
         }
-        (None, None) => format!("it ended with the code {}", status.code().unwrap_or_default()),
+        (None, None) => format!("it exited with code {}", status.code().unwrap_or_default()),
     }
 }

@@ -1,5 +1,5 @@
-//! The process that compiles: a component comes in on standard input, machine code goes out on standard
-//! output, and nothing else is open. It ends when its parent does.
+//! The compiler process: a component comes in on standard input, machine code goes out on standard output,
+//! and nothing else is open but standard error. It ends when its parent does.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
@@ -13,30 +13,30 @@ use super::machine_code::MachineCode;
 use crate::refusal::Refusal;
 use crate::runtime::engine;
 
-/// Functions are compiled side by side, which takes memory for each: on a machine with many cores not more
-/// than elsewhere, so that a plugin that can be compiled on one can be compiled on all.
+/// Functions are compiled in parallel, which takes memory for each: on a machine with many cores no more than
+/// elsewhere, so that a plugin that can be compiled on one machine can be compiled on all.
 const THREADS: usize = 2;
-/// How much of what this process says before it dies is looked at.
+/// How much of this process's standard error is looked at.
 pub const SAID_BYTES: u64 = 4_096;
-/// The exit code where the component is not valid; standard output then has the error's causes.
+/// The exit code if the component is not valid; standard output then has the error's causes.
 pub const EXIT_INVALID: i32 = 3;
-/// The exit code where there was not enough memory and the compiler noticed.
+/// The exit code if there was not enough memory and the compiler noticed.
 pub const EXIT_MEMORY: i32 = 4;
-/// The exit code where the order is not understood or the system refuses what it asks for.
+/// The exit code if the order is not understood or the system refuses what it asks for.
 const EXIT_ORDER: u8 = 5;
 
-/// What to do, beside the component.
+/// What to do with the component.
 #[derive(Deserialize, Serialize)]
 pub struct Order {
     /// What to compile for.
     pub settings: engine::Settings,
     /// All address space of the process, in bytes.
     pub memory_bytes: u64,
-    /// The process whose end is also this one's.
+    /// The process with which this one ends.
     pub parent: u32,
 }
 
-/// Does it.
+/// Carries out an order.
 #[allow(clippy::print_stderr, reason = "the parent reads it")]
 pub fn compile(order: &OsStr) -> ExitCode {
     let order = order.to_str().and_then(|order| serde_json::from_str(order).ok());
@@ -56,16 +56,16 @@ pub fn compile(order: &OsStr) -> ExitCode {
         Err(error) if is_memory(&error) => Ok(EXIT_MEMORY),
         Err(error) => write(&causes(&error)).map(|()| EXIT_INVALID),
     };
-    // Where nobody reads any more, nobody looks at this either.
+    // If the parent no longer reads, it does not look at this code either.
     ExitCode::from(answered.ok().and_then(|code| u8::try_from(code).ok()).unwrap_or(EXIT_ORDER))
 }
 
-/// Gives up all that compiling does not need.
+/// Gives up everything that compiling does not need.
 fn confine(order: &Order) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = getppid().map(|parent| parent.as_raw_nonzero().get());
     if parent.map(i64::from) != Some(i64::from(order.parent)) {
-        return Err(io::Error::other("its parent is not there any more"));
+        return Err(io::Error::other("its parent no longer exists"));
     }
     close_all_but_standard()?;
     let set = |resource, limit| setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) });
@@ -73,18 +73,18 @@ fn confine(order: &Order) -> io::Result<()> {
     set(Resource::Core, 0)?;
     // No other file can be opened, let alone written.
     set(Resource::Nofile, 3)?;
-    // Of what it says in dying, not more is looked at.
+    // Its standard error is a file, of which no more is looked at.
     set(Resource::Fsize, SAID_BYTES)?;
     Ok(())
 }
 
-/// What this program was started with may have been left open for it by whoever started that.
+/// The host may have inherited open files from its own parent, and passed them on.
 fn close_all_but_standard() -> io::Result<()> {
     let open = std::fs::read_dir("/proc/self/fd")?;
     let numbers = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let numbers: Vec<i32> = numbers.filter(|&number| number > 2).collect();
     for number in numbers {
-        // The folder itself was one of them.
+        // One of them was the folder itself, which is already closed.
         let _ = nix::unistd::close(number);
     }
     Ok(())
@@ -94,13 +94,13 @@ fn compiled(settings: &engine::Settings) -> wasmtime::Result<Vec<u8>> {
     let mut component = Vec::new();
     let mut stdin = io::stdin().lock();
     stdin.read_to_end(&mut component)?;
-    // It is a file in memory, which now has it twice.
+    // It is a file in memory, and now in memory twice.
     rustix::fs::ftruncate(stdin.as_fd(), 0)?;
     engine::for_compiling(settings, has_threads())?.precompile_component(&component)
 }
 
-/// Starts the threads that compile side by side. Where the system does not allow them, compiling without
-/// them is slower; the compiler itself would panic.
+/// Starts the threads that compile in parallel. If the system does not allow them, compiling without them is
+/// merely slower; the compiler itself would panic.
 fn has_threads() -> bool {
     rayon::ThreadPoolBuilder::new().num_threads(THREADS).build_global().is_ok()
 }
@@ -122,7 +122,7 @@ fn is_memory(error: &wasmtime::Error) -> bool {
 /// An error for another process.
 fn causes(error: &wasmtime::Error) -> Vec<u8> {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    // Strings can be written as JSON.
+    // Serialising strings as JSON cannot fail.
     serde_json::to_vec(&causes).unwrap_or_default()
 }
 
