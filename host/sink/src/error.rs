@@ -16,19 +16,19 @@ use crate::server_error::{ErrorClass, ServerError};
 use crate::session_attributes::SessionAttributes;
 use crate::turned_away::TurnedAway;
 
-/// Statements that people are to give must not be cut; names in them may be long.
+/// Statements that the user is to run must not be cut; names in them may be long.
 const MAX_STATEMENT_CHARS: usize = 4_000;
 
-/// What to do where somebody else's relation is in the way.
+/// What to do if another program's relation is in the way.
 pub(crate) const OTHER_SCHEMA: &str = "rename it, or give the host a schema of its own: `CREATE SCHEMA ingest`, then add \
     `options=-csearch_path%3Dingest` to the URL";
 
-/// Why something could not be written or asked. `server` is a description without password.
+/// Why something could not be written or queried. `server` is a description without the password.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "database_")]
 #[non_exhaustive]
 pub enum SinkError {
-    /// The URL or a libpq variable makes no sense.
+    /// The URL or a libpq variable is invalid.
     #[error("invalid {origin}: {problem}")]
     Target {
         /// Where it came from, such as `--database-url`.
@@ -36,7 +36,7 @@ pub enum SinkError {
         /// What is wrong; never contains a password.
         problem: String,
     },
-    /// A variable of the environment that decides where to write cannot be used.
+    /// An environment variable that decides where to write cannot be used.
     #[error(transparent)]
     Variable(#[from] VariableError),
     /// Certificates or keys cannot be used.
@@ -47,7 +47,7 @@ pub enum SinkError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Nobody answers.
+    /// Nothing answers at that address.
     #[error("could not connect to {server}")]
     Connect {
         /// The server.
@@ -55,7 +55,7 @@ pub enum SinkError {
         /// Why not.
         source: ServerError,
     },
-    /// Nobody answers, or nobody knows where it is.
+    /// Nothing answers at that address, or its name cannot be resolved.
     #[error("could not connect to {server}")]
     LookUp {
         /// The server.
@@ -63,7 +63,7 @@ pub enum SinkError {
         /// Why not.
         source: std::io::Error,
     },
-    /// It is not who it should be.
+    /// Its certificate does not prove that it is the server that was meant.
     #[error("could not verify the certificate of {server}")]
     Certificate {
         /// The server.
@@ -79,13 +79,13 @@ pub enum SinkError {
         /// How long was waited.
         seconds: f64,
     },
-    /// None of several servers.
+    /// None of several servers could be used.
     #[error("could not connect to any of {} servers: {}", failures.len(), of_each(failures))]
     NoneOfSeveral {
-        /// Why not, one a server, in the order in which they were tried.
+        /// Why not, one for each server, in the order in which they were tried.
         failures: Vec<SinkError>,
     },
-    /// It is not what `target_session_attrs` asks for.
+    /// It is not the kind of server that `target_session_attrs` asks for.
     #[error("{server} {}", wrong_kind(*wanted))]
     WrongKind {
         /// The server.
@@ -93,15 +93,15 @@ pub enum SinkError {
         /// What it should be.
         wanted: SessionAttributes,
     },
-    /// It runs as somebody else than `requirepeer` asks for.
+    /// It runs as another user than `requirepeer` asks for.
     #[error("{server} does not run as the user that `requirepeer` names, but as `{}`", printable(user))]
     WrongPeer {
         /// The server.
         server: String,
-        /// As whom it runs.
+        /// The user it runs as.
         user: String,
     },
-    /// The server answered that it cannot be used, for a reason that no login changes.
+    /// The server answered, but cannot be used, for a reason that another login would not change.
     #[error("could not connect to {server}{}", reason.headline())]
     TurnedAway {
         /// The server.
@@ -135,31 +135,31 @@ pub enum SinkError {
         /// How long was waited.
         patience: Duration,
     },
-    /// Others hold the lock.
+    /// Other sessions hold the lock.
     #[error("could not {doing}: others were in the way for more than {} s{}", waited.as_secs_f64(), held_by(holders))]
     LockTimeout {
         /// What was being done, such as "lock `transactions`".
         doing: &'static str,
         /// How long was waited.
         waited: Duration,
-        /// Who, as far as the server tells.
+        /// Which, as far as the server tells.
         holders: String,
         /// What the server says.
         source: ServerError,
     },
-    /// A constraint or trigger of the operator's does not want a row.
+    /// One of the operator's constraints or triggers refuses a row.
     #[error("{}", refused_row(place.as_ref(), table))]
     RowRefused {
         /// The table.
         table: &'static str,
         /// Where the row is, if the server says which one it is.
         place: Option<RowPlace>,
-        /// Triggers of the table that others have made; PostgreSQL does not name the one.
+        /// Triggers on the table that the host did not create; PostgreSQL does not say which one it was.
         triggers: Vec<String>,
         /// What the server says.
         source: ServerError,
     },
-    /// An id of the file is in the table already.
+    /// An id in the file is already in the table.
     #[error("the id {transaction_id} in `{}` at line {line} is taken: {}", printable(file), taken_by(.by))]
     IdTaken {
         /// The id.
@@ -171,10 +171,10 @@ pub enum SinkError {
         /// By whom.
         by: IdOwner,
     },
-    /// The server's answer is none that PostgreSQL gives.
+    /// The server's answer is not one that PostgreSQL gives.
     #[error("the server's answer to {0} makes no sense; is it a PostgreSQL?")]
     StrangeAnswer(&'static str),
-    /// Something keeps the ledger from what the run wrote into it.
+    /// Something kept a row from the ledger, or changed it.
     #[error("a row of `{table}` was not stored as it was written")]
     LedgerRowRefused {
         /// The table.
@@ -183,16 +183,16 @@ pub enum SinkError {
     /// The server takes no writes.
     #[error("the server takes no writes: {}", if *.is_standby { "it is a standby" } else { "`default_transaction_read_only` is on" })]
     ReadOnly {
-        /// Whether it is a standby, or merely set so.
+        /// Whether it is a standby, rather than configured to be read-only.
         is_standby: bool,
     },
-    /// Something was to be written when everything had been.
+    /// Something was to be written after the end.
     #[error("rows were to be written after the last one")]
     WriterClosed,
-    /// Another program's names leave none for ours.
+    /// Another program's statement names leave no room for ours.
     #[error("the session is full of another program's prepared statements")]
     StatementNames,
-    /// A migration in the database is not the one that this host has.
+    /// A migration in the database differs from the one that this host has.
     #[error("migration {version} in the database is not the `{name}` that this host knows")]
     MigrationChanged {
         /// Its number.
@@ -208,26 +208,26 @@ pub enum SinkError {
         /// Its name there.
         name: String,
     },
-    /// The database was set up by an earlier host, and looking alters nothing.
+    /// The database was set up by an earlier host, and commands that only read do not migrate it.
     #[error("the tables are those of an earlier host: migration {version}, `{name}`, has not been applied")]
     NotMigrated {
-        /// The number of the first that is missing.
+        /// The number of the first missing one.
         version: i32,
         /// Its name.
         name: &'static str,
     },
-    /// The search path names no schema that is there.
+    /// No schema on the search path exists.
     #[error("there is no schema to make the tables in: none of those on the search path exists")]
     NoSchema,
-    /// The role may not do what a run has to.
+    /// The role lacks privileges that a run needs.
     #[error("the role `{}` lacks privileges: {}", printable(role), printable_up_to(&grants.join("; "), MAX_STATEMENT_CHARS))]
     PrivilegesMissing {
-        /// The role, as SQL has it.
+        /// The role, quoted as in SQL.
         role: String,
         /// What to grant, such as `INSERT ON anomalies`.
         grants: Vec<String>,
     },
-    /// A table has to be altered, and belongs to somebody else.
+    /// A table has to be altered, but belongs to another role.
     #[error("the table `{table}` is to be altered, but belongs to another role")]
     NotOwner {
         /// The table.
@@ -253,15 +253,15 @@ pub enum SinkError {
         /// What to do about it.
         help: String,
     },
-    /// There are no ids left.
+    /// There are not enough ids left.
     #[error("the ids of `transactions` run out: after {last_id} there is no room for the rows of this file{}", counted(*rows))]
     IdsExhausted {
         /// The highest that the column can hold.
         last_id: i64,
-        /// The rows of the file, where they were counted before anything was written.
+        /// The rows of the file, if they were counted before anything was written.
         rows: Option<u64>,
     },
-    /// The server counted other rows than we did.
+    /// The server's count of rows differs from ours.
     #[error("the server stored {stored} rows of `{table}` where {sent} were sent")]
     CountMismatch {
         /// The table.
@@ -273,7 +273,7 @@ pub enum SinkError {
         /// Triggers that may leave rows out, by returning NULL.
         triggers: Vec<String>,
     },
-    /// Rows were read that were neither written nor rejected.
+    /// Some rows that were read were neither written, skipped nor rejected.
     #[error("{read} rows were read, but {written} written, {skipped} skipped and {rejected} rejected")]
     RowsLost {
         /// Rows read.
@@ -285,27 +285,27 @@ pub enum SinkError {
         /// Rows rejected.
         rejected: u64,
     },
-    /// With `once`: some of the files were ingested before, which was only known at the end.
+    /// With `once`: some of the files had been ingested before, which was only found out at the end.
     #[error("{}, but other files of this run are new", known(file))]
     PartlyIngested {
         /// The first of them.
         file: KnownFile,
     },
-    /// The server rolled back instead of committing.
+    /// The server rolled back where COMMIT was sent.
     #[error("the server rolled the transaction back instead of committing it")]
     NotCommitted,
-    /// Nobody knows whether the run was committed.
+    /// It is not known whether the run was committed.
     #[error("could not determine whether the COMMIT succeeded")]
     OutcomeUnknown {
         /// A query that tells: whether the run was committed, was not, or is still being committed.
         query: String,
-        /// Why not; none where we were told not to wait.
+        /// Why not; `None` if we were told not to wait.
         source: Option<Box<SinkError>>,
     },
     /// The server has neither committed nor rolled back yet.
     #[error("the server is still busy with the COMMIT")]
     StillInProgress,
-    /// Something that blocks could not be done on a thread.
+    /// Blocking work could not be done on a thread.
     #[error(transparent)]
     Thread(#[from] ThreadError),
     /// The embedded server does not work.
@@ -318,7 +318,7 @@ pub enum SinkError {
     },
 }
 
-/// One line of several failures.
+/// Several failures on one line.
 fn of_each(failures: &[SinkError]) -> String {
     let of_one = |failure: &SinkError| {
         let text = match failure {
@@ -349,14 +349,14 @@ fn wrong_kind(wanted: SessionAttributes) -> &'static str {
     }
 }
 
-/// Who has an id.
+/// Who uses an id already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdOwner {
     /// An earlier row of the same run.
     ThisRun,
-    /// A run that the ledger knows.
+    /// A run in the ledger.
     Run(i64),
-    /// Somebody.
+    /// It is not known who.
     Unknown,
 }
 
@@ -393,7 +393,7 @@ fn refused_row(place: Option<&RowPlace>, table: &str) -> String {
 }
 
 impl SinkError {
-    /// The SQLSTATE, where it is a statement that failed.
+    /// The SQLSTATE, if a statement failed.
     pub(crate) fn code(&self) -> Option<&SqlState> {
         match self {
             SinkError::Statement { source, .. } => source.code(),
@@ -401,7 +401,7 @@ impl SinkError {
         }
     }
 
-    /// Whether the server has said no, which it can only if it lives.
+    /// Whether the server refused, which shows that it is alive.
     pub(crate) fn is_an_answer(&self) -> bool {
         match self {
             SinkError::Statement { source, .. }
@@ -413,7 +413,7 @@ impl SinkError {
         }
     }
 
-    /// Whether the connection is of no use any more.
+    /// Whether the connection can no longer be used.
     #[must_use]
     pub fn has_lost_connection(&self) -> bool {
         match self {
@@ -431,7 +431,7 @@ impl SinkError {
         }
     }
 
-    /// What the user can do, where there is something.
+    /// What the user can do, if anything.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {

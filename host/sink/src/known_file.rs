@@ -2,17 +2,17 @@
 
 use serde::Serialize;
 
-/// A file whose content is known already.
+/// A file whose content was ingested before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KnownFile {
-    /// The file's name as it was given.
+    /// The file's name, as given.
     pub name: String,
-    /// From where it is known.
+    /// Where that content was seen.
     #[serde(flatten)]
     pub from: KnownFrom,
 }
 
-/// From where a content is known.
+/// Where a file's content was seen before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KnownFrom {

@@ -1,8 +1,8 @@
 //! From classified batches to one committed PostgreSQL transaction. Knows nothing of CSV or
 //! WebAssembly.
 //!
-//! [`parameters`] are libpq's; [`local_server`] is the server that is there when there is no other.
-//! [`connection`] reaches a server and asks it, [`schema`] sees to it that the tables are there and fit.
+//! [`parameters`] are libpq's; [`local_server`] is the server that is used if no other is given.
+//! [`connection`] reaches a server and queries it, [`schema`] ensures that the tables exist and fit.
 //! [`write`](mod@write) is the run's one transaction, at the end of which the [`ledger`] records what was
 //! done; [`stored`] reads back what earlier runs have written.
 //!

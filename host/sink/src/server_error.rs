@@ -1,4 +1,4 @@
-//! What the server says when it refuses, and what that means to the person who reads it.
+//! What the server says when it refuses, and what that means to the user.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,48 +6,47 @@ use std::sync::Arc;
 use host_core::text::printable;
 use tokio_postgres::error::SqlState;
 
-/// What kind of trouble an error of the server is, as far as something can be done about it.
+/// What kind of error the server reported, as far as something can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "database_")]
 #[non_exhaustive]
 pub enum ErrorClass {
-    /// There is no connection any more, and the server did not say why.
+    /// The connection is gone, and the server did not say why.
     ConnectionLost,
     /// The server is stopping, or an administrator ended the session.
     Ended,
     /// The server is just starting or stopping.
     NotReady,
-    /// `statement_timeout`, or somebody cancelled the statement.
+    /// `statement_timeout`, or the statement was cancelled by request.
     Cancelled,
     /// `idle_in_transaction_session_timeout`
     IdleTooLong,
-    /// Others held a lock for longer than we were to wait.
+    /// Other sessions held a lock for longer than we were to wait.
     LockTimeout,
-    /// Others wait for us while we wait for them.
+    /// Another session waits for us while we wait for it.
     Deadlock,
     /// No room for the data.
     DiskFull,
     /// No memory, no connections left, or another limit of the server's.
     OutOfResources,
-    /// A standby, or a database that is set to be read only.
+    /// A standby, or a database that is configured to be read-only.
     ReadOnly,
     /// A privilege is missing.
     NotAllowed,
-    /// A table or column is not there, or is of another type, although it was there before BEGIN.
+    /// A table or column is missing or has another type, although it fitted before BEGIN.
     TableChanged,
-    /// A constraint or trigger does not want what was to be written.
+    /// A constraint or trigger refuses what was to be written.
     RowRefused,
-    /// A prepared statement is not there, or another has its name: the session is not the one that
-    /// it was.
+    /// A prepared statement is missing, or another has its name: the session is not the one it was.
     OtherSession,
-    /// A pooler in between had no session of the server's for us in time.
+    /// A pooler in between had no server session free for us in time.
     PoolExhausted,
-    /// Anything else; the server's own words must do.
+    /// Anything else; the server's own words must suffice.
     Other,
 }
 
 impl ErrorClass {
-    /// In a few words, to follow what was being done; none where the server's words say enough.
+    /// In a few words, to follow what was being done; `None` if the server's own words suffice.
     fn headline(self) -> Option<&'static str> {
         Some(match self {
             ErrorClass::ConnectionLost => "the connection was lost",
@@ -108,7 +107,7 @@ impl ErrorClass {
     }
 }
 
-/// An error of tokio-postgres, with all that the server said: its own text is only "db error".
+/// An error of tokio-postgres, with everything that the server said: its own text is only "db error".
 #[derive(Debug)]
 pub struct ServerError(pub Arc<tokio_postgres::Error>);
 
@@ -119,13 +118,13 @@ impl ServerError {
         self.0.code()
     }
 
-    /// Whether nobody has answered, rather than somebody who says no.
+    /// Whether nothing answered, rather than a server that refused.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.code().is_none() && self.class() == ErrorClass::ConnectionLost
     }
 
-    /// What kind of trouble it is (PostgreSQL documentation, appendix "PostgreSQL Error Codes").
+    /// What kind of error it is (PostgreSQL documentation, appendix "PostgreSQL Error Codes").
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         let Some(code) = self.code() else {
@@ -144,7 +143,7 @@ impl ServerError {
             ("25006", _) => ErrorClass::ReadOnly,
             ("42501", _) => ErrorClass::NotAllowed,
             ("42P01" | "42703" | "42804" | "22P03", _) => ErrorClass::TableChanged,
-            // PgBouncer has one code for all that it says itself; this is a name rather than a sentence.
+            // PgBouncer has one code for all its own errors; this message is a fixed name, not a sentence.
             ("08P01", _)
                 if self.0.as_db_error().is_some_and(|said| said.message() == "query_wait_timeout") =>
             {
@@ -159,7 +158,7 @@ impl ServerError {
         }
     }
 
-    /// The tuple, from 1, at which a COPY failed, where the server says so.
+    /// The tuple, from 1, at which a COPY failed, if the server says so.
     #[must_use]
     pub fn tuple_of_copy(&self) -> Option<u64> {
         tuple_of_copy(self.0.as_db_error()?.where_()?)
@@ -210,8 +209,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// From an error's context. It has a line such as `COPY transactions, line 5, column amount`, in
-/// whatever language the server speaks, after those of the functions that were called.
+/// Taken from an error's context: it has a line such as `COPY transactions, line 5, column amount`, in
+/// whatever language the server speaks, after the lines of the functions that were called.
 fn tuple_of_copy(context: &str) -> Option<u64> {
     let copy = context.lines().find_map(|line| line.split_once("COPY "))?.1;
     let (_table, after_table) = copy.split_once(',')?;

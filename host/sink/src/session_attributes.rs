@@ -7,12 +7,12 @@ pub enum SessionAttributes {
     Any,
     /// It takes writes.
     ReadWrite,
-    /// It takes none.
+    /// It takes no writes.
     ReadOnly,
     /// It is not a standby.
     Primary,
-    /// It is one.
+    /// It is a standby.
     Standby,
-    /// A standby, or any if there is none.
+    /// A standby, or any server if there is no standby.
     PreferStandby,
 }

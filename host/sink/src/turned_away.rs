@@ -1,5 +1,5 @@
-//! Why a server that is there does not let anybody in, apart from who asks. It answers, so it is
-//! neither down nor out of reach, and the question whether it runs would lead people astray.
+//! Why a server turns clients away, other than for a wrong login. It answers, so it is neither down nor
+//! out of reach, and asking the user whether it is running would be misleading.
 
 use tokio_postgres::error::SqlState;
 
@@ -22,16 +22,16 @@ pub enum TurnedAway {
     NotAllowed,
     /// TLS is wanted, and it has none.
     NoTls,
-    /// It wants to be convinced in a way that the host does not know, or that was ruled out.
+    /// It asks for a way of logging in that the host does not support, or that was ruled out.
     Login,
-    /// It does not know a setting that the connection asks for; mostly, a pooler is in between.
+    /// It does not know a setting that the connection asks for; usually a pooler is in between.
     Setting,
-    /// Anything else; the server's own words must do.
+    /// Anything else; the server's own words must suffice.
     Other,
 }
 
 impl TurnedAway {
-    /// From the server's answer; `None` if there was none.
+    /// From the server's answer; `None` if the server did not answer.
     pub(crate) fn of(error: &ServerError) -> Option<TurnedAway> {
         let Some(code) = error.code() else { return TurnedAway::without_words(error) };
         let is_setting = |message: &str| {
@@ -47,14 +47,14 @@ impl TurnedAway {
             SqlState::UNDEFINED_OBJECT
             | SqlState::INVALID_PARAMETER_VALUE
             | SqlState::CANT_CHANGE_RUNTIME_PARAM => TurnedAway::Setting,
-            // Only this message of a pooler's says which one: the code is that of any broken rule.
+            // Only the pooler's message tells this case: the code stands for any protocol violation.
             SqlState::PROTOCOL_VIOLATION if is_setting(message) => TurnedAway::Setting,
             _ => TurnedAway::Other,
         })
     }
 
-    /// Where we end the talk. tokio-postgres has these as text only; a test against servers that do
-    /// this holds them.
+    /// Cases in which the client ends the connection. tokio-postgres has these as text only; a test against
+    /// servers that behave like this holds them in place.
     fn without_words(error: &ServerError) -> Option<TurnedAway> {
         match std::error::Error::source(error.0.as_ref())?.to_string().as_str() {
             "server does not support TLS" => Some(TurnedAway::NoTls),

@@ -1,4 +1,4 @@
-//! Reaching the server, and waiting for its answers, but not for ever.
+//! Connecting to the server, and waiting for its answers, but not for ever.
 
 use std::error::Error;
 use std::hash::{BuildHasher as _, RandomState};
@@ -27,22 +27,22 @@ use crate::server_error::ServerError;
 use crate::session_attributes::SessionAttributes;
 use crate::turned_away::TurnedAway;
 
-/// How long an embedded server that stops just as it is wanted is started again.
+/// How long to keep starting an embedded server that stops just as it is needed.
 const EMBEDDED_PATIENCE: Duration = Duration::from_secs(10);
 const EMBEDDED_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A connection that is logged in. Dropping it ends the session, which rolls back what is open.
+/// A logged-in connection. Dropping it ends the session, which rolls back an open transaction.
 pub struct Connection {
     pub(crate) client: Client,
     /// Host, port and database for messages.
     pub server: String,
-    /// What texts the database can hold.
+    /// Which texts the database can hold.
     pub encoding: Encoding,
-    /// To ask once more, over another connection.
+    /// For asking again over another connection.
     pub(crate) target: Target,
-    /// For requests to cancel, which are connections of their own.
+    /// For requests to cancel, each of which needs a connection of its own.
     tls: MakeRustlsConnect,
-    /// Why the connection ended, once it has.
+    /// Why the connection ended, if it has.
     ended: Arc<OnceLock<Arc<tokio_postgres::Error>>>,
     /// Moves the bytes; ends when the client is dropped.
     task: JoinHandle<()>,
@@ -50,10 +50,10 @@ pub struct Connection {
     _embedded: Option<InUse>,
 }
 
-/// Connects, starting the embedded server where that is the target.
+/// Connects, starting the embedded server if that is the target.
 ///
 /// # Errors
-/// Where the server is not to be reached or does not let us in.
+/// If the server cannot be reached or does not let us in.
 pub async fn connect(target: &Target) -> Result<Connection, SinkError> {
     match &target.server {
         Server::Given(server) => connect_to(server, target, None).await,
@@ -63,7 +63,7 @@ pub async fn connect(target: &Target) -> Result<Connection, SinkError> {
                 let starting = cluster.clone();
                 let in_use = in_thread(move || starting.ensure_running()).await??;
                 match connect_to(&cluster.target()?, target, Some(in_use)).await {
-                    // It began to stop after we had looked: then it is started again.
+                    // It began to stop after we had checked; start it again.
                     Err(error) if is_going(&error) && Instant::now() < give_up => {
                         tokio::time::sleep(EMBEDDED_INTERVAL).await;
                     }
@@ -74,7 +74,7 @@ pub async fn connect(target: &Target) -> Result<Connection, SinkError> {
     }
 }
 
-/// Whether the server is just stopping or starting, or was until now.
+/// Whether the server is stopping or starting right now, or was until a moment ago.
 fn is_going(error: &SinkError) -> bool {
     match error {
         SinkError::TurnedAway { reason, .. } => *reason == TurnedAway::NotReady,
@@ -86,7 +86,7 @@ fn is_going(error: &SinkError) -> bool {
     }
 }
 
-/// To the first of its hosts that lets us in and is what it must be.
+/// Connects to the first host that lets us in and is the kind of server that is wanted.
 async fn connect_to(
     server_target: &ServerTarget,
     target: &Target,
@@ -102,7 +102,7 @@ async fn connect_to(
         wanted => (wanted, None),
     };
     for wanted in [Some(first), then].into_iter().flatten() {
-        // Those of an earlier round are only that none is a standby.
+        // The failures of an earlier round only say that no host is a standby.
         failures.clear();
         for index in order(server_target, target.reached) {
             match attempt.host(&server_target.hosts[index], wanted).await {
@@ -146,8 +146,8 @@ fn all_of(mut failures: Vec<SinkError>) -> SinkError {
     }
 }
 
-/// Whether the next host is tried. As with libpq, not where one has answered and refused: that is
-/// no matter of which server is up.
+/// Whether to try the next host. As with libpq, not if one has answered and refused: that does not
+/// depend on which server is up.
 fn is_worth_another_host(failure: &SinkError) -> bool {
     match failure {
         SinkError::Connect { .. }
@@ -159,7 +159,7 @@ fn is_worth_another_host(failure: &SinkError) -> bool {
     }
 }
 
-/// The hosts' indexes in the order in which they are tried.
+/// The indexes of the hosts, in the order in which they are tried.
 fn order(server: &ServerTarget, reached: Option<usize>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..server.hosts.len()).collect();
     if server.is_shuffled {
@@ -171,7 +171,7 @@ fn order(server: &ServerTarget, reached: Option<usize>) -> Vec<usize> {
     order
 }
 
-/// Load is balanced well enough by the standard library's random seeds.
+/// The standard library's random seeds balance the load well enough.
 fn shuffle<T>(items: &mut [T]) {
     for last in (1..items.len()).rev() {
         let random = RandomState::new().hash_one(last) as usize;
@@ -184,7 +184,7 @@ struct Attempt<'a> {
     server: &'a ServerTarget,
     config: Config,
     tls: MakeRustlsConnect,
-    /// For one address; `None` is as long as it takes.
+    /// For one address; `None` means as long as it takes.
     patience: Option<Duration>,
 }
 
@@ -317,7 +317,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// A connection to a socket behind which this user's process is.
+/// Connects to a socket, and checks that the process behind it runs as this user.
 async fn peer(folder: &Path, user: &str, host: &ServerHost) -> Result<UnixStream, SinkError> {
     let failed = |source| SinkError::LookUp { server: host.description.clone(), source };
     let stream = UnixStream::connect(folder.join(format!(".s.PGSQL.{}", host.port))).await.map_err(failed)?;
@@ -341,7 +341,7 @@ where
         let ended = ended.clone();
         async move {
             if let Err(error) = connection.await {
-                // Only set here.
+                // It is only set here.
                 let _ = ended.set(Arc::new(error));
             }
         }
@@ -350,8 +350,8 @@ where
 }
 
 impl Connection {
-    /// Waits for the answer to a request on this connection, as long as patience lasts. `doing` is
-    /// a verb with its object, such as "write the transactions".
+    /// Waits for the answer to a request on this connection, as long as the target's patience lasts. `doing`
+    /// is a verb with its object, such as "write the transactions".
     pub(crate) async fn answer<T>(
         &self,
         doing: &'static str,
@@ -365,8 +365,8 @@ impl Connection {
         }
     }
 
-    /// The error of a request on this connection. Where the connection is gone, the request's own
-    /// error does not say why.
+    /// The error of a request on this connection. If the connection is gone, the request's own error does
+    /// not say why.
     pub(crate) fn failed(&self, doing: &'static str, error: tokio_postgres::Error) -> SinkError {
         SinkError::Statement { doing, source: self.server_error(error) }
     }
@@ -378,8 +378,8 @@ impl Connection {
         }
     }
 
-    /// Another connection, within this time: to the same server, or, where that is gone, to another
-    /// of those that were given.
+    /// Another connection, within this time: to the same server, or, if that is gone, to another of those
+    /// that were given.
     pub(crate) async fn another(&self, within: Duration) -> Result<Connection, SinkError> {
         let mut target = self.target.clone();
         target.patience.answer = within;
@@ -387,8 +387,8 @@ impl Connection {
         connect(&target).await
     }
 
-    /// Asks the server to stop what it does for this connection, and waits until it has heard of it.
-    /// This needs no login, so it is possible where no further connection is allowed.
+    /// Asks the server to cancel what it is doing for this connection, and waits until it has received the
+    /// request. This needs no login, so it works even if no further connection is allowed.
     pub(crate) async fn cancel(&self, within: Duration) {
         let token = self.client.cancel_token();
         match timeout(within, token.cancel_query(self.tls.clone())).await {
@@ -398,10 +398,10 @@ impl Connection {
         }
     }
 
-    /// Says goodbye and waits until the last byte is out, or until it is clear that nobody takes it.
+    /// Ends the session and waits until the last byte is sent, or until it is clear that nobody receives it.
     pub async fn close(self) {
         drop(self.client);
-        // What was asked for has been answered; there is nothing left to save.
+        // Every request has been answered; there is nothing left to lose.
         let _ = timeout(CLOSE_PATIENCE, self.task).await;
     }
 }
@@ -409,13 +409,13 @@ impl Connection {
 /// How long a server may take to hear that we are leaving.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Telling "nobody there" from "not whom you want" and "you may not".
+/// Distinguishes "nothing answers" from "not the right server" and "not allowed".
 fn refused(server: String, error: tokio_postgres::Error) -> SinkError {
     let is_login = match error.code() {
         Some(code) => {
             [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code)
         }
-        // The server asks for a password and none was given.
+        // The server asks for a password, but none was given.
         None => error.source().is_some_and(|cause| cause.to_string() == "password missing"),
     };
     let is_certificate = is_tls(&error);
@@ -431,7 +431,7 @@ fn refused(server: String, error: tokio_postgres::Error) -> SinkError {
     }
 }
 
-/// Whether TLS is what failed: rustls says so, wrapped in an I/O error, which has no other way to
+/// Whether TLS failed: rustls says so in an error wrapped in an I/O error, which has no other way to
 /// name its cause.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);

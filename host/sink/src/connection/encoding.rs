@@ -1,6 +1,6 @@
-//! Which characters the database can hold. Where it is not in UTF-8, the server refuses a text with
-//! any other, and a good run would fail because of a file's name. So such a character is written as
-//! its number: `€` as `<U+20AC>`, which is safe in JSON, too. It is said once when that was done.
+//! Which characters the database can hold. If it is not in UTF-8, the server refuses text with any other
+//! character, and a good run would fail because of a file's name. So such a character is written as its
+//! code point: `€` as `<U+20AC>`, which is safe in JSON, too. A notice says once that this was done.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -10,31 +10,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The encoding of a database.
 #[derive(Clone, Debug)]
 pub struct Encoding {
-    /// PostgreSQL's name of it.
+    /// PostgreSQL's name for it.
     name: Arc<str>,
     repertoire: Repertoire,
-    /// Whether a character had to be written as its number.
+    /// Whether a character had to be written as its code point.
     has_replaced: Arc<AtomicBool>,
 }
 
-/// The characters that are sure to be there (PostgreSQL documentation, "Character Set Support").
+/// The characters that are sure to exist (PostgreSQL documentation, "Character Set Support").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Repertoire {
     Everything,
     /// The first 256 of Unicode.
     Latin1,
-    /// Those but for the range in which Windows has other characters.
+    /// Those, except for the range in which Windows has other characters.
     Windows1252,
     Ascii,
 }
 
 impl Encoding {
-    /// By the server's name of it, such as `UTF8`; without one, the database takes everything.
+    /// By the server's name for it, such as `UTF8`; without a name, the database takes everything.
     #[must_use]
     pub fn named(name: Option<&str>) -> Encoding {
         let name = name.unwrap_or("UTF8");
         let repertoire = match name {
-            // Without an encoding, bytes are kept as they come.
+            // SQL_ASCII means no encoding: bytes are stored as they come.
             "UTF8" | "SQL_ASCII" => Repertoire::Everything,
             "LATIN1" => Repertoire::Latin1,
             "WIN1252" => Repertoire::Windows1252,
@@ -43,7 +43,7 @@ impl Encoding {
         Encoding { name: name.into(), repertoire, has_replaced: Arc::default() }
     }
 
-    /// The text with all that the database cannot hold written as numbers.
+    /// The text, with every character that the database cannot hold written as its code point.
     pub fn storable<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.repertoire == Repertoire::Everything || text.chars().all(|c| self.repertoire.has(c)) {
             return Cow::Borrowed(text);
@@ -61,7 +61,7 @@ impl Encoding {
         Cow::Owned(storable)
     }
 
-    /// The same where that is another text.
+    /// The storable text, if it differs.
     pub fn replaced(&self, text: &str) -> Option<String> {
         match self.storable(text) {
             Cow::Borrowed(_) => None,
@@ -69,7 +69,7 @@ impl Encoding {
         }
     }
 
-    /// What to say of characters that were replaced; `None` if there were none.
+    /// What to say about characters that were replaced; `None` if there were none.
     #[must_use]
     pub fn notice(&self) -> Option<String> {
         self.has_replaced.load(Ordering::Relaxed).then(|| {

@@ -1,13 +1,13 @@
-//! Waiting for locks; and, where others hold them, who.
+//! Waiting for locks, and finding out who holds them.
 //!
-//! The lock on `transactions` keeps others from inserting transactions until we have committed, so that the ids
-//! after the highest one are ours; readers are not kept from anything. Whoever waits does so in
-//! the server's queue, so runs are served in their order and none starves.
+//! The lock on `transactions` keeps others from inserting transactions until we have committed, so that
+//! the ids after the highest one are ours; readers are not blocked. Runs wait in the server's queue, so
+//! they are served in order and none starves.
 //!
-//! Waiting is lawful, however long it takes. It ends with an error only where the connection breaks
-//! (keepalive sees to that) or where, for as long as the server may take for an answer, a second
-//! connection either finds nobody in the way or nobody at all. A server that refuses the second
-//! connection lives.
+//! Waiting is legitimate, however long it takes. It ends with an error only if the connection breaks
+//! (keepalive detects that) or if, for as long as the server may take to answer, a second connection
+//! either finds nobody in the way or cannot be made at all. A server that refuses the second connection
+//! is alive.
 
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,12 @@ use crate::connection::query::rows;
 use crate::error::SinkError;
 use crate::server_error::ErrorClass;
 
-/// How long to wait before asking who is in the way, and between asking again.
+/// How long to wait before asking who is in the way, and before asking again.
 const CURIOSITY: Duration = Duration::from_secs(1);
-/// How long to wait at most before trying to connect again in order to ask.
+/// The longest wait before trying to connect again in order to ask.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// A statement that waits until others let go of a lock.
+/// A statement that waits until others release a lock.
 pub(crate) struct Wait<'a> {
     /// One or several statements, without parameters.
     pub statement: &'a str,
@@ -48,7 +48,7 @@ pub(crate) async fn lock(
     self::wait(connection, identity, lock_timeout, &wait).await
 }
 
-/// Does what has to wait for others.
+/// Runs a statement that has to wait for others.
 pub(crate) async fn wait(
     connection: &Connection,
     identity: &Identity,
@@ -81,7 +81,7 @@ pub(crate) async fn wait(
     })
 }
 
-/// Finds out who keeps us waiting, over a connection of its own, which it keeps.
+/// Finds out who keeps us waiting, over a connection of its own, which it keeps open.
 struct Observer<'a> {
     waiting: &'a Connection,
     /// The process that waits.
@@ -108,7 +108,7 @@ impl Observer<'_> {
         }
     }
 
-    /// Waits, and looks. The wait is longer where no second connection is to be had.
+    /// Waits, then asks. The wait is longer if no second connection is available.
     async fn look(&mut self, pause: Duration) {
         tokio::time::sleep(pause.max(self.pause)).await;
         match self.ask().await {
@@ -138,7 +138,7 @@ impl Observer<'_> {
             Some(second) => second,
             None => self.waiting.another(CURIOSITY).await?,
         };
-        // What it is called, by whom and since when is for everybody to see; what it does is not.
+        // A session's name, user and start time are visible to everybody; what it is doing is not.
         let holders = format!(
             "SELECT pid, coalesce(nullif(application_name, ''), 'a session'), coalesce(usename, 'nobody'),
                     ', connected at ' || to_char(backend_start, 'HH24:MI:SS')

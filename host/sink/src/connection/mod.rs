@@ -1,6 +1,6 @@
-//! Reaching a server and talking to it: [`target`] decides which one, [`mod@connect`] reaches it, [`query`]
-//! asks it, [`encoding`] says what its texts can hold. [`session`] begins a transaction, [`lock`] waits for
-//! others in it, and [`outcome`] finds out what became of it where the connection is lost.
+//! Connecting to a server and talking to it: [`target`] decides which one, [`mod@connect`] reaches it,
+//! [`query`] queries it, [`encoding`] says which texts it can hold. [`session`] begins a transaction,
+//! [`lock`] waits for others in it, and [`outcome`] finds out what became of it if the connection is lost.
 
 pub(crate) mod connect;
 pub(crate) mod encoding;

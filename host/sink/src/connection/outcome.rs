@@ -1,12 +1,12 @@
-//! What became of a transaction whose connection is of no use any more. A connection that is lost
-//! during COMMIT leaves the client in doubt, but never the server: it is asked over another
-//! connection until it says.
+//! What became of a transaction whose connection can no longer be used. A connection that is lost
+//! during COMMIT leaves the client in doubt, but never the server: it is asked over another connection
+//! until it answers.
 //!
-//! What decides is the ledger row, which is part of the transaction: where it is, everything is. It
-//! is told from all others by its digest; a number alone may be given again, after a restore or by a
-//! standby that took over. Where the row is not, the transaction's id tells one that has ended from
-//! one that may still commit. All of it is asked in one query, which sees one moment, so no answer is
-//! put together from two.
+//! The ledger row decides, since it is part of the transaction: if it is there, everything is. Its
+//! digest distinguishes it from all others; a number alone may be given out again, after a restore or by
+//! a standby that took over. If the row is not there, the transaction's id distinguishes a transaction
+//! that has ended from one that may still commit. All of it is asked in one query, which sees one
+//! moment, so that no answer is pieced together from two.
 
 use std::time::{Duration, Instant};
 
@@ -19,9 +19,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const DOING: &str = "ask what became of the transaction";
 
-/// A transaction, as others can ask about it.
+/// A transaction, identified so that other sessions can ask about it.
 pub(crate) struct Identity {
-    /// The process that the server has for it.
+    /// The server process that serves it.
     pub pid: i32,
     xact_id: u64,
     ledger_row: Option<LedgerRow>,
@@ -42,12 +42,12 @@ pub(crate) enum Fate {
     RolledBack,
 }
 
-/// Whether a transaction that is under way may go on.
+/// Whether a transaction that is in progress may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// COMMIT was sent: the server is waited for, unless COMMIT never reached it.
+    /// COMMIT was sent: wait for the server, unless COMMIT never reached it.
     Commit,
-    /// COMMIT was never sent: whatever it does, it is ended, so that it holds no lock.
+    /// COMMIT was never sent: end the session, whatever it is doing, so that it holds no lock.
     End,
 }
 
@@ -61,21 +61,21 @@ impl Identity {
         self.ledger_row = Some(LedgerRow { table, run_id, sha256 });
     }
 
-    /// COMMIT, together with the question what became of it: COMMIT of a transaction that the
-    /// server has given up is answered without an error.
+    /// COMMIT, together with the question of what became of it: COMMIT of a transaction that has failed is
+    /// answered without an error.
     pub fn commit_statements(&self) -> String {
         format!("COMMIT; SELECT pg_xact_status('{}'::xid8)", self.xact_id)
     }
 
-    /// A query that tells what became of the transaction, whenever and wherever it is asked: also
-    /// while the COMMIT is under way, when the id is too old for `pg_xact_status`, and on a standby.
+    /// A query that tells what became of the transaction, whenever and wherever it is run: also while the
+    /// COMMIT is in progress, when the id is too old for `pg_xact_status`, and on a standby.
     pub fn deciding_query(&self) -> String {
         let is_there = self.ledger_row.as_ref().map(|LedgerRow { table, run_id, sha256 }| {
             format!(
                 "WHEN EXISTS (SELECT FROM {table} WHERE run_id = {run_id} AND sha256 = '{sha256}') THEN '{COMMITTED}' "
             )
         });
-        // Whoever has an id holds a lock on it, which everybody can see, and which has 32 bits of it.
+        // A transaction with an id holds a lock on it, which everybody can see; the lock shows 32 bits of it.
         let (id, short) = (self.xact_id, self.xact_id & u64::from(u32::MAX));
         format!(
             "SELECT CASE {}WHEN pg_is_in_recovery() THEN '{STANDBY}' \
@@ -86,11 +86,11 @@ impl Identity {
         )
     }
 
-    /// Asks until the server says, at most this long: over the old connection, until that is lost,
-    /// then over others.
+    /// Asks until the server answers, at most this long: over the old connection until that is lost, then
+    /// over others.
     ///
     /// # Errors
-    /// What was in the way at last.
+    /// The last problem that was in the way.
     pub async fn find_out(
         &self,
         old: &Connection,
@@ -109,7 +109,7 @@ impl Identity {
             is_lost |= seen.is_err();
             let problem = match seen {
                 Ok(Seen::Fate(fate)) => return Ok(fate),
-                // It ended between the two halves of the first look, or it never was here.
+                // It ended between the two halves of the first query, or it was never here.
                 Ok(Seen::NoTrace) if was_without_trace => return Ok(Fate::RolledBack),
                 Ok(Seen::NoTrace) => {
                     was_without_trace = true;
@@ -144,18 +144,18 @@ impl Identity {
                 self.end_session(connection, wish).await?;
                 Seen::InProgress
             }
-            // It may have the row a moment later.
+            // The row may arrive a moment later.
             Some(STANDBY) => Seen::InProgress,
             Some(NO_TRACE) => Seen::NoTrace,
             _ => return Err(SinkError::StrangeAnswer("a question about a transaction")),
         })
     }
 
-    /// Ends our old session, if it is still in our transaction: process numbers are used again, and
-    /// behind a pooler the session may serve others next. Where COMMIT was sent, only if it never
-    /// arrived, so that the server waits for a client that cannot reach it any more.
+    /// Ends our old session, if it is still in our transaction: process ids are reused, and behind a pooler
+    /// the session may serve others next. If COMMIT was sent, only if it never arrived, so that the server
+    /// is waiting for a client that cannot reach it any more.
     ///
-    /// The role that logged in may do this; one that `SET role` has made of it may not.
+    /// The role that logged in may do this; one that was set with `SET role` may not.
     async fn end_session(&self, connection: &Connection, wish: Wish) -> Result<(), SinkError> {
         let only = match wish {
             Wish::Commit => " AND wait_event = 'ClientRead'",
@@ -179,7 +179,7 @@ const IN_PROGRESS: &str = "in progress: ask again";
 const STANDBY: &str = "this is a standby: ask the primary";
 const NO_TRACE: &str = "no trace of it: ask again, if it says the same it was not committed";
 
-/// What a look at the server shows.
+/// What the query shows.
 enum Seen {
     Fate(Fate),
     InProgress,

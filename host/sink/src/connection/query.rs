@@ -3,10 +3,10 @@
 //! name means nothing, or somebody else's statement. So every query is parsed, bound and run in one
 //! round trip, as the session's unnamed statement, which belongs to nobody.
 //!
-//! Texts pass the database's [encoding](crate::connection::encoding) on their way.
+//! Texts are adapted to the database's [encoding](crate::connection::encoding) on their way.
 //!
-//! COPY is the exception: tokio-postgres offers no other way than a named statement. It is only
-//! used within a transaction, which has its session to itself; see [`Connection::skip_names`].
+//! COPY is the exception: tokio-postgres only offers it with a named statement. It is only used within a
+//! transaction, which has its session to itself; see [`Connection::skip_names`].
 
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, SimpleQueryMessage, SimpleQueryRow};
@@ -17,11 +17,11 @@ use crate::error::SinkError;
 
 /// A value for a query whose type is known without asking the server.
 pub(crate) trait Parameter: Sync {
-    /// Its type at the server.
+    /// Its type on the server.
     fn sql_type(&self) -> Type;
     /// For tokio-postgres.
     fn as_sql(&self) -> &(dyn ToSql + Sync);
-    /// What stands for it in a database that cannot hold all of its text; `None` for itself.
+    /// What replaces it in a database that cannot hold all of its text; `None` if it can.
     fn storable(&self, encoding: &Encoding) -> Option<Box<dyn ToSql + Sync + Send>>;
 }
 
@@ -39,7 +39,7 @@ impl<T: SqlType + ToSql + Sync> Parameter for T {
     }
 }
 
-/// A type that always stands for the same one of the server's.
+/// A Rust type that always maps to the same type on the server.
 pub(crate) trait SqlType {
     const TYPE: Type;
 
@@ -131,7 +131,7 @@ impl Connection {
         self.answer(doing, self.client.query_typed(query, &typed)).await
     }
 
-    /// The rows of one or several statements without parameters, as text: one message.
+    /// The rows of one or several statements without parameters, as text, with a single message.
     pub(crate) async fn simple_query(
         &self,
         doing: &'static str,
@@ -141,11 +141,11 @@ impl Connection {
         Ok(rows(answer))
     }
 
-    /// Lets tokio-postgres choose no name for a statement up to `s{taken}`: these are in use in the
-    /// session that the transaction has. It counts for the whole process, from 0, and offers no
-    /// other way than to let it name statements that cannot be sent.
+    /// Keeps tokio-postgres from choosing a statement name up to `s{taken}`: these are in use in the
+    /// transaction's session. It counts names for the whole process, from 0, and the only way to move the
+    /// counter on is to have it name statements that cannot be sent.
     pub(crate) async fn skip_names(&self, taken: u32) -> Result<(), SinkError> {
-        /// Far more than anybody leaves behind.
+        /// Far more than any program leaves behind.
         const MOST: u32 = 1_000_000;
         if taken > MOST {
             return Err(SinkError::StatementNames);

@@ -1,4 +1,4 @@
-//! BEGIN, with the settings that the promise depends on, for this transaction alone: roles,
+//! BEGIN, with the settings that our guarantees depend on, for this transaction alone: roles,
 //! databases and poolers have defaults that were chosen for other programs.
 //!
 //! | setting | here | why |
@@ -7,11 +7,11 @@
 //! | `quote_all_identifiers` | off | definitions of keys are compared |
 //! | `synchronous_commit` | `on` where it is `off` | a COMMIT that was acknowledged must survive a crash |
 //! | `statement_timeout`, `transaction_timeout`, `idle_in_transaction_session_timeout` | none | a COPY is one statement however large the file is, and waits for the file |
-//! | `lock_timeout` | `--lock-timeout` | whoever waits, waits as long as was said |
+//! | `lock_timeout` | `--lock-timeout` | a run waits as long as the user said |
 //!
-//! A limit that the connection's own `options` name (in the URL, `PGOPTIONS` or a service file) is
-//! meant for this program, and stays. What our queries and COPY do not depend on is left alone,
-//! because triggers may: `DateStyle`, `TimeZone`, `search_path`.
+//! A limit that the connection's own `options` set (in the URL, `PGOPTIONS` or a service file) is
+//! meant for this program, and stays. Settings that our queries and COPY do not depend on are left alone,
+//! because triggers may depend on them: `DateStyle`, `TimeZone`, `search_path`.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ use crate::connection::outcome::Identity;
 use crate::connection::target::Server;
 use crate::error::SinkError;
 
-/// Limits that a long run would meet, and what stands for "none".
+/// Limits that a long run would hit.
 const LIMITS: [&str; 3] = ["statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"];
 
-/// What the server says of itself, and of us. The transaction's id is asked for before anything
-/// else, so that whatever happens from here on can be asked about.
+/// What the server says about itself, and about our session. The transaction's id is asked for before
+/// anything else, so that the outcome can be asked about whatever happens from here on.
 const FACTS: &str = "
     SELECT pg_backend_pid(), current_setting('transaction_read_only'), pg_is_in_recovery(),
         concat_ws(' and ', CASE current_setting('fsync') WHEN 'off' THEN 'fsync' END,
@@ -37,7 +37,7 @@ const DOING: &str = "begin the transaction";
 /// The setting is an `int` (PostgreSQL's guc_tables); this is 24 days.
 const MAX_LOCK_TIMEOUT_MILLIS: u128 = i32::MAX as u128;
 
-/// Begins.
+/// Begins a transaction that may write.
 pub(crate) async fn begin(
     connection: &Connection,
     lock_timeout: Option<Duration>,
@@ -61,9 +61,9 @@ fn identity(facts: &SimpleQueryRow) -> Option<Identity> {
     Some(Identity::new(facts.get(0)?.parse().ok()?, facts.get(4)?.parse().ok()?))
 }
 
-/// Begins to read what is there at one moment.
+/// Begins a transaction that reads what is there at one moment.
 pub(crate) async fn begin_to_read(connection: &Connection) -> Result<(), SinkError> {
-    // A policy that hides rows is an error then, rather than a wrong answer.
+    // With row security off, a policy that hides rows is an error rather than a wrong answer.
     let mut statements =
         String::from("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off;");
     lift_limits(&mut statements, connection.options().unwrap_or_default());
@@ -87,7 +87,7 @@ fn statements(options: &str, lock_timeout: Option<Duration>) -> String {
     statements + FACTS
 }
 
-/// Adds statements that lift the limits which the connection's own options do not name. Not every
+/// Adds statements that lift the limits which the connection's own options do not set. Not every
 /// version has all of them.
 fn lift_limits(statements: &mut String, options: &str) {
     for limit in LIMITS.into_iter().filter(|limit| !names(options, limit)) {
@@ -97,7 +97,7 @@ fn lift_limits(statements: &mut String, options: &str) {
     }
 }
 
-/// Whether a server's command line, `-c name=value` or `--name=value`, sets this.
+/// Whether a server command line, `-c name=value` or `--name=value`, sets this.
 fn names(options: &str, setting: &str) -> bool {
     options.split_whitespace().any(|word| {
         let word = word.strip_prefix("--").or_else(|| word.strip_prefix("-c")).unwrap_or(word);

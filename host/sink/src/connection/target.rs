@@ -1,5 +1,5 @@
-//! Which database: what was given on the command line, else `DATABASE_URL`, else libpq's own
-//! variables, else the embedded server. And how patient to be with it.
+//! Which database: the one given on the command line, else `DATABASE_URL`, else libpq's own variables,
+//! else the embedded server. And how long to wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,21 +13,21 @@ use crate::parameters;
 use crate::parameters::server::ServerTarget;
 use crate::parameters::{Parameters, Unusable};
 
-/// A database to write to. Can be connected to again and again.
+/// A database to write to. It can be connected to repeatedly.
 #[derive(Clone)]
 pub struct Target {
     pub(crate) server: Server,
     pub(crate) patience: Patience,
-    /// What this program calls itself at the server, unless the URL has a name for it.
+    /// The name under which the server lists this program, unless the URL gives one.
     pub(crate) label: Option<String>,
-    /// The host that was reached before, among several: it is tried first.
+    /// Which of several hosts was reached before: it is tried first.
     pub(crate) reached: Option<usize>,
 }
 
 /// Whose server.
 #[derive(Clone)]
 pub(crate) enum Server {
-    /// One that somebody runs.
+    /// One that was given.
     Given(Arc<ServerTarget>),
     /// The host's own.
     Embedded(Cluster),
@@ -36,18 +36,18 @@ pub(crate) enum Server {
 /// How long to wait for the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// For a connection; none leaves it to the connection's parameters.
+    /// For a connection; `None` leaves it to the connection's parameters.
     pub connect: Option<Duration>,
     /// For an answer.
     pub answer: Duration,
 }
 
 impl Target {
-    /// Chooses, from the flag's value and the environment.
+    /// Chooses the target, from the flag's value and the environment.
     ///
     /// # Errors
-    /// [`SinkError::Target`] where what was given makes no sense, [`SinkError::Variable`] where a
-    /// variable that is asked cannot be used.
+    /// [`SinkError::Target`] if what was given is invalid, [`SinkError::Variable`] if a variable that is
+    /// needed cannot be used.
     pub fn choose(
         database_url: Option<&str>,
         patience: Patience,
@@ -85,7 +85,7 @@ impl Target {
         Ok(Target { server, patience, label: None, reached: None })
     }
 
-    /// Whether there can be anything in it: the embedded server is made by the first run.
+    /// Whether there can be anything in it: the embedded server is created by the first run.
     pub(crate) fn is_there(&self) -> bool {
         match &self.server {
             Server::Given(_) => true,
@@ -93,7 +93,7 @@ impl Target {
         }
     }
 
-    /// With a name by which others can see at the server what this connection is for.
+    /// With a name by which others can see on the server what this connection is for.
     #[must_use]
     pub fn labelled(self, label: &str) -> Target {
         Target { label: Some(label.to_owned()), ..self }

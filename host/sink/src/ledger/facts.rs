@@ -1,4 +1,4 @@
-//! What is known of a run when it has come to its end, and how that is asked about.
+//! What is known about a run at its end, and what the ledger is asked about it before.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,29 @@ use host_core::facts::{FileFacts, Reading};
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// Settings of a plugin: names and values, as they were given.
+/// Settings of a plugin: names and values, as given.
 pub type Settings = BTreeMap<String, String>;
 
 /// Which plugin classified. Field names are part of the interface, and their order of the ledger row's
 /// digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PluginFacts {
-    /// The name that it gives itself.
+    /// The name it gives itself.
     pub name: String,
-    /// The version that it gives itself.
+    /// The version it gives itself.
     pub version: String,
     /// The digest of its file.
     pub sha256: String,
-    /// The contract that it was built for.
+    /// The contract it was built for.
     pub contract_version: String,
     /// The settings that were given.
     pub settings: Settings,
 }
 
-/// What the ledger says of a run beyond what the transaction knows itself.
+/// What the ledger records about a run beyond what the transaction itself knows.
 #[derive(Clone, Debug)]
 pub struct RunFacts {
-    /// The files, when they have been read to their end; at least one.
+    /// The files, read to their end; at least one.
     pub files: Vec<FileFacts>,
     /// The plugin.
     pub plugin: PluginFacts,
@@ -40,7 +40,7 @@ pub struct RunFacts {
 }
 
 impl RunFacts {
-    /// The run as a question: was it before?
+    /// The run as a question to the ledger: has this been ingested before?
     pub(crate) fn candidate(&self) -> Candidate<'_> {
         Candidate {
             files: self.files.iter().map(|file| (file.name.clone(), Some(file.content_sha256))).collect(),
@@ -59,11 +59,10 @@ pub enum Once {
     All,
 }
 
-/// What is asked about: the files of a run, and what is to be done with them.
+/// What the ledger is asked about: the files of a run, and what is to be done with them.
 #[derive(Clone, Debug)]
 pub struct Candidate<'a> {
-    /// The files' names and, where they are known yet (those of a pipe are not), the digests of their
-    /// contents.
+    /// The files' names and, if known yet (those of a pipe are not), the digests of their contents.
     pub files: Vec<(String, Option<Sha256Digest>)>,
     /// Which plugin is to classify them.
     pub plugin: &'a PluginFacts,

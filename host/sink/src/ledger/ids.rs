@@ -1,27 +1,27 @@
-//! The ids that the host allots to the rows of a run: consecutive ones, in the order of the files. Writing
-//! and verifying both go by this.
+//! The ids that the host allots to the rows of a run: consecutive numbers, in the order of the files.
+//! Writing and verifying both use this.
 
 /// The ids of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllottedIds {
-    /// `None` where there is no number left.
+    /// `None` if there is no number left.
     first: Option<i64>,
 }
 
 impl AllottedIds {
-    /// From this one on.
+    /// Starting with this one.
     #[must_use]
     pub fn from(first: i64) -> AllottedIds {
         AllottedIds { first: Some(first) }
     }
 
-    /// After this one.
+    /// Starting after this one.
     #[must_use]
     pub fn after(last: i64) -> AllottedIds {
         AllottedIds { first: last.checked_add(1) }
     }
 
-    /// That of the row at this position in the run, from 0; `None` if there is no such number.
+    /// The id of the row at this position in the run, from 0; `None` if there is no such number.
     #[must_use]
     pub fn of_row(self, position: u64) -> Option<i64> {
         self.first?.checked_add_unsigned(position)

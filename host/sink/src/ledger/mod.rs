@@ -1,7 +1,7 @@
-//! The ledger: one row of `ingest_runs` a committed run, and those of its files. [`facts`] are what a run
-//! knows of itself, [`runs`] what the ledger has of it, [`record`] writes and [`read`] reads it, [`once`]
-//! knows what was ingested before, [`ids`] are those that rows are given, and [`skips`] has the digest of
-//! skipped rows.
+//! The ledger: one row in `ingest_runs` for each committed run, and a row for each of its files. [`facts`]
+//! are what a run knows about itself, [`runs`] what the ledger stores about it, [`record`] writes and
+//! [`read`] reads that, [`once`] finds out what was ingested before, [`ids`] allots ids to rows, and
+//! [`skips`] computes the digest of skipped rows.
 
 pub(crate) mod facts;
 pub(crate) mod ids;

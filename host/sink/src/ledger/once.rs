@@ -1,6 +1,6 @@
-//! What was ingested before. A file is known by its content, decompressed, whatever its name and
-//! whatever was asked of it; a whole run by the contents of all its files together with the plugin,
-//! the settings and the way of reading. Neither counts where the run's rows are gone.
+//! What was ingested before. A file is recognised by its decompressed content, whatever its name and the
+//! options it was read with; a whole run by the contents of all its files together with the plugin,
+//! the settings and the way of reading. Neither counts if the run's rows are gone.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +14,7 @@ use crate::ledger::facts::{Candidate, Once};
 use crate::ledger::record::json;
 use crate::ledger::runs::LedgerRun;
 
-/// There is nothing to do: all was ingested before.
+/// There is nothing to do: everything was ingested before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlreadyIngested {
     /// What was asked for.
@@ -25,7 +25,7 @@ pub struct AlreadyIngested {
     pub run: LedgerRun,
 }
 
-/// What of a run is known already.
+/// What part of a run was ingested before.
 #[derive(Debug)]
 pub enum Known {
     /// These files, by their positions from 0; never all of them.
@@ -37,7 +37,7 @@ pub enum Known {
 /// Finds out what was ingested before.
 ///
 /// # Errors
-/// Where the server refuses.
+/// If the server refuses.
 pub(crate) async fn look_up(
     connection: &Connection,
     once: Once,
@@ -62,8 +62,8 @@ pub(crate) async fn look_up(
     Ok(Known::All(Box::new(AlreadyIngested { once, files, run })))
 }
 
-/// Whether the rows of the run `r` are still there. They are gone where its first or last id is, or
-/// where this or a later run was given the same ids.
+/// Whether the rows of the run `r` still exist. They are gone if its first or last id is, or if a later
+/// run was given the same ids.
 const ROWS_ARE_THERE: &str = "
     (r.rows_written = 0
      OR EXISTS (SELECT FROM transactions WHERE transaction_id = r.first_transaction_id
@@ -76,7 +76,8 @@ const ROWS_ARE_THERE: &str = "
                                AND later.first_transaction_id <= r.last_transaction_id
                                AND later.last_transaction_id >= r.first_transaction_id)))";
 
-/// The files whose content a run has ingested, and those that have the content of an earlier one.
+/// The files whose content a run has ingested, and those with the same content as an earlier file of
+/// this run.
 async fn known_files(
     connection: &Connection,
     files: &[(String, Option<Sha256Digest>)],
@@ -109,7 +110,7 @@ async fn known_files(
     Ok(known)
 }
 
-/// All files, where a run did the same with all of them; none otherwise.
+/// All files, if one run did the same with all of them; otherwise none.
 async fn known_run(
     connection: &Connection,
     Candidate { files, plugin, reading }: &Candidate<'_>,

@@ -1,4 +1,4 @@
-//! The ledger as it is read: which runs there were, and whether their rows in it are as they were
+//! Reading the ledger: which runs there were, and whether their ledger rows are still as they were
 //! written.
 
 use host_core::digest::Sha256Digest;
@@ -32,14 +32,14 @@ const SELECT: &str = "
         FROM ingest_files f WHERE f.run_id = r.run_id
     ) f";
 
-/// Which runs are wanted; all that is given must be so.
+/// Which runs are wanted; all conditions that are given must hold.
 #[derive(Clone, Debug, Default)]
 pub struct RunFilter {
     /// Committed at this time or later.
     pub since: Option<Timestamp>,
-    /// A file's name contains this.
+    /// One of its files has a name that contains this.
     pub file: Option<String>,
-    /// By the plugin of this name.
+    /// Classified by the plugin of this name.
     pub plugin: Option<String>,
 }
 
@@ -51,10 +51,10 @@ impl RunFilter {
     }
 }
 
-/// The latest runs, the latest first, and how many more there are.
+/// The latest runs, newest first, and how many more there are.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub(crate) async fn runs(
     connection: &Connection,
     wanted: &RunFilter,
@@ -77,17 +77,17 @@ pub(crate) async fn runs(
     Ok((rows.iter().map(ledger_run).collect(), not_shown))
 }
 
-/// One run, if there was one of that number.
+/// One run; `None` if there is none with that number.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub(crate) async fn run(connection: &Connection, run_id: i64) -> Result<Option<LedgerRun>, SinkError> {
     let query = format!("{SELECT} WHERE r.run_id = $1");
     let rows = connection.query("look up the run", &query, &[&run_id]).await?;
     Ok(rows.first().map(ledger_run))
 }
 
-/// What cannot be what the host has written is left empty: the digest tells.
+/// Values that the host cannot have written are left empty: the digest then shows the difference.
 fn ledger_run(row: &Row) -> LedgerRun {
     let count = |i: usize| u64::try_from(row.get::<_, i64>(i)).unwrap_or_default();
     let text = |i: usize| row.get::<_, Option<String>>(i);
@@ -138,7 +138,7 @@ fn ledger_run(row: &Row) -> LedgerRun {
     };
     let digest = Sha256Digest::of(format!("{}{}", record.digested(), row.get::<_, i64>(20)).as_bytes());
     LedgerRun {
-        // Their positions, by which rejected and skipped rows find their files, are not in the digest.
+        // The digest does not cover the files' positions, by which rejected and skipped rows refer to them.
         is_intact: text(21).map(|recorded| recorded == digest.to_string() && row.get(32)),
         committed_at: micros(20),
         record,

@@ -1,4 +1,4 @@
-//! The ledger: one row of `ingest_runs` a committed run, written in the run's own transaction.
+//! The ledger: one row in `ingest_runs` for each committed run, written in the run's own transaction.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::error::SinkError;
 use crate::known_file::{KnownFile, KnownFrom};
 use crate::ledger::runs::{FileRecord, RunRecord};
 
-/// The row's digest covers the time of the commit, which the server gives.
+/// The row's digest covers the time of the commit, which comes from the server.
 const INSERT: &str = "
     WITH now AS MATERIALIZED (SELECT clock_timestamp() AS at)
     INSERT INTO ingest_runs (run_id, file_name, file_bytes, file_sha256,
@@ -23,8 +23,8 @@ const INSERT: &str = "
     FROM now
     RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint, sha256";
 
-/// All files in one statement. Returns those whose content an earlier run has ingested, whatever
-/// became of its rows.
+/// All files in one statement. Returns those whose content an earlier run has ingested, even if its rows
+/// are gone.
 const INSERT_FILES: &str = "
     INSERT INTO ingest_files AS new
         (run_id, position, name, bytes, sha256, content_sha256, header, rows_read, rows_rejected)
@@ -35,11 +35,11 @@ const INSERT_FILES: &str = "
     RETURNING name, (SELECT max(run_id) FROM ingest_files earlier
                      WHERE coalesce(earlier.content_sha256, earlier.sha256) = new.content_sha256)";
 
-/// What the server made of a ledger row.
+/// What the server returned for a ledger row.
 pub(crate) struct Entry {
     /// When it was written, immediately before COMMIT.
     pub committed_at: Timestamp,
-    /// The row's digest, which no other run's row has.
+    /// The row's digest, which is different for every run.
     pub sha256: String,
     /// Files whose content an earlier run has ingested.
     pub known: Vec<KnownFile>,
@@ -84,7 +84,7 @@ pub(crate) async fn record(connection: &Connection, record: &RunRecord) -> Resul
         let committed_at = Timestamp::from_microsecond(row.try_get(0).ok()?).ok()?;
         Some((committed_at, row.try_get::<_, Option<String>>(1).ok()??))
     });
-    // A trigger that leaves the row out, or takes its digest away.
+    // Missing if a trigger left the row out, or removed its digest.
     let (committed_at, sha256) = stored.ok_or(SinkError::LedgerRowRefused { table: "ingest_runs" })?;
     Ok(Entry { committed_at, sha256, known: record_files(connection, *run_id, files).await? })
 }
@@ -117,7 +117,7 @@ async fn record_files(
     Ok(rows.iter().filter_map(known).collect())
 }
 
-/// Structs and maps of text always serialise.
+/// Structs and maps of strings always serialise.
 pub(crate) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! A run as the ledger has it; field names are part of the interface, and their order of the digest.
+//! A run as stored in the ledger; field names are part of the interface, and their order is part of the
+//! digest.
 
 use std::fmt;
 
@@ -14,22 +15,22 @@ use crate::ledger::skips::SkipDigest;
 
 /// [`RunRecord::ids`] of a run whose ids were allotted.
 pub const ASSIGN: &str = "assign";
-/// That of a run whose ids are those of its files.
+/// [`RunRecord::ids`] of a run that kept the ids of its files.
 pub const KEEP: &str = "keep";
 
-/// What the ledger says of a run, but for the time of its commit. Field names are part of the
-/// interface, and their order of the digest.
+/// What the ledger says about a run, except for the time of its commit. Field names are part of the
+/// interface, and their order is part of the digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunRecord {
     /// Its number.
     pub run_id: i64,
-    /// All files as one.
+    /// All files combined.
     pub file: FileRecord,
     /// The files, in order.
     pub files: Vec<FileRecord>,
     /// Which plugin classified.
     pub plugin: PluginFacts,
-    /// How the files were read; none for runs of hosts that did not record it.
+    /// How the files were read; `None` for runs of hosts that did not record it.
     pub reading: Option<Reading>,
     /// [`ASSIGN`] or [`KEEP`].
     pub ids: String,
@@ -39,7 +40,7 @@ pub struct RunRecord {
     pub rows_rejected: u64,
     /// Rows of `skipped_rows`.
     pub rows_skipped: u64,
-    /// The digest of these; absent where there are none, or it was not recorded.
+    /// The digest of these; absent if there are none, or if it was not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped_sha256: Option<String>,
     /// Rows of `anomalies`.
@@ -48,7 +49,7 @@ pub struct RunRecord {
     pub first_transaction_id: Option<i64>,
     /// The highest.
     pub last_transaction_id: Option<i64>,
-    /// The earliest time of a row that was written; absent where no row was, or it was not recorded.
+    /// The earliest time of a row that was written; absent if there was none, or if it was not recorded.
     #[serde(serialize_with = "as_optional_text", skip_serializing_if = "Option::is_none")]
     pub first_timestamp: Option<DateTime>,
     /// The latest.
@@ -56,7 +57,7 @@ pub struct RunRecord {
     pub last_timestamp: Option<DateTime>,
     /// The host that wrote it.
     pub host_version: String,
-    /// When it began.
+    /// When the run began.
     #[serde(serialize_with = "as_text")]
     pub started_at: Timestamp,
 }
@@ -70,19 +71,19 @@ pub struct FileRecord {
     pub bytes: u64,
     /// The digest of its bytes on disk.
     pub sha256: String,
-    /// The digest of its bytes after decompression; absent where it was not recorded.
+    /// The digest of its bytes after decompression; absent if it was not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_sha256: Option<String>,
-    /// The names of its columns; absent without a header, or where it was not recorded.
+    /// The names of its columns; absent without a header, or if they were not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
     /// Records after the header.
     pub rows_read: u64,
-    /// Those of them that were no rows.
+    /// Those of them that were rejected.
     pub rows_rejected: u64,
 }
 
-/// A run as the ledger has it.
+/// A run as stored in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LedgerRun {
     /// What was recorded.
@@ -91,7 +92,7 @@ pub struct LedgerRun {
     /// When it was committed.
     #[serde(serialize_with = "as_text")]
     pub committed_at: Timestamp,
-    /// Whether the ledger's rows are as the run wrote them; unknown for runs of hosts that did not
+    /// Whether the ledger's rows are still as the run wrote them; `None` for runs of hosts that did not
     /// record a digest.
     pub is_intact: Option<bool>,
 }
@@ -125,7 +126,7 @@ impl RunRecord {
         }
     }
 
-    /// What the row's digest is of, with the microseconds of the commit to follow.
+    /// What the row's digest is computed from; the commit's microseconds are appended to it.
     pub(crate) fn digested(&self) -> String {
         // A struct of numbers and strings always serialises.
         serde_json::to_string(self).unwrap_or_default()
@@ -133,8 +134,8 @@ impl RunRecord {
 }
 
 impl FileRecord {
-    /// All files as one: names joined, sizes and counts added up, and, where there are several,
-    /// the digest of their digests.
+    /// All files combined: names joined, sizes and counts added up, and, if there are several, the digest of
+    /// their digests.
     #[must_use]
     pub fn of_all(files: &[FileFacts]) -> FileRecord {
         let digests: Vec<_> = files.iter().map(|file| file.sha256).collect();
@@ -142,7 +143,7 @@ impl FileRecord {
             name: joined(files.iter().map(|file| file.name.as_str())),
             bytes: files.iter().map(|file| file.bytes).sum(),
             sha256: digest_of_all(&digests).to_string(),
-            // What is known of single files only is with them.
+            // What is known only for single files is stored with them.
             content_sha256: None,
             header: None,
             rows_read: files.iter().map(|file| file.rows_read).sum(),
@@ -150,7 +151,7 @@ impl FileRecord {
         }
     }
 
-    /// That of a file that was read.
+    /// The record of a file that was read.
     #[must_use]
     pub fn of(file: &FileFacts) -> FileRecord {
         FileRecord {
@@ -165,7 +166,7 @@ impl FileRecord {
     }
 }
 
-/// The names of a run's files as one text of bounded length.
+/// The names of a run's files as one string of bounded length.
 fn joined<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const MAX_BYTES: usize = 1_000;
     let count = names.len();
@@ -183,8 +184,8 @@ fn joined<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     text
 }
 
-/// The digest of several files: that of their digests in hexadecimal, one after the other; of a
-/// single file it is its own.
+/// The digest of several files: that of their digests in hexadecimal, one after the other. For a single
+/// file, it is that file's own digest.
 #[must_use]
 pub fn digest_of_all(files: &[Sha256Digest]) -> Sha256Digest {
     match files {
@@ -193,7 +194,7 @@ pub fn digest_of_all(files: &[Sha256Digest]) -> Sha256Digest {
     }
 }
 
-/// Rows that the server has stored, table by table.
+/// Rows that the server has stored, by table.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Written {
     pub transactions: u64,
@@ -206,7 +207,7 @@ pub(crate) struct Written {
     pub timestamps_micros: Option<(i64, i64)>,
 }
 
-/// Microseconds since 1970 as the time that a clock shows.
+/// Microseconds since 1970 as a local date and time.
 pub(crate) fn local_time(micros: i64) -> Option<DateTime> {
     Some(Offset::UTC.to_datetime(Timestamp::from_microsecond(micros).ok()?))
 }

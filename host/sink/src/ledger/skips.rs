@@ -1,11 +1,12 @@
-//! The digest of a run's skipped rows. Whether one of them differed can be known only while the run
-//! is going on: the row that has its id may lawfully be another one tomorrow. So `host verify`
-//! compares what is stored with what the run wrote, and not with what is there.
+//! The digest of a run's skipped rows. Whether one of them differed can only be known during the run:
+//! the row with its id may legitimately change later. So `host verify` compares what is stored with what
+//! the run wrote, not with the row that has the id now.
 
 use host_core::batch::Batch;
 use host_core::digest::{Sha256Builder, Sha256Digest};
 
-/// Of rows in file order, all that is stored of them but the file's name, which `ingest_files` has.
+/// Covers rows in file order, with everything that is stored about them except the file's name, which is
+/// in `ingest_files`.
 #[derive(Default)]
 pub struct SkipDigest(Sha256Builder);
 
@@ -23,7 +24,7 @@ impl SkipDigest {
         ]);
     }
 
-    /// Adds all that is stored of a row, in the order of its columns.
+    /// Adds everything that is stored about a row, in the order of its columns.
     pub(crate) fn add(&mut self, values: [Option<i64>; 7]) {
         for value in values {
             self.0.add(&[u8::from(value.is_some())]);
@@ -31,7 +32,7 @@ impl SkipDigest {
         }
     }
 
-    /// The digest of all so far.
+    /// The digest of all rows so far.
     #[must_use]
     pub fn digest(&self) -> Sha256Digest {
         self.0.digest()

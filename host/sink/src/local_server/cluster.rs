@@ -1,4 +1,4 @@
-//! The embedded server's cluster: where everything of it is, how it is reached, and whether it runs.
+//! The embedded server's cluster: where its files are, how it is reached, and whether it is running.
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -17,14 +17,14 @@ use crate::parameters::{Parameters, Unusable};
 /// The same names as in docker-compose.yml, so that queries work in both.
 pub const DATABASE: &str = "ecomm_fraud_db";
 pub(crate) const SUPERUSER: &str = "postgres";
-/// The cluster's own folder, in the one that everything is in.
+/// The PostgreSQL data folder, within the embedded server's folder.
 pub(crate) const DATA: &str = "data";
 
 /// The cluster of one folder.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     pub(crate) folder: PathBuf,
-    /// The user's folder for sockets and the like.
+    /// The user's runtime folder, for sockets and the like.
     pub(super) runtime: Option<PathBuf>,
 }
 
@@ -39,23 +39,23 @@ pub enum State {
     RunningOnDemand,
     /// It runs until `host db stop`.
     KeptRunning,
-    /// Its process runs, but the file of its socket is gone: nobody can reach it.
+    /// Its process is running, but its socket file is gone: nobody can reach it.
     Unreachable,
 }
 
 impl Cluster {
-    /// The user's own, in their data folder; not below root's home, which the server could not reach
-    /// when it has dropped root's rights.
+    /// The user's own, in their data folder; not in root's home, which the server could not reach once it
+    /// has dropped root's privileges.
     ///
     /// # Errors
-    /// [`VariableError`] where the variable that says where that is cannot be used.
+    /// [`VariableError`] if the variable that names the data folder cannot be used.
     pub fn of_user(environment: &Environment) -> Result<Cluster, VariableError> {
-        // Not set by our users, and there is a way without it.
+        // Users do not set this themselves, and there is a fallback, so a bad value is not an error.
         let runtime = environment.path("XDG_RUNTIME_DIR").ok().flatten();
         Ok(Cluster { folder: host_core::folders::data(environment)?.join("postgresql"), runtime })
     }
 
-    /// The folder that everything is in.
+    /// The folder that holds everything.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -64,14 +64,14 @@ impl Cluster {
     /// How the server is reached.
     ///
     /// # Errors
-    /// Where its user is not known.
+    /// If the user that it runs as is not known.
     pub fn target(&self) -> Result<ServerTarget, SinkError> {
         let origin = "the embedded server";
         let parameters =
             Parameters::parse(&self.url()).map_err(|problem| Unusable::from(problem).into_error(origin))?;
         let mut target =
             parameters.complete(&Environment::default()).map_err(|problem| problem.into_error(origin))?;
-        // Nobody but the server may be listening there.
+        // No process but the server's may be listening there.
         let server = server_user().map_err(|source| SinkError::Embedded { doing: "reach", source })?;
         let server = server.or_else(|| User::from_uid(geteuid()).ok().flatten());
         target.required_peer = server.map(|user| user.name);
@@ -81,7 +81,7 @@ impl Cluster {
         Ok(target)
     }
 
-    /// The same as a URL that psql and others take.
+    /// The same as a URL for psql and other programs.
     #[must_use]
     pub fn url(&self) -> String {
         let socket = percent_encoding::utf8_percent_encode(
@@ -106,7 +106,7 @@ impl Cluster {
         }
     }
 
-    /// Whether its process lives, or somebody answers: the process may be in another container.
+    /// Whether its process is alive, or its socket answers: the process may be in another container.
     pub(crate) fn is_running(&self) -> bool {
         self.phase().is_some() || self.answers()
     }
@@ -131,8 +131,8 @@ impl Cluster {
         self.folder.join("keep-running")
     }
 
-    /// The folder with the socket; clients of libpq take it as host. Where a server runs, it is its
-    /// own: who started it may have had another environment.
+    /// The folder with the socket, which libpq clients accept as a host. If a server is running, this is its
+    /// own folder: whoever started it may have had another environment.
     #[must_use]
     pub fn socket_folder(&self) -> PathBuf {
         let of_running = Postmaster::of(&self.data()).and_then(|running| running.socket_folder);

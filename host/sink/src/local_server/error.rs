@@ -13,10 +13,10 @@ pub enum EmbeddedError {
     /// PostgreSQL is not installed.
     #[error("PostgreSQL's programs (initdb, pg_ctl) were found neither on the PATH nor in `{folder}`")]
     NotInstalled {
-        /// Where else they were looked for.
+        /// The other place that was searched.
         folder: &'static str,
     },
-    /// A file or folder of it cannot be used.
+    /// One of its files or folders cannot be used.
     #[error("could not {doing} `{}`", path.display())]
     File {
         /// A verb, such as "create".
@@ -44,12 +44,12 @@ pub enum EmbeddedError {
         /// Major version of the programs.
         installed: String,
     },
-    /// There is no user to run it as.
+    /// There is no unprivileged user to run it as.
     #[error("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`")]
     NoUser,
 }
 
-/// The error of a file or folder that something was to be done with.
+/// The error of an operation on a file or folder.
 pub(crate) fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EmbeddedError + use<> {
     let path = path.to_owned();
     move |source| EmbeddedError::File { doing, path, source }

@@ -1,5 +1,5 @@
-//! Locks between the processes that use the embedded server. Their files are for their owner only:
-//! whoever may read a file can lock it, and would keep everybody else waiting.
+//! Locks between the processes that use the embedded server. Only the owner can open their files:
+//! whoever can read a file can lock it, and could keep everybody else waiting.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -15,28 +15,28 @@ use crate::local_server::error::{EmbeddedError, at};
 
 /// How long to wait for others who start or stop the server, which a recovery may make slow.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-/// After this time of waiting it is said for what.
+/// How long to wait before saying what is waited for.
 const QUIET: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Whether others may have it at the same time.
+/// Whether others may hold it at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Shared,
     Exclusive,
 }
 
-/// Opens a lock's file, which is made if it is not there.
+/// Opens a lock's file, creating it if it does not exist.
 pub fn open(path: &Path) -> Result<File, EmbeddedError> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
     let file = options.open(path).map_err(at("open", path))?;
-    // Also one that was made by an earlier version.
+    // Also for a file that an earlier version created.
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(at("set the mode of", path))?;
     Ok(file)
 }
 
-/// Takes the lock, or says that somebody else has it.
+/// Takes the lock; false if another process holds it.
 pub fn try_lock(file: &File, kind: Kind, path: &Path) -> Result<bool, EmbeddedError> {
     let tried = match kind {
         Kind::Shared => file.try_lock_shared(),
@@ -49,7 +49,7 @@ pub fn try_lock(file: &File, kind: Kind, path: &Path) -> Result<bool, EmbeddedEr
     }
 }
 
-/// Waits for the lock, but not for ever, and says so.
+/// Waits for the lock, but not for ever, and logs what it waits for.
 pub fn wait(file: &File, kind: Kind, path: &Path, patience: Duration) -> Result<(), EmbeddedError> {
     let started = Instant::now();
     let mut is_told = false;

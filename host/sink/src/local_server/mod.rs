@@ -1,17 +1,17 @@
-//! The embedded server: a private PostgreSQL cluster, made with the installed programs, for
-//! those who have no server at hand. It listens on a unix socket in a folder that only its owner
-//! can enter, writes as safely as any server (fsync is on), is started on demand and stopped when
-//! nobody uses it any more.
+//! The embedded server: a private PostgreSQL cluster, created with the installed programs, for users
+//! who have no server at hand. It listens on a unix socket in a folder that only its owner can enter, is
+//! as durable as any server (fsync is on), is started on demand and stopped when nobody uses it any
+//! more.
 //!
-//! In the order of a start: [`paths`] makes the folders, [`locks`] keeps others from doing the same,
-//! [`postmaster`] tells whether the server runs, [`server`] makes, starts and stops it with PostgreSQL's
-//! [`programs`].
+//! In the order of a start: [`paths`] creates the folders, [`locks`] keeps others from doing the same at
+//! the same time, [`postmaster`] tells whether the server is running, [`server`] creates, starts and
+//! stops it with PostgreSQL's [`programs`].
 //!
-//! Who uses it holds a shared lock on the file `users.lock`. Whoever starts the server also
-//! starts a *guard*, this program in the background, which waits for an exclusive lock on that
+//! Each process that uses it holds a shared lock on the file `users.lock`. The one that starts the server
+//! also starts a *guard*, this program in the background, which waits for an exclusive lock on that
 //! file and then stops the server. The operating system frees locks when a process dies, however
-//! it dies, so no server is left behind. `host db start` leaves the file `keep-running`, at which
-//! the guard leaves the server alone.
+//! it dies, so no server is left behind. `host db start` creates the file `keep-running`, which tells the
+//! guard to leave the server alone.
 
 pub(crate) mod cluster;
 pub(crate) mod error;
@@ -38,10 +38,10 @@ use crate::local_server::programs::Programs;
 
 /// How long a guard may take to find out whether it is needed.
 const GUARD_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a server may take to end that is stopping already: as long as pg_ctl waits.
+/// How long a server that is already stopping may take to end: as long as pg_ctl waits.
 const STOPPING_PATIENCE: Duration = Duration::from_secs(60);
 
-/// The server runs at least as long as this lives.
+/// Keeps the server running for as long as this value lives.
 pub struct InUse {
     _users_lock: File,
 }
@@ -51,7 +51,7 @@ pub struct InUse {
 pub enum Stopped {
     /// It has stopped.
     Now,
-    /// A run uses it; it stops after that.
+    /// A run is using it; it stops after that run.
     WhenUnused,
     /// There was nothing to stop.
     WasNotRunning,
@@ -95,7 +95,7 @@ impl Cluster {
             remove_if_there(&self.keep_file())?;
             let was_running = self.is_running();
             let users = locks::open(&self.lock_file("users"))?;
-            // A guard holds the lock for the moment in which it looks whether it is needed.
+            // A guard holds the lock for a moment while it checks whether it is needed.
             let give_up = Instant::now() + GUARD_PATIENCE;
             while !locks::try_lock(&users, Kind::Exclusive, &self.lock_file("users"))? {
                 if Instant::now() > give_up {
@@ -128,8 +128,8 @@ impl Cluster {
         guard().map_err(|source| SinkError::Embedded { doing: "stop", source })
     }
 
-    /// Waits until nobody uses the server, starts it or stops it; none of that happens while the
-    /// result lives. Who starts it takes these locks the other way round, so neither is waited for
+    /// Waits until nobody uses, starts or stops the server; none of that can happen while the result lives.
+    /// A process that starts the server takes these locks in the opposite order, so neither is waited for
     /// while the other is held.
     fn wait_until_unused(&self) -> Result<(File, File), EmbeddedError> {
         loop {
@@ -147,7 +147,7 @@ impl Cluster {
     /// The folder with psql and the other clients.
     ///
     /// # Errors
-    /// Where PostgreSQL is not installed.
+    /// If PostgreSQL is not installed.
     pub fn programs_folder() -> Result<PathBuf, SinkError> {
         let found = Programs::find().map_err(|source| SinkError::Embedded { doing: "find", source })?;
         Ok(found.folder)
@@ -157,13 +157,13 @@ impl Cluster {
         let programs = Programs::find()?;
         paths::make_folder(&self.folder)?;
         let control = self.lock_control()?;
-        // Waits for a guard that is just stopping the server.
+        // Waits for a guard that is stopping the server right now.
         let (users, users_file) = (locks::open(&self.lock_file("users"))?, self.lock_file("users"));
         locks::wait(&users, Kind::Shared, &users_file, locks::PATIENCE)?;
         self.wait_for_the_other()?;
         let is_unreachable = self.is_running() && !self.answers();
         if is_unreachable {
-            // No run can have lasted without its socket but those that were connected before.
+            // The only runs still going are those that connected before its socket was gone.
             locks::wait(&users, Kind::Exclusive, &users_file, locks::PATIENCE)?;
             tracing::warn!("the server's socket is gone; the server is started again");
             self.stop_now(&programs, &control)?;
@@ -173,7 +173,7 @@ impl Cluster {
             if !is_unreachable {
                 remove_if_there(&self.keep_file())?;
             }
-            // First, so that no server is left behind where we are killed in between. It waits for us.
+            // First, so that no server is left behind if we are killed in between. The guard waits for us.
             self.start_guard()?;
             self.create(&programs, &control)?;
             self.start_now(&programs, &control)?;
@@ -181,7 +181,7 @@ impl Cluster {
         Ok(InUse { _users_lock: users })
     }
 
-    /// Waits for a server that is starting or stopping without anybody who holds the lock: who began
+    /// Waits for a server that is starting or stopping although nobody holds the lock: the process that began
     /// that was killed.
     fn wait_for_the_other(&self) -> Result<(), EmbeddedError> {
         let give_up = Instant::now() + STOPPING_PATIENCE;

@@ -1,4 +1,4 @@
-//! The embedded server's folders: made for their owner alone, and never taken over from somebody else.
+//! The embedded server's folders: created for their owner alone, and never taken over from another user.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -12,16 +12,17 @@ use nix::unistd::geteuid;
 use crate::local_server::error::{EmbeddedError, at};
 use crate::local_server::programs::server_user;
 
-/// The socket's name; nothing listens on a port of that number unless asked to.
+/// The port is part of the socket's name; nothing listens on that TCP port unless asked to.
 pub(crate) const PORT: u16 = 5432;
 
-/// A socket's path must fit into `sockaddr_un`: 108 bytes with the final NUL.
+/// A socket's path must fit into `sockaddr_un`: 108 bytes including the final NUL.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
-/// In a mode: anything that others may do.
+/// The bits of a mode that let others do anything.
 const OTHERS: u32 = 0o077;
 
-/// The folder with the socket of the cluster in `folder`: in there, or, where that makes too long a
-/// path or one that libpq would split at a comma, in the user's folder for such things, else in the temporary folder.
+/// The folder with the socket of the cluster in `folder`: inside it, or, if that path is too long or
+/// contains a comma, at which libpq would split it, in the user's runtime folder, else in the temporary
+/// folder.
 pub fn socket_folder(folder: &Path, runtime: Option<&Path>) -> PathBuf {
     let fits = |folder: &Path| {
         folder.join(format!(".s.PGSQL.{PORT}.lock")).as_os_str().len() <= MAX_SOCKET_PATH_BYTES
@@ -32,7 +33,7 @@ pub fn socket_folder(folder: &Path, runtime: Option<&Path>) -> PathBuf {
     }
     let digest = Sha256Digest::of(folder.as_os_str().as_encoded_bytes()).to_string();
     let name = format!("host-{}", &digest[..16]);
-    // The server, if it is somebody else, could not enter it.
+    // A server that runs as another user could not enter it.
     let is_usable = |runtime: &&Path| {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/_.-".contains(byte);
         let is_ours = fs::symlink_metadata(runtime).is_ok_and(|found| {
@@ -44,8 +45,8 @@ pub fn socket_folder(folder: &Path, runtime: Option<&Path>) -> PathBuf {
     in_runtime.filter(|folder| fits(folder)).unwrap_or_else(|| Path::new("/tmp").join(name))
 }
 
-/// The folder that everything is in, and those above it. Only its owner can enter it; where the server
-/// runs as somebody else, that one must come through.
+/// Creates the folder that holds everything, and its parents. Only its owner can enter it, except that
+/// a server that runs as another user must be able to pass through.
 pub fn make_folder(path: &Path) -> Result<(), EmbeddedError> {
     if let Some(above) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o755).create(above).map_err(at("create", above))?;
@@ -62,8 +63,8 @@ pub fn make_folder(path: &Path) -> Result<(), EmbeddedError> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(at("set the mode of", path))
 }
 
-/// A folder that belongs to the user that the server runs as, and that nobody else can enter. One that
-/// is there is only used if that is so: in the temporary folder anybody can make one first.
+/// Creates a folder that belongs to the user that the server runs as, and that nobody else can enter. An
+/// existing one is only used if that holds for it: in the temporary folder, anybody can create it first.
 pub fn own_folder(path: &Path) -> Result<(), EmbeddedError> {
     let is_new = make_if_absent(path)?;
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY).bits();
@@ -85,7 +86,7 @@ pub fn own_folder(path: &Path) -> Result<(), EmbeddedError> {
         .map_err(at("hand over", path))
 }
 
-/// Whether it had to be made.
+/// Whether it had to be created.
 fn make_if_absent(path: &Path) -> Result<bool, EmbeddedError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(true),

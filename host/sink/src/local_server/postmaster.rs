@@ -1,10 +1,10 @@
-//! The server's process, as its file `postmaster.pid` tells of it.
+//! The server's process, as described by its file `postmaster.pid`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// A server that is alive.
+/// A running server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Postmaster {
     /// Where its socket is, or was.
@@ -12,7 +12,7 @@ pub struct Postmaster {
     pub phase: Phase,
 }
 
-/// What it says of itself.
+/// The state that the server reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Starting,
@@ -25,13 +25,13 @@ const SOCKET_LINE: usize = 4;
 const PHASE_LINE: usize = 7;
 
 impl Postmaster {
-    /// The one that runs on the cluster in `data`; `None` if none does. A process number alone would
-    /// not tell: after a crash it may be that of another process.
+    /// The server running on the cluster in `data`; `None` if there is none. A process id alone would not
+    /// tell: after a crash it may belong to another process.
     pub fn of(data: &Path) -> Option<Postmaster> {
         let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let pid: u32 = lines.first()?.parse().ok()?;
-        // A server works in its data folder; one that has ended is nowhere.
+        // A server's working directory is its data folder; a process that has ended has none.
         let place = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
         let works_in = place(Path::new(&format!("/proc/{pid}/cwd")))?;
         if works_in != place(data)? {

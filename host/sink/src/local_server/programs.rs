@@ -1,4 +1,4 @@
-//! PostgreSQL's own programs: where they are, as whom they run, and what they say when they fail.
+//! PostgreSQL's own programs: where they are, which user runs them, and what they say when they fail.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -20,8 +20,8 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Those of the highest installed version, where the system keeps several (their servers are
-    /// not on the PATH then), else those on the PATH.
+    /// Those of the highest installed version if the system keeps several versions side by side (their
+    /// server programs are not on the PATH then), else those on the PATH.
     pub fn find() -> Result<Programs, EmbeddedError> {
         let has_server =
             |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file();
@@ -43,10 +43,10 @@ impl Programs {
             .ok_or(EmbeddedError::NotInstalled { folder: PROGRAMS_FOLDER })
     }
 
-    /// A program of PostgreSQL's, run as a user that it accepts.
+    /// One of PostgreSQL's programs, run as a user that it accepts.
     pub fn command(&self, program: &'static str) -> Result<Command, EmbeddedError> {
         let mut command = Command::new(self.folder.join(program));
-        // Variables of the caller's are for clients, and must not lead the server elsewhere.
+        // The caller's variables are meant for clients, and must not influence the server.
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
         if let Some(user) = server_user()? {
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
@@ -74,7 +74,7 @@ impl Programs {
     }
 }
 
-/// PostgreSQL refuses to run as root: then somebody else must do it.
+/// The user to run the server as if we are root, since PostgreSQL refuses to run as root.
 pub fn server_user() -> Result<Option<User>, EmbeddedError> {
     if !Uid::effective().is_root() {
         return Ok(None);
@@ -83,7 +83,7 @@ pub fn server_user() -> Result<Option<User>, EmbeddedError> {
     user.map(Some).ok_or(EmbeddedError::NoUser)
 }
 
-/// A standard input that says this.
+/// A standard input with this content.
 pub fn text(input: &str) -> Result<File, EmbeddedError> {
     let make = || {
         let mut file = tempfile::tempfile()?;
@@ -94,14 +94,14 @@ pub fn text(input: &str) -> Result<File, EmbeddedError> {
     make().map_err(at("write", Path::new("a temporary file")))
 }
 
-/// A standard input that nobody reads, but that holds a lock until the program has ended: also
-/// where we are killed meanwhile, and somebody else would start it a second time.
+/// A standard input that is never read, but holds a lock until the program has ended, even if we are
+/// killed meanwhile: otherwise another process could start it a second time.
 pub fn held(lock: &File) -> Result<File, EmbeddedError> {
     lock.try_clone().map_err(at("share", Path::new("a lock")))
 }
 
 /// Runs a program to its end. Its output goes to a file: a pipe would be inherited by the server
-/// that it starts, and never be closed.
+/// that it starts, and never closed.
 pub fn run(program: &'static str, command: &mut Command, stdin: File) -> Result<(), EmbeddedError> {
     let failed = |source| EmbeddedError::File { doing: "run", path: program.into(), source };
     let mut output = tempfile::tempfile().map_err(failed)?;
@@ -122,7 +122,7 @@ pub fn run(program: &'static str, command: &mut Command, stdin: File) -> Result<
     Err(EmbeddedError::Program { program, output: last_lines(&String::from_utf8_lossy(&printed)) })
 }
 
-/// What a program says when it gives up comes last.
+/// The last lines, where a program says why it gave up.
 fn last_lines(printed: &str) -> String {
     const SHOWN_LINES: usize = 6;
     let lines: Vec<&str> = printed.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

@@ -1,4 +1,4 @@
-//! Making a cluster, starting and stopping its server, with PostgreSQL's own programs.
+//! Creating a cluster, starting and stopping its server, with PostgreSQL's own programs.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -11,15 +11,15 @@ use crate::local_server::paths;
 use crate::local_server::paths::PORT;
 use crate::local_server::programs::{Programs, held, run, text};
 
-/// How long what is left of an earlier server may be in the way.
+/// How long the remains of an earlier server may be in the way.
 const LEFTOVERS_PATIENCE: Duration = Duration::from_secs(10);
-/// Clusters are made in folders that begin like this, and renamed when they are complete.
+/// Clusters are created in folders with this prefix, and renamed when they are complete.
 const HALF_MADE: &str = "data.new.";
 /// How long a start may take: recovery after a crash included.
 const START_SECONDS: &str = "60";
 
 impl Cluster {
-    /// initdb into a folder of another name first, so that half a cluster is never taken for one.
+    /// Runs initdb in a folder of another name first, so that half a cluster is never taken for a whole one.
     pub(crate) fn create(&self, programs: &Programs, control: &File) -> Result<(), EmbeddedError> {
         let data = self.data();
         if let Ok(version) = fs::read_to_string(data.join("PG_VERSION")) {
@@ -48,8 +48,8 @@ impl Cluster {
         fs::rename(&fresh, &data).map_err(at("rename", &fresh))
     }
 
-    /// Removes what is left of clusters whose making was interrupted. Where one of PostgreSQL's
-    /// programs is still about to notice that, something stays, for the next time.
+    /// Removes what is left of clusters whose creation was interrupted. If one of PostgreSQL's programs
+    /// has not noticed that yet, something may remain until next time.
     fn remove_half_made(&self) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(HALF_MADE)) {
@@ -63,8 +63,8 @@ impl Cluster {
         let socket_folder = paths::socket_folder(&self.folder, self.runtime.as_deref());
         paths::own_folder(&socket_folder)?;
         let log = self.data().join("server.log");
-        // pg_ctl goes through a shell, and the server splits lists: neither gets to see the folder's name,
-        // in which there may be anything. Elsewhere it is plain.
+        // pg_ctl goes through a shell, and the server splits lists: so neither gets to see the folder's name,
+        // which may contain anything. A socket folder elsewhere has a plain name.
         let socket_folder = match socket_folder.strip_prefix(&self.folder) {
             Ok(inside) => Path::new("..").join(inside),
             Err(_) => socket_folder,
@@ -77,7 +77,7 @@ impl Cluster {
         pg_ctl.current_dir(&self.folder);
         pg_ctl.args(["start", "--wait", "--silent", "--timeout", START_SECONDS, "--pgdata", DATA]);
         pg_ctl.args(["--log", "data/server.log", "--options", &options]);
-        // What is left of a server that was killed takes a moment to go, and is in the way until then.
+        // The remains of a killed server take a moment to go away, and are in the way until then.
         let give_up = Instant::now() + LEFTOVERS_PATIENCE;
         let had_predecessor = self.data().join("postmaster.pid").exists();
         loop {
@@ -94,7 +94,7 @@ impl Cluster {
         }
     }
 
-    /// Whoever else wants to start or stop it waits for the end of that, also where we are killed.
+    /// Any other process that wants to start or stop it waits until this has ended, even if we are killed.
     pub(crate) fn stop_now(&self, programs: &Programs, control: &File) -> Result<(), EmbeddedError> {
         let mut pg_ctl = programs.command("pg_ctl")?;
         pg_ctl.current_dir(&self.folder);
@@ -103,7 +103,7 @@ impl Cluster {
     }
 }
 
-/// The last error in a server's log, or else its last line.
+/// The last error in a server's log, else its last line.
 fn last_complaint(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let complaint = text.lines().rev().find(|line| line.contains("FATAL") || line.contains("ERROR"));

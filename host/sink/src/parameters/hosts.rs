@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-/// Where servers' sockets are by default, on Debian and as built from source.
+/// Where servers have their sockets by default, on Debian and when built from source.
 pub const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 const DEFAULT_PORT: u16 = 5432;
@@ -11,14 +11,14 @@ const DEFAULT_PORT: u16 = 5432;
 /// A server to try.
 #[derive(Debug, PartialEq)]
 pub struct Host {
-    /// A name, an address, or the folder of a socket.
+    /// A name, an address, or a socket folder.
     pub name: String,
-    /// Its address, where it is not to be looked up.
+    /// Its address, if it is not to be looked up.
     pub address: Option<IpAddr>,
     pub port: u16,
 }
 
-/// At least one. What is wrong is said together with the parameter in which it is.
+/// At least one host. An error comes with the name of the parameter at fault.
 pub fn hosts(
     names: Option<&str>,
     addresses: Option<&str>,
@@ -65,8 +65,8 @@ pub fn hosts(
     names.into_iter().enumerate().map(host).collect()
 }
 
-/// Whether there can be a host of this name. What comes of a misplaced separator in a URL mostly
-/// cannot.
+/// Whether there can be a host of this name. What a misplaced separator in a URL yields usually cannot
+/// be one.
 fn is_possible(name: &str) -> bool {
     let without_scope = name.split('%').next().unwrap_or(name);
     name.starts_with('/')
@@ -74,7 +74,7 @@ fn is_possible(name: &str) -> bool {
         || name.chars().all(|character| character.is_alphanumeric() || "-._".contains(character))
 }
 
-/// A local server's socket where there is one, as libpq does it, else localhost.
+/// A local server's socket folder if there is one, as with libpq, else localhost.
 fn default_host(port: u16) -> String {
     let socket =
         SOCKET_FOLDERS.iter().find(|folder| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists());

@@ -1,18 +1,18 @@
-//! Every parameter that libpq 15 to 18 knows, the variable that stands in for it, and what becomes of
-//! it here. Nothing that asks for something is ignored: what the host cannot do is refused, with the
-//! reason, because most of these parameters restrict with whom it may speak, and how.
+//! Every parameter that libpq 15 to 18 knows, the variable that stands in for it, and how it is treated
+//! here. No request is silently ignored: what the host cannot do is refused, with the reason, because
+//! most of these parameters restrict which servers it may talk to, and how.
 
 use host_core::text::nearest;
 
-/// What libpq's parameters call this program where nobody has given it another name.
+/// This program's name in libpq's parameters, if no other is given.
 pub(crate) const DEFAULT_NAME: &str = "host";
 
-/// What becomes of a parameter.
+/// How a parameter is treated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Use {
-    /// It is done.
+    /// It is honoured.
     Taken,
-    /// Only with these values, which ask for what the host does anyway; and why no others.
+    /// Only these values are allowed, which ask for what the host does anyway; and why no others.
     Only(&'static [&'static str], &'static str),
     /// It is refused, for this reason.
     Refused(&'static str),
@@ -20,7 +20,7 @@ pub enum Use {
 
 use Use::{Only, Refused, Taken};
 
-/// A parameter of libpq's.
+/// One of libpq's parameters.
 pub struct Known {
     pub name: &'static str,
     /// The variable that stands in for it, if there is one.
@@ -118,7 +118,7 @@ pub const KNOWN: &[Known] = &[
     known("scram_server_key", "", Refused(NO_KEYS)),
 ];
 
-/// Variables that stand for settings of the server's.
+/// Variables that stand for server settings.
 pub const SETTINGS: [(&str, &str); 3] =
     [("PGDATESTYLE", "datestyle"), ("PGTZ", "timezone"), ("PGGEQO", "geqo")];
 
@@ -127,8 +127,7 @@ pub fn find(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.name == name)
 }
 
-/// What to say of a name that no parameter has. The name itself is not repeated: it may be a piece of
-/// a password.
+/// What to say about an unknown parameter. Its name is not repeated: it may be part of a password.
 pub fn unknown(name: &str) -> String {
     let meant = nearest(name, KNOWN.iter().map(|known| known.name));
     let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
@@ -136,7 +135,7 @@ pub fn unknown(name: &str) -> String {
 }
 
 impl Known {
-    /// Whether this value can be had.
+    /// Whether this value is possible.
     pub fn check(&self, value: &str) -> Result<(), String> {
         let name = self.name;
         match self.use_ {

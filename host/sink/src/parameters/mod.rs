@@ -1,9 +1,9 @@
-//! Connection parameters as libpq takes them: URLs and keyword strings, the `PG…` variables,
-//! service files and password files. tokio-postgres knows only the first two, and of those not
-//! the TLS files. (PostgreSQL documentation, "Database Connection Control Functions".)
+//! Connection parameters as libpq accepts them: URLs and keyword strings, the `PG…` variables,
+//! service files and password files. tokio-postgres knows only the first two, and not their TLS files.
+//! (PostgreSQL documentation, "Database Connection Control Functions".)
 //!
-//! Messages name parameters, never what was given for them: with a separator in the wrong place, any
-//! part of a URL or keyword string may be a piece of the password.
+//! Messages name parameters, never their values: with a separator in the wrong place, any part of a URL
+//! or keyword string may be part of the password.
 
 mod hosts;
 pub(crate) mod known;
@@ -33,9 +33,9 @@ use crate::session_attributes::SessionAttributes;
 /// Why the parameters cannot be used.
 #[derive(Debug, PartialEq)]
 pub enum Unusable {
-    /// A variable that stands in for one of them.
+    /// A variable that stands in for one of them is at fault.
     Variable(VariableError),
-    /// What is wrong with them; never contains a password.
+    /// What is wrong with the parameters; never contains a password.
     Parameters(String),
 }
 
@@ -52,7 +52,7 @@ impl From<String> for Unusable {
 }
 
 impl Unusable {
-    /// The error of parameters that came from there, such as `--database-url`.
+    /// The error for parameters from this origin, such as `--database-url`.
     pub fn into_error(self, origin: &str) -> SinkError {
         match self {
             Unusable::Variable(error) => SinkError::Variable(error),
@@ -62,17 +62,17 @@ impl Unusable {
 }
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest number that libpq takes.
+/// The largest number that libpq accepts.
 const LARGEST: u64 = i32::MAX as u64;
-/// What a system does with a connection that is idle, where it is asked to do as it likes.
+/// The system's default idle time before keepalives, for when it is asked to use its defaults.
 const SYSTEM_KEEPALIVES_IDLE: Duration = Duration::from_secs(7200);
 
-/// Whether the environment chooses a server: a user name or a password alone does not.
+/// Whether the environment selects a server: a user name or a password alone does not.
 pub fn names_a_server(environment: &Environment) -> bool {
     ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"].iter().any(|name| environment.has(name))
 }
 
-/// Variables that are meant for a server, although none of them names one.
+/// Variables that are set for a server, although none of them names one.
 pub fn pointless_variables(environment: &Environment) -> Vec<&'static str> {
     let variables = KNOWN.iter().filter_map(|known| known.variable);
     variables.filter(|name| *name != "PGSERVICEFILE" && environment.has(name)).collect()
@@ -99,7 +99,7 @@ enum Origin {
 #[derive(Default, PartialEq)]
 pub struct Parameters(BTreeMap<String, Given>);
 
-/// Without the values: one of them is the password.
+/// Leaves out the values: one of them is the password.
 impl fmt::Debug for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -110,7 +110,7 @@ impl Parameters {
     /// From a URL or a string of `keyword=value` pairs.
     ///
     /// # Errors
-    /// What is wrong with it; never quotes any of it.
+    /// Says what is wrong with it, without quoting any of it.
     pub fn parse(text: &str) -> Result<Parameters, String> {
         let text = text.trim();
         let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
@@ -136,11 +136,11 @@ impl Parameters {
         }
     }
 
-    /// Fills in what was not given: from the service file, from the variables, from the password
-    /// file, from libpq's defaults.
+    /// Fills in what was not given: from the service file, the variables, the password file and libpq's
+    /// defaults.
     ///
     /// # Errors
-    /// What is wrong with the parameters, a variable or a file.
+    /// Says what is wrong with the parameters, a variable or a file.
     pub fn complete(mut self, environment: &Environment) -> Result<ServerTarget, Unusable> {
         let home = environment.path("HOME")?;
         self.add_service(home.as_deref(), environment)?;
@@ -205,7 +205,7 @@ impl Parameters {
         })
     }
 
-    /// What the service that was named has for parameters that were not given.
+    /// Takes parameters that were not given from the named service.
     fn add_service(&mut self, home: Option<&Path>, environment: &Environment) -> Result<(), Unusable> {
         let service = match self.text("service") {
             Some(service) => service.to_owned(),
@@ -230,7 +230,7 @@ impl Parameters {
         Ok(())
     }
 
-    /// What tokio-postgres has to know but for the hosts.
+    /// Everything that tokio-postgres needs to know, except for the hosts.
     fn config(&self, user: &str, database: &str, environment: &Environment) -> Result<Config, Unusable> {
         let mut config = Config::new();
         config.user(user).dbname(database);
@@ -238,7 +238,7 @@ impl Parameters {
         config.application_name(name.unwrap_or(known::DEFAULT_NAME));
         match self.seconds("connect_timeout", 0..=LARGEST)? {
             None => config.connect_timeout(DEFAULT_CONNECT_TIMEOUT),
-            // As long as it takes.
+            // Zero means as long as it takes.
             Some(Duration::ZERO) => &mut config,
             Some(time) => config.connect_timeout(time),
         };
@@ -272,7 +272,7 @@ impl Parameters {
 
     /// How a server that is gone is noticed: by default within about a minute, not after hours.
     fn keep_alive(&self, config: &mut Config) -> Result<(), Unusable> {
-        // More than these Linux does not take.
+        // Linux accepts no more than these.
         let (longest, most) = (0..=32_767, 0..=127);
         config.keepalives(self.number("keepalives", 0..=LARGEST)? != Some(0));
         config.keepalives_idle(match self.seconds("keepalives_idle", longest.clone())? {
@@ -309,7 +309,7 @@ impl Parameters {
             (None, Some(file), _) => PasswordFile::read(Path::new(file), true),
             (None, None, Some(home)) => PasswordFile::read(&home.join(".pgpass"), false),
         };
-        // What does not look like a name may be a misplaced part of a URL; so may the user's.
+        // What does not look like a name may be a misplaced part of a URL; the same goes for the user name.
         let is_name = |name: &str| {
             name.chars().all(|character| character.is_alphanumeric() || " $'\"-._".contains(character))
         };
@@ -341,7 +341,7 @@ impl Parameters {
         let mode = self.choice("sslmode", &SslMode::ALL)?;
         let trusts_system = self.text("sslrootcert") == Some("system");
         if trusts_system && mode.is_some_and(|mode| mode != SslMode::VerifyFull) {
-            // Anybody can have a certificate from one of the system's authorities.
+            // Anybody can get a certificate from one of the system's authorities.
             return Err(self.wrong("sslrootcert", "`sslrootcert=system` needs `sslmode=verify-full`".into()));
         }
         let default = if trusts_system { SslMode::VerifyFull } else { SslMode::Prefer };
@@ -383,8 +383,8 @@ impl Parameters {
         Ok(tls)
     }
 
-    /// Those between the lowest and the highest that were given. There is none below 1.2 here, so
-    /// any lower one is as good as that as a lowest, and none as a highest.
+    /// The versions between the lowest and the highest that were given. Nothing below 1.2 is supported here,
+    /// so any lower version means 1.2 as the lowest, and is refused as the highest.
     fn tls_versions(&self) -> Result<TlsVersions, Unusable> {
         let (old, current, latest) = (1, 2, 3);
         let versions = [("TLSv1", old), ("TLSv1.1", old), ("TLSv1.2", current), ("TLSv1.3", latest)];
@@ -432,7 +432,7 @@ impl Parameters {
         })
     }
 
-    /// A problem with this parameter, told together with where its value comes from.
+    /// A problem with this parameter, reported together with where its value comes from.
     fn wrong(&self, name: &str, problem: String) -> Unusable {
         match self.0.get(name).map(|given| given.from) {
             Some(Origin::Variable(variable)) => {

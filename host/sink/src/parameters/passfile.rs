@@ -1,4 +1,4 @@
-//! libpq's password file: a line a server, `host:port:database:user:password`.
+//! libpq's password file: one line for each server, `host:port:database:user:password`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,8 +11,7 @@ use crate::parameters::hosts::SOCKET_FOLDERS;
 pub struct PasswordFile(Vec<Vec<String>>);
 
 impl PasswordFile {
-    /// Reads it. One that is not there has no lines; that is only worth a word where somebody has
-    /// named it.
+    /// Reads it. A missing file counts as empty; that is only worth a warning if it was named explicitly.
     pub fn read(file: &Path, is_named: bool) -> PasswordFile {
         let text = fs::metadata(file).and_then(|metadata| {
             if metadata.mode() & 0o077 != 0 {
@@ -31,8 +30,8 @@ impl PasswordFile {
         }
     }
 
-    /// The password of the first line that fits. A server on the default socket is called `localhost`
-    /// there, any other by the folder of its socket.
+    /// The password in the first line that matches. A server on the default socket is listed as `localhost`,
+    /// any other by its socket folder.
     pub fn password(&self, host: &str, port: u16, database: &str, user: &str) -> Option<String> {
         let port = port.to_string();
         let is_default = SOCKET_FOLDERS.contains(&host);
@@ -60,7 +59,7 @@ fn fields(line: &str) -> Vec<String> {
         return fields;
     }
     while let Some(character) = characters.next() {
-        // There is always a last field.
+        // There is always at least one field.
         let last = fields.len() - 1;
         match character {
             '\\' => fields[last].extend(characters.next()),

@@ -1,4 +1,4 @@
-//! Tables of what parameters mean, and a search for passwords in what is said of wrong ones.
+//! Tables of what parameters mean, and a search for passwords in the messages about invalid ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -156,7 +156,7 @@ fn nonsense_is_named_but_not_quoted() {
     }
 }
 
-/// The parameters of libpq 15 (`PQconndefaults`), each with a value that psql takes.
+/// The parameters of libpq 15 (`PQconndefaults`), each with a value that psql accepts.
 const OF_PSQL: [(&str, &str); 40] = [
     ("service", "mine"),
     ("user", "me"),
@@ -194,21 +194,21 @@ const OF_PSQL: [(&str, &str); 40] = [
     ("gsslib", "gssapi"),
     ("target_session_attrs", "standby"),
     ("replication", "database"),
-    // Of 16 to 18.
+    // New in 16 to 18.
     ("load_balance_hosts", "random"),
     ("sslnegotiation", "direct"),
     ("sslcertmode", "require"),
     ("require_auth", "scram-sha-256"),
 ];
 
-/// Each changes what is done, or is refused by name, as a keyword and by its variable.
+/// Each has an effect, or is refused by name, both as a keyword and as a variable.
 #[test]
 fn no_parameter_of_psqls_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let services = folder.path().join("services");
     fs::write(&services, "[mine]\nhost=of.service\n").unwrap();
     let base = format!("servicefile='{}' user=u", services.display());
-    // What some of them need besides.
+    // What some of them need in addition.
     let besides = |name: &str| match name {
         "passfile" | "service" => "host=h2",
         "sslcrl" | "sslcrldir" => "host=h2 sslmode=require sslrootcert=/r",
@@ -243,7 +243,7 @@ fn no_parameter_of_psqls_is_ignored() {
             (Err(Unusable::Parameters(problem)), Use::Only(..) | Use::Refused(_)) => {
                 assert!(problem.starts_with(&format!("`{name}` can")), "{problem}");
             }
-            // The file has no line for it, and the service a host that is given already.
+            // The file has no line for it, and the service only has a host that is already given.
             (Ok(_), Use::Taken) if ["passfile", "service"].contains(&name) => {}
             (Ok(with), Use::Taken) => assert_ne!(Ok(with), without.as_ref(), "{name}"),
             (with, use_) => panic!("{name}: {with:?}, {use_:?}"),
@@ -357,7 +357,7 @@ fn times_and_counts_are_as_libpq_has_them() {
 /// What every mutation has in its password.
 const MARKER: &str = "Zq7xKw2pVt";
 
-/// URLs and keywords with one to three changes where separators are.
+/// URLs and keywords with one to three changes at separators.
 fn mutated() -> impl Strategy<Value = String> {
     let texts = [
         format!("postgres://bob:{MARKER}@127.0.0.1:5432/db"),
@@ -389,7 +389,7 @@ fn mutated() -> impl Strategy<Value = String> {
     })
 }
 
-/// Whether any four letters of the password are in it.
+/// Whether any four consecutive letters of the password are in it.
 fn leaks(text: &str) -> bool {
     MARKER.as_bytes().windows(4).any(|piece| text.as_bytes().windows(4).any(|found| found == piece))
 }

@@ -1,6 +1,5 @@
-//! The texts that libpq reads: URLs, keyword strings and service files. What is wrong with one is said
-//! without repeating any of it: where a separator stands in a password, every part may be a piece of
-//! it.
+//! The texts that libpq reads: URLs, keyword strings and service files. Errors say what is wrong without
+//! repeating any of it: if the password contains a separator, any part of the text may be part of it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use host_core::text::printable;
 
-/// What to write in place of characters that separate the parts of a URL.
+/// What to write instead of characters that separate the parts of a URL.
 const ESCAPES: &str =
     "in a user name, password or other part write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`";
 
@@ -63,7 +62,7 @@ pub fn parse_url(rest: &str) -> Result<BTreeMap<String, String>, String> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or("a parameter after `?` has no `=`")?;
         let (name, value) = (decode(name)?, decode(value)?);
-        // As other programs write it; libpq takes it too.
+        // As other programs write it; libpq accepts it, too.
         let is_jdbcs = (name.as_str(), value.as_str()) == ("ssl", "true");
         let (name, value) = if is_jdbcs { ("sslmode".into(), "require".into()) } else { (name, value) };
         found.insert(name, value);
@@ -82,7 +81,7 @@ fn decode(text: &str) -> Result<String, String> {
     decoded.map(String::from).map_err(|_| "a %-escape in it is not UTF-8".into())
 }
 
-/// `name = value` pairs; values with blanks stand in single quotes, `\` escapes.
+/// `name = value` pairs; values with blanks are in single quotes, `\` escapes.
 pub fn parse_keywords(text: &str) -> Result<BTreeMap<String, String>, String> {
     const NEITHER: &str =
         "it is neither a URL nor `keyword=value` pairs (a value with blanks stands in single quotes)";
@@ -123,7 +122,7 @@ pub fn parse_keywords(text: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// The parameters of a service, from the first of these files that has it. The user's file is
-/// `required` where somebody has named it.
+/// `required` if it was named explicitly.
 pub fn read_service(
     service: &str,
     user_file: Option<&Path>,
@@ -159,7 +158,7 @@ pub fn read_service(
     Err(format!("there is no service `{shown}` in the service files"))
 }
 
-/// Where the services of all users are.
+/// The service file for all users.
 pub fn system_service_file(folder: Option<&str>) -> PathBuf {
     folder.map_or("/etc/postgresql-common".into(), PathBuf::from).join("pg_service.conf")
 }

@@ -1,4 +1,4 @@
-//! TLS as libpq's `sslmode` has it, by rustls.
+//! TLS as libpq's `sslmode` defines it, implemented with rustls.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// How much TLS is wanted. `allow` counts as `prefer`: encryption is never turned down.
+/// How much TLS is wanted. `allow` is treated as `prefer`: encryption is never declined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SslMode {
     #[default]
@@ -41,7 +41,7 @@ impl SslMode {
     ];
 }
 
-/// Which versions of TLS are spoken; there are two.
+/// Which of the two supported versions of TLS are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsVersions {
     #[default]
@@ -65,23 +65,23 @@ impl TlsVersions {
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     pub mode: SslMode,
-    /// `system` stands for the operating system's.
+    /// `system` stands for the operating system's certificates.
     pub root_certificates: Option<PathBuf>,
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     /// A file of revocation lists.
     pub revoked: Option<PathBuf>,
-    /// A folder of such files.
+    /// A folder with such files.
     pub revoked_folder: Option<PathBuf>,
     pub versions: TlsVersions,
-    /// Whether the server is told by which name it is reached.
+    /// Whether the host name is sent to the server (SNI).
     pub sends_name: bool,
     /// Whether TLS begins without asking the server for it first.
     pub is_direct: bool,
 }
 
 impl Tls {
-    /// What tokio-postgres has to know of it.
+    /// What tokio-postgres needs to know about it.
     pub fn negotiation(&self) -> tokio_postgres::config::SslMode {
         match self.mode {
             SslMode::Disable => tokio_postgres::config::SslMode::Disable,
@@ -92,8 +92,7 @@ impl Tls {
         }
     }
 
-    /// Makes the connector. As with libpq, `require` verifies the issuer if root certificates
-    /// are there.
+    /// Creates the connector. As with libpq, `require` verifies the issuer if there are root certificates.
     pub fn connector(&self) -> Result<MakeRustlsConnect, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match (self.mode, &self.root_certificates) {
@@ -132,7 +131,7 @@ impl Tls {
                     return Err(format!("found no certificates of the system's{why}").into());
                 }
                 for certificate in found.certs {
-                    // A single odd certificate of the system's must not be in the way.
+                    // A single bad certificate among the system's must not get in the way.
                     let _ = roots.add(certificate);
                 }
             }
@@ -148,7 +147,7 @@ impl Tls {
         Ok(builder.with_crls(self.revocation_lists()?).build()?)
     }
 
-    /// Where there are any, every certificate of the chain must be covered by one of them.
+    /// If there are any, every certificate of the chain must be covered by one of them.
     fn revocation_lists(&self) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
         let mut files: Vec<PathBuf> = self.revoked.iter().cloned().collect();
         if let Some(folder) = &self.revoked_folder {
@@ -173,8 +172,8 @@ impl Tls {
     }
 }
 
-/// Encrypts without knowing with whom: anybody (`prefer`, `require`) or anybody whom the issuer
-/// vouches for, whatever the name (`verify-ca`).
+/// Encrypts without verifying who the server is: it accepts any certificate (`prefer`, `require`) or any
+/// that the issuer has signed, whatever the name in it (`verify-ca`).
 #[derive(Debug)]
 struct Lenient {
     provider: Arc<CryptoProvider>,
@@ -192,7 +191,7 @@ impl ServerCertVerifier for Lenient {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let Some(issuer) = &self.issuer else { return Ok(ServerCertVerified::assertion()) };
         match issuer.verify_server_cert(certificate, intermediates, name, ocsp_response, now) {
-            // The name is verified last, so all else was right.
+            // The name is verified last, so everything else was right.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),

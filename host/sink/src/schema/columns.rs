@@ -1,6 +1,7 @@
-//! Do the columns fit? The tables may have been made by hand. Binary COPY would store nonsense in
-//! a column of another type, so every column that is written is looked at before every run. What
-//! holds everything that the host writes fits, wider or not: `bigint`, `numeric(12,2)`, a domain.
+//! Do the columns fit? The tables may have been created by hand. Binary COPY would store nonsense in
+//! a column of another type, so every column that is written is checked before every run. A column
+//! fits if it can hold everything that the host writes, and may be wider: `bigint`, `numeric(12,2)`, a
+//! domain.
 
 use std::ops::RangeInclusive;
 
@@ -27,9 +28,9 @@ const COLUMNS: [(&str, &str, Need); 14] = [
     ("anomalies", "anomaly_id", Need::Counted),
 ];
 
-/// All columns of the two tables, domains resolved: table, column, its type for people (whatever
-/// `quote_all_identifiers` makes of it), the type beneath and its modifier, whether a value must be
-/// given, and whether none may be.
+/// All columns of the two tables, domains resolved: table, column, its type as shown to people (however
+/// `quote_all_identifiers` writes it), the underlying type and its modifier, whether a value is
+/// required, and whether the column is generated.
 const QUERY: &str = "
     WITH RECURSIVE columns AS (
         SELECT c.relname::text AS table_name, a.attname::text AS name,
@@ -50,9 +51,9 @@ const QUERY: &str = "
 /// What a column must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
-    /// Numbers of 32 bits; `bigint` is encoded, too.
+    /// 32-bit integers; `bigint` can be encoded, too.
     Integer,
-    /// Numbers of 64 bits.
+    /// 64-bit integers.
     BigInt,
     /// Eight digits before the point and two after it.
     Money,
@@ -60,12 +61,12 @@ enum Need {
     Timestamp,
     Double,
     Text,
-    /// Nothing: the server counts it by itself.
+    /// Nothing: the server numbers it by itself.
     Counted,
 }
 
 impl Need {
-    /// The type that the host gives it.
+    /// The type that the host creates it with.
     fn sql(self) -> &'static str {
         match self {
             Need::Integer | Need::Counted => "integer",
@@ -77,7 +78,7 @@ impl Need {
         }
     }
 
-    /// Whether a type holds it; the modifier is that of `pg_attribute`, below zero where there is none.
+    /// Whether a type holds it; the modifier is that of `pg_attribute`, negative if there is none.
     fn is_met_by(self, type_name: &str, modifier: i32) -> bool {
         match self {
             Need::Integer => matches!(type_name, "integer" | "bigint"),
@@ -99,12 +100,12 @@ fn holds_cents(modifier: i32) -> bool {
         return true;
     }
     let precision = (modifier - HEADER) >> 16 & 0xffff;
-    // Of 11 bits, signed.
+    // 11 bits, signed.
     let scale = ((modifier - HEADER) & 0x7ff ^ 1024) - 1024;
     scale >= 2 && precision - scale >= 8
 }
 
-/// The width of a column of whole numbers: operators with many rows widen them.
+/// The width of an integer column: operators with many rows widen theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntType {
     /// `INT`, as the host creates it.
@@ -114,7 +115,7 @@ pub enum IntType {
 }
 
 impl IntType {
-    /// The numbers that it can hold.
+    /// The numbers it can hold.
     #[must_use]
     pub fn range(self) -> RangeInclusive<i64> {
         match self {
@@ -130,7 +131,7 @@ impl IntType {
     }
 }
 
-/// How wide the columns are that may be of either width.
+/// The widths of the columns that may be of either width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Widths {
     /// Those of `transactions`.
@@ -146,12 +147,12 @@ pub struct TableWidths {
     pub transaction_id: IntType,
     /// `user_id`
     pub user_id: IntType,
-    /// `is_anomalous`, where the table has it.
+    /// `is_anomalous`, if the table has it.
     pub is_anomalous: IntType,
 }
 
 impl TableWidths {
-    /// As the host makes the tables.
+    /// As the host creates the tables.
     pub const NARROW: TableWidths =
         TableWidths { transaction_id: IntType::Int, user_id: IntType::Int, is_anomalous: IntType::Int };
 }
@@ -186,7 +187,7 @@ fn check_column(columns: &[Column], table: &'static str, name: &str, need: Need)
     let Some(column) = columns.iter().find(|column| column.is(table, name)) else {
         return match need {
             Need::Counted => Ok(()),
-            // It is something else altogether.
+            // Without it, it is another table altogether.
             _ if name == "transaction_id" => Err(SinkError::TableDoesNotFit {
                 table,
                 problem: format!("it has no column `{name}`"),
@@ -222,7 +223,7 @@ fn check_column(columns: &[Column], table: &'static str, name: &str, need: Need)
     })
 }
 
-/// What ALTER needs to be told where it knows no conversion of its own (PostgreSQL documentation,
+/// The USING clause that ALTER needs if there is no conversion by default (PostgreSQL documentation,
 /// "ALTER TABLE").
 fn using(need: Need, name: &str, type_name: &str) -> String {
     match (need, type_name) {
@@ -237,9 +238,9 @@ fn using(need: Need, name: &str, type_name: &str) -> String {
 struct Column {
     table: String,
     name: String,
-    /// Its type for people.
+    /// Its type, as shown to people.
     declared: String,
-    /// Its type, of a domain that beneath it.
+    /// Its type; the underlying one if it is a domain.
     type_name: String,
     modifier: i32,
     is_required: bool,
@@ -304,7 +305,7 @@ fn widths(columns: &[Column]) -> Result<Widths, SinkError> {
 mod tests {
     use super::*;
 
-    /// The modifiers are those that a PostgreSQL 15 has in `pg_attribute`.
+    /// The modifiers are those that PostgreSQL 15 has in `pg_attribute`.
     #[test]
     fn a_numeric_fits_if_every_amount_does() {
         let cases = [

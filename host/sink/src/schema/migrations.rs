@@ -20,8 +20,8 @@ pub struct Migration {
     pub version: i32,
     /// What it is for.
     pub name: &'static str,
-    /// The tables that it makes, which must not be there before; those of the original system are
-    /// adopted instead.
+    /// The tables it creates, which must not exist before; those of the original system are adopted
+    /// instead.
     pub(crate) creates: &'static [&'static str],
     sql: &'static str,
 }
@@ -77,10 +77,10 @@ impl Migration {
         Sha256Digest::of(self.sql.as_bytes()).to_string()
     }
 
-    /// Applies it within a transaction, waiting for those who use the tables.
+    /// Applies it within a transaction, waiting for sessions that use the tables.
     ///
     /// # Errors
-    /// [`SinkError::Migration`] where the server refuses it.
+    /// [`SinkError::Migration`] if the server refuses it.
     pub(crate) async fn apply(
         &self,
         connection: &Connection,
@@ -105,7 +105,7 @@ impl Migration {
     }
 }
 
-/// A migration that this host knows or the database has.
+/// A migration that this host knows or that the database has.
 #[derive(Debug)]
 pub struct Applied {
     /// Its number.
@@ -119,19 +119,19 @@ pub struct Applied {
     pub at: Option<String>,
 }
 
-/// Whether a migration is one of ours.
+/// Whether this host knows a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// It is.
+    /// It does.
     Here,
-    /// It is of a later host.
+    /// It does not: a later host applied it.
     Later,
 }
 
-/// All migrations that this host knows or the database has, in order. Makes nothing.
+/// All migrations that this host knows or that the database has, in order. Creates nothing.
 ///
 /// # Errors
-/// Where the database cannot be asked, or has another migration under the same number.
+/// If the database cannot be queried, or has another migration under the same number.
 pub async fn status(target: &Target) -> Result<Vec<Applied>, SinkError> {
     let mut state = State::default();
     if target.is_there() {
@@ -159,7 +159,7 @@ pub async fn status(target: &Target) -> Result<Vec<Applied>, SinkError> {
     Ok(all)
 }
 
-/// What the database says was applied.
+/// The migrations that the database records as applied.
 #[derive(Default)]
 pub(crate) struct State(Vec<Entry>);
 
@@ -185,7 +185,7 @@ impl Entry {
 }
 
 impl State {
-    /// Asks. Where nothing was ever applied, the query fails, which ends a transaction.
+    /// Queries them. If nothing was ever applied, the query fails, which would end a transaction.
     pub async fn look_up(connection: &Connection) -> Result<State, SinkError> {
         const LIST: &str = "
             SELECT version, name, sha256, date_trunc('second', applied_at)::text FROM ingest_migrations
@@ -214,7 +214,7 @@ impl State {
     /// Those that are yet to be applied, in order.
     ///
     /// # Errors
-    /// Where the database is of another host: one of the migrations is another, or later.
+    /// If the database belongs to another host: one of the migrations differs, or is a later one.
     pub fn missing(&self) -> Result<Vec<&'static Migration>, SinkError> {
         if let Some(Entry { version, name, .. }) = self.0.iter().find(|entry| entry.is_later()) {
             return Err(SinkError::LaterMigration { version: *version, name: name.clone() });

@@ -1,8 +1,9 @@
-//! The tables: what is missing is made, what is there is adopted if it fits, and what does not fit
-//! is told with what to do about it, all before a file is read. Whoever only looks makes nothing.
+//! The tables: what is missing is created, what exists is adopted if it fits, and what does not fit is
+//! reported together with what to do about it, all before a file is read. Commands that only read create
+//! nothing.
 //!
-//! [`relations`] says whether tables can be used by this role, [`columns`] whether they hold what
-//! the host writes, [`migrations`] which of them are to be made. Migrations and both checks are one
+//! [`relations`] says whether this role can use the tables, [`columns`] whether they hold what the host
+//! writes, [`migrations`] which of them have to be created. Migrations and both checks are one
 //! transaction: a database that is refused is left as it was found.
 
 pub(crate) mod columns;
@@ -22,11 +23,11 @@ use crate::schema::relations::Relations;
 /// Any number will do as long as no other program uses it: the letters "ingest" and a zero.
 const LOCK_KEY: i64 = 0x696e_6765_7374_0000;
 
-/// Sees to it that the tables are there and can be written to; returns the migrations that were
-/// applied. All or nothing: after an error, the database is as it was.
+/// Ensures that the tables exist and can be written to; returns the migrations that were applied. All or
+/// nothing: after an error, the database is as it was.
 ///
 /// # Errors
-/// With what does not fit, or is not allowed.
+/// Says what does not fit, or is not allowed.
 pub async fn ensure(
     connection: &Connection,
     lock_timeout: Option<Duration>,
@@ -38,7 +39,7 @@ pub async fn ensure(
     relations.warn_of_rules();
     if state?.missing()?.is_empty() {
         if relations.check_complete().is_err() {
-            // Another host may have made them between the two looks; that is all that may be so.
+            // Another host may have created them between the two queries; that is the only excuse.
             Relations::look_up(connection).await?.check_complete()?;
         }
         return Ok(Vec::new());
@@ -50,7 +51,7 @@ pub async fn ensure(
             Ok(applied)
         }
         Err(error) => {
-            // Where this fails, too, the connection is lost, and with it the transaction.
+            // If this fails, too, the connection is lost, and with it the transaction.
             let _ = connection.simple_query("roll back the migrations", "ROLLBACK").await;
             Err(error)
         }

@@ -1,5 +1,5 @@
-//! Can the tables be used, by this role? Asked in one question before anything else, so that a run
-//! is not refused after its file was read, and all that is missing is said at once.
+//! Can this role use the tables? Asked in one query before anything else, so that a run is not refused
+//! after its file was read, and everything that is missing is reported at once.
 
 use tokio_postgres::Row;
 
@@ -8,7 +8,7 @@ use crate::connection::query::Parameter;
 use crate::error::SinkError;
 use crate::schema::migrations::Migration;
 
-/// Every table of the host's, and what a run must be allowed to do with it.
+/// All of the host's tables, and what a run must be allowed to do with each.
 const TABLES: [(&str, &[Privilege]); 7] = [
     ("transactions", &[Privilege::Select, Privilege::Insert, Privilege::Lock]),
     ("anomalies", &[Privilege::Select, Privilege::Insert]),
@@ -19,7 +19,7 @@ const TABLES: [(&str, &[Privilege]); 7] = [
     ("skipped_rows", &[Privilege::Insert]),
 ];
 
-/// Tables that are written by COPY, which takes no notice of rules.
+/// Tables that are written by COPY, which ignores rules.
 const COPIED: [&str; 4] = ["transactions", "anomalies", "rejected_rows", "skipped_rows"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ enum Privilege {
     Lock,
 }
 
-/// One row a table that is there. Privileges on some columns only are left to the server.
+/// One row for each table that exists. Privileges on single columns are left to the server.
 const QUERY: &str = "
     SELECT name, c.relkind::text, row_security_active(c.oid), pg_has_role(c.relowner, 'USAGE'),
         has_any_column_privilege(c.oid, 'SELECT'), has_any_column_privilege(c.oid, 'INSERT'),
@@ -42,8 +42,8 @@ const QUERY: &str = "
                   AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'transaction_id')
     FROM unnest($1::text[]) AS name JOIN pg_class c ON c.oid = to_regclass(name)";
 
-/// The role, where new tables would go, whether it may make them there; and sequences that it has
-/// to use and may not.
+/// The role, the schema for new tables, whether it may create them there, and the sequences that it
+/// needs but may not use.
 const ROLE: &str = "
     SELECT quote_ident(current_user), quote_ident(current_schema()),
         coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
@@ -57,11 +57,11 @@ const ROLE: &str = "
             WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
               AND d.refobjid = to_regclass('ingest_runs')))";
 
-/// What is there.
+/// What exists.
 pub(crate) struct Relations {
     found: Vec<Relation>,
     role: String,
-    /// None where the search path names no schema that is there.
+    /// `None` if no schema on the search path exists.
     schema: Option<String>,
     may_create: bool,
     locked_sequences: Vec<String>,
@@ -105,10 +105,10 @@ impl Relations {
         self.found.iter().find(|relation| relation.name == name)
     }
 
-    /// Whether those that are there can be written to, and are those of the host.
+    /// Whether those that exist can be written to, and are the host's.
     ///
     /// # Errors
-    /// With the first that cannot, or with all privileges that are missing.
+    /// Names the first that cannot, or all privileges that are missing.
     pub fn check_usable(&self) -> Result<(), SinkError> {
         for (name, _) in TABLES {
             if let Some(relation) = self.get(name) {
@@ -120,7 +120,7 @@ impl Relations {
         self.check_privileges()
     }
 
-    /// Says which rules of others will not be applied.
+    /// Warns of the operator's rules that will not be applied.
     pub fn warn_of_rules(&self) {
         for Relation { name, rules, .. } in &self.found {
             if !rules.is_empty() && COPIED.contains(&name.as_str()) {
@@ -132,10 +132,10 @@ impl Relations {
         }
     }
 
-    /// Whether all of them are there, as they are once the migrations have been applied.
+    /// Whether all of them exist, as they do once the migrations have been applied.
     ///
     /// # Errors
-    /// With the first that is not.
+    /// Names the first that does not.
     pub fn check_complete(&self) -> Result<(), SinkError> {
         match TABLES.iter().find(|(name, _)| !self.has(name)) {
             None => Ok(()),
@@ -147,11 +147,11 @@ impl Relations {
         }
     }
 
-    /// Whether migrations can be applied: nothing is in the way of what they make, and what they
-    /// alter is ours to alter.
+    /// Whether migrations can be applied: nothing is in the way of what they create, and this role owns
+    /// what they alter.
     ///
     /// # Errors
-    /// With what is in the way.
+    /// Says what is in the way.
     pub fn check_room(&self, missing: &[&Migration]) -> Result<(), SinkError> {
         let Some(schema) = &self.schema else { return Err(SinkError::NoSchema) };
         for &table in missing.iter().flat_map(|migration| migration.creates) {
@@ -226,7 +226,8 @@ impl Relation {
         }
     }
 
-    /// An ordinary or a partitioned table; COPY cannot write to a view, nor LOCK lock a foreign table.
+    /// It must be an ordinary or a partitioned table: COPY cannot write to a view, nor can LOCK lock a
+    /// foreign table.
     fn check_kind(&self, table: &'static str) -> Result<(), SinkError> {
         let kind = match self.kind.as_str() {
             "r" | "p" => return Ok(()),

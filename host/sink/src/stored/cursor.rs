@@ -1,5 +1,5 @@
 //! Rows of our tables that belong to one run, in file order and a few at a time: there may be
-//! millions of them, and a single one may have a megabyte.
+//! millions of them, and a single one may be a megabyte.
 
 use std::marker::PhantomData;
 
@@ -8,24 +8,24 @@ use tokio_postgres::Row;
 use crate::connection::connect::Connection;
 use crate::error::SinkError;
 
-/// A row of a run, as somebody wants to see it.
+/// A row of a run, in the form that the caller needs.
 pub trait RowOfRun: Sized {
     /// What is being done, for messages.
     const DOING: &'static str;
-    /// The cursor's name, of which a transaction may have one.
+    /// The cursor's name; a transaction may have only one of that name.
     const CURSOR: &'static str;
-    /// So many rows come at a time; with all that they have, these are a few megabytes at most.
+    /// How many rows are fetched at a time; with everything in them, a few megabytes at most.
     const ROWS_AT_A_TIME: u32;
     /// The table.
     const TABLE: &'static str;
-    /// What is selected of it, after the file's position.
+    /// The columns to select, after the file's position.
     const COLUMNS: &'static str;
 
     /// From the file's position and these columns.
     fn of(row: &Row) -> Self;
 }
 
-/// The files' positions in the run: of hosts that did not record them, by the files' names.
+/// The files' positions in the run; for hosts that did not record them, found by the files' names.
 const POSITION: &str = "coalesce(r.position, (SELECT min(f.position) FROM ingest_files f
                                          WHERE f.run_id = r.run_id AND f.name = r.file), 0)";
 
@@ -33,7 +33,7 @@ const POSITION: &str = "coalesce(r.position, (SELECT min(f.position) FROM ingest
 pub struct Cursor<T>(PhantomData<T>);
 
 impl<T: RowOfRun> Cursor<T> {
-    /// Begins to read them.
+    /// Begins to read the rows.
     pub(crate) async fn open(connection: &Connection, run_id: i64) -> Result<Cursor<T>, SinkError> {
         let (name, columns, table) = (T::CURSOR, T::COLUMNS, T::TABLE);
         let declare = format!(
@@ -44,7 +44,7 @@ impl<T: RowOfRun> Cursor<T> {
         Ok(Cursor(PhantomData))
     }
 
-    /// The next few; empty after the last.
+    /// The next few rows; empty after the last.
     pub(crate) async fn next(&self, connection: &Connection) -> Result<Vec<T>, SinkError> {
         let fetch = format!("FETCH {} FROM {}", T::ROWS_AT_A_TIME, T::CURSOR);
         Ok(connection.query(T::DOING, &fetch, &[]).await?.iter().map(T::of).collect())

@@ -14,10 +14,10 @@ pub struct Listing<T> {
 }
 
 impl<T: RowOfRun> Listing<T> {
-    /// Begins to read them; `None` if there is no such run.
+    /// Begins to read the rows; `None` if there is no such run.
     ///
     /// # Errors
-    /// Where the database cannot be asked.
+    /// If the database cannot be queried.
     pub async fn of_run(snapshot: Snapshot, run_id: i64) -> Result<Option<Listing<T>>, SinkError> {
         if snapshot.run(run_id).await?.is_none() {
             return Ok(None);
@@ -26,15 +26,15 @@ impl<T: RowOfRun> Listing<T> {
         Ok(Some(Listing { snapshot, cursor }))
     }
 
-    /// The next few; empty after the last.
+    /// The next few rows; empty after the last.
     ///
     /// # Errors
-    /// Where the database cannot be asked.
+    /// If the database cannot be queried.
     pub async fn next(&self) -> Result<Vec<T>, SinkError> {
         self.snapshot.next(&self.cursor).await
     }
 
-    /// Lets the connection go.
+    /// Closes the connection.
     pub async fn close(self) {
         self.snapshot.close().await;
     }
@@ -49,13 +49,13 @@ pub struct RejectRecord {
     pub line: i64,
     /// Position in the decompressed and decoded file.
     pub byte_offset: i64,
-    /// The column to blame.
+    /// The column at fault.
     pub column: Option<String>,
-    /// A word for counting.
+    /// The kind of problem, for counting.
     pub reason: String,
     /// What is wrong.
     pub message: String,
-    /// The record, printable and cut.
+    /// The record, made printable and truncated.
     pub raw: String,
     /// All of its bytes.
     pub raw_base64: String,
@@ -64,10 +64,10 @@ pub struct RejectRecord {
 impl RowOfRun for RejectRecord {
     const DOING: &'static str = "look up the rejected rows";
     const CURSOR: &'static str = "host_reject_records";
-    // Each may have a megabyte, and a third more in base64.
+    // Each may be a megabyte, and a third more in base64.
     const ROWS_AT_A_TIME: u32 = 4;
     const TABLE: &'static str = "rejected_rows";
-    // Of the bytes, as many as `printable_bytes` looks at.
+    // Of the bytes, as many as `printable_bytes` uses.
     const COLUMNS: &'static str = "file, line, byte_offset, column_name, reason, message,
         substring(raw FOR 1024), translate(encode(raw, 'base64'), E'\\n', '')";
 
@@ -85,8 +85,7 @@ impl RowOfRun for RejectRecord {
     }
 }
 
-/// A row that was left out because its id was there already. What hosts before did not record is
-/// `None`.
+/// A row that was skipped because its id was already taken. What earlier hosts did not record is `None`.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct SkipRecord {
     /// The file.
@@ -95,7 +94,7 @@ pub struct SkipRecord {
     pub line: i64,
     /// The id.
     pub transaction_id: i64,
-    /// Whether the file's values were others than those that were stored.
+    /// Whether the file's values differed from those that were stored.
     pub differs: bool,
     /// The file's user.
     pub user_id: Option<i64>,

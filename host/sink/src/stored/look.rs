@@ -1,4 +1,4 @@
-//! Looking at what runs have written. Nothing is made or altered.
+//! Looking at what runs have written. Nothing is created or altered.
 
 use crate::connection::connect::connect;
 use crate::connection::target::Target;
@@ -6,10 +6,10 @@ use crate::error::SinkError;
 use crate::schema::migrations::State;
 use crate::stored::snapshot::Snapshot;
 
-/// Looks at what runs have written; `None` where there is nothing yet. Nothing is made or altered.
+/// Looks at what runs have written; `None` if there is nothing yet. Nothing is created or altered.
 ///
 /// # Errors
-/// Where the server is not to be reached, or its tables are not those that this host knows.
+/// If the server cannot be reached, or its tables are not those that this host knows.
 pub async fn look(target: &Target) -> Result<Option<Snapshot>, SinkError> {
     if !target.is_there() {
         return Ok(None);

@@ -1,6 +1,6 @@
-//! What is stored, read back: [`look`](mod@look) takes a [`snapshot`] of it, in which [`rows`] are looked
-//! up by their ids, and rejected and skipped [`records`] come by a [`cursor`]; [`listing`] is for commands
-//! that show them.
+//! Reading back what is stored: [`look`](mod@look) takes a [`snapshot`] of it, in which [`rows`] are looked
+//! up by their ids, and rejected and skipped [`records`] are read with a [`cursor`]; [`listing`] is for
+//! commands that show them.
 
 pub(crate) mod cursor;
 pub(crate) mod listing;

@@ -1,4 +1,4 @@
-//! Rejected and skipped rows as they are stored: what a replay is compared with.
+//! Rejected and skipped rows as stored, for comparison with a replay.
 
 use tokio_postgres::Row;
 
@@ -6,20 +6,20 @@ use crate::ledger::skips::SkipDigest;
 use crate::stored::cursor::RowOfRun;
 use crate::stored::rows::Micros;
 
-/// A row of `skipped_rows`; what hosts before did not record is `None`.
+/// A row of `skipped_rows`; what earlier hosts did not record is `None`.
 #[derive(Clone, Debug)]
 pub struct StoredSkip {
     /// The file's position in the run, from 1.
     pub position: i32,
-    /// Whether that is what is stored, rather than found by the file's name.
+    /// Whether the position was stored, rather than found by the file's name.
     pub has_position: bool,
     /// The file's name as it was given.
     pub file: String,
     /// The physical line, from 1.
     pub line: i64,
-    /// The id that was there already.
+    /// The id that was already taken.
     pub transaction_id: i64,
-    /// Whether the file's values were others than those that were stored.
+    /// Whether the file's values differed from those that were stored.
     pub differs: bool,
     /// The file's user.
     pub user_id: Option<i64>,
@@ -72,7 +72,7 @@ impl RowOfRun for StoredSkip {
 pub struct StoredReject {
     /// The file's position in the run, from 1.
     pub position: i32,
-    /// Whether that is what is stored, rather than found by the file's name.
+    /// Whether the position was stored, rather than found by the file's name.
     pub has_position: bool,
     /// The file's name as it was given.
     pub file: String,
@@ -80,9 +80,9 @@ pub struct StoredReject {
     pub line: i64,
     /// Position in the decompressed and decoded file.
     pub byte_offset: i64,
-    /// The column to blame.
+    /// The column at fault.
     pub column: Option<String>,
-    /// A word for counting.
+    /// The kind of problem, for counting.
     pub reason: String,
     /// What is wrong.
     pub message: String,
@@ -93,7 +93,7 @@ pub struct StoredReject {
 impl RowOfRun for StoredReject {
     const DOING: &'static str = "look up the rejected rows";
     const CURSOR: &'static str = "host_rejects";
-    // Records are known by their digests, so that large ones need not come over.
+    // Records are compared by their digests, so that large ones need not be transferred.
     const ROWS_AT_A_TIME: u32 = 1_000;
     const TABLE: &'static str = "rejected_rows";
     const COLUMNS: &'static str =

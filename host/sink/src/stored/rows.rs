@@ -1,4 +1,4 @@
-//! Rows of `transactions` as they are stored, by their ids: to compare them with those of a file.
+//! Rows of `transactions` as stored, by their ids, for comparison with those of a file.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -12,7 +12,8 @@ use crate::error::SinkError;
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 pub(crate) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
-/// A row of `transactions`. In tables that others have made, values may be NULL, which no file can have.
+/// A row of `transactions`. In tables that the host did not create, values may be NULL, which no file can
+/// contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredRow {
     /// See [`Batch::user_ids`].
@@ -21,21 +22,21 @@ pub struct StoredRow {
     pub amount_cents: Option<i64>,
     /// See [`Batch::timestamps_micros`].
     pub timestamp_micros: Option<i64>,
-    /// What the detector said; NULL where nobody was asked.
+    /// What the detector said; `None` if no detector was asked.
     pub is_anomalous: Option<i64>,
-    /// The id that the file had.
+    /// The id in the file.
     pub source_id: Option<i64>,
     /// Whether the current transaction wrote it.
     pub is_ours: bool,
 }
 
-/// `amount` as hundredths, in text, because `NUMERIC` may hold what no number here can.
+/// `amount` in hundredths, as text, because `NUMERIC` may hold what no number type here can.
 const QUERY: &str = "
     SELECT transaction_id::bigint, user_id::bigint, trim_scale(amount * 100)::text, transaction_timestamp,
            is_anomalous::bigint, source_id, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
     FROM transactions WHERE transaction_id = ANY ($1::bigint[])";
 
-/// Those of these ids that are there.
+/// The rows that exist with these ids.
 pub(crate) async fn rows(connection: &Connection, ids: &[i64]) -> Result<HashMap<i64, StoredRow>, SinkError> {
     let found = connection.query("look for ids in `transactions`", QUERY, &[&ids]).await?;
     let row = |row: &tokio_postgres::Row| {
@@ -65,7 +66,7 @@ fn are_values_of(batch: &Batch, i: usize, stored: (Option<i64>, Option<i64>, Opt
     stored == (Some(batch.user_ids[i]), Some(batch.amounts_cents[i]), Some(batch.timestamps_micros[i]))
 }
 
-/// A timestamp in microseconds since 1970, exactly; infinities are far away.
+/// A timestamp in microseconds since 1970, exactly; infinities become values that no file can contain.
 pub(crate) struct Micros(pub(crate) i64);
 
 impl<'a> FromSql<'a> for Micros {
@@ -106,7 +107,7 @@ const ANOMALIES: &str = "
            score, reason, run_id
     FROM anomalies WHERE transaction_id = ANY ($1::bigint[])";
 
-/// The anomalies of those of these transactions that have one.
+/// The anomalies of these transactions, for those that have one.
 pub(crate) async fn anomalies(
     connection: &Connection,
     ids: &[i64],

@@ -14,7 +14,7 @@ use crate::stored::rows::EPOCH_MICROS;
 const NUMERIC_POSITIVE: u16 = 0x0000;
 const NUMERIC_NEGATIVE: u16 = 0x4000;
 
-/// A growing piece of a COPY stream.
+/// A growing part of a COPY stream.
 pub struct CopyBuffer {
     bytes: BytesMut,
     widths: TableWidths,
@@ -26,9 +26,9 @@ pub struct CopyBuffer {
 /// The values that both tables have.
 #[derive(Clone, Copy)]
 pub struct TransactionRow {
-    /// The key, as it is written.
+    /// The key, as written.
     pub transaction_id: i64,
-    /// A user's id; of 32 bits, unless the column is wider.
+    /// The user's id; 32 bits, unless the column is wider.
     pub user_id: i64,
     /// In hundredths.
     pub amount_cents: i64,
@@ -37,13 +37,13 @@ pub struct TransactionRow {
 }
 
 impl CopyBuffer {
-    /// An empty one for a table with columns of these widths, in a database of this encoding.
+    /// An empty buffer for a table with columns of these widths, in a database with this encoding.
     #[must_use]
     pub fn new(widths: TableWidths, encoding: Encoding) -> CopyBuffer {
         CopyBuffer { bytes: BytesMut::new(), widths, encoding, rows: 0 }
     }
 
-    /// Bytes encoded and not yet taken.
+    /// Bytes encoded but not yet taken.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len()
@@ -94,7 +94,7 @@ impl CopyBuffer {
         self.put_common(7, row);
         self.bytes.put_i32(8);
         self.bytes.put_f64(score);
-        // Answers of guests have been looked through.
+        // A guest's answers have already been checked.
         self.put_text_without_nul(reason);
         self.put_i64(run_id);
     }
@@ -136,7 +136,7 @@ impl CopyBuffer {
         self.rows += 1;
         self.bytes.reserve(96);
         self.bytes.put_i16(fields);
-        // The transaction has checked that its block of ids fits, the source that the user does.
+        // The transaction has checked that its block of ids fits, and the source that the user id does.
         self.put_int(self.widths.transaction_id, row.transaction_id);
         self.put_int(self.widths.user_id, row.user_id);
         self.put_cents(row.amount_cents);
@@ -152,7 +152,7 @@ impl CopyBuffer {
         self.put_bytes(storable.as_bytes());
     }
 
-    /// Records, and so all in them, are bounded far below what a field may have.
+    /// Records, and so everything in them, are bounded far below the limit of a field.
     fn put_bytes(&mut self, bytes: &[u8]) {
         self.bytes.put_i32(bytes.len() as i32);
         self.bytes.put_slice(bytes);
@@ -222,7 +222,7 @@ mod tests {
         buffer.bytes[4..].chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
     }
 
-    /// The expected words are what `numeric_send` of a PostgreSQL 15 gives for the same values.
+    /// The expected words are what `numeric_send` in PostgreSQL 15 gives for the same values.
     #[test]
     fn numerics_are_encoded_as_the_server_encodes_them() {
         const NEGATIVE: u16 = NUMERIC_NEGATIVE;

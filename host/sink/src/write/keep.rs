@@ -1,6 +1,6 @@
-//! `--ids keep`: the ids of a file become the keys. What is there already is found out before it
-//! is written, many rows at a time, so that a conflict can be told with its line, or skipped;
-//! nobody else can add ids meanwhile, because the table is locked.
+//! `--ids keep`: the ids of a file become the keys. Ids that are already taken are found before rows are
+//! written, many at a time, so that a conflict can be reported with its line, or skipped; nobody else can
+//! add ids meanwhile, because the table is locked.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,7 +19,7 @@ const ROWS_AT_A_TIME: usize = 65_536;
 /// Bytes that may wait besides the columns of these rows: rejected records and reasons.
 const BYTES_AT_A_TIME: usize = 4 * 1024 * 1024;
 
-/// Keeps rows until they are compared.
+/// Holds rows back until their ids have been compared.
 pub(crate) struct KeptIds {
     on_conflict: OnConflict,
     waiting: Vec<Classified>,
@@ -59,7 +59,7 @@ impl KeptIds {
     /// The rows of each part that must be skipped, by their positions in the batch.
     ///
     /// # Errors
-    /// [`SinkError::IdTaken`] for the first of them, where conflicts are to fail.
+    /// [`SinkError::IdTaken`] for the first of them, if conflicts are to fail.
     pub async fn conflicts(
         &self,
         connection: &Connection,

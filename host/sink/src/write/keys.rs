@@ -1,18 +1,18 @@
-//! Keys after rows: where the tables are empty, building their keys once, from all rows, is cheaper
-//! than keeping them up to date row by row. All of it happens in the run's own transaction, so a
-//! run that fails leaves the keys as they were.
+//! Keys after rows: if the tables are empty, building their keys once, from all rows, is cheaper than
+//! keeping them up to date row by row. All of it happens in the run's own transaction, so a run that
+//! fails leaves the keys as they were.
 //!
-//! It is only done where nothing can go wrong with it: nobody uses the tables at the moment (they
-//! are locked against readers, too, who would see nothing in them), the keys are exactly those
-//! that the host creates, nobody else's refer to them, and the tables are ours. Otherwise the rows
-//! are written with the keys in place.
+//! It is only done if nothing can go wrong: nobody is using the tables at the moment (they are locked
+//! against readers, too, who would see nothing in them), the keys are exactly those that the host
+//! creates, no other table's keys refer to them, and the tables are ours. Otherwise the rows are
+//! written with the keys in place.
 
 use tokio_postgres::SimpleQueryMessage;
 
 use crate::connection::connect::Connection;
 use crate::error::SinkError;
 
-/// How the host creates the keys: table, definition. The order is that in which they are built.
+/// The keys as the host creates them: table, definition. They are built in this order.
 const KEYS: [(&str, &str); 4] = [
     ("transactions", "PRIMARY KEY (transaction_id)"),
     ("anomalies", "PRIMARY KEY (anomaly_id)"),
@@ -20,8 +20,8 @@ const KEYS: [(&str, &str); 4] = [
     ("anomalies", "FOREIGN KEY (transaction_id) REFERENCES transactions(transaction_id)"),
 ];
 
-/// All keys of the two tables, and those of others that refer to them; the last column says
-/// whether everything about the tables is as the host makes it.
+/// All keys of the two tables, and other tables' keys that refer to them; the last column says
+/// whether everything about the tables is as the host creates it.
 const LOOK: &str = "
     SELECT c.conrelid::regclass, quote_ident(c.conname), pg_get_constraintdef(c.oid),
         NOT EXISTS (SELECT FROM anomalies)
@@ -42,8 +42,8 @@ pub(crate) struct DeferredKeys {
     build: String,
 }
 
-/// Takes the keys away until [`DeferredKeys::build`]; none where they must stay. `transactions` is
-/// locked and empty.
+/// Drops the keys until [`DeferredKeys::build`]; `None` if they must stay. `transactions` must be locked
+/// and empty.
 pub(crate) async fn defer(connection: &Connection) -> Result<Option<DeferredKeys>, SinkError> {
     let asked = connection.client.simple_query(LOOK);
     let found = connection.answer("look at the tables' keys", asked).await?;
@@ -61,11 +61,11 @@ pub(crate) async fn defer(connection: &Connection) -> Result<Option<DeferredKeys
         let Some([_, name, _]) = keys.iter().find(|key| (key[0], key[2]) == (table, definition)) else {
             return Ok(None);
         };
-        // What refers to another goes first, and comes last.
+        // A key that refers to another is dropped first and built last.
         drop.insert_str(0, &format!("ALTER TABLE {table} DROP CONSTRAINT {name};"));
         build.push_str(&format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition};"));
     }
-    // The way back is tried while there is nothing to lose: an event trigger may forbid it.
+    // Building them is tried while there is nothing to lose: an event trigger may forbid it.
     let statements = format!(
         "SAVEPOINT keys; LOCK TABLE transactions, anomalies IN ACCESS EXCLUSIVE MODE NOWAIT; \
          {drop} {build} {drop} RELEASE keys"
@@ -73,7 +73,7 @@ pub(crate) async fn defer(connection: &Connection) -> Result<Option<DeferredKeys
     let doing = "put off the keys of the empty tables";
     match connection.answer(doing, connection.client.batch_execute(&statements)).await {
         Ok(()) => Ok(Some(DeferredKeys { build })),
-        // Somebody reads the tables just now, or something depends on a key.
+        // Somebody is reading the tables right now, or something depends on a key.
         Err(error) if error.code().is_some() && !error.has_lost_connection() => {
             tracing::debug!("the keys stay as they are: {error}");
             let undo = connection.client.batch_execute("ROLLBACK TO keys; RELEASE keys");
@@ -84,7 +84,7 @@ pub(crate) async fn defer(connection: &Connection) -> Result<Option<DeferredKeys
 }
 
 impl DeferredKeys {
-    /// Builds them, as they were.
+    /// Builds the keys as they were.
     pub async fn build(self, connection: &Connection) -> Result<(), SinkError> {
         connection.answer("build the keys", connection.client.batch_execute(&self.build)).await
     }

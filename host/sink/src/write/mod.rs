@@ -1,7 +1,7 @@
-//! The run's one [`transaction`], on the [`options`] that were asked for: [`numbers`] and [`sequences`] say
-//! where to go on, [`keys`] may put off the keys of empty tables, [`writer`] fills it with rows that
-//! [`copy`] encodes and whose ids [`keep`] compares; others' [`triggers`] may refuse some, whose file and
-//! line [`places`] knows.
+//! The run's one [`transaction`], with the [`options`] that were asked for: [`numbers`] and [`sequences`]
+//! say where to continue, [`keys`] may defer the keys of empty tables, [`writer`] fills it with rows that
+//! [`copy`] encodes and whose ids [`keep`] compares. The operator's [`triggers`] may refuse some rows;
+//! [`places`] knows their files and lines.
 
 pub mod copy;
 mod keep;

@@ -1,4 +1,4 @@
-//! What a run finds in the tables that it has locked, and goes on from.
+//! What a run finds in the tables it has locked, and continues from.
 
 use crate::connection::connect::Connection;
 use crate::error::SinkError;
@@ -6,22 +6,22 @@ use crate::ledger::ids::AllottedIds;
 use crate::write::sequences;
 use crate::write::sequences::Sequence;
 
-/// Numbers and names, asked for under the lock.
+/// Numbers and names, queried under the lock.
 pub(crate) struct Numbers {
-    /// The highest id; `None` in an empty table.
+    /// The highest id; `None` if the table is empty.
     pub last_id: Option<i64>,
-    /// What else counts the ids, in a table that others have made.
+    /// The sequence that also counts the ids, in a table that the host did not create.
     pub sequence: Option<Sequence>,
     /// This run's number in the ledger.
     pub run_id: i64,
-    /// The ledger's name with its schema, quoted, for questions by others.
+    /// The ledger's name with its schema, quoted, for queries by other sessions.
     pub ledger: String,
-    /// The highest number of a statement's name that tokio-postgres might choose, too.
+    /// The highest number in a prepared statement's name that tokio-postgres might choose, too.
     pub taken_name: Option<u32>,
 }
 
-/// The ledger's own sequence may be behind, after a restore for instance; nobody else takes a number
-/// while we have the lock.
+/// The ledger's own sequence may be behind, for instance after a restore; nobody else takes a number
+/// while we hold the lock.
 const QUERY: &str = r"
     SELECT max(transaction_id),
         greatest(nextval(pg_get_serial_sequence('ingest_runs', 'run_id')),
@@ -61,17 +61,17 @@ impl Numbers {
         })
     }
 
-    /// How many ids there are for rows that the host allots them to; the last of them is `last_id`.
+    /// How many ids are left to allot up to `last_id`, the highest possible one.
     pub fn ids_left(&self, last_id: i64) -> u64 {
         last_id.abs_diff(self.last_allotted())
     }
 
-    /// Those that this run's rows get.
+    /// The ids that this run's rows get.
     pub fn allotted(&self) -> AllottedIds {
         AllottedIds::after(self.last_allotted())
     }
 
-    /// The highest id that is there or was given away; 0 in a table that was filled from below zero.
+    /// The highest id that exists or was given out, but at least 0.
     fn last_allotted(&self) -> i64 {
         let given_away = self.sequence.as_ref().and_then(Sequence::last);
         self.last_id.max(given_away).unwrap_or_default().max(0)

@@ -1,34 +1,34 @@
-//! What is asked of a transaction.
+//! What a transaction is asked to do.
 
 use std::time::Duration;
 
 use crate::ledger::facts::Once;
 use crate::ledger::runs::{ASSIGN, KEEP};
 
-/// What is asked of a transaction.
+/// What a transaction is asked to do.
 #[derive(Clone, Copy, Debug)]
 pub struct TransactionOptions {
-    /// How long to wait for others that write to the same tables.
+    /// How long to wait for other sessions that write to the same tables; `None` for ever.
     pub lock_timeout: Option<Duration>,
     /// Where ids come from.
     pub ids: IdPolicy,
-    /// What must not be written a second time.
+    /// What must not be ingested a second time.
     pub once: Option<Once>,
-    /// Whether, in empty tables, keys are built after the rows.
+    /// Whether the keys of empty tables are built after the rows.
     pub defer_keys: DeferKeys,
 }
 
 /// Where `transaction_id` comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdPolicy {
-    /// The host allots it, after the highest one; the file's goes to `source_id`.
+    /// The host allots it, after the highest one; the file's id goes to `source_id`.
     Assign,
-    /// The file's own.
+    /// The file's id is used.
     Keep(OnConflict),
 }
 
 impl IdPolicy {
-    /// As the ledger has it.
+    /// As recorded in the ledger.
     pub(crate) fn recorded(self) -> &'static str {
         match self {
             IdPolicy::Assign => ASSIGN,
@@ -37,12 +37,12 @@ impl IdPolicy {
     }
 }
 
-/// What to do about a row whose id is there already.
+/// What to do about a row whose id is already taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
     /// End the run; nothing is written.
     Fail,
-    /// Leave what is there, write the other rows, and keep account in `skipped_rows`.
+    /// Leave the existing row, write the other rows, and record the skipped one in `skipped_rows`.
     Skip,
 }
 
@@ -52,7 +52,7 @@ pub enum DeferKeys {
     /// For files that are large enough for it to matter.
     #[default]
     Auto,
-    /// Whatever the size.
+    /// Whatever the files' size.
     Always,
     /// Keys stay in place.
     Never,

@@ -1,5 +1,5 @@
-//! Where the rows of the current COPY came from: the server names a row that it refuses by its
-//! position in the COPY, people need its file and line. Most rows are on consecutive lines, so a
+//! Where the rows of the current COPY came from: the server identifies a row that it refuses by its
+//! position in the COPY, but people need its file and line. Most rows are on consecutive lines, so a
 //! whole stretch of them takes no more memory than one row.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use host_core::batch::{Batch, RowPlace};
 pub(crate) struct Places {
     /// The files so far, by their positions in the run; names may occur twice.
     files: Vec<(i32, Arc<str>)>,
-    /// In order of their first tuples.
+    /// Ordered by their first tuples.
     stretches: Vec<Stretch>,
     tuples: usize,
     /// The line that the next row is on if it belongs to the last stretch.
@@ -28,14 +28,14 @@ struct Stretch {
 }
 
 impl Places {
-    /// A new COPY begins.
+    /// Starts over for a new COPY.
     pub fn clear(&mut self) {
         self.files.clear();
         self.stretches.clear();
         self.tuples = 0;
     }
 
-    /// Row `i` of a batch is the next tuple; returns its position in the COPY, from 0.
+    /// Adds row `i` of a batch as the next tuple; returns its position in the COPY, from 0.
     pub fn push(&mut self, batch: &Batch, i: usize) -> usize {
         let (tuple, line) = (self.tuples, batch.lines[i]);
         let is_same_file = self.files.last().is_some_and(|(position, _)| *position == batch.file_position);
@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
 
-    /// Files as the distances from each row to the next, in lines.
+    /// Files, given as the distances from each row to the next, in lines.
     fn files() -> impl Strategy<Value = Vec<Vec<u64>>> {
         prop::collection::vec(prop::collection::vec(prop_oneof![4 => Just(1), 1 => 2_u64..5], 0..40), 0..5)
     }
@@ -85,7 +85,7 @@ mod tests {
         fn every_tuple_is_where_its_row_was(files in files(), batch_rows in 1_usize..9) {
             let (mut places, mut expected) = (Places::default(), Vec::new());
             for (position, steps) in (1..).zip(&files) {
-                // Names may be the same; files are told by their positions.
+                // Names may be the same; files are distinguished by their positions.
                 let file: Arc<str> = format!("{}.csv", position / 2).into();
                 let lines: Vec<u64> = steps.iter().scan(1, |line, step| {
                     *line += step;

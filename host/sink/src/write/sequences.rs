@@ -1,11 +1,11 @@
-//! Sequences that count the ids of tables which others have made: SERIAL or identity columns.
+//! Sequences that count the ids of tables which the host did not create: SERIAL or identity columns.
 //!
 //! Ids that the host allots do not come from the sequence, so it is moved past them; otherwise the
-//! next INSERT of the application that it belongs to would meet an id of ours. And ids are allotted
-//! after the last one that the sequence gave away: somebody may be about to use it.
+//! next INSERT by the application that uses it would collide with one of our ids. And ids are allotted
+//! after the last one that the sequence gave out: somebody may be about to use it.
 //!
-//! A sequence that is behind its own table, after a restore for instance, is moved before the run
-//! needs it. Moving is not undone by a rollback; it only ever leaves ids out.
+//! A sequence that is behind its own table, for instance after a restore, is moved before the run
+//! needs it. A rollback does not undo the move; all it ever does is leave ids unused.
 
 use tokio_postgres::Row;
 
@@ -17,14 +17,14 @@ use crate::error::SinkError;
 pub(crate) struct Sequence {
     /// With its schema where that is needed, quoted.
     name: String,
-    /// The last number that it gave away; `None` if it gave none, or we may not know.
+    /// The last number it gave out; `None` if it gave out none, or if we may not read it.
     last: Option<i64>,
     max: i64,
     may_move: bool,
 }
 
-/// One row a column that has a sequence: by its default, or as an identity. The highest id of
-/// `anomalies` is only looked up where there is something to compare it with.
+/// One row for each column that has a sequence, by its default or as an identity. The highest id of
+/// `anomalies` is only looked up if there is a sequence to compare it with.
 const QUERY: &str = "
     SELECT a.attname::text, s.oid::regclass::text, q.seqmax, quote_ident(current_user),
         CASE WHEN has_sequence_privilege(s.oid, 'USAGE, SELECT') THEN pg_sequence_last_value(s.oid) END,
@@ -47,10 +47,10 @@ const QUERY: &str = "
                                       (to_regclass('anomalies'), 'anomaly_id'))";
 
 /// Looks them up, under the lock, and moves that of `anomalies` if it is behind. Returns that of
-/// `transactions`, which the host's own tables do not have.
+/// `transactions`, which the host's own table does not have.
 ///
 /// # Errors
-/// [`SinkError::PrivilegesMissing`] where one has to be moved and may not.
+/// [`SinkError::PrivilegesMissing`] if one has to be moved, but the role may not.
 pub(crate) async fn look_up(connection: &Connection) -> Result<Option<Sequence>, SinkError> {
     let rows = connection.query("look up the sequences of the ids", QUERY, &[]).await?;
     let mut transaction_id = None;
@@ -74,16 +74,16 @@ impl Sequence {
         Sequence { name: row.get(1), max: row.get(2), last: row.get(4), may_move: row.get(5) }
     }
 
-    /// The last number that it gave away.
+    /// The last number it gave out.
     pub fn last(&self) -> Option<i64> {
         self.last
     }
 
-    /// Moves it, so that the next number is above this one, unless it already is.
+    /// Moves it so that the next number is above this one, unless it already is.
     pub async fn move_past(&self, connection: &Connection, id: i64) -> Result<(), SinkError> {
         const MOVE: &str = "
             SELECT setval($1::text::regclass, $2) WHERE coalesce(pg_sequence_last_value($1::text::regclass) < $2, true)";
-        // It would have come to its end there, too.
+        // By itself, it could not have gone beyond its maximum either.
         let id = id.min(self.max);
         connection.query("move a sequence past the ids of this run", MOVE, &[&self.name, &id]).await.map(drop)
     }

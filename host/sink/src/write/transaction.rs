@@ -1,6 +1,5 @@
 //! The run's one transaction: it begins under a lock, the [writer](crate::write::writer) streams rows
-//! into it, the ledger row and COMMIT end it. Dropping it at any point before leaves nothing
-//! behind.
+//! into it, the ledger row and COMMIT end it. Dropping it at any earlier point leaves nothing behind.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -28,7 +27,7 @@ use crate::write::{keys, triggers};
 
 /// How long a request to cancel a statement may take.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a session may take to end that is of no use any more.
+/// How long a session that is no longer usable may take to end.
 const END_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An open transaction.
@@ -46,11 +45,11 @@ pub struct Transaction {
 /// What the server acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The run as the ledger has it.
+    /// The run as stored in the ledger.
     pub run: LedgerRun,
     /// Files whose content an earlier run has ingested.
     pub known: Vec<KnownFile>,
-    /// Skipped rows that have other values than those that were there.
+    /// Skipped rows whose values differ from those of the rows already there.
     pub rows_skipped_differing: u64,
     /// How long the server took for the COMMIT itself.
     pub commit_time: Duration,
@@ -60,22 +59,22 @@ pub struct Committed {
 pub enum Completed {
     /// The ledger row is written.
     Recorded(Box<Recorded>),
-    /// The ledger knows this already, and `once` was asked for: there is nothing to commit.
+    /// The ledger already has this, and `once` was asked for: there is nothing to commit.
     AlreadyIngested(Box<AlreadyIngested>),
 }
 
-/// What the ledger says of a run that is about to be committed.
+/// What the ledger says about a run that is about to be committed.
 pub struct Recorded {
     record: RunRecord,
     entry: Entry,
 }
 
 impl Transaction {
-    /// Begins, waits for runs that are under way to end, and looks whether the tables fit.
-    /// `size_bytes` is that of the files, where they have one.
+    /// Begins, waits for runs in progress to end, and checks whether the tables fit. `size_bytes` is the
+    /// size of the files, if they have one.
     ///
     /// # Errors
-    /// Where the server refuses.
+    /// If the server refuses.
     pub async fn begin(
         connection: Connection,
         options: TransactionOptions,
@@ -97,7 +96,7 @@ impl Transaction {
             Err(error) => {
                 if error.has_lost_connection() {
                     connection.cancel(CANCEL_PATIENCE).await;
-                    // It holds the lock, or will; whether it could be ended changes nothing for us.
+                    // It holds the lock, or will; our error is the same whether or not it could be ended.
                     let _ = identity.find_out(&connection, true, Wish::End, END_PATIENCE).await;
                 }
                 Err(error)
@@ -117,13 +116,13 @@ impl Transaction {
         self.numbers.run_id
     }
 
-    /// A query that tells, after all, whether the run was committed.
+    /// A query that tells, at any later time, whether the run was committed.
     #[must_use]
     pub fn deciding_query(&self) -> String {
         self.identity.deciding_query()
     }
 
-    /// How many rows there are ids for; none where the file brings them.
+    /// How many rows there are ids for; `None` if the file brings its own ids.
     #[must_use]
     pub fn ids_left(&self) -> Option<u64> {
         match self.options.ids {
@@ -132,10 +131,10 @@ impl Transaction {
         }
     }
 
-    /// What of a run was ingested before, where that matters.
+    /// What part of a run was ingested before, if that matters.
     ///
     /// # Errors
-    /// Where the server refuses.
+    /// If the server refuses.
     pub async fn known(&self, candidate: &Candidate<'_>) -> Result<Known, SinkError> {
         match self.options.once {
             Some(once) => once::look_up(&self.connection, once, candidate).await,
@@ -143,10 +142,10 @@ impl Transaction {
         }
     }
 
-    /// Writes a batch; gives it back where it is not needed any more.
+    /// Writes a batch; gives it back for reuse if it is not needed any more.
     ///
     /// # Errors
-    /// Where the server refuses a row or the ids run out.
+    /// If the server refuses a row or the ids run out.
     pub async fn write(&mut self, part: Classified) -> Result<Option<Batch>, SinkError> {
         self.writer.write(&self.connection, part).await
     }
@@ -155,8 +154,7 @@ impl Transaction {
     /// is [`commit`](Self::commit).
     ///
     /// # Errors
-    /// Where the server refuses something, or counts differ. The transaction is still to be
-    /// rolled back.
+    /// If the server refuses something, or counts differ. The transaction must then still be rolled back.
     pub async fn complete(&mut self, facts: &RunFacts) -> Result<Completed, SinkError> {
         self.writer.finish(&self.connection).await?;
         if let Some(keys) = self.deferred_keys.take() {
@@ -172,7 +170,7 @@ impl Transaction {
                 rejected: written.rejected,
             });
         }
-        // The content of a pipe is known only now.
+        // The content of a pipe is only known now.
         match self.known(&facts.candidate()).await? {
             Known::All(already_ingested) => return Ok(Completed::AlreadyIngested(already_ingested)),
             Known::Files(known) => {
@@ -192,12 +190,12 @@ impl Transaction {
         Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
     }
 
-    /// Commits, and returns only when the server has said that it did: where the connection is lost
-    /// on the way, it is asked over another one.
+    /// Commits, and returns only when the server has confirmed it: if the connection is lost on the way, the
+    /// server is asked over another one.
     ///
     /// # Errors
-    /// [`SinkError::OutcomeUnknown`] where the server could not be asked what became of it; after
-    /// any other error the server has confirmed that nothing was written.
+    /// [`SinkError::OutcomeUnknown`] if the server could not be asked what became of it; after any other
+    /// error, the server has confirmed that nothing was written.
     pub async fn commit(mut self, recorded: Recorded) -> Result<Committed, SinkError> {
         let started = Instant::now();
         self.commit_and_confirm().await?;
@@ -215,11 +213,11 @@ impl Transaction {
         })
     }
 
-    /// Rolls back, and waits for the server to say so, at most this long. Where it does not answer,
-    /// or the connection is lost already, its session is ended over another one.
+    /// Rolls back, and waits for the server to confirm it, at most this long. If the server does not answer,
+    /// or the connection is already lost, the session is ended over another connection.
     ///
     /// # Errors
-    /// Where it does not; it rolls back nevertheless, because COMMIT was never sent.
+    /// If it does not confirm; it rolls back nevertheless, because COMMIT was never sent.
     pub async fn roll_back(mut self, is_lost: bool, patience: Duration) -> Result<(), SinkError> {
         let started = Instant::now();
         let patience = patience.min(self.connection.target.patience.answer);
@@ -256,8 +254,8 @@ impl Transaction {
         false
     }
 
-    /// COMMIT of a transaction that the server has given up is answered without an error: it
-    /// rolls back. So the server is asked, in the same round trip, what became of it.
+    /// COMMIT of a transaction that has failed is answered without an error: the server rolls back. So it
+    /// is asked, in the same round trip, what became of the transaction.
     async fn commit_and_confirm(&mut self) -> Result<(), SinkError> {
         self.writer.close_statements();
         let asked = self.connection.simple_query("commit", &self.identity.commit_statements()).await;
@@ -285,7 +283,7 @@ impl Transaction {
     }
 }
 
-/// What a transaction needs besides its connection, once it has the lock.
+/// What a transaction needs besides its connection, once it holds the lock.
 struct Prepared {
     numbers: Numbers,
     writer: Writer,
@@ -301,15 +299,15 @@ impl Prepared {
         size_bytes: Option<u64>,
     ) -> Result<Prepared, SinkError> {
         lock::lock(connection, identity, options.lock_timeout).await?;
-        // Under the lock, since somebody may have altered the tables while we waited for it; in one
-        // round trip, of which the first error is the true one.
+        // Under the lock, since somebody may have altered the tables while we waited for it; in one round
+        // trip, in which the first error is the real one.
         let (widths, triggers, numbers) = tokio::join!(
             columns::check(connection),
             triggers::look_up(connection),
             Numbers::look_up(connection)
         );
         let (widths, triggers, numbers) = (widths?, triggers?, numbers?);
-        // Triggers may still have something to do at the end, which keys must not be built before.
+        // Triggers may still have work pending at the end, and keys cannot be built before that is done.
         let may_defer = options.defer_keys.applies_to(size_bytes)
             && options.ids == IdPolicy::Assign
             && triggers.is_empty();

@@ -1,10 +1,10 @@
-//! Triggers that others have made. PostgreSQL does not say which one it was that refused a row, or
-//! left it out.
+//! Triggers that the host did not create. PostgreSQL does not say which of them refused a row, or left it
+//! out.
 
 use crate::connection::connect::Connection;
 use crate::error::SinkError;
 
-/// A trigger that somebody has made.
+/// A trigger that the operator has created.
 pub(crate) struct Trigger {
     pub table: String,
     pub name: String,
@@ -14,7 +14,7 @@ pub(crate) struct Trigger {
 
 /// The triggers of both tables that are not PostgreSQL's own.
 pub(crate) async fn look_up(connection: &Connection) -> Result<Vec<Trigger>, SinkError> {
-    // Bits of `tgtype`: for each row 1, before 2 (PostgreSQL's `catalog/pg_trigger.h`).
+    // Bits of `tgtype`: 1 is FOR EACH ROW, 2 is BEFORE (PostgreSQL's `catalog/pg_trigger.h`).
     const TRIGGERS: &str = "
         SELECT tgrelid::regclass::text, tgname::text, tgtype & 3 = 3 FROM pg_trigger
         WHERE tgrelid IN (to_regclass('transactions'), to_regclass('anomalies'))
@@ -29,7 +29,7 @@ pub(crate) async fn look_up(connection: &Connection) -> Result<Vec<Trigger>, Sin
     Ok(rows.iter().map(trigger).collect())
 }
 
-/// The names of those of one table that are wanted.
+/// The names of the wanted triggers of one table.
 pub(crate) fn names(triggers: &[Trigger], table: &str, wanted: impl Fn(&Trigger) -> bool) -> Vec<String> {
     let of_table = triggers.iter().filter(|trigger| trigger.table == table && wanted(trigger));
     of_table.map(|trigger| trigger.name.clone()).collect()

@@ -1,9 +1,8 @@
-//! Classified batches into COPY streams.
+//! Writes classified batches to COPY streams.
 //!
-//! COPY of transactions goes on for as long as what is collected for the other tables meanwhile
-//! is little; then that is written by COPYs of its own (an anomaly refers to its transaction,
-//! which must therefore come first) and the next segment begins. So memory stays bounded, and a
-//! run costs few round trips.
+//! The COPY of transactions goes on while little has been collected for the other tables; then that is
+//! written by COPYs of its own (an anomaly refers to its transaction, which must therefore come first),
+//! and the next segment begins. So memory stays bounded, and a run costs few round trips.
 
 use std::pin::Pin;
 
@@ -32,9 +31,9 @@ use crate::write::triggers::Trigger;
 
 /// Size of a message to the server.
 const CHUNK_BYTES: usize = 256 * 1024;
-/// Rows that are encoded before it is looked how much is ready.
+/// Rows that are encoded between checks of how much is ready.
 const ROWS_AT_A_TIME: usize = 512;
-/// A segment ends when what is collected for the other tables comes to this size.
+/// A segment ends when what is collected for the other tables reaches this size.
 const SEGMENT_SIDE_BYTES: usize = 1024 * 1024;
 
 /// Writes the rows of one run.
@@ -49,15 +48,15 @@ pub(crate) struct Writer {
     /// Where the rows of the current COPY of transactions are.
     places: Places,
     anomalies: CopyBuffer,
-    /// Which tuples of that COPY the buffered anomalies are of.
+    /// The tuples of that COPY that the buffered anomalies belong to.
     anomalous_tuples: Vec<usize>,
     rejected: CopyBuffer,
     skipped: CopyBuffer,
-    /// Skipped rows so far that have other values than those that are there.
+    /// Skipped rows so far whose values differ from those of the rows already there.
     pub skipped_differing: u64,
-    /// The digest of all of them.
+    /// The digest of all skipped rows.
     pub skip_digest: SkipDigest,
-    /// Triggers of the operator's, which may refuse rows.
+    /// The operator's triggers, which may refuse rows.
     triggers: Vec<Trigger>,
     /// What the server has acknowledged so far.
     pub written: Written,
@@ -71,7 +70,7 @@ struct Copies {
 
 /// Where ids come from.
 enum Ids {
-    /// By the host.
+    /// The host allots them.
     Assigned(AllottedIds),
     /// From the file.
     Kept(KeptIds),
@@ -86,8 +85,8 @@ impl Writer {
         policy: IdPolicy,
         triggers: Vec<Trigger>,
     ) -> Result<Writer, SinkError> {
-        // Both are sent at once. Where the first is refused, the server refuses the second because
-        // of that, which is not what the user has to know.
+        // Both are sent at once. If the first is refused, the server refuses the second because of that,
+        // which the user does not need to know.
         let (transactions, anomalies) = tokio::join!(
             prepare(connection, "prepare to write the transactions", TRANSACTION_COLUMNS),
             prepare(connection, "prepare to write the anomalies", ANOMALY_COLUMNS),
@@ -117,7 +116,7 @@ impl Writer {
         })
     }
 
-    /// Encodes a batch and sends what is ready; gives the batch back where it is not needed any more.
+    /// Encodes a batch and sends what is ready; gives the batch back if it is not needed any more.
     pub async fn write(
         &mut self,
         connection: &Connection,
@@ -137,7 +136,7 @@ impl Writer {
         }
     }
 
-    /// Sends what has come to the size of a message, or of a segment.
+    /// Sends what has reached the size of a message, or of a segment.
     async fn send_what_is_ready(&mut self, connection: &Connection) -> Result<(), SinkError> {
         if self.transactions.len() >= CHUNK_BYTES {
             self.send_transactions(connection).await?;
@@ -148,19 +147,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Size of what is collected beside the rows themselves.
+    /// Size of what is collected besides the transactions themselves.
     fn side_bytes(&self) -> usize {
         self.anomalies.len() + self.rejected.len() + self.skipped.len() + self.places.size_bytes()
     }
 
-    /// Whether there are rows that have not been counted, none that have, and a trigger that may leave
-    /// rows out: that is not to be found out at the end of a large file.
+    /// Whether no rows have been counted by the server yet although there are some, and a trigger may leave
+    /// rows out: this should not be found out only at the end of a large file.
     fn is_first_look_due(&self) -> bool {
         let may_be_left_out = || self.triggers.iter().any(|trigger| trigger.may_leave_out);
         self.written.transactions == 0 && self.transactions.rows() > 0 && may_be_left_out()
     }
 
-    /// Writes all that is left.
+    /// Writes everything that is left.
     pub async fn finish(&mut self, connection: &Connection) -> Result<(), SinkError> {
         self.write_kept(connection).await?;
         self.end_segment(connection).await
@@ -172,8 +171,8 @@ impl Writer {
         self.close_statements();
     }
 
-    /// Gives up the names in the server's session. This is sent at once: after the transaction, the
-    /// session may be somebody else's.
+    /// Gives up the statement names in the server's session. This is sent at once: after the transaction, a
+    /// pooler may give the session to somebody else.
     pub fn close_statements(&mut self) {
         self.copies = None;
     }
@@ -187,7 +186,7 @@ impl Writer {
         if last.is_none_or(|last| last > max) && rows > 0 {
             return Err(SinkError::IdsExhausted { last_id: max, rows: None });
         }
-        // The last of them has one, so all have.
+        // The last row has an id, so all have.
         let id_of = |i: usize| Ok(ids.of_row(first_row + i as u64).unwrap_or(max));
         self.write_part(connection, part, id_of).await
     }
@@ -213,8 +212,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Encodes the rows to which `id_of` gives an id, and sends what is ready on the way; the others
-    /// are skipped.
+    /// Encodes the rows to which `id_of` gives an id, sending what is ready on the way; the others are
+    /// skipped.
     async fn write_part(
         &mut self,
         connection: &Connection,
@@ -262,7 +261,7 @@ impl Writer {
         }
     }
 
-    /// Encodes row `i` of a batch; returns which tuple of the current COPY that is, from 0.
+    /// Encodes row `i` of a batch; returns its position in the current COPY, from 0.
     fn put_transaction(&mut self, row: TransactionRow, is_anomalous: bool, batch: &Batch, i: usize) -> usize {
         if self.stream.is_none() && self.transactions.is_empty() {
             self.transactions.start_if_empty();
@@ -296,7 +295,7 @@ impl Writer {
         expect(table, sent, stored, triggers::names(&self.triggers, table, |trigger| trigger.may_leave_out))
     }
 
-    /// Writes all that is buffered, transactions first.
+    /// Writes everything that is buffered, transactions first.
     async fn end_segment(&mut self, connection: &Connection) -> Result<(), SinkError> {
         if self.stream.is_some() || !self.transactions.is_empty() {
             self.transactions.end();
@@ -372,7 +371,7 @@ async fn copy_at_once(
     let mut bytes = buffer.take();
     let copying = async {
         let mut stream = Box::pin(connection.client.copy_in(copy).await?);
-        // Each message is copied once more on its way.
+        // Small messages, since each is copied once more on its way.
         while !bytes.is_empty() {
             stream.send(bytes.split_to(bytes.len().min(CHUNK_BYTES))).await?;
         }
@@ -381,7 +380,7 @@ async fn copy_at_once(
     connection.answer(doing, copying).await
 }
 
-/// Where it is a row that is refused, which one, and who may have refused it.
+/// If a row was refused: which one, and which triggers may have refused it.
 fn refused(
     triggers: &[Trigger],
     table: &'static str,
