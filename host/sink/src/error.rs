@@ -136,7 +136,7 @@ pub enum SinkError {
         patience: Duration,
     },
     /// Other sessions hold the lock.
-    #[error("could not {doing}: others were in the way for more than {} s{}", waited.as_secs_f64(), held_by(holders))]
+    #[error("could not {doing}: other sessions held the lock for more than {} s{}", waited.as_secs_f64(), held_by(holders))]
     LockTimeout {
         /// What was being done, such as "lock `transactions`".
         doing: &'static str,
@@ -172,7 +172,7 @@ pub enum SinkError {
         by: IdOwner,
     },
     /// The server's answer is not one that PostgreSQL gives.
-    #[error("the server's answer to {0} makes no sense; is it a PostgreSQL?")]
+    #[error("unexpected answer to {0}; is the server PostgreSQL?")]
     StrangeAnswer(&'static str),
     /// Something kept a row from the ledger, or changed it.
     #[error("a row of `{table}` was not stored as it was written")]
@@ -187,13 +187,13 @@ pub enum SinkError {
         is_standby: bool,
     },
     /// Something was to be written after the end.
-    #[error("rows were to be written after the last one")]
+    #[error("rows were to be written after the end of the run")]
     WriterClosed,
     /// Another program's statement names leave no room for ours.
     #[error("the session is full of another program's prepared statements")]
     StatementNames,
     /// A migration in the database differs from the one that this host has.
-    #[error("migration {version} in the database is not the `{name}` that this host knows")]
+    #[error("migration {version} in the database differs from the `{name}` that this host knows")]
     MigrationChanged {
         /// Its number.
         version: i32,
@@ -217,7 +217,7 @@ pub enum SinkError {
         name: &'static str,
     },
     /// No schema on the search path exists.
-    #[error("there is no schema to make the tables in: none of those on the search path exists")]
+    #[error("there is no schema to create the tables in: none on the search path exists")]
     NoSchema,
     /// The role lacks privileges that a run needs.
     #[error("the role `{}` lacks privileges: {}", printable(role), printable_up_to(&grants.join("; "), MAX_STATEMENT_CHARS))]
@@ -228,7 +228,7 @@ pub enum SinkError {
         grants: Vec<String>,
     },
     /// A table has to be altered, but belongs to another role.
-    #[error("the table `{table}` is to be altered, but belongs to another role")]
+    #[error("the table `{table}` has to be altered, but belongs to another role")]
     NotOwner {
         /// The table.
         table: &'static str,
@@ -341,9 +341,9 @@ fn wrong_kind(wanted: SessionAttributes) -> &'static str {
     match wanted {
         SessionAttributes::ReadWrite => "takes no writes",
         SessionAttributes::ReadOnly => {
-            "takes writes, and target_session_attrs=read-only asks for one that does not"
+            "takes writes, but target_session_attrs=read-only asks for a server that does not"
         }
-        SessionAttributes::Primary => "is a standby, and target_session_attrs=primary asks for none",
+        SessionAttributes::Primary => "is a standby, but target_session_attrs=primary asks for a primary",
         SessionAttributes::Standby | SessionAttributes::PreferStandby => "is not a standby",
         SessionAttributes::Any => "is not what target_session_attrs asks for",
     }
@@ -364,7 +364,7 @@ fn taken_by(by: &IdOwner) -> String {
     match by {
         IdOwner::ThisRun => "an earlier row of this run has it too".into(),
         IdOwner::Run(run) => format!("run {run} wrote it"),
-        IdOwner::Unknown => "it is in `transactions`, and the ledger does not know from where".into(),
+        IdOwner::Unknown => "it is in `transactions`, and the ledger does not say which run wrote it".into(),
     }
 }
 
@@ -467,27 +467,27 @@ impl SinkError {
             SinkError::ReadOnly { is_standby: false } => Some(
                 "as the host's role: `BEGIN READ WRITE; ALTER ROLE CURRENT_USER SET default_transaction_read_only = off; COMMIT`; or add `options=-cdefault_transaction_read_only=off` to the URL".into(),
             ),
-            SinkError::StatementNames => Some("a pooler in transaction mode seems to be in between; name the server's own port, or a pool in session mode".into()),
+            SinkError::StatementNames => Some("there seems to be a pooler in transaction mode in between; use the server's own port, or a pool in session mode".into()),
             SinkError::LedgerRowRefused { table } => Some(format!("is there a trigger on `{table}`? The host's own tables must take what it writes")),
-            SinkError::ServerSilent { .. } => Some("is the network up? Where the server merely needs longer, raise --server-timeout".into()),
-            SinkError::IdTaken { by: IdOwner::ThisRun, .. } => Some("ids must differ within a file; to leave out the later rows, pass `--on-conflict skip`".into()),
-            SinkError::IdTaken { .. } => Some("to leave out rows that are there already, pass `--on-conflict skip`; to have ids allotted, leave out `--ids keep`".into()),
+            SinkError::ServerSilent { .. } => Some("is the network up? If the server only needs more time, raise --server-timeout".into()),
+            SinkError::IdTaken { by: IdOwner::ThisRun, .. } => Some("ids must differ within a file; to skip the later rows, pass `--on-conflict skip`".into()),
+            SinkError::IdTaken { .. } => Some("to skip rows that are already there, pass `--on-conflict skip`; to have ids allotted, leave out `--ids keep`".into()),
             SinkError::TableDoesNotFit { help, .. } => Some(printable_up_to(help, MAX_STATEMENT_CHARS).into_owned()),
             SinkError::LaterMigration { .. } => Some(format!("use the host that set it up, or a later one; see: `{}`", advice::on_database("migrate --status"))),
             SinkError::NotMigrated { .. } => Some(format!("`{}` brings them up to date; it only adds", advice::on_database("migrate"))),
             SinkError::Thread(error) => error.help(),
-            SinkError::NoSchema => Some("see `SHOW search_path`; make the schema with CREATE SCHEMA, or name another with options=-csearch_path%3D… in the URL".into()),
+            SinkError::NoSchema => Some("see `SHOW search_path`; create the schema with CREATE SCHEMA, or choose another with options=-csearch_path%3D… in the URL".into()),
             SinkError::PrivilegesMissing { role, grants } => {
                 let grants = grants.iter().map(|grant| format!("GRANT {grant} TO {role}"));
                 let grants = grants.collect::<Vec<_>>().join("; ");
-                Some(format!("let their owner give them: `{}`", printable_up_to(&grants, MAX_STATEMENT_CHARS)))
+                Some(format!("have their owner grant them: `{}`", printable_up_to(&grants, MAX_STATEMENT_CHARS)))
             }
-            SinkError::NotOwner { table } => Some(format!("let the owner of `{table}` run `host migrate` once")),
+            SinkError::NotOwner { table } => Some(format!("have the owner of `{table}` run `host migrate` once")),
             SinkError::IdsExhausted { .. } => Some("widen the columns: `ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT`".into()),
-            SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it by itself".into()),
+            SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it on its own".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
             SinkError::OutcomeUnknown { query, .. } => Some(format!(
-                "give the same command again with `--once`: it waits for this run to end, and ingests the files only if it was not committed. Or ask the database: `{query}`"
+                "run the same command again with `--once`: it waits for this run to end, and ingests the files only if it was not committed. Or ask the database: `{query}`"
             )),
             SinkError::Embedded { source: EmbeddedError::NotInstalled { .. }, .. } => Some(
                 "install PostgreSQL (on Debian or Ubuntu: apt-get install postgresql), or name a server with --database-url".into(),

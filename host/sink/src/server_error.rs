@@ -52,9 +52,9 @@ impl ErrorClass {
             ErrorClass::ConnectionLost => "the connection was lost",
             ErrorClass::Ended => "the server is stopping, or an administrator ended the session",
             ErrorClass::NotReady => "the server is starting or stopping",
-            ErrorClass::Cancelled => "the server cancelled it, by statement_timeout or on somebody's request",
+            ErrorClass::Cancelled => "the server cancelled it, because of statement_timeout or on request",
             ErrorClass::IdleTooLong => "the server ended the session because it waited for us too long",
-            ErrorClass::LockTimeout => "others hold a lock",
+            ErrorClass::LockTimeout => "another session holds a lock",
             ErrorClass::Deadlock => "a deadlock with another session",
             ErrorClass::DiskFull => "the server's disk is full",
             ErrorClass::OutOfResources => "the server has reached a limit of its own",
@@ -85,7 +85,7 @@ impl ErrorClass {
                 "run again; other programs should lock `transactions` before the other tables"
             }
             ErrorClass::DiskFull => {
-                "free space on the server, then run again; what this run took is given back by `VACUUM transactions, anomalies`"
+                "free space on the server, then run again; the space that this run used is freed by `VACUUM transactions, anomalies`"
             }
             ErrorClass::OutOfResources => "see the server's log",
             ErrorClass::ReadOnly => {
@@ -97,10 +97,10 @@ impl ErrorClass {
             ErrorClass::TableChanged => "run again; `host migrate` says whether the tables fit",
             ErrorClass::RowRefused => "the server's words above say which; correct it, then run again",
             ErrorClass::OtherSession => {
-                "name the server's own port rather than the pooler's, or a pool in session mode"
+                "use the server's own port rather than the pooler's, or a pool in session mode"
             }
             ErrorClass::PoolExhausted => {
-                "run again when fewer programs use the pool, enlarge it, or name the server's own port"
+                "run again when fewer programs use the pool, enlarge it, or use the server's own port"
             }
             ErrorClass::Other => return None,
         })

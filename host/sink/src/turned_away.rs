@@ -72,11 +72,11 @@ impl TurnedAway {
             TurnedAway::NotReady => ": it is starting or stopping",
             TurnedAway::Closed => ": the database takes no connections",
             TurnedAway::NoDatabase => ": there is no such database",
-            TurnedAway::NoTls => ": it has no TLS",
-            TurnedAway::Login => ": there is no way to log in that both sides take",
-            TurnedAway::NotAllowed => ": the role may not use the database",
+            TurnedAway::NoTls => ": it does not support TLS",
+            TurnedAway::Login => ": there is no way to log in that both sides accept",
+            TurnedAway::NotAllowed => ": the role may not connect to the database",
             TurnedAway::Setting => {
-                ": a setting of the connection is refused, by the server or a pooler before it"
+                ": a connection setting is refused by the server or by a pooler in front of it"
             }
             TurnedAway::Other => "",
         }
@@ -93,13 +93,13 @@ impl TurnedAway {
                 "choose another database, or let it take connections: ALTER DATABASE … ALLOW_CONNECTIONS true"
             }
             TurnedAway::NoDatabase => "create it (CREATE DATABASE …), or name another one",
-            TurnedAway::NoTls => "turn on `ssl` at the server, or do not ask for it: sslmode=prefer",
+            TurnedAway::NoTls => "turn on `ssl` on the server, or do not require it: sslmode=prefer",
             TurnedAway::Login => {
-                "the host logs in by password or client certificate; see pg_hba.conf of the server, and channel_binding"
+                "the host logs in by password or client certificate; see the server's pg_hba.conf, and channel_binding"
             }
             TurnedAway::NotAllowed => "GRANT CONNECT ON DATABASE … TO …, or log in as another role",
             TurnedAway::Setting => {
-                "leave it out of `options`, PGOPTIONS, PGTZ, PGDATESTYLE or PGGEQO, set it at the role (ALTER ROLE … SET …), or connect to the server directly rather than through the pooler"
+                "leave it out of `options`, PGOPTIONS, PGTZ, PGDATESTYLE or PGGEQO, set it for the role (ALTER ROLE … SET …), or connect to the server directly rather than through the pooler"
             }
             TurnedAway::Other => return None,
         })

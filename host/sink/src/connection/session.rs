@@ -51,7 +51,7 @@ pub(crate) async fn begin(
     }
     if let Some(unsafe_settings) = facts.get(3).filter(|settings| !settings.is_empty()) {
         tracing::warn!(
-            "the server runs without {unsafe_settings}: after a crash of its machine, committed rows may be gone"
+            "the server runs without {unsafe_settings}: if its machine crashes, committed rows may be lost"
         );
     }
     identity(facts).ok_or(SinkError::StrangeAnswer("BEGIN"))

@@ -75,7 +75,7 @@ impl Target {
                 let pointless = parameters::pointless_variables(environment);
                 if !pointless.is_empty() {
                     tracing::warn!(
-                        "the embedded server is used, without {}: none of PGHOST, PGHOSTADDR, PGSERVICE and PGDATABASE names another server",
+                        "the embedded server is used, ignoring {}: none of PGHOST, PGHOSTADDR, PGSERVICE and PGDATABASE names another server",
                         pointless.join(", ")
                     );
                 }

@@ -35,7 +35,7 @@ pub enum EmbeddedError {
         output: String,
     },
     /// The cluster belongs to another version of PostgreSQL.
-    #[error("its data in `{}` is of PostgreSQL {data}, but the installed version is {installed}", folder.display())]
+    #[error("its data in `{}` is from PostgreSQL {data}, but the installed version is {installed}", folder.display())]
     Version {
         /// The cluster's folder.
         folder: PathBuf,

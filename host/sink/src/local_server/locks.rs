@@ -64,7 +64,10 @@ pub fn wait(file: &File, kind: Kind, path: &Path, patience: Duration) -> Result<
         }
         if waited >= QUIET && !is_told {
             is_told = true;
-            tracing::warn!("waiting for `{}`: another command starts or stops the server", text::path(path));
+            tracing::warn!(
+                "waiting for `{}`: another command is starting or stopping the server",
+                text::path(path)
+            );
         }
         thread::sleep(INTERVAL);
     }

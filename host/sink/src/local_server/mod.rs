@@ -165,7 +165,7 @@ impl Cluster {
         if is_unreachable {
             // The only runs still going are those that connected before its socket was gone.
             locks::wait(&users, Kind::Exclusive, &users_file, locks::PATIENCE)?;
-            tracing::warn!("the server's socket is gone; the server is started again");
+            tracing::warn!("the server's socket is gone; starting the server again");
             self.stop_now(&programs, &control)?;
             locks::wait(&users, Kind::Shared, &users_file, locks::PATIENCE)?;
         }

@@ -80,7 +80,7 @@ pub const KNOWN: &[Known] = &[
     known(
         "sslpassword",
         "",
-        Refused("the host cannot decrypt keys; decrypt it, and name that file by sslkey"),
+        Refused("the host cannot decrypt keys; decrypt it, and name the decrypted file as sslkey"),
     ),
     known("sslkeylogfile", "", Refused("the host does not write keys to files")),
     known(
@@ -90,7 +90,7 @@ pub const KNOWN: &[Known] = &[
             "the host cannot choose how the server asks for the password; to be sure of the server, use sslmode=verify-full or channel_binding=require",
         ),
     ),
-    known("requiressl", "PGREQUIRESSL", Only(&["0"], "sslmode=require says the same")),
+    known("requiressl", "PGREQUIRESSL", Only(&["0"], "use sslmode=require instead")),
     known("gssencmode", "PGGSSENCMODE", Only(&["disable", "prefer"], NO_GSS)),
     known("krbsrvname", "PGKRBSRVNAME", Refused(NO_GSS)),
     known("gsslib", "PGGSSLIB", Refused(NO_GSS)),

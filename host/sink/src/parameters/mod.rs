@@ -118,7 +118,7 @@ impl Parameters {
         let parameters = match rest {
             _ if text.is_empty() => return Err("it is empty".into()),
             _ if is_quoted('"') || is_quoted('\'') => {
-                return Err("it stands in quotes; leave them out".into());
+                return Err("it is in quotes; leave them out".into());
             }
             _ if text.contains(['\n', '\r']) => return Err("there is a line break in it".into()),
             Some(rest) => parse_url(rest)?,
@@ -165,7 +165,7 @@ impl Parameters {
                 .ok()
                 .flatten()
                 .map(|user| user.name)
-                .ok_or("no user was given, and the system knows no name for the current one".to_owned())?,
+                .ok_or("no user was given, and the system has no name for the current one".to_owned())?,
         };
         let database = self.text("dbname").unwrap_or(&user).to_owned();
         if database.contains("://") {
@@ -391,8 +391,7 @@ impl Parameters {
         let lowest = self.choice("ssl_min_protocol_version", &versions)?.unwrap_or(current);
         let highest = self.choice("ssl_max_protocol_version", &versions)?.unwrap_or(latest);
         if highest == old || highest < lowest {
-            let problem =
-                "`ssl_max_protocol_version` must be `TLSv1.2` or `TLSv1.3`, and not below the lowest";
+            let problem = "`ssl_max_protocol_version` must be `TLSv1.2` or `TLSv1.3`, and not below `ssl_min_protocol_version`";
             return Err(self.wrong("ssl_max_protocol_version", problem.into()));
         }
         Ok(match (lowest == latest, highest == latest) {

@@ -63,15 +63,15 @@ fn nonsense_is_named_but_not_quoted() {
     let cases = [
         ("", "it is empty"),
         ("mysql://x", "it does not start with `postgres://`"),
-        ("\"postgres://h/db\"", "it stands in quotes; leave them out"),
+        ("\"postgres://h/db\"", "it is in quotes; leave them out"),
         ("postgres://h/\ndb", "there is a line break in it"),
         (
             "just words",
-            "it is neither a URL nor `keyword=value` pairs (a value with blanks stands in single quotes)",
+            "it is neither a URL nor `keyword=value` pairs (a value with blanks must be in single quotes)",
         ),
         (
             "password=two words host=x",
-            "it is neither a URL nor `keyword=value` pairs (a value with blanks stands in single quotes)",
+            "it is neither a URL nor `keyword=value` pairs (a value with blanks must be in single quotes)",
         ),
         ("host='x", "a quote in it is not closed"),
         ("postgres://h?sslmod=require", "it has an unknown parameter; did you mean `sslmode`?"),
@@ -88,15 +88,15 @@ fn nonsense_is_named_but_not_quoted() {
         ),
         (
             "postgres://u:a@b@h/db",
-            "a `@` or `#` is not where a URL has one; in a user name, password or other part write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`",
+            "a `@` or `#` is in the wrong place; in a user name, password or other part write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`",
         ),
         (
             "postgres://u:a/b@h/db",
-            "a `@` or `#` is not where a URL has one; in a user name, password or other part write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`",
+            "a `@` or `#` is in the wrong place; in a user name, password or other part write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`",
         ),
         (
             "postgres://u:a#b",
-            "a `@` or `#` is not where a URL has one; in a user name, password or other part write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`",
+            "a `@` or `#` is in the wrong place; in a user name, password or other part write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`",
         ),
         (
             "postgres://h/a/b",
@@ -125,11 +125,11 @@ fn nonsense_is_named_but_not_quoted() {
         ("sslnegotiation=direct", "`sslnegotiation=direct` needs `sslmode=require` or more"),
         (
             "ssl_max_protocol_version=TLSv1.1",
-            "`ssl_max_protocol_version` must be `TLSv1.2` or `TLSv1.3`, and not below the lowest",
+            "`ssl_max_protocol_version` must be `TLSv1.2` or `TLSv1.3`, and not below `ssl_min_protocol_version`",
         ),
         (
             "ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2",
-            "`ssl_max_protocol_version` must be `TLSv1.2` or `TLSv1.3`, and not below the lowest",
+            "`ssl_max_protocol_version` must be `TLSv1.2` or `TLSv1.3`, and not below `ssl_min_protocol_version`",
         ),
         ("connect_timeout=soon", "`connect_timeout` must be a whole number from 0 to 2147483647"),
         (

@@ -16,7 +16,7 @@ pub fn parse_url(rest: &str) -> Result<BTreeMap<String, String>, String> {
     let mut found = BTreeMap::new();
     let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if tail.contains(['@', '#']) || authority.matches('@').count() > 1 {
-        return Err(format!("a `@` or `#` is not where a URL has one; {ESCAPES}"));
+        return Err(format!("a `@` or `#` is in the wrong place; {ESCAPES}"));
     }
     let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
     let database = path.strip_prefix('/').unwrap_or(path);
@@ -35,7 +35,7 @@ pub fn parse_url(rest: &str) -> Result<BTreeMap<String, String>, String> {
                     if port.is_empty() {
                         ""
                     } else {
-                        port.strip_prefix(':').ok_or("after `]` comes no `:`")?
+                        port.strip_prefix(':').ok_or("`]` is not followed by `:`")?
                     },
                 )
             }
@@ -84,7 +84,7 @@ fn decode(text: &str) -> Result<String, String> {
 /// `name = value` pairs; values with blanks are in single quotes, `\` escapes.
 pub fn parse_keywords(text: &str) -> Result<BTreeMap<String, String>, String> {
     const NEITHER: &str =
-        "it is neither a URL nor `keyword=value` pairs (a value with blanks stands in single quotes)";
+        "it is neither a URL nor `keyword=value` pairs (a value with blanks must be in single quotes)";
     let mut found = BTreeMap::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {

@@ -128,7 +128,7 @@ impl Tls {
                 let found = rustls_native_certs::load_native_certs();
                 if found.certs.is_empty() {
                     let why = found.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
-                    return Err(format!("found no certificates of the system's{why}").into());
+                    return Err(format!("found no system certificates{why}").into());
                 }
                 for certificate in found.certs {
                     // A single bad certificate among the system's must not get in the way.
@@ -136,9 +136,9 @@ impl Tls {
                 }
             }
             Some(path) => {
-                for certificate in CertificateDer::pem_file_iter(path)
-                    .map_err(|error| format!("read the root certificates `{}`: {error}", path.display()))?
-                {
+                for certificate in CertificateDer::pem_file_iter(path).map_err(|error| {
+                    format!("could not read the root certificates `{}`: {error}", path.display())
+                })? {
                     roots.add(certificate?)?;
                 }
             }
@@ -166,7 +166,7 @@ impl Tls {
             }
         }
         if lists.is_empty() && (self.revoked.is_some() || self.revoked_folder.is_some()) {
-            return Err("there is no revocation list where sslcrl or sslcrldir say".into());
+            return Err("there is no revocation list in sslcrl or sslcrldir".into());
         }
         Ok(lists)
     }

@@ -200,7 +200,7 @@ impl State {
         };
         let strange = || SinkError::TableDoesNotFit {
             table: "ingest_migrations",
-            problem: "it is not the one that the host makes".into(),
+            problem: "it is not the table that the host creates".into(),
             help: crate::error::OTHER_SCHEMA.into(),
         };
         match connection.query("look up the applied migrations", LIST, &[]).await {

@@ -66,8 +66,8 @@ async fn migrate(
 ) -> Result<Vec<&'static Migration>, SinkError> {
     let wait = Wait {
         statement: &format!("SELECT pg_advisory_xact_lock({LOCK_KEY})"),
-        doing: "wait for another host that makes the tables",
-        lock: "the lock of those who make tables",
+        doing: "wait for another host that is creating the tables",
+        lock: "the lock for creating tables",
     };
     lock::wait(connection, identity, lock_timeout, &wait).await?;
     // Another host may have been faster.

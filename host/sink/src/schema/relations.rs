@@ -125,9 +125,7 @@ impl Relations {
         for Relation { name, rules, .. } in &self.found {
             if !rules.is_empty() && COPIED.contains(&name.as_str()) {
                 let rules = rules.join(", ");
-                tracing::warn!(
-                    "rows are written to `{name}` by COPY, which takes no notice of its rules: {rules}"
-                );
+                tracing::warn!("rows are written to `{name}` by COPY, which ignores its rules: {rules}");
             }
         }
     }
@@ -141,7 +139,7 @@ impl Relations {
             None => Ok(()),
             Some((table, _)) => Err(SinkError::TableDoesNotFit {
                 table,
-                problem: "it is not there, although the migrations have been applied".into(),
+                problem: "it is missing, although the migrations have been applied".into(),
                 help: "was it dropped, or moved to a schema that is not on the search path? Restore it from a backup".into(),
             }),
         }
@@ -158,7 +156,7 @@ impl Relations {
             if self.has(table) {
                 return Err(SinkError::TableDoesNotFit {
                     table,
-                    problem: "something else has its name".into(),
+                    problem: "something else already has its name".into(),
                     help: crate::error::OTHER_SCHEMA.into(),
                 });
             }
@@ -206,8 +204,8 @@ impl Relations {
     }
 }
 
-const WITHOUT_FOREIGN_KEY: &str = "`ALTER TABLE transactions ADD PRIMARY KEY (transaction_id)`; where that cannot be, as in a table \
-    that is partitioned by something else, make the other table without it: `CREATE TABLE anomalies (anomaly_id SERIAL PRIMARY KEY, \
+const WITHOUT_FOREIGN_KEY: &str = "`ALTER TABLE transactions ADD PRIMARY KEY (transaction_id)`; where that is impossible, as in a table \
+    that is partitioned by something else, create the other table without it: `CREATE TABLE anomalies (anomaly_id SERIAL PRIMARY KEY, \
     transaction_id INT UNIQUE NOT NULL, user_id INT NOT NULL, amount DECIMAL(10, 2) NOT NULL, \
     transaction_timestamp TIMESTAMP NOT NULL)`";
 

@@ -287,7 +287,7 @@ fn data_of_another_version_is_refused_by_name() {
     let refused = finish(&mut host_in(&folder, &["db", "start"]));
     assert_eq!(refused.code, 5);
     assert!(
-        refused.stderr.contains("is of PostgreSQL 9, but the installed version is"),
+        refused.stderr.contains("is from PostgreSQL 9, but the installed version is"),
         "{}",
         refused.stderr
     );
