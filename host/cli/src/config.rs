@@ -15,32 +15,32 @@ use jiff::SignedDuration;
 use crate::cli::{DatabaseArgs, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs};
 use crate::error::{ConfigError, Error};
 
-/// What is read and what judges it, as it was asked for.
+/// What is read and what classifies it, as asked for.
 #[derive(Clone)]
 pub struct IngestConfig {
-    /// Files, folders and patterns, as they were given.
+    /// Files, folders and patterns, as given.
     pub files: Vec<PathBuf>,
-    /// The plugin as it was given: a path or a name.
+    /// The plugin, as given: a path or a name.
     pub plugin: PathBuf,
     /// Settings of the detector, in the order given.
     pub settings: Vec<(String, String)>,
-    /// Instances of the detector that share the work, where it allows that.
+    /// Instances of the detector that share the work, if it allows that.
     pub jobs: usize,
-    /// How the files are to be read.
+    /// How the files are read.
     pub rules: InputRules,
-    /// Bounds of the sandbox.
+    /// Limits of the sandbox.
     pub limits: Limits,
     /// What the plugin must be.
     pub requirements: Requirements,
 }
 
-/// One run, as it was asked for.
+/// One run, as asked for.
 pub struct RunConfig {
-    /// What is read and what judges it.
+    /// What is read and what classifies it.
     pub ingest: IngestConfig,
     /// Where to write.
     pub target: Target,
-    /// What is asked of the transaction.
+    /// What the transaction is asked to do.
     pub options: TransactionOptions,
     /// Fewer rows than this fail the run.
     pub min_rows: u64,
@@ -85,17 +85,17 @@ impl RunConfig {
     }
 }
 
-/// A replay, as it was asked for.
+/// A replay, as asked for.
 pub struct VerifyConfig {
     /// The run.
     pub run_id: i64,
-    /// Its files, as they were given.
+    /// Its files, as given.
     pub files: Vec<PathBuf>,
-    /// The plugin, where it is not to be found by its name.
+    /// The plugin, if it is not to be found by the name in the ledger.
     pub plugin: Option<PathBuf>,
-    /// Bounds of the sandbox.
+    /// Limits of the sandbox.
     pub limits: Limits,
-    /// What the plugin must be, besides the one of the run.
+    /// What the plugin must be, besides being the run's.
     pub requirements: Requirements,
     /// Where the run is.
     pub target: Target,
@@ -121,7 +121,7 @@ impl VerifyConfig {
     }
 }
 
-/// What is asked of the transaction.
+/// What the transaction is asked to do.
 ///
 /// # Errors
 /// [`ConfigError`]
@@ -139,7 +139,7 @@ pub fn options(arguments: &RunArgs) -> Result<TransactionOptions, ConfigError> {
     Ok(TransactionOptions { lock_timeout, ids, once, defer_keys: arguments.defer_keys.into() })
 }
 
-/// A time in which something can be done.
+/// A time, which must be greater than zero.
 ///
 /// # Errors
 /// [`ConfigError::Time`]
@@ -165,7 +165,7 @@ pub fn settings(given: Vec<String>) -> Result<Vec<(String, String)>, ConfigError
     Ok(settings)
 }
 
-/// How the files are to be read.
+/// How the files are read.
 fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigError> {
     let mut columns = ColumnMap::default();
     for mapping in arguments.columns {
@@ -198,7 +198,7 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
     })
 }
 
-/// What is imposed on the plugin.
+/// The limits imposed on the plugin.
 fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
     let size = |flag, size: ByteSize| usize::try_from(size.as_u64()).map_err(|_| ConfigError::Size(flag));
     let defaults = Limits::default();
@@ -219,7 +219,7 @@ fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
     })
 }
 
-/// The database that the arguments and the environment choose.
+/// The database selected by the arguments and the environment.
 ///
 /// # Errors
 /// [`ConfigError`] or [`SinkError::Target`](host_sink::SinkError::Target).

@@ -20,8 +20,8 @@ pub fn print(failure: &Failure) {
     output::message(&render(failure));
 }
 
-/// A failure as text, ending in a line break. Whatever is in the words of others, each part of it is
-/// one line: nobody can forge a `note:`.
+/// A failure as text, ending in a line break. Each part of it is one line, whatever external text it
+/// contains: nobody can forge a `note:`.
 #[must_use]
 pub fn render(failure: &Failure) -> String {
     let mut text = String::new();
@@ -45,7 +45,7 @@ pub fn render(failure: &Failure) -> String {
     text
 }
 
-/// Why, from the nearest cause to the first.
+/// The causes, from the nearest to the root.
 #[must_use]
 pub fn causes(error: &Error) -> Vec<String> {
     let mut causes = Vec::new();
@@ -60,7 +60,7 @@ pub fn causes(error: &Error) -> Vec<String> {
     causes
 }
 
-/// What else is known, each with a word that says what it is.
+/// What else is known, each piece with a label.
 #[must_use]
 pub fn details(error: &Error) -> Vec<(String, &str)> {
     match error {
@@ -98,7 +98,7 @@ pub fn help(error: &Error) -> Option<String> {
         Error::Thread(error) => error.help(),
         Error::Interrupted(_) | Error::Runtime(_) => None,
         Error::Output(_) => {
-            Some("see to the file or pipe that standard output goes to, then give the command again".into())
+            Some("check the file or pipe that standard output goes to, then run the command again".into())
         }
         Error::Internal(_) => Some("this is a bug in host; please report it with the lines above".into()),
     }

@@ -1,5 +1,4 @@
-//! ^C and `kill`: caught from the start of a command, so that it can end what it does in order,
-//! and say so.
+//! ^C and `kill`: caught from the start of a command, so that it can end in an orderly way, and say so.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -15,12 +14,12 @@ pub enum Interrupt {
     Terminate,
 }
 
-/// Requests to end, as they come.
+/// Requests to end, as they arrive.
 pub struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
-    /// Caught so that writing beyond the limit of a file's size (`ulimit -f`) is an error like any other,
-    /// rather than the end of the process.
+    /// Caught so that writing beyond the file size limit (`ulimit -f`) is an error like any other, rather
+    /// than the end of the process.
     _file_size: Signal,
 }
 
@@ -28,12 +27,12 @@ pub struct Interrupts {
 const FILE_SIZE: i32 = nix::sys::signal::Signal::SIGXFSZ as i32;
 
 impl Interrupts {
-    /// From now on, these signals do not end the process any more.
+    /// From now on, these signals no longer end the process.
     ///
     /// # Errors
-    /// Where the system does not allow it.
+    /// If the system does not allow it.
     pub fn catch() -> io::Result<Interrupts> {
-        // The runtime needs such a pair, and panics where there are no files left to open.
+        // The runtime needs such a pair, and panics if no more files can be opened.
         UnixStream::pair()?;
         Ok(Interrupts {
             interrupt: signal(SignalKind::interrupt())?,
@@ -42,7 +41,7 @@ impl Interrupts {
         })
     }
 
-    /// The next.
+    /// The next request.
     pub async fn next(&mut self) -> Interrupt {
         tokio::select! {
             _ = self.interrupt.recv() => Interrupt::Interrupt,

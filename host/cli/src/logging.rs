@@ -1,4 +1,4 @@
-//! The log: on stderr, for whoever wants to know more. What a guest says comes here too.
+//! The log: on stderr, for those who want to know more. What a guest logs comes here, too.
 
 use std::fmt::{self, Write as _};
 
@@ -19,7 +19,7 @@ use crate::{output, remarks};
 /// guests. `HOST_LOG` overrides it, in the syntax of tracing's `EnvFilter`.
 ///
 /// # Errors
-/// [`VariableError`] where `HOST_LOG` is no filter.
+/// [`VariableError`] if `HOST_LOG` is not a valid filter.
 pub fn start(verbose: u8, environment: &Environment) -> Result<(), VariableError> {
     let level = match verbose {
         0 => "warn",
@@ -38,8 +38,8 @@ pub fn start(verbose: u8, environment: &Environment) -> Result<(), VariableError
     Ok(())
 }
 
-/// `2024-02-29 23:59:59Z  WARN host: message`, where the time is, as everywhere, in UTC. Which module says it
-/// is nobody's business but ours. Without colours, so that nothing that looks like one has to be let through.
+/// `2024-02-29 23:59:59Z  WARN host: message`, where the time is in UTC, as everywhere. Users need not see
+/// which module logged it. Without colours, so that no colour escapes have to be let through.
 struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -63,7 +63,7 @@ where
     }
 }
 
-/// Keeps warnings for programs.
+/// Keeps warnings for the JSON output.
 struct Remarks;
 
 impl<S: Subscriber> Layer<S> for Remarks {

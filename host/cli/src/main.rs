@@ -1,4 +1,4 @@
-//! Parse, do, print what went wrong, exit.
+//! Parse, run, print what went wrong, exit.
 
 use std::ffi::OsString;
 use std::process::ExitCode;

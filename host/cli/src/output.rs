@@ -1,13 +1,13 @@
-//! The gate: everything that the program prints, on stdout and on stderr, leaves through here (the
-//! progress bar alone draws for itself, and shows nothing but numbers of ours).
+//! The gate: everything that the program prints, on stdout and on stderr, leaves through here (only the
+//! progress bar draws by itself, and it shows nothing but our own numbers).
 //!
-//! Here it is made sure that
+//! It ensures that
 //! - a message is one write, so that those of different threads do not mix;
-//! - no control character of a file's name, a plugin, a server or an argument reaches a terminal:
+//! - no control character from a file's name, a plugin, a server or an argument reaches a terminal:
 //!   all but line breaks are written as escapes, whatever was done before;
-//! - no password of a URL that stands where nobody expects one is shown;
+//! - no password is shown, not even from a URL in a place where none is expected;
 //! - a stderr that is full, broken or closed loses the message, never the run;
-//! - what could not be written to stdout is known to whoever wanted to write it.
+//! - the caller knows if something could not be written to stdout.
 //!
 //! `clippy.toml` forbids `std::io::stdout` and `stderr` everywhere else.
 
@@ -20,14 +20,14 @@ use std::time::Duration;
 use host_core::secret::hide_passwords;
 use host_core::text::{self, Escape};
 
-/// How long to wait before a stream that was made non-blocking by its other users is tried again.
+/// How long to wait before retrying a stream that its other users have made non-blocking.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Writes a result to stdout. A reader that has gone away (`| head`) has seen what it wanted: that
 /// is not an error.
 ///
 /// # Errors
-/// Where it could not be written, such as to a full disk.
+/// If it could not be written, such as to a full disk.
 pub fn result(text: &str) -> io::Result<()> {
     stdout(&text::without_control_characters(text, Escape::Text))
 }
@@ -36,20 +36,20 @@ pub fn result(text: &str) -> io::Result<()> {
 /// every character.
 ///
 /// # Errors
-/// Where it could not be written.
+/// If it could not be written.
 pub fn json(json: &str) -> io::Result<()> {
     stdout(&text::without_control_characters(json, Escape::Json))
 }
 
-/// Writes a message to stderr. Where that is not possible the message is lost, and nothing else.
+/// Writes a message to stderr. If that is not possible, the message is lost, and nothing else.
 pub fn message(text: &str) {
     let text = hide_passwords(text);
     let text = text::without_control_characters(&text, Escape::Text);
-    // There is nobody left to be told.
+    // If this fails, there is nobody left to tell.
     let _ = write(Stream::Stderr, text.as_bytes());
 }
 
-/// Whether somebody looks at stderr.
+/// Whether stderr is a terminal.
 #[must_use]
 #[allow(clippy::disallowed_methods, reason = "it is only asked")]
 pub fn is_seen() -> bool {
@@ -62,7 +62,7 @@ pub struct Log;
 impl Write for Log {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        // An event is a line, whatever is said in it.
+        // An event is one line, whatever it contains.
         let line = text.strip_suffix('\n').unwrap_or(&text);
         message(&format!("{}\n", text::one_line(line)));
         Ok(event.len())
@@ -86,8 +86,8 @@ enum Stream {
     Stderr,
 }
 
-/// Past the standard library's own buffers, which would hold back what could not be written and
-/// try it again at the end.
+/// Bypasses the standard library's own buffers, which would hold back what could not be written and
+/// retry at exit.
 fn write(stream: Stream, bytes: &[u8]) -> io::Result<()> {
     static STDOUT: Mutex<Option<File>> = Mutex::new(None);
     static STDERR: Mutex<Option<File>> = Mutex::new(None);
@@ -95,7 +95,7 @@ fn write(stream: Stream, bytes: &[u8]) -> io::Result<()> {
         Stream::Stdout => &STDOUT,
         Stream::Stderr => &STDERR,
     };
-    // Held while writing. There is nothing in it that a panic could have left half done.
+    // Held while writing. A panic could not have left it in an inconsistent state.
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
     let file = match &mut *file {
         Some(file) => file,
@@ -130,7 +130,7 @@ fn write_all(mut output: impl Write, mut bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Takes two bytes at a time, and is interrupted and busy in between.
+    /// Accepts two bytes at a time, and is interrupted and busy in between.
     struct Reluctant(Vec<u8>, u8);
 
     impl Write for Reluctant {

@@ -1,5 +1,5 @@
-//! Panics are bugs of ours. They are told like every other error, with what is known of the
-//! database, and end the program with a documented exit code, never with Rust's 101.
+//! Panics are bugs in this program. They are reported like every other error, with what is known about
+//! the database, and end the program with a documented exit code, never with Rust's 101.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -12,7 +12,7 @@ use crate::output;
 static LAST: Mutex<Option<String>> = Mutex::new(None);
 static TRANSACTION: AtomicU8 = AtomicU8::new(0);
 
-/// How far this process has come with its transaction: what a panic leaves behind.
+/// How far this process has got with its transaction, to say what a panic leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TransactionPhase {
@@ -25,14 +25,14 @@ pub enum TransactionPhase {
 }
 
 impl TransactionPhase {
-    /// From now on.
+    /// Enters this phase.
     pub fn begins(self) {
         TRANSACTION.store(self as u8, Ordering::SeqCst);
     }
 }
 
-/// Panics are remembered from now on, rather than printed: whoever misses the thread that died
-/// fails with an [`Error::Internal`], which shows what was [`last`] remembered.
+/// From now on, panics are remembered rather than printed: the code that misses the thread that died
+/// fails with an [`Error::Internal`], which shows the [`last`] panic.
 pub fn remember() {
     std::panic::set_hook(Box::new(|info| {
         let backtrace = Backtrace::capture();
@@ -43,18 +43,18 @@ pub fn remember() {
     }));
 }
 
-/// The latest panic of this process, with its place in the source.
+/// The latest panic of this process, with its source location.
 #[must_use]
 pub fn last() -> Option<String> {
     LAST.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Does `work`; a panic in it is a failure of the program.
+/// Does `work`; a panic in it becomes a [`Failure`].
 ///
 /// # Errors
 /// Those of `work`, and [`Error::Internal`].
 pub fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    // Nothing of what `work` uses is used again.
+    // Nothing that `work` uses is used again.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Failure { error: Error::Internal("the program panicked"), database: left_behind() })
     })

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
 
-/// How far a run has come.
+/// How far a run has got.
 #[derive(Default)]
 pub struct Progress {
     bar: OnceLock<(ProgressBar, Arc<AtomicU64>)>,
@@ -16,8 +16,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows the bar if somebody is looking. `read_bytes` is watched; without a size (a pipe has
-    /// none) there is no bar.
+    /// Shows the bar if stderr is a terminal. It follows `read_bytes`; without a size (a pipe has none) there
+    /// is no bar.
     pub fn start(&self, size_bytes: Option<u64>, read_bytes: Arc<AtomicU64>) {
         let Some(size_bytes) = size_bytes.filter(|_| output::is_seen()) else { return };
         let template = "{bar:30} {bytes}/{total_bytes}, {msg} rows/s, {eta} left";
@@ -27,7 +27,7 @@ impl Progress {
         let _ = self.bar.set((bar, read_bytes));
     }
 
-    /// Another so many rows are on their way to the server.
+    /// Adds rows that are on their way to the server.
     pub fn rows(&self, count: u64) {
         let rows = self.rows.fetch_add(count, Ordering::Relaxed) + count;
         if let Some((bar, read_bytes)) = self.bar.get() {
@@ -37,7 +37,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Some((bar, _)) = self.bar.get() {
             bar.finish_and_clear();

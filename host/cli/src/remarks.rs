@@ -1,5 +1,5 @@
-//! What was said on the way to the end of a command, besides its result: notes, and warnings of ours and
-//! of plugins. People read it on stderr; programs find it in the last line of `--format json`.
+//! What a command said besides its result: notes, and warnings from the host and from plugins. People read
+//! them on stderr; programs find them in the last line of `--format json`.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,22 +8,22 @@ use serde::Serialize;
 
 use crate::output;
 
-/// After so many the rest is not kept: a plugin may say very much.
+/// Remarks beyond this number are not kept: a plugin may say very much.
 const MAX_REMARKS: usize = 1_000;
-/// What is kept of one, in characters.
+/// How much of each is kept, in characters.
 const MAX_CHARS: usize = 2_000;
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// It is good to know.
+    /// Good to know.
     Note,
-    /// Somebody should look.
+    /// Somebody should look into it.
     Warning,
 }
 
-/// One of them.
+/// A note or warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Remark {
     /// How much it matters.
@@ -40,7 +40,7 @@ pub fn note(text: &str) {
     output::message(&format!("note: {}\n", one_line(text)));
 }
 
-/// Keeps what people are told.
+/// Keeps a remark.
 pub fn add(level: Level, text: &str) {
     let mut remarks = REMARKS.lock().unwrap_or_else(PoisonError::into_inner);
     if remarks.len() < MAX_REMARKS {
@@ -48,7 +48,7 @@ pub fn add(level: Level, text: &str) {
     }
 }
 
-/// All of this process so far, in order.
+/// All remarks of this process so far, in order.
 #[must_use]
 pub fn all() -> Vec<Remark> {
     REMARKS.lock().unwrap_or_else(PoisonError::into_inner).clone()

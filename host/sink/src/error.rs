@@ -291,7 +291,7 @@ pub enum SinkError {
         /// The first of them.
         file: KnownFile,
     },
-    /// The server rolled back where COMMIT was sent.
+    /// The server rolled back although COMMIT was sent.
     #[error("the server rolled the transaction back instead of committing it")]
     NotCommitted,
     /// It is not known whether the run was committed.

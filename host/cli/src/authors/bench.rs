@@ -1,5 +1,5 @@
-//! `host plugin bench`: what a plugin costs, against the detector `threshold` in the same run. Rounds
-//! alternate, so that whatever else the machine does falls on both; medians are told.
+//! `host plugin bench`: what a plugin costs, compared with the detector `threshold` in the same run. Rounds
+//! alternate, so that other load on the machine affects both; medians are reported.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -22,7 +22,7 @@ const BASELINE: &str = "threshold";
 const BATCH_ROWS: usize = 8_192;
 const ROWS: usize = 8 * BATCH_ROWS;
 const ROUNDS: usize = 7;
-/// Calls with a single row, for what a call costs.
+/// Calls with a single row, to measure what a call costs.
 const CALLS: usize = 200;
 
 /// What was measured; field names are part of the interface.
@@ -31,7 +31,7 @@ pub struct Measured {
     rows: usize,
     plugin: Costs,
     threshold: Costs,
-    /// Nanoseconds a row, to those of `threshold`.
+    /// Nanoseconds per row, divided by those of `threshold`.
     ratio: f64,
 }
 
@@ -50,7 +50,7 @@ struct Costs {
 /// Measures on generated rows, or on those of a file.
 ///
 /// # Errors
-/// Where a plugin or the file cannot be used.
+/// If a plugin or the file cannot be used.
 pub fn bench(
     file: &Path,
     settings: &Settings,
@@ -88,7 +88,7 @@ struct Sizes {
     compile_seconds: f64,
 }
 
-/// Compiles anew, whatever is in the cache: how long that takes is one of the questions.
+/// Compiles the plugin again, whatever is in the cache: how long that takes is one of the questions.
 fn load(file: &Path, limits: &Limits) -> Result<(Plugin, Sizes), DetectorError> {
     let sandbox = Sandbox::new(limits.clone(), Requirements::default(), Cache::none())?;
     let info = host_detector::examine(&sandbox, file)?;
@@ -187,7 +187,7 @@ impl Measured {
     }
 }
 
-/// For a column of fifteen.
+/// To fit a column of fifteen characters.
 fn shortened(name: &str) -> String {
     host_core::text::printable_up_to(name, 14).into_owned()
 }

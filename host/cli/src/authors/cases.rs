@@ -1,7 +1,7 @@
 //! `host plugin test`: an author's own cases. A case is a CSV file with the column `expected_score`:
-//! empty where a row is not anomalous, else its score or `any`; and, if wanted, `expected_reason`.
-//! `NAME.settings` beside `NAME.csv` has the settings, one `name=value` a line. Each case is judged
-//! twice, with all rows at once and row by row: the answer must be the same.
+//! empty if a row is not anomalous, else its score or `any`; and, if wanted, `expected_reason`.
+//! `NAME.settings` beside `NAME.csv` has the settings, one `name=value` per line. Each case is classified
+//! twice, with all rows at once and row by row: the answers must be the same.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::error::{Error, ToolsError};
 
 const SCORE: &str = "expected_score";
 const REASON: &str = "expected_reason";
-/// A score that is not asked for.
+/// Stands for any score.
 const ANY: &str = "any";
 
 /// What came of a case; field names are part of the interface.
@@ -29,17 +29,17 @@ pub struct Outcome {
     pub case: String,
     /// How many rows it has.
     pub rows: usize,
-    /// What is not as expected, one line each; none where it passed.
+    /// What is not as expected, one line each; empty if it passed.
     pub differences: Vec<String>,
-    /// Whether the file was written anew.
+    /// Whether the file was rewritten.
     pub updated: bool,
 }
 
-/// Runs all cases of a folder, in the order of their names. With `update`, what the plugin answers is
-/// what is expected from now on, and the files are written accordingly.
+/// Runs all cases in a folder, in the order of their names. With `update`, the plugin's answers are what
+/// is expected from now on, and the files are rewritten accordingly.
 ///
 /// # Errors
-/// Where there are none, or one cannot be read or written. A plugin that fails on a case fails it.
+/// If there are no cases, or one cannot be read or written. If the plugin fails on a case, that case fails.
 pub fn run(plugin: &Plugin, folder: &Path, tolerance: f64, update: bool) -> Result<Vec<Outcome>, Error> {
     let read_dir = fs::read_dir(folder).map_err(|source| ToolsError::File {
         doing: "read the cases in",
@@ -69,7 +69,7 @@ fn run_case(plugin: &Plugin, file: &Path, tolerance: f64, update: bool) -> Resul
         differences: vec![chain(error)],
         updated: false,
     };
-    // A detector's wishes are known only when it has been started.
+    // The attributes that a detector wants are known only once it has been started.
     let attributes = match Detector::start(plugin) {
         Ok(detector) => detector.metadata.attributes,
         Err(error) => return Ok(failed(0, &error)),
@@ -107,9 +107,9 @@ fn run_case(plugin: &Plugin, file: &Path, tolerance: f64, update: bool) -> Resul
 /// What a row is expected to be.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Expected {
-    /// None where it is not anomalous; `Some(None)` where any score will do.
+    /// `None` if it is not anomalous; `Some(None)` if any score will do.
     score: Option<Option<f64>>,
-    /// None where any will do.
+    /// `None` if any will do.
     reason: Option<String>,
 }
 
@@ -127,7 +127,7 @@ fn expected(
             ANY => Some(None),
             number => match number.parse::<f64>() {
                 Ok(score) => Some(Some(score)),
-                // It will be written anew.
+                // It will be rewritten.
                 Err(_) if update => None,
                 Err(_) => {
                     return Err(ToolsError::Expectation {
@@ -145,7 +145,7 @@ fn expected(
     Ok(expected)
 }
 
-/// The answer for every row of one instance that is given these batches.
+/// The answer for every row, from one instance that is given these batches.
 fn judge(
     plugin: &Plugin,
     settings: &Settings,
@@ -213,7 +213,7 @@ fn header_of(file: &Path) -> Result<csv::StringRecord, ToolsError> {
     Ok(reader.headers().map_err(fail)?.clone())
 }
 
-/// Writes the case with what was found as what is expected; what still holds stays as it is written.
+/// Rewrites the case so that what was found is expected; expectations that still hold stay as they are.
 fn write(
     file: &Path,
     header: &csv::StringRecord,

@@ -1,4 +1,4 @@
-//! `host plugin inspect`: what a plugin is and what it wants, before anybody lets it judge anything.
+//! `host plugin inspect`: what a plugin is and what it wants, before it is used for anything.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use host_detector::{
 };
 use serde::Serialize;
 
-/// What `inspect` tells; field names are part of the interface.
+/// What `inspect` reports; field names are part of the interface.
 #[derive(Debug, Serialize)]
 pub struct Inspection {
     name: String,
@@ -26,7 +26,7 @@ pub struct Inspection {
     form: &'static str,
     bytes: u64,
     sha256: String,
-    /// None where it was in the compile cache.
+    /// `None` if it was in the compile cache.
     compile_seconds: Option<f64>,
     memory_bytes: usize,
 }
@@ -48,7 +48,7 @@ struct Import {
 /// Examines a plugin, loads it and lets it describe itself.
 ///
 /// # Errors
-/// Where it is no detector, or one that cannot be loaded.
+/// If it is not a detector, or cannot be loaded.
 pub fn inspect(sandbox: &Sandbox, file: &Path) -> Result<Inspection, DetectorError> {
     let info = host_detector::examine(sandbox, file)?;
     let plugin = host_detector::load(sandbox, file)?;
@@ -143,7 +143,7 @@ impl Inspection {
     }
 }
 
-/// In the words of the WIT.
+/// The name used in the WIT.
 #[must_use]
 pub fn ordering_name(ordering: Ordering) -> &'static str {
     match ordering {

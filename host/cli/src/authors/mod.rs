@@ -1,9 +1,9 @@
 //! Tools for those who write and choose plugins: the commands `host plugin …`. They use the detector
-//! and the source as a run does, and write to no database.
+//! and the source as a run does, but do not write to a database.
 //!
-//! [`new`] starts a plugin from a template, [`inspect`] says what one is, [`check`] finds out whether
-//! it keeps the contract, [`cases`] runs an author's own tests, and [`bench`](mod@bench) measures. [`workload`] makes the
-//! rows.
+//! [`new`] starts a plugin from a template, [`inspect`] says what a plugin is, [`check`] finds out whether
+//! it keeps the contract, [`cases`] runs an author's own tests, and [`bench`](mod@bench) measures.
+//! [`workload`] provides the rows.
 
 pub mod bench;
 pub mod cases;

@@ -1,6 +1,6 @@
-//! `host plugin new`: a folder with a detector that builds, passes its tests and runs as it is. The
+//! `host plugin new`: a project with a detector that builds, passes its tests and runs as it is. The
 //! templates are part of this program; they are complete projects with the name `my-detector`, in
-//! which only the name is exchanged.
+//! which only the name is replaced.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::cli::Language;
 use crate::error::ToolsError;
 
-/// The longest name: the contract's.
+/// The longest name that the contract allows.
 const MAX_NAME_BYTES: usize = 64;
-/// Names that the languages' own tools refuse, or that mean something else in a new folder.
+/// Names that the languages' own tools refuse, or that mean something else in a new project.
 const TAKEN: [&str; 12] = [
     "alloc",
     "bindings",
@@ -25,7 +25,7 @@ const TAKEN: [&str; 12] = [
     "test",
     "wit",
 ];
-/// Rust's, because a crate cannot have such a name.
+/// Rust's keywords, because a crate cannot have such a name.
 const KEYWORDS: [&str; 51] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
     "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
@@ -34,7 +34,7 @@ const KEYWORDS: [&str; 51] = [
     "where", "while", "yield",
 ];
 
-/// A file of a template: its path and what is in it.
+/// A file of a template: its path and its content.
 type TemplateFile = (&'static str, &'static [u8]);
 
 macro_rules! files {
@@ -46,7 +46,7 @@ macro_rules! files {
     };
 }
 
-/// In every folder.
+/// In every project.
 const COMMON: &[TemplateFile] = files!("templates/common/":
     "cases/basic.csv", "cases/other-minimum.csv", "cases/other-minimum.settings");
 const WIT: &[TemplateFile] = files!("../../wit/detector-0.1/": "wit/detector.wit" = "detector.wit");
@@ -73,10 +73,10 @@ const C: &[TemplateFile] = files!("templates/c/":
     ".gitignore", "Makefile", "README.md", "bindings/detector.c", "bindings/detector.h",
     "bindings/detector_component_type.o", "plugin.c", "requirements.txt");
 
-/// Makes the folder `name` below `parent`; returns its path.
+/// Creates the folder `name` below `parent`; returns its path.
 ///
 /// # Errors
-/// [`ToolsError`] where the name will not do, or the folder exists or cannot be written.
+/// [`ToolsError`] if the name is not valid, or the folder exists or cannot be written.
 pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, ToolsError> {
     check_name(name)?;
     let folder = parent.join(name);
@@ -103,7 +103,7 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
     Ok(folder)
 }
 
-/// What comes next, for the one who called.
+/// Tells the user what to do next.
 #[must_use]
 pub fn next_steps(name: &str, language: Language) -> String {
     let (build, test, plugin) = match language {
@@ -137,7 +137,7 @@ fn check_name(name: &str) -> Result<(), ToolsError> {
     Err(ToolsError::Name { name: name.to_owned(), why })
 }
 
-/// A template's text with the plugin's name; what is no text is left as it is.
+/// A template's text with the plugin's name; binary files are left as they are.
 fn renamed(content: &[u8], name: &str) -> Vec<u8> {
     let Ok(text) = str::from_utf8(content) else { return content.to_vec() };
     let camel_case: String =
@@ -181,7 +181,7 @@ mod tests {
         assert!(matches!(create(parent.path(), "night-owls2", Language::C), Err(ToolsError::Exists(_))));
     }
 
-    /// A file that is in a template's folder but in no list would be missing in every new plugin.
+    /// A file that is in a template's folder but not in a list would be missing from every new plugin.
     #[test]
     fn every_file_of_the_templates_is_embedded() {
         let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");

@@ -8,7 +8,7 @@ pub type Settings = [(String, String)];
 /// An instance that has been configured.
 ///
 /// # Errors
-/// Where it does not come that far.
+/// If it cannot be started or refuses a setting.
 pub fn start(plugin: &Plugin, settings: &Settings) -> Result<Detector, DetectorError> {
     let mut detector = Detector::start(plugin)?;
     detector.configure(settings)?;

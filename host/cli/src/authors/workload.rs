@@ -1,4 +1,4 @@
-//! Rows to try a plugin on: generated, always the same, or an author's own from a file.
+//! Rows to try a plugin on: generated ones, which are always the same, or an author's own from a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::error::{Error, ToolsError};
 pub const MAX_BATCH_ROWS: usize = 65_536;
 /// 2024-01-01T00:00:00
 const START_MICROS: i64 = 1_704_067_200_000_000;
-/// Users of generated rows.
+/// The number of users in generated rows.
 const USERS: u64 = 500;
 
-/// Rows that look like transactions: each user spends around an amount of his own, time passes, and
+/// Rows that look like transactions: each user spends around an amount of their own, time passes, and
 /// one row in a hundred is out of the ordinary (very large, a refund, round, or twice in a second).
 #[must_use]
 pub fn generated(rows: usize, attributes: &[String]) -> Batch {
@@ -43,14 +43,14 @@ pub fn generated(rows: usize, attributes: &[String]) -> Batch {
             line: i + 2,
         });
         for attribute in &mut batch.attributes {
-            // Few different values, as categories have; all are numbers too, for who wants numbers.
+            // Few different values, like categories; they are also numbers, for detectors that want numbers.
             attribute.values.push(random.below(20).to_string());
         }
     }
     batch
 }
 
-/// The rows at the edge of what the contract allows, and of what text can be.
+/// Rows at the limits of what the contract allows, with strange texts.
 #[must_use]
 pub fn extremes(attributes: &[String]) -> Batch {
     const AMOUNTS_CENTS: [i64; 5] = [-9_999_999_999, -1, 0, 1, 9_999_999_999];
@@ -84,16 +84,16 @@ pub fn extremes(attributes: &[String]) -> Batch {
 /// The first rows of a file, at most [`MAX_BATCH_ROWS`].
 ///
 /// # Errors
-/// Where the file cannot be read, has a record that is no row, or has no rows.
+/// If the file cannot be read, has an invalid record, or has no rows.
 pub fn read(file: &Path, attributes: &[String]) -> Result<Batch, Error> {
     let rows = read_all(file, attributes, Some(MAX_BATCH_ROWS))?;
     if rows.is_empty() { Err(ToolsError::NoRows(file.to_owned()).into()) } else { Ok(rows) }
 }
 
-/// The rows of a file, and no more than so many.
+/// The rows of a file, at most this many.
 ///
 /// # Errors
-/// Where the file cannot be read or has a record that is no row.
+/// If the file cannot be read or has an invalid record.
 pub fn read_all(file: &Path, attributes: &[String], max_rows: Option<usize>) -> Result<Batch, Error> {
     let files = host_source::expand(&[file.to_owned()])?;
     let rules = InputRules { batch_rows: max_rows.unwrap_or(MAX_BATCH_ROWS), ..InputRules::default() };

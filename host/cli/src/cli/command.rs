@@ -1,4 +1,4 @@
-//! The commands, and what all of them take.
+//! The commands, and the options that all of them take.
 
 use std::path::PathBuf;
 
@@ -14,12 +14,12 @@ use super::run::{CheckArgs, RunArgs};
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// Show more of what happens; twice for even more
+    /// Show more of what happens; repeat for even more
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
 
-    /// How results are printed: for people, or as JSON, one object a line; the last line is the end of
-    /// the command, also where it fails
+    /// How results are printed: for people, or as JSON, one object per line; the last line reports the end of
+    /// the command, even if it failed
     #[arg(long, value_enum, global = true, default_value_t)]
     pub format: Format,
 
@@ -29,7 +29,7 @@ pub struct Cli {
 }
 
 impl Command {
-    /// As it is typed.
+    /// The name as typed.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -48,24 +48,24 @@ impl Command {
     }
 }
 
-/// What is not an argument, but means something all the same.
+/// What matters to the program besides its arguments.
 const AFTER_HELP: &str = "\
 Environment:
   DATABASE_URL      The database, if --database-url is not given
-  PGHOST, PGPORT …  The same, as libpq takes them
-  HOST_PLUGIN_PATH  Folders in which plugins are looked for by name, separated by `:`
+  PGHOST, PGPORT …  The same, as libpq reads them
+  HOST_PLUGIN_PATH  Folders in which plugins are looked up by name, separated by `:`
   HOST_DATA_DIR     Where the embedded server and added plugins are kept (an absolute path)
-  HOST_LOG          What is logged, in place of -v: `warn,host=debug`
+  HOST_LOG          What is logged, instead of -v: `warn,host=debug`
   XDG_CACHE_HOME    Where compiled plugins are kept
 
 Exit codes:
-  0    committed (anomalies are no failure); other commands: done
+  0    committed (anomalies are not failures); other commands: done
   1    a bug in host, or the result could not be written to standard output
   2    wrong usage
-  3    the file cannot be ingested; `db status`: the server does not run
+  3    the file cannot be ingested; `db status`: the server is not running
   4    the plugin cannot be used or misbehaved
   5    the database cannot be reached or refused something
-  6    whether the run was committed is not known; the message has the query that tells
+  6    it is not known whether the run was committed; the message has a query that tells
   7    `verify`: what is stored differs from the replay
   130  interrupted by ^C
   143  terminated (SIGTERM)";
@@ -93,35 +93,35 @@ Examples:
   host verify 3 day.csv
   host verify --plugin old/threshold.wasm 3 day.csv";
 
-/// What can be asked of the host.
+/// The host's commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Ingest files: classify their rows and write everything in one transaction
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Do all that `run` does except writing, and say what it would do. Takes the arguments of `run`, and
-    /// needs no database
+    /// Do everything that `run` does except writing, and say what it would do. Takes the arguments of `run`,
+    /// and needs no database
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
-    /// List the runs that the ledger knows, or show one of them
+    /// List the runs in the ledger, or show one of them
     #[command(after_help = RUNS_EXAMPLES)]
     Runs(RunsArgs),
-    /// Replay a committed run and compare what it gives with what is stored
+    /// Replay a committed run and compare the result with what is stored
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
-    /// List what a run rejected
+    /// List the records that a run rejected
     Rejects(ListingArgs),
-    /// List what a run skipped because the ids were there already
+    /// List the rows that a run skipped because their ids were already taken
     Skipped(ListingArgs),
     /// Create or update the tables; `run` does so by itself
     Migrate(MigrateArgs),
-    /// Start, stop and look at the embedded server, the database where no other is named
+    /// Start, stop and inspect the embedded server, the database that is used if no other is named
     #[command(subcommand)]
     Db(DbCommand),
     /// Write, check and manage plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
-    /// Print a script that makes a shell complete the arguments of this program
+    /// Print a script for completing the arguments of this program in a shell
     Completions(CompletionsArgs),
     /// Write the man pages into a folder (for packages)
     #[command(hide = true)]
@@ -131,7 +131,7 @@ pub enum Command {
 /// Arguments of `host completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell that is to complete them
+    /// The shell to write the script for
     #[arg(value_enum)]
     pub shell: Shell,
 }
@@ -149,7 +149,7 @@ pub enum Format {
     /// For people
     #[default]
     Human,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -164,7 +164,7 @@ mod tests {
     fn examples_can_be_given_as_they_are() {
         for line in [RUN_EXAMPLES, CHECK_EXAMPLES, RUNS_EXAMPLES, VERIFY_EXAMPLES].join("\n").lines() {
             let Some(command) = line.strip_prefix("  ") else { continue };
-            // As a shell takes them apart: quotes are around whole words, and there are no others.
+            // Split like a shell would: the only quotes are around whole words.
             let words = command.split(' ').map(|word| word.trim_matches('\''));
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
         }

@@ -1,4 +1,4 @@
-//! Arguments that say which database, and what to do with it.
+//! Arguments that select the database, and commands on it.
 
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
@@ -16,8 +16,8 @@ pub struct DatabaseArgs {
     #[arg(long, value_name = "TIME")]
     pub connect_timeout: Option<SignedDuration>,
 
-    /// How long the server may take for an answer; also how long it is asked what became of a
-    /// COMMIT during which the connection was lost
+    /// How long the server may take to answer; also how long to keep asking what became of a COMMIT during
+    /// which the connection was lost
     #[arg(long, value_name = "TIME", default_value = "10m")]
     pub server_timeout: SignedDuration,
 }
@@ -41,15 +41,15 @@ pub enum DbCommand {
     Start,
     /// Stop it
     Stop,
-    /// Say where it is and whether it runs
+    /// Say where it is and whether it is running
     Status,
-    /// Print its URL, for psql and other programs; it must be running for them
+    /// Print its URL, for psql and other programs, which need it to be running
     Url,
-    /// Print the folder of the PostgreSQL programs that are used
+    /// Print the folder of the PostgreSQL programs that it uses
     Programs,
-    /// Open psql on it, starting it where needed
+    /// Open psql on it, starting it if needed
     Psql {
-        /// Passed on to psql as they are; those that name another server are refused
+        /// Passed on to psql unchanged; arguments that name another server are refused
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },

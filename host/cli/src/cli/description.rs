@@ -1,6 +1,6 @@
 //! What is generated from the command line's own description: completions for shells, and man pages.
-//! Both are of the name that this program was called by, because a package may install it under
-//! another (`host` is also a program that asks name servers).
+//! Both use the name under which this program was called, because a package may install it under
+//! another (`host` is also the name of a DNS lookup tool).
 
 use std::io;
 use std::path::Path;
@@ -11,10 +11,10 @@ use clap_mangen::Man;
 
 use super::command::Cli;
 
-/// What stands at the foot of every man page.
+/// The footer of every man page.
 const SOURCE: &str = concat!("host ", env!("CARGO_PKG_VERSION"));
 
-/// A script that makes a shell complete the arguments of the program with this name.
+/// A script for completing the arguments of the program with this name in a shell.
 #[must_use]
 pub fn completions(shell: Shell, program: &str) -> String {
     let mut script = Vec::new();
@@ -25,7 +25,7 @@ pub fn completions(shell: Shell, program: &str) -> String {
 /// Writes a page for the program with this name, and one for each of its commands.
 ///
 /// # Errors
-/// Where one of them cannot be written.
+/// If one of them cannot be written.
 pub fn write_man_pages(program: &str, folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let mut command = Cli::command().display_name(program).bin_name(program).disable_help_subcommand(true);
@@ -39,7 +39,7 @@ fn write_page(command: &Command, folder: &Path) -> io::Result<()> {
     Man::new(command.clone()).source(SOURCE).generate_to(folder).map(drop)
 }
 
-/// What is completed: clap proposes hidden commands, too.
+/// The part of a command that is completed, since clap would also propose hidden commands.
 fn visible(command: &Command) -> Command {
     let seen = command.get_subcommands().filter(|command| !command.is_hide_set());
     Command::new(command.get_name().to_owned())

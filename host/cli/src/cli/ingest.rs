@@ -1,4 +1,4 @@
-//! Arguments that say which files are read, how, and which plugin judges them within which bounds.
+//! Arguments that say which files are read, how, and which plugin classifies them within which limits.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use host_source::{Encoding, RejectLimit};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-/// What is read, and what judges it.
+/// What is read, and what classifies it.
 #[derive(Debug, Args)]
 pub struct IngestArgs {
     /// CSV files, folders of them, patterns such as `'data/*.csv'`, or `-` for standard input; gzip
@@ -28,12 +28,12 @@ pub struct IngestArgs {
     #[arg(short, long = "set", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,
 
-    /// Rows handed to the plugin at a time, at most: some thousands, shared by all instances, are
-    /// on their way at once, so that whatever is said of them fits into memory
+    /// Most rows to hand to the plugin at a time. A few thousand, shared by all instances, are in flight at
+    /// once, so that whatever the plugin says about them fits into memory
     #[arg(long, value_name = "ROWS", default_value_t = 8_192, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub batch_rows: u32,
 
-    /// Plugin instances to run in parallel, each with limits of its own; 1 if the plugin's `ordering`
+    /// Plugin instances to run in parallel, each with its own limits; always 1 if the plugin's `ordering`
     /// is `file`
     #[arg(short, long, value_name = "INSTANCES", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: u8,
@@ -56,8 +56,8 @@ pub struct InputArgs {
     #[arg(long, value_name = "N|P%", default_value = "0")]
     pub max_rejects: RejectLimit,
 
-    /// A column that has another name in the file, such as `amount=TX_AMOUNT`, or, with
-    /// `--no-header`, its position, such as `amount=3`
+    /// The name that a column has in the file, such as `amount=TX_AMOUNT`, or, with `--no-header`, its
+    /// position, such as `amount=3`
     #[arg(long = "column", value_name = "COLUMN=NAME")]
     pub columns: Vec<String>,
 
@@ -65,15 +65,15 @@ pub struct InputArgs {
     #[arg(long)]
     pub no_header: bool,
 
-    /// An empty file among others is an error; otherwise it is left out with a note
+    /// Treat an empty file among others as an error; by default it is left out with a note
     #[arg(long)]
     pub strict_files: bool,
 
-    /// Between fields: a character, or `tab`
+    /// What separates fields: a character, or `tab`
     #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
     pub delimiter: u8,
 
-    /// What text the file is: `utf-8`, `utf-16`, `utf-16be`, `latin1`, `windows-1252` …
+    /// The text encoding of the file: `utf-8`, `utf-16`, `utf-16be`, `latin1`, `windows-1252` …
     #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub encoding: Encoding,
 
@@ -95,21 +95,21 @@ pub struct InputArgs {
 fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         _ if text == "tab" || text == "\\t" => Ok(b'\t'),
-        [b'"' | b'\n' | b'\r'] => Err("quotes and line breaks have another meaning".into()),
+        [b'"' | b'\n' | b'\r'] => Err("quotes and line breaks cannot separate fields".into()),
         [byte] if byte.is_ascii() => Ok(*byte),
         _ => Err("give a single ASCII character, or `tab`".into()),
     }
 }
 
 fn encoding(name: &str) -> Result<Encoding, String> {
-    Encoding::by_name(name).ok_or_else(|| "no such encoding is known".into())
+    Encoding::by_name(name).ok_or_else(|| "unknown encoding".into())
 }
 
 fn time_zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|error| error.to_string())
 }
 
-/// What is imposed on the plugin.
+/// The limits imposed on the plugin.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub struct SandboxArgs {
@@ -129,20 +129,20 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "TIME", default_value = "2m")]
     pub compile_deadline: SignedDuration,
 
-    /// How much memory the process that compiles the plugin may take
+    /// How much memory the process that compiles the plugin may use
     #[arg(long, value_name = "SIZE", default_value = "448MiB", value_parser = compile_memory)]
     pub compile_memory_limit: ByteSize,
 
-    /// How many instructions, roughly, the plugin may execute in the run [default: no limit]
+    /// Roughly how many instructions the plugin may execute in the run [default: no limit]
     #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u64).range(1..))]
     pub fuel: Option<u64>,
 
     /// How much memory each instance of the plugin may use, such as `64MiB`: memories, tables, globals,
-    /// stack and what it passes together
+    /// stack and the data it passes, all together
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub memory_limit: ByteSize,
 
-    /// How deep the plugin's calls may go
+    /// How much stack the plugin's calls may use
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = stack_size)]
     pub stack_limit: ByteSize,
 
@@ -154,7 +154,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "ROWS")]
     pub batch_anomalies: Option<usize>,
 
-    /// How many lines the plugin may log; the rest is counted and dropped
+    /// How many lines the plugin may log; the rest are counted and dropped
     #[arg(long, value_name = "LINES", default_value_t = 1_000)]
     pub log_lines: u64,
 
@@ -166,7 +166,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "HEX")]
     pub plugin_sha256: Option<Sha256Digest>,
 
-    /// Make even the bits of a NaN the same on every machine; costs time
+    /// Make even the bits of a NaN the same on every machine; this costs time
     #[arg(long)]
     pub deterministic: bool,
 }
@@ -174,8 +174,8 @@ pub struct SandboxArgs {
 /// How plugins are executed.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct EngineArgs {
-    /// How the plugin's code is executed: as machine code, or, where the system lets no program make any,
-    /// by an interpreter, which is many times slower
+    /// How the plugin's code is executed: as machine code, or, if the system does not let programs generate
+    /// any, by an interpreter, which is many times slower
     #[arg(long, env = "HOST_ENGINE", value_name = "ENGINE", value_enum, default_value_t)]
     pub engine: EngineChoice,
 }
@@ -199,17 +199,17 @@ impl From<EngineChoice> for EngineKind {
     }
 }
 
-/// With less the compiler's process does not come as far as to say so.
+/// With less, the compiler's process could not even start far enough to report an error.
 fn compile_memory(text: &str) -> Result<ByteSize, String> {
     let size: ByteSize = text.parse()?;
     if size.as_u64() >= MIN_COMPILE_MEMORY_BYTES as u64 {
         Ok(size)
     } else {
-        Err("it must be 64MiB at least".into())
+        Err("it must be at least 64MiB".into())
     }
 }
 
-/// The engine keeps a guest's stack on the thread's own.
+/// The engine keeps a guest's stack on the thread's own stack.
 fn stack_size(text: &str) -> Result<ByteSize, String> {
     let size: ByteSize = text.parse()?;
     if (ByteSize::kib(64)..=ByteSize::mib(1)).contains(&size) {

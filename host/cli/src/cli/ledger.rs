@@ -16,7 +16,7 @@ pub struct RunsArgs {
     /// The number of a run, to see all of it
     pub run: Option<i64>,
 
-    /// How many runs are listed, the latest first
+    /// How many runs to list, the latest first
     #[arg(long, value_name = "RUNS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
 
@@ -29,7 +29,7 @@ pub struct RunsArgs {
     #[arg(long, value_name = "PART")]
     pub file: Option<String>,
 
-    /// Only runs by the plugin of this name
+    /// Only runs with the plugin of this name
     #[arg(long, value_name = "NAME")]
     pub plugin: Option<String>,
 
@@ -44,11 +44,11 @@ pub struct VerifyArgs {
     /// The run's number
     pub run: i64,
 
-    /// The files that it read, in the same order
+    /// The files that the run read, in the same order
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// The plugin that it used: a path or a name [default: the name in the ledger]
+    /// The plugin that the run used: a path or a name [default: the name in the ledger]
     #[arg(short, long, value_name = "PLUGIN")]
     pub plugin: Option<PathBuf>,
 

@@ -1,7 +1,7 @@
-//! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has what is asked of
-//! a run, of which [`ingest`] says what is read and what judges it and [`database`] where it is written;
-//! [`ledger`] is for looking back, [`plugin`] for those who write plugins. [`description`] is what is made of
-//! the description itself.
+//! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
+//! arguments of a run, of which [`ingest`] says what is read and what classifies it, and [`database`] where
+//! it is written; [`ledger`] is for looking back, [`plugin`] for plugin authors. [`description`] generates
+//! completions and man pages from all of this.
 
 mod command;
 mod database;

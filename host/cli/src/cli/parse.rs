@@ -1,5 +1,5 @@
-//! From arguments to [`Cli`]; where they are not usable, what clap says to that, without the
-//! control characters of what was given.
+//! From arguments to [`Cli`]; if they are invalid, clap's message, without control characters from what
+//! was given.
 
 use std::ffi::OsString;
 
@@ -8,21 +8,21 @@ use host_core::text::{is_unprintable, one_line};
 
 use super::command::{Cli, Format};
 
-/// Takes the arguments apart, the program's name first.
+/// Parses the arguments, the program's name first.
 ///
 /// # Errors
-/// Where they are not usable, and where help or the version is asked for.
+/// If they are invalid, or if help or the version is asked for.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let arguments = &for_psql(arguments);
     Cli::try_parse_from(arguments).map_err(|error| {
-        // clap's message is of several lines, so what an argument adds to them has to be made
-        // harmless before it comes in.
+        // clap's message has several lines, so what arguments contribute to it has to be made harmless
+        // before it goes in.
         let printable: Vec<OsString> = arguments.iter().map(printable).collect();
         if printable == *arguments { error } else { Cli::try_parse_from(printable).err().unwrap_or(error) }
     })
 }
 
-/// What follows `db psql` is psql's, also `-v` and `--help`.
+/// What follows `db psql` belongs to psql, even `-v` and `--help`.
 fn for_psql(arguments: &[OsString]) -> Vec<OsString> {
     let mut arguments = arguments.to_vec();
     let is_ours = |argument: &OsString| {
@@ -38,7 +38,7 @@ fn for_psql(arguments: &[OsString]) -> Vec<OsString> {
     arguments
 }
 
-/// The format that these arguments ask for, as far as that can be seen where they are not usable.
+/// The format that these arguments ask for, as far as that can be told if they are invalid.
 #[must_use]
 pub fn format_asked_for(arguments: &[OsString]) -> Format {
     let mut options = arguments.iter().skip(1).map_while(|argument| match argument.to_str() {

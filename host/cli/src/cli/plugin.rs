@@ -8,22 +8,22 @@ use jiff::SignedDuration;
 
 use super::ingest::EngineArgs;
 
-/// What can be done with a plugin beside running it.
+/// What can be done with a plugin besides running it.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
-    /// Start a new detector: a folder that builds, passes its tests and runs as it is
+    /// Start a new detector: a project that builds, passes its tests and runs as it is
     New(NewArgs),
     /// Say what a plugin is: its settings, what it imports, its hash
     Inspect(InspectArgs),
-    /// Find out whether a plugin keeps the contract; exits with 4 where it does not
+    /// Find out whether a plugin keeps the contract; exits with 4 if it does not
     Check(PluginCheckArgs),
-    /// Run an author's own cases; exits with 4 where one fails
+    /// Run an author's own test cases; exits with 4 if one fails
     Test(TestArgs),
     /// Measure a plugin against the detector `threshold`
     Bench(BenchArgs),
     /// List the plugins that are found by name
     List(ListArgs),
-    /// Copy a plugin to where it is found by name
+    /// Copy a plugin to a folder where it is found by name
     Add(AddArgs),
     /// The digest of a plugin's answers, for `check` to compare between processes
     #[command(hide = true)]
@@ -111,7 +111,7 @@ pub struct PluginCheckArgs {
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub subject: SubjectArgs,
 
-    /// Only warn of a plugin that imports WASI
+    /// Only warn if the plugin imports WASI
     #[arg(long)]
     pub allow_wasi: bool,
 
@@ -123,7 +123,7 @@ pub struct PluginCheckArgs {
     #[arg(long, value_name = "TIME", default_value = "25us")]
     pub row_time: SignedDuration,
 
-    /// How much memory it may use
+    /// How much memory the plugin may use
     #[arg(long, value_name = "SIZE", default_value = "128MiB")]
     pub memory: ByteSize,
 }
@@ -138,7 +138,7 @@ pub struct TestArgs {
     #[arg(long, value_name = "FOLDER", default_value = "cases")]
     pub cases: PathBuf,
 
-    /// Write what the plugin answers into the cases, as what is expected from now on
+    /// Write the plugin's answers into the cases, as what is expected from now on
     #[arg(long)]
     pub update: bool,
 
@@ -173,7 +173,7 @@ pub struct AddArgs {
     /// The plugin's file
     pub file: PathBuf,
 
-    /// Put it in the place of another plugin of the same name
+    /// Replace another plugin of the same name
     #[arg(long)]
     pub replace: bool,
 

@@ -1,4 +1,4 @@
-//! Arguments of `host run` and `host check`: what is asked of a run.
+//! Arguments of `host run` and `host check`.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub struct RunArgs {
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub database: DatabaseArgs,
 
-    /// How long to wait for others that write to the same tables [default: as long as it takes]
+    /// How long to wait for other programs that write to the same tables [default: as long as it takes]
     #[arg(long, value_name = "TIME", help_heading = "Database")]
     pub lock_timeout: Option<SignedDuration>,
 
@@ -28,7 +28,7 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t, help_heading = "Writing")]
     pub ids: IdsArg,
 
-    /// With `--ids keep`: what to do about a row whose id is there already [default: fail]
+    /// With `--ids keep`: what to do about a row whose id is already taken [default: fail]
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Writing")]
     pub on_conflict: Option<OnConflictArg>,
 
@@ -42,12 +42,12 @@ pub struct RunArgs {
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file", help_heading = "Writing")]
     pub once: Option<OnceArg>,
 
-    /// Where to write rejected rows, besides the database: a CSV that can be mended and run again
+    /// Where to write rejected rows, besides the database: a CSV file that can be corrected and run again
     #[arg(long, value_name = "FILE", help_heading = "Writing")]
     pub rejects: Option<PathBuf>,
 
-    /// Fail, and write nothing, if there are fewer rows than this: a delivery without rows is not a
-    /// good day's
+    /// Fail, and write nothing, if there are fewer rows than this: a delivery without rows usually means that
+    /// something went wrong
     #[arg(long, value_name = "ROWS", default_value_t = 0, help_heading = "Input", hide_default_value = true)]
     pub min_rows: u64,
 }
@@ -72,19 +72,19 @@ pub enum OnceArg {
 /// Where `transaction_id` comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum IdsArg {
-    /// The host allots it, in file order, after the highest one; the file's goes to `source_id`
+    /// The host allots it, in file order, after the highest one; the file's id goes to `source_id`
     #[default]
     Assign,
-    /// The file's own
+    /// The file's id is used
     Keep,
 }
 
-/// What to do about a row whose id is there already.
+/// What to do about a row whose id is already taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnConflictArg {
     /// End the run; nothing is written
     Fail,
-    /// Leave what is there, write the other rows, and keep account in `skipped_rows`
+    /// Leave the existing row, write the other rows, and record the skipped one in `skipped_rows`
     Skip,
 }
 
@@ -103,7 +103,7 @@ pub enum DeferKeysArg {
     /// For files that are large enough for it to matter
     #[default]
     Auto,
-    /// Whatever the size
+    /// Whatever the files' size
     Always,
     /// Keys stay in place
     Never,

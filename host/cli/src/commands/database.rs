@@ -25,7 +25,7 @@ pub async fn migrate(arguments: &MigrateArgs, reporter: &Reporter) -> Result<u8,
     }
     let migrations = host_sink::migration_status(&target).await?;
     let listed = |applied: &Applied| {
-        // `applied at` is in the server's words.
+        // The server formats the time of application.
         let at = applied.at.as_deref().and_then(|at| at.parse().ok());
         json!({
             "version": applied.version,
@@ -77,14 +77,14 @@ pub fn db(command: &DbCommand, reporter: &Reporter) -> Result<u8, Error> {
             done(json!({ "folder": folder }), folder)?;
         }
         DbCommand::Guard => cluster.guard()?,
-        // Ends with psql's exit code rather than ours.
+        // Exits with psql's exit code rather than ours.
         DbCommand::Psql { arguments } => return psql::psql(&cluster, arguments),
     }
     Ok(exit::COMMITTED)
 }
 
 fn status(cluster: &Cluster, reporter: &Reporter) -> Result<u8, Error> {
-    // Asked once: it may be stopping right now.
+    // Queried only once: it may be stopping right now.
     let (state, text, exit_code) = match cluster.state() {
         State::Absent => ("absent", "not created yet", exit::NOT_RUNNING),
         State::Stopped => ("stopped", "stopped", exit::NOT_RUNNING),

@@ -1,4 +1,4 @@
-//! Commands that print or write what the program says of itself.
+//! Commands that print or write the program's description of itself.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub fn man(arguments: &ManArgs, reporter: &Reporter) -> Result<u8, Error> {
     Ok(exit::COMMITTED)
 }
 
-/// The name that this program was called by.
+/// The name under which this program was called.
 fn called() -> String {
     let first = std::env::args_os().next().unwrap_or_default();
     Path::new(&first).file_name().map_or_else(|| "host".into(), |name| name.to_string_lossy().into_owned())

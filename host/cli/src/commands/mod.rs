@@ -1,4 +1,4 @@
-//! One function a command: what is done between parsing the arguments and the exit code.
+//! One function per command: what happens between parsing the arguments and the exit code.
 
 mod database;
 mod description;
@@ -22,7 +22,7 @@ use crate::progress::Progress;
 use crate::report::{Reporter, Verdict};
 use crate::{diagnostic, pipeline, remarks, report, verify};
 
-/// Does what was asked for; returns the exit code.
+/// Runs the command; returns the exit code.
 ///
 /// # Errors
 /// A [`Failure`], to be printed.
@@ -31,15 +31,15 @@ pub fn run_to_end(cli: Cli, reporter: &Reporter) -> Result<u8, Failure> {
     runtime.map_err(Error::Runtime)?.block_on(execute(cli.command, reporter))
 }
 
-/// Prints what clap has to say instead of a command line; returns the exit code.
+/// Prints what clap has to say instead of running a command; returns the exit code.
 ///
 /// # Errors
-/// Where help cannot be written.
+/// If the help cannot be written.
 pub fn instead(said: &clap::Error, reporter: &Reporter) -> Result<u8, Failure> {
     reporter.instead(said).map_err(no_rows)
 }
 
-/// Of a command that writes no rows.
+/// The failure of a command that writes no rows.
 fn no_rows(error: Error) -> Failure {
     Failure { error, database: DatabaseState::NotConcerned }
 }
@@ -83,7 +83,7 @@ async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
     Ok(exit::COMMITTED)
 }
 
-/// The run is committed, so it has succeeded, whatever becomes of its summary.
+/// The run is committed, so it has succeeded, even if its summary is lost.
 fn note_lost_summary(printed: Result<(), Error>, run_id: i64) {
     if let Err(error) = printed {
         let why = diagnostic::causes(&error).join(": ");
@@ -102,11 +102,11 @@ fn catch_interrupts() -> Result<Interrupts, Error> {
 async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     let RunArgs { min_rows, ref rejects, .. } = arguments.run;
     let rejects = rejects.clone();
-    // What makes no sense for a run makes none for its check.
+    // Arguments that make no sense for a run make none for its check.
     config::options(&arguments.run)?;
     let config = IngestConfig::new(arguments.run.ingest)?;
     let limit = config.rules.max_rejects;
-    // All of them are listed, whatever the limit.
+    // All rejects are listed, whatever the limit.
     let config = IngestConfig {
         rules: InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..config.rules },
         ..config
@@ -140,7 +140,7 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     Ok(exit_code)
 }
 
-/// Lists rows of a run; `nothing` is what it did if there are none.
+/// Lists rows of a run; `nothing` says what the run did if there are none.
 async fn list<T: RowOfRun + Serialize>(
     arguments: &ListingArgs,
     reporter: &Reporter,
@@ -168,7 +168,7 @@ async fn list<T: RowOfRun + Serialize>(
     Ok(exit::COMMITTED)
 }
 
-/// What is there, if something is.
+/// The stored runs; `None` if there are none yet.
 async fn look(database: &DatabaseArgs) -> Result<Option<Snapshot>, Error> {
     Ok(host_sink::look(&config::target(database)?).await?)
 }
@@ -225,7 +225,7 @@ async fn verify(arguments: VerifyArgs, reporter: &Reporter) -> Result<u8, Error>
     if let Err(error) = printed {
         diagnostic::print(&no_rows(error));
     }
-    // That it differs is the more important news.
+    // That the replay differs is more important than this.
     diagnostic::print(&failure);
     Ok(failure.exit_code())
 }

@@ -16,7 +16,7 @@ use crate::error::{ConfigError, Error};
 use crate::plugins::{self, library};
 use crate::report::Reporter;
 
-/// Does it; returns the exit code.
+/// Runs a plugin command; returns the exit code.
 pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> {
     match command {
         PluginCommand::New(arguments) => {
@@ -92,7 +92,7 @@ fn measure(arguments: &BenchArgs, reporter: &Reporter) -> Result<(), Error> {
     reporter.end(exit::COMMITTED, &measured, || measured.human())
 }
 
-/// What the arguments name, found and taken apart.
+/// What the arguments name, looked up and parsed.
 struct Subject {
     plugin: PathBuf,
     settings: Vec<(String, String)>,

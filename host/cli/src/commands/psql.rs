@@ -1,6 +1,6 @@
-//! `host db psql`: psql on the embedded server, with the arguments that psql takes. Where to connect
-//! stands in the environment, so that a database's name among them is understood as psql does; what
-//! would lead to another server is refused.
+//! `host db psql`: psql on the embedded server, with the arguments that psql takes. Where to connect is
+//! passed in the environment, so that psql interprets a database name among them as usual; arguments that
+//! would lead to another server are refused.
 
 use std::ffi::{OsStr, OsString};
 use std::process;
@@ -43,10 +43,10 @@ pub fn psql(cluster: &Cluster, arguments: &[OsString]) -> Result<u8, Error> {
         doing: "open psql on",
         source: EmbeddedError::File { doing: "run", path: program.clone(), source },
     };
-    // ^C is for psql, which cancels a query with it; caught here, it does not end us.
+    // ^C is for psql, which cancels a query with it; we catch it so that it does not end us.
     let _caught = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut command = process::Command::new(&program);
-    // Those that name another server.
+    // Variables that name another server.
     for name in ["PGHOSTADDR", "PGPORT", "PGSERVICE", "PGPASSWORD", "PGOPTIONS", "PGSSLMODE", "PGREQUIREAUTH"]
     {
         command.env_remove(name);
@@ -66,7 +66,7 @@ fn parts(url: &str) -> (String, String) {
     (decoded(user), decoded(database))
 }
 
-/// The argument by which psql would go to another server, if there is one.
+/// The argument that would make psql connect to another server, if there is one.
 fn leads_elsewhere(arguments: &[OsString]) -> Option<String> {
     let text = |argument: &OsStr| argument.to_string_lossy().into_owned();
     let is_connection = |name: &str| name.contains("://") || name.contains('=');
@@ -85,7 +85,7 @@ fn leads_elsewhere(arguments: &[OsString]) -> Option<String> {
                     Some((option, value)) => (option, Some(value.to_owned())),
                     None => (long, None),
                 };
-                // As getopt takes them, options may be shortened.
+                // As with getopt, options may be abbreviated.
                 let full = LONG_WITH_VALUE.iter().find(|full| full.starts_with(option)).copied();
                 match full {
                     Some(full) => (full.to_owned(), value.or_else(|| rest.next().map(|value| text(value)))),

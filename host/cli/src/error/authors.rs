@@ -1,4 +1,4 @@
-//! What can go wrong in the tools for plugin authors, beside what goes wrong with plugins and files
+//! What can go wrong in the tools for plugin authors, besides what can go wrong with plugins and files
 //! anyway.
 
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ pub enum ToolsError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// There is something already.
+    /// Something is already there.
     #[error("`{}` exists already", .0.display())]
     Exists(PathBuf),
-    /// Another plugin of that name is there already.
+    /// Another plugin of that name is already there.
     #[error("there is another plugin `{name}` already, `{}`, with the sha256 {found}", file.display())]
     OtherPlugin {
         /// Its name.
@@ -32,7 +32,7 @@ pub enum ToolsError {
         /// Its digest.
         found: host_core::digest::Sha256Digest,
     },
-    /// A file or folder of ours.
+    /// One of the tool's files or folders.
     #[error("could not {doing} `{}`", path.display())]
     File {
         /// What was to be done with it.
@@ -42,7 +42,7 @@ pub enum ToolsError {
         /// Why not.
         source: std::io::Error,
     },
-    /// A case that is no CSV.
+    /// A case that is not a CSV file.
     #[error("could not read the case `{}`", file.display())]
     Csv {
         /// The case.
@@ -53,20 +53,20 @@ pub enum ToolsError {
     /// No cases where cases were expected.
     #[error("no cases in `{}`", .0.display())]
     NoCases(PathBuf),
-    /// A case that says nothing of what is expected.
+    /// A case that does not say what is expected.
     #[error("the case `{}` has no column `expected_score`", .0.display())]
     NoExpectation(PathBuf),
-    /// An expectation that is no number.
+    /// An expectation that is not a number.
     #[error("the case `{}` expects the score `{}` in row {row}", file.display(), printable(value))]
     Expectation {
         /// The case.
         file: PathBuf,
         /// Which row, from 1.
         row: usize,
-        /// What stands there.
+        /// What it says instead.
         value: String,
     },
-    /// A case's setting that is none.
+    /// A line of a case's settings that is not a setting.
     #[error("`{}` in `{}` is not NAME=VALUE", printable(line), file.display())]
     CaseSetting {
         /// The file of settings.
@@ -89,7 +89,7 @@ impl ToolsError {
         }
     }
 
-    /// What the user can do, where there is something.
+    /// What the user can do, if anything.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {

@@ -1,5 +1,5 @@
-//! The error of a whole command: which stage failed, what became of the database, and which exit
-//! code says so.
+//! The error of a whole command: which stage failed, what state the database is in, and which exit code
+//! says so.
 
 use host_core::environment::VariableError;
 use host_core::exit;
@@ -18,10 +18,10 @@ use crate::interrupt::Interrupt;
 /// Why a command failed.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// A variable of the environment cannot be used.
+    /// An environment variable cannot be used.
     #[error(transparent)]
     Variable(#[from] VariableError),
-    /// What was asked for makes no sense.
+    /// The arguments make no sense.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The file.
@@ -39,22 +39,22 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// A replay that shows something else than what is stored.
+    /// A run cannot be replayed, or the replay differs from what is stored.
     #[error(transparent)]
     Verify(#[from] VerifyError),
     /// ^C or `kill`.
     #[error("{}", match .0 { Interrupt::Interrupt => "interrupted", Interrupt::Terminate => "terminated (SIGTERM)" })]
     Interrupted(Interrupt),
-    /// What a command found out could not be written to stdout.
+    /// The result could not be written to stdout.
     #[error("could not write the result to standard output")]
     Output(#[source] std::io::Error),
-    /// Something could not be done on a thread of its own.
+    /// Some work could not be done on a thread of its own.
     #[error(transparent)]
     Thread(#[from] ThreadError),
     /// Not even the asynchronous runtime could be started.
     #[error("could not start the asynchronous runtime")]
     Runtime(#[source] std::io::Error),
-    /// A bug of ours.
+    /// A bug in this program.
     #[error("internal error: {0}")]
     Internal(&'static str),
 }
@@ -62,17 +62,17 @@ pub enum Error {
 /// What a failed command left in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseState {
-    /// It never came to writing.
+    /// Nothing was ever written.
     Untouched,
     /// The server confirmed the rollback.
     RolledBack,
-    /// COMMIT was never sent, so the server rolls back by itself; it could not confirm it.
+    /// COMMIT was never sent, so the server rolls back by itself, but did not confirm it.
     NeverCommitted,
     /// Only the database knows.
     Unknown,
-    /// The server acknowledged the COMMIT before it came to the error.
+    /// The server acknowledged the COMMIT before the error occurred.
     Committed,
-    /// Not a command that writes rows; there is nothing to say.
+    /// The command writes no rows, so there is nothing to say.
     NotConcerned,
 }
 
@@ -81,7 +81,7 @@ pub enum DatabaseState {
 pub struct Failure {
     /// What failed.
     pub error: Error,
-    /// What is in the database.
+    /// The state of the database.
     pub database: DatabaseState,
 }
 
@@ -112,7 +112,7 @@ impl Failure {
 }
 
 impl<E: Into<Error>> From<E> for Failure {
-    /// Before anything was written.
+    /// For errors before anything was written.
     fn from(error: E) -> Failure {
         Failure { error: error.into(), database: DatabaseState::Untouched }
     }

@@ -1,10 +1,10 @@
-//! What was asked for, where it makes no sense.
+//! Why arguments make no sense.
 
 use host_core::advice;
 use host_core::text::{one_line, printable};
 use thiserror::Error;
 
-/// What was asked for makes no sense.
+/// The arguments make no sense.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "usage_")]
 pub enum ConfigError {
@@ -14,14 +14,14 @@ pub enum ConfigError {
     /// The same setting twice.
     #[error("the setting `{}` is given twice", printable(.0))]
     SettingTwice(String),
-    /// `--column` that maps nothing, or maps twice.
+    /// `--column` that maps nothing, or maps a column twice.
     #[error("`--column {}` is not COLUMN=NAME with another column each time", printable(.0))]
     Column(String),
     /// A run that is not in the ledger.
     #[error("there is no run {0} in this database")]
     NoRun(i64),
     /// An argument for psql that names another server than the embedded one.
-    #[error("`host db psql` opens the embedded server, and `{}` names another", one_line(.0))]
+    #[error("`host db psql` opens the embedded server, but `{}` names another", one_line(.0))]
     OtherServer(String),
     /// `--no-header` without positions.
     #[error("without a header, the position of every column must be given")]
@@ -29,16 +29,16 @@ pub enum ConfigError {
     /// `--on-conflict` without `--ids keep`.
     #[error("`--on-conflict` needs `--ids keep`: ids that the host allots are never taken")]
     ConflictOfAssigned,
-    /// A time that nothing can be done in.
+    /// A time that is zero or negative.
     #[error("`{0}` must be greater than zero")]
     Time(&'static str),
-    /// A size that no machine has.
+    /// A size that this platform cannot address.
     #[error("`{0}` is too large for this platform")]
     Size(&'static str),
 }
 
 impl ConfigError {
-    /// What the user can do, where there is something.
+    /// What the user can do, if anything.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {

@@ -1,5 +1,5 @@
 //! Errors for programs: a word for each kind, where it happened, and whether the same command may
-//! simply be given again.
+//! simply be run again.
 
 use host_core::rejected::RowProblem;
 use host_core::text::printable_bytes;
@@ -11,14 +11,14 @@ use serde::{Serialize, Serializer};
 use super::command::{DatabaseState, Error, Failure};
 use super::plugins::LookupError;
 
-/// Whether the same command may be given again, without changing anything.
+/// Whether the same command may be run again without changing anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// It may succeed at once.
     Yes,
     /// It would fail again, or do harm.
     No,
-    /// When something has happened that others see to; begins with "after".
+    /// Once something has happened that is up to others; begins with "after".
     After(&'static str),
 }
 
@@ -32,7 +32,7 @@ impl Serialize for Retry {
     }
 }
 
-/// Where something is wrong, as far as it is one place.
+/// Where something is wrong, if it is a single place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// The file.
@@ -60,8 +60,8 @@ impl Place {
 }
 
 impl Error {
-    /// A word for the kind of error; part of the interface. It is the name of the variant, or what
-    /// the server's error means.
+    /// A word for the kind of error, which is part of the interface. It is the name of the variant, or the
+    /// class of the server's error.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -89,7 +89,7 @@ impl Error {
         }
     }
 
-    /// Where it is, as far as that is known.
+    /// Where the error is, as far as that is known.
     #[must_use]
     pub fn place(&self) -> Place {
         match self {
@@ -139,7 +139,7 @@ fn source_place(error: &SourceError) -> Place {
 }
 
 impl Failure {
-    /// Whether the same command may be given again.
+    /// Whether the same command may be run again.
     #[must_use]
     pub fn retry(&self) -> Retry {
         match &self.error {

@@ -1,5 +1,5 @@
-//! What can go wrong: in a whole command ([`command`], of which [`kinds`] are for programs), and in each
-//! room of this crate. The errors are here, below the rooms, since a command's error has them all.
+//! What can go wrong: in a whole command ([`command`], whose [`kinds`] are for programs), and in each
+//! module of this crate. The errors are all here, since a command's error contains all of them.
 
 mod authors;
 mod command;

@@ -6,24 +6,24 @@ use host_core::environment::VariableError;
 use host_core::text::{printable, shell_quoted};
 use thiserror::Error;
 
-/// Why a plugin was not found. `plugin` is its name as it was given.
+/// Why a plugin was not found. `plugin` is its name, as given.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "plugin_")]
 pub enum LookupError {
-    /// A variable of the environment that says where plugins are.
+    /// An environment variable that says where plugins are cannot be used.
     #[error(transparent)]
     Variable(#[from] VariableError),
-    /// No such file where plugins are looked for.
+    /// There is no such file in the places where plugins are looked for.
     #[error("no plugin `{}`; looked in {}", printable(plugin), places(looked_in))]
     NotFound {
         /// As given.
         plugin: String,
         /// The places, in order.
         looked_in: Vec<PathBuf>,
-        /// The name that is nearest to it of those that are there.
+        /// The most similar name among the plugins that exist.
         nearest: Option<String>,
     },
-    /// Different files of this name where plugins are looked for.
+    /// Different files have this name in the places where plugins are looked for.
     #[error("`{}` is ambiguous; it matches {}", printable(plugin), places(found))]
     Ambiguous {
         /// As given.
@@ -43,9 +43,7 @@ impl LookupError {
                 format!("did you mean `{}`?", shell_quoted(nearest))
             }
             LookupError::NotFound { .. } => "give a path, or put the plugin into one of these folders".into(),
-            LookupError::Ambiguous { .. } => {
-                "give the path of the one that you mean, or remove the others".into()
-            }
+            LookupError::Ambiguous { .. } => "give the path of the one you mean, or remove the others".into(),
         }
     }
 }

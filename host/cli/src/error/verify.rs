@@ -1,20 +1,20 @@
-//! Why a run cannot be verified, or is not what it was.
+//! Why a run cannot be verified, or differs from what was written.
 
 use host_core::advice::on_database;
 use host_core::text::counted;
 use thiserror::Error;
 
-/// Why a run cannot be verified, or is not what it was.
+/// Why a run cannot be verified, or differs from what was written.
 #[derive(Debug, Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "verify_")]
 pub enum VerifyError {
-    /// The ledger's row is not the one that the run wrote.
+    /// The ledger's rows are not those that the run wrote.
     #[error("the ledger's rows of run {run_id} were altered after it was committed")]
     Altered {
         /// The run.
         run_id: i64,
     },
-    /// A run of a host that did not record how it read its files.
+    /// The run is from a host that did not record how it read its files.
     #[error("run {run_id} was written by host {host_version}, which did not record all that a replay needs")]
     NotRecorded {
         /// The run.
@@ -30,7 +30,7 @@ pub enum VerifyError {
         /// How they differ.
         problem: String,
     },
-    /// What is stored is not what the replay gives.
+    /// What is stored differs from what the replay gives.
     #[error("what is stored of run {run_id} differs from its replay in {}", counted(*count, "place"))]
     Differs {
         /// The run.
@@ -41,7 +41,7 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// What the user can do, where there is something.
+    /// What the user can do, if anything.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {

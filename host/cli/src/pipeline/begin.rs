@@ -1,5 +1,5 @@
-//! The beginning of a run's transaction, under a lock that others wait for: so what takes long, because
-//! files are large, is done before, or between two attempts.
+//! The beginning of a run's transaction, under a lock that others wait for: so whatever takes long with
+//! large files is done before, or between two attempts.
 
 use host_core::digest::Sha256Digest;
 use host_core::threads::in_thread;
@@ -12,25 +12,26 @@ use super::prepare::Prepared;
 use crate::config::RunConfig;
 use crate::error::{Error, Failure};
 
-/// No row is shorter: `0,0,0,0` and a line break.
+/// No row is shorter than `0,0,0,0` and a line break.
 const MIN_ROW_BYTES: u64 = 8;
 
 /// What was found under the lock.
 enum Look {
     /// There are ids for all rows, as far as that can be known.
     Enough(Known),
-    /// Whether there are, depends on how many rows there are.
+    /// Whether there are enough depends on the number of rows, which must be counted.
     MustCount,
 }
 
-/// Begins, and finds out what of the files is known already.
+/// Begins, and finds out which of the files were ingested before.
 ///
 /// # Errors
-/// [`SinkError::IdsExhausted`] where a look at the files is enough to know that there are not ids for all
-/// rows; what cannot be known now (of a pipe, say) is seen while writing. And those of the database.
+/// [`SinkError::IdsExhausted`] if looking at the files is enough to know that there are not enough ids for
+/// all rows; what cannot be known now (for instance, for a pipe) is found out while writing. And errors
+/// from the database.
 pub(super) async fn begin(config: &RunConfig, prepared: &Prepared) -> Result<(Transaction, Known), Failure> {
     let list = &prepared.list;
-    // Which contents there are matters only where they must not be ingested twice.
+    // The contents only matter if they must not be ingested twice.
     let contents = match config.options.once {
         Some(_) => contents(list).await?,
         None => Vec::new(),
@@ -45,7 +46,7 @@ pub(super) async fn begin(config: &RunConfig, prepared: &Prepared) -> Result<(Tr
         match look(&transaction, &candidate, list, rows_of_files.as_deref()).await {
             Ok(Look::Enough(known)) => return Ok((transaction, known)),
             Ok(Look::MustCount) => {
-                // It has written nothing.
+                // Ignored: it has written nothing.
                 let _ = transaction.roll_back(false, INTERRUPTED_PATIENCE).await;
                 rows_of_files = Some(count(config, list).await?);
             }
@@ -54,7 +55,7 @@ pub(super) async fn begin(config: &RunConfig, prepared: &Prepared) -> Result<(Tr
     }
 }
 
-/// Connects, sees to the tables, and begins.
+/// Connects, ensures that the tables fit, and begins.
 async fn open(
     target: &Target,
     options: TransactionOptions,
@@ -95,7 +96,7 @@ async fn contents(list: &FileList) -> Result<Vec<Option<Sha256Digest>>, Error> {
     Ok(digests.into_iter().map(|digests| Some(digests?.content_sha256)).collect())
 }
 
-/// The rows of each file; of none where one can be read only once.
+/// The number of rows in each file; empty if one of them can be read only once.
 async fn count(config: &RunConfig, list: &FileList) -> Result<Vec<u64>, Error> {
     tracing::info!("counting rows, as ids run short");
     let (files, rules) = (list.clone(), config.ingest.rules.clone());

@@ -1,10 +1,10 @@
 //! What is in flight between the stages is bounded in bytes, however many rows a batch has, however
 //! long they are, and however many detectors share the work.
 //!
-//! A part is admitted when it has been read, with all that the detector may add to it: from there on
-//! nobody waits for room, so it comes to the sink whatever the others do. Only the source waits, and
-//! only for parts that are on their way to the sink already. That is why nothing can block, and why
-//! a part that is larger than all there is passes, too: alone.
+//! A part is admitted once it has been read, together with everything that the detector may add to it:
+//! from then on nothing waits for room, so it reaches the sink whatever the others do. Only the source
+//! waits, and only for parts that are already on their way to the sink. That is why nothing can
+//! deadlock, and why even a part that is larger than the whole budget passes: alone.
 
 use std::mem::size_of;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -16,20 +16,20 @@ use host_detector::verify::MAX_REASON_BYTES;
 
 /// Bytes that may be in flight.
 const BUDGET_BYTES: usize = 12 * 1024 * 1024;
-/// Parts that should be in flight besides those that are with a detector: one that is being written,
-/// one that waits for the sink, and one that waits for a detector.
+/// Parts that should be in flight besides those that are with a detector: one being written, one waiting
+/// for the sink, and one waiting for a detector.
 const OTHER_PARTS: usize = 3;
-/// The most that a detector may say of a row.
+/// The most that a detector may say about a row.
 const MAX_ANOMALY_BYTES: usize = size_of::<Anomaly>() + MAX_REASON_BYTES;
 /// The columns of a row that every batch has.
 const ROW_BYTES: usize = 5 * size_of::<i64>();
 
-/// How many rows a part may have so that each of these detectors can have one.
+/// How many rows a part may have so that each of these detectors can have a part at the same time.
 pub(super) fn rows_a_part(detectors: usize) -> usize {
     BUDGET_BYTES / (detectors + OTHER_PARTS) / (ROW_BYTES + MAX_ANOMALY_BYTES)
 }
 
-/// Bytes that are taken and given back.
+/// A budget of bytes, which are taken and given back.
 #[derive(Default)]
 pub(super) struct Budget {
     taken_bytes: Mutex<usize>,
@@ -37,8 +37,8 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Waits until a batch and what was rejected beside it have room, with all that detectors may say of it;
-    /// `copies` says how many times the rows are there meanwhile.
+    /// Waits until there is room for a batch, the records rejected with it, and everything that detectors may
+    /// say about it; `copies` is how many times the rows exist in memory meanwhile.
     pub fn admit(self: &Arc<Budget>, batch: &Batch, rejected: &[RejectedRow], copies: usize) -> Reserved {
         let anomalies = batch.len() * MAX_ANOMALY_BYTES;
         self.reserve(copies * batch.size_bytes() + rejected_bytes(rejected) + anomalies)
@@ -52,37 +52,37 @@ impl Budget {
     }
 }
 
-/// Whether there is room for so many more bytes. There always is where nothing is in flight.
+/// Whether there is room for this many more bytes. There always is if nothing is in flight.
 fn has_room(taken_bytes: usize, bytes: usize) -> bool {
     taken_bytes == 0 || taken_bytes.saturating_add(bytes) <= BUDGET_BYTES
 }
 
-/// Room for a part, for as long as this lives.
+/// Room for a part, for as long as this value lives.
 pub(crate) struct Reserved {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 impl Reserved {
-    /// Room of its own for all that may be said of so many of the rows.
+    /// Splits off the room for everything that may be said about this many of the rows.
     pub(super) fn split_for_anomalies(&mut self, rows: usize) -> Reserved {
         let bytes = self.bytes.min(rows * MAX_ANOMALY_BYTES);
         self.bytes -= bytes;
         Reserved { budget: self.budget.clone(), bytes }
     }
 
-    /// The other's room is part of this.
+    /// Makes the other's room part of this one.
     pub(super) fn take_over(&mut self, mut other: Reserved) {
         self.bytes += std::mem::take(&mut other.bytes);
     }
 
-    /// The detectors have said all that they will of this part.
+    /// Keeps only what is needed once the detectors are done with this part.
     pub(super) fn keep_for(&mut self, part: &Classified) {
         let anomalies: usize = part.anomalies.iter().map(Anomaly::size_bytes).sum();
         self.keep(part.batch.size_bytes() + rejected_bytes(&part.rejected) + anomalies);
     }
 
-    /// No more than so much is needed.
+    /// Gives back what is not needed beyond this.
     pub(super) fn keep(&mut self, bytes: usize) {
         self.give_back(self.bytes.saturating_sub(bytes));
     }
@@ -144,7 +144,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Through stages that hold several parts at a time, some of them shrinking on the way.
+        /// Parts pass through stages that hold several at a time; some of them shrink on the way.
         #[test]
         fn whatever_the_sizes_all_parts_come_through(
             sizes in prop::collection::vec(0_usize..2 * BUDGET_BYTES, 0..50),

@@ -39,11 +39,11 @@ pub struct Checked {
     pub left_out: Vec<Note>,
 }
 
-/// Does everything that a run does but the writing. `rejected` is called with every record that
-/// is no row; where a file is named for them, they are written to it as `run` does.
+/// Does everything that a run does except the writing. `rejected` is called with all rejected records;
+/// if a file is named for them, they are written to it as `run` does.
 ///
 /// # Errors
-/// Those of [`run`](super::run()) that are not the database's.
+/// Those of [`run`](super::run()), except for the database's.
 pub async fn check(
     config: &IngestConfig,
     rejects_file: Option<&Path>,

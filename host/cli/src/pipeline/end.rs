@@ -10,11 +10,11 @@ use crate::panics::TransactionPhase;
 
 /// How long the server may take to confirm a rollback before we stop waiting for it.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
-/// The same where somebody is waiting for us to end.
+/// The same if somebody is waiting for us to end.
 pub(super) const INTERRUPTED_PATIENCE: Duration = Duration::from_millis(700);
 
-/// From here on it is the server's word that counts; whoever does not want to wait for it is told
-/// how to ask.
+/// From here on, only the server knows the outcome; a user who does not want to wait for it is told how
+/// to ask.
 pub(super) async fn commit(
     transaction: Transaction,
     recorded: Recorded,
@@ -49,8 +49,8 @@ pub(super) async fn commit(
     })
 }
 
-/// Rolls back; what is said of the database is what the server confirmed. Another interrupt ends
-/// the waiting.
+/// Rolls back; what is reported about the database is what the server confirmed. Another interrupt ends
+/// the wait.
 pub(super) async fn roll_back(
     transaction: Transaction,
     error: Error,
@@ -65,7 +65,7 @@ pub(super) async fn roll_back(
     failure(error, rolled_back)
 }
 
-/// The same within work that an interrupt ends anyway.
+/// The same, within work that an interrupt ends anyway.
 pub(super) async fn rolled_back(transaction: Transaction, error: Error) -> Failure {
     let rolled_back = transaction.roll_back(is_lost(&error), ROLLBACK_PATIENCE).await.is_ok();
     failure(error, rolled_back)

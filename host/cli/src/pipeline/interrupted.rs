@@ -1,9 +1,9 @@
-//! Work that ends where somebody wants it to.
+//! Work that can be interrupted.
 
 use crate::error::Error;
 use crate::interrupt::Interrupts;
 
-/// Does `work`, unless we are told to end.
+/// Does `work`, unless an interrupt comes first.
 pub(crate) async fn unless_interrupted<T, E: From<Error>>(
     interrupts: &mut Interrupts,
     work: impl Future<Output = Result<T, E>>,

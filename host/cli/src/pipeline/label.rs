@@ -1,11 +1,11 @@
-//! What others see at the server while they wait for a run.
+//! What others see on the server while they wait for a run.
 
 use std::path::PathBuf;
 
 use host_source::FileList;
 
-/// PostgreSQL shows 63 bytes of it
-/// (`NAMEDATALEN`), and refuses a connection whose parameters come to 10,000.
+/// PostgreSQL shows 63 bytes of it (`NAMEDATALEN`), and refuses a connection whose parameters add up to
+/// 10,000 bytes.
 pub(super) fn label(list: &FileList) -> String {
     const MAX_BYTES: usize = 63;
     let name = |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! What the stages say to each other, and what is known when they have come to their end.
+//! What the stages say to each other, and what is known when they have finished.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use host_source::{Noticed, Tally};
 use super::budget::Reserved;
 use crate::error::Error;
 
-/// A channel that closes before its last message.
+/// The error if a channel closes before its last message.
 pub(super) const STAGE_DIED: Error = Error::Internal("a stage of the pipeline ended without saying so");
 
-/// What comes to the sink, in the order of the files.
+/// What the sink receives, in the order of the files.
 pub(crate) enum Message {
-    /// Rows, and the room that they have.
+    /// Rows, and the budget reserved for them.
     Rows(Classified, Reserved),
     /// All files have been read to their end.
     End(Box<End>),
@@ -30,7 +30,7 @@ pub(crate) struct End {
     pub guest: GuestUse,
 }
 
-/// Where the time of a run went. The stages overlap, so theirs do not add up to the total.
+/// Where the time of a run went. The stages overlap, so their times do not add up to the total.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Times {
     /// Loading and starting the plugin.
@@ -39,7 +39,7 @@ pub struct Times {
     pub connect: Duration,
     /// Reading and parsing.
     pub read: Duration,
-    /// In the plugin.
+    /// Time in the plugin.
     pub classify: Duration,
     /// Encoding, sending and waiting for the server.
     pub write: Duration,
@@ -54,14 +54,14 @@ pub struct Times {
 pub struct GuestUse {
     /// Its memories and tables at their largest.
     pub memory_bytes: usize,
-    /// Fuel, if it has a limit.
+    /// Fuel, if it is limited.
     pub fuel: Option<u64>,
     /// Lines of its log that were dropped because there were too many.
     pub dropped_log_lines: u64,
 }
 
 impl GuestUse {
-    /// That of one instance.
+    /// The use of one instance.
     pub(super) fn of(detector: &Detector) -> GuestUse {
         GuestUse {
             memory_bytes: detector.peak_memory_bytes(),
@@ -70,7 +70,7 @@ impl GuestUse {
         }
     }
 
-    /// That of two instances together.
+    /// The use of two instances together.
     pub(super) fn and(self, other: GuestUse) -> GuestUse {
         GuestUse {
             memory_bytes: self.memory_bytes + other.memory_bytes,

@@ -1,4 +1,4 @@
-//! Source and detector, made ready: what can fail cheaply comes first.
+//! Gets source and detector ready: what can fail cheaply comes first.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::remarks;
 
 /// Source and detector, ready to run.
 pub(crate) struct Prepared {
-    /// When that was asked for.
+    /// When the run was asked for.
     pub started_at: Timestamp,
     pub list: FileList,
     pub source: Source,
-    /// At least one; more where they can share the work.
+    /// At least one; more than one only if `ordering` allows it.
     pub detectors: Vec<Detector>,
     pub plugin: PluginFacts,
-    /// Whether its answers depend on the order of rows.
+    /// Whether the detector's answers depend on the order of rows.
     pub minds_order: bool,
     pub plugin_file: PathBuf,
 }
@@ -39,7 +39,7 @@ pub(crate) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> 
     in_thread(move || prepare_here(&config, &progress)).await?
 }
 
-/// In microseconds, as the ledger keeps it.
+/// The current time, in microseconds, as the ledger stores it.
 fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)

@@ -1,4 +1,4 @@
-//! The file of rejected rows of a run, from its opening to its verdict.
+//! The file of a run's rejected rows, from its opening to the run's verdict.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub(super) async fn open(
     Ok(in_thread(move || RejectsFile::create(&path, &rules, &read)).await??)
 }
 
-/// Where a run is refused because of its rows, these are put in place, too.
+/// If a run is refused because of its rows, the file is put in place, too.
 pub(super) async fn keep(mut rejects: RejectsFile, run_id: i64, error: &Error) -> Result<(), Error> {
     let Error::Source(error) = error else { return Ok(()) };
     let Some(last) = error.refused_rows() else { return Ok(()) };
@@ -37,7 +37,7 @@ pub(super) async fn keep(mut rejects: RejectsFile, run_id: i64, error: &Error) -
     Ok(())
 }
 
-/// The run has come to its verdict; what became of this file does not change it.
+/// Puts the file in place. The run's verdict stands; a failure here does not change it.
 pub(super) fn put_in_place(rejects: FinishedRejects) {
     if let Err(error) = rejects.put_in_place() {
         warn_of(&error);

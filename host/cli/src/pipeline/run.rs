@@ -24,19 +24,19 @@ use crate::interrupt::Interrupts;
 use crate::panics::TransactionPhase;
 use crate::progress::Progress;
 
-/// What is said of ids of a file that cannot be keys.
+/// What is said about ids in a file that cannot be keys.
 pub(crate) const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";
 
-/// How a run ended well.
+/// How a successful run ended.
 #[derive(Debug)]
 pub enum Ended {
     /// It was committed.
     Committed(Box<Outcome>),
-    /// There was nothing to do: with `--once`, all was ingested before.
+    /// There was nothing to do: with `--once`, everything was ingested before.
     AlreadyIngested {
-        /// From where it is known.
+        /// The earlier run.
         already: Box<AlreadyIngested>,
-        /// What was left out before that was asked.
+        /// What was left out before that was found out.
         notes: Vec<Note>,
     },
 }
@@ -56,7 +56,7 @@ pub struct Outcome {
     pub tally: Tally,
     /// Files that were left out because their content was ingested before.
     pub left_out: Vec<KnownFile>,
-    /// What was left out before that: it is no data, or there is nothing in it.
+    /// What was left out before that because it is not data, or is empty.
     pub notes: Vec<Note>,
     /// What is odd in the files.
     pub noticed: Noticed,
@@ -64,10 +64,10 @@ pub struct Outcome {
     pub minds_order: bool,
 }
 
-/// Ingests files. Ends with an [`Outcome`] only after the server acknowledged COMMIT.
+/// Ingests files. Returns an [`Outcome`] only after the server has acknowledged COMMIT.
 ///
 /// # Errors
-/// A [`Failure`], which says what is in the database.
+/// A [`Failure`], which says what state the database is in.
 pub async fn run(
     config: &RunConfig,
     progress: &Arc<Progress>,
@@ -103,7 +103,7 @@ pub async fn run(
             Err(error) => {
                 if let Some(rejects) = rejects.take() {
                     let keeping = rejects::keep(rejects, transaction.run_id(), &error);
-                    // Whoever does not want to wait for a slow reader of it need not.
+                    // An interrupt ends this, so nobody has to wait for a slow reader of that file.
                     let _ = unless_interrupted(interrupts, keeping).await;
                 }
                 return Err(roll_back(transaction, error, interrupts).await);
@@ -127,13 +127,13 @@ pub async fn run(
     })))
 }
 
-/// All was ingested before; nothing was written that would have to be undone.
+/// Everything was ingested before; nothing was written that would have to be undone.
 async fn nothing_to_do(transaction: Transaction, already: Box<AlreadyIngested>, notes: Vec<Note>) -> Ended {
     let _ = transaction.roll_back(false, INTERRUPTED_PATIENCE).await;
     Ended::AlreadyIngested { already, notes }
 }
 
-/// What is known when all rows and the ledger row are in the transaction.
+/// What is known once all rows and the ledger row are in the transaction.
 struct Filled {
     recorded: Recorded,
     tally: Tally,
@@ -144,8 +144,8 @@ struct Filled {
     rejects: Option<FinishedRejects>,
 }
 
-/// Brings all rows into the transaction, but for those of the files that are left out; or says that another
-/// run has brought them meanwhile.
+/// Writes all rows to the transaction, except for those of files that are left out; or says that another
+/// run has written them meanwhile.
 async fn fill(
     transaction: &mut Transaction,
     config: &RunConfig,
@@ -171,7 +171,7 @@ async fn fill(
         return Err(SourceError::TooFewRows { rows, min_rows: config.min_rows }.into());
     }
     let facts = RunFacts { files, plugin, reading: config.ingest.rules.reading(), started_at };
-    // On disk before COMMIT, so that a full disk is found out in time.
+    // On disk before COMMIT, so that a full disk is noticed in time.
     let rejects = match rejects.take() {
         Some(rejects) => Some(rejects.finish().await?),
         None => None,
@@ -185,7 +185,7 @@ async fn fill(
     })
 }
 
-/// Writes what comes until the end of the last file.
+/// Writes everything that the stages deliver, until the end of the last file.
 async fn write(
     transaction: &mut Transaction,
     mut stages: Stages,

@@ -5,10 +5,10 @@
 //!          └─→ worker (one detector each) ── anomalies ──↗
 //! ```
 //!
-//! The source deals the rows of a batch among the [`workers`], and tells the sink whose answers to wait
-//! for. So whatever the workers do, the sink gets everything in the order of the files, and what is rejected
-//! never passes a detector. All channels are bounded in messages; how large these may be together is for
-//! the [`Budget`].
+//! The source deals out the rows of a batch to the [`workers`], and tells the sink whose answers to wait
+//! for. So whatever the workers do, the sink gets everything in the order of the files, and rejected records
+//! never pass through a detector. All channels are bounded in messages; the [`Budget`] bounds how large
+//! these may be together.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ use super::message::{End, GuestUse, Message, STAGE_DIED, Times};
 use super::workers::{self, Answers, Workers};
 use crate::error::Error;
 
-/// Batches that may wait for the sink: enough to even out hiccups.
+/// Batches that may wait for the sink: enough to smooth out hiccups.
 const WAITING_BATCHES: usize = 4;
 
 /// What the sink has to wait for.
@@ -35,9 +35,9 @@ enum Ticket {
     Rows {
         /// The rows; empty if they went to a worker as a whole.
         batch: Batch,
-        /// Records between them that are no rows.
+        /// Rejected records between them.
         rejected: Vec<RejectedRow>,
-        /// Who has rows of the batch.
+        /// The workers that have rows of the batch.
         workers: Vec<usize>,
         reserved: Reserved,
     },
@@ -53,8 +53,8 @@ pub(crate) struct Stages {
 }
 
 impl Stages {
-    /// Starts the threads; all detectors are of the same plugin, with the same settings. Where a thread
-    /// cannot be started, those that were end as nobody speaks to them.
+    /// Starts the threads; all detectors are of the same plugin, with the same settings. If a thread cannot
+    /// be started, those already started end because their channels close.
     pub fn start(source: Source, detectors: Vec<Detector>) -> Result<Stages, ThreadError> {
         let count = detectors.len();
         let (tickets_out, tickets) = channel(WAITING_BATCHES.max(2 * count));
@@ -64,7 +64,7 @@ impl Stages {
         Ok(Stages { tickets, answers, spent })
     }
 
-    /// The next message. After [`Message::End`], and after an error, there is none.
+    /// The next message. There is none after [`Message::End`], or after an error.
     pub async fn next(&mut self) -> Result<Message, Error> {
         match self.tickets.recv().await.ok_or(STAGE_DIED)?? {
             Ticket::Rows { batch, rejected, workers, mut reserved } => {
@@ -89,15 +89,15 @@ impl Stages {
         }
     }
 
-    /// Gives a batch back.
+    /// Gives a batch back to the source.
     pub fn give_back(&self, batch: Batch) {
-        // Where there are enough of them, it is dropped.
+        // If there are enough of them, it is dropped.
         let _ = self.spent.try_send(batch);
     }
 }
 
-/// The source's thread. Ends early where nobody listens any more: a later stage failed, and tells of it
-/// itself.
+/// The source's thread. Ends early if nobody is listening any more: then a later stage has failed, and
+/// reports that itself.
 fn read(
     mut source: Source,
     mut workers: Workers,
@@ -121,7 +121,7 @@ fn read(
         let mut reserved = budget.admit(&batch, &rejected, workers.copies());
         let (batch, parts) = workers.deal(batch, &mut reserved);
         let who = parts.iter().map(|(worker, _)| *worker).collect();
-        // First of all, so that the sink never waits for what is behind it.
+        // First of all, so that the sink never waits for a batch that comes after it.
         let ticket = Ticket::Rows { batch, rejected, workers: who, reserved };
         if tickets.blocking_send(Ok(ticket)).is_err() || workers.send(parts).is_err() {
             return;

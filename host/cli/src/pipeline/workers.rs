@@ -1,7 +1,7 @@
-//! The detectors, each with a thread of its own. With `--jobs` there are several instances of one plugin
+//! The detectors, each on a thread of its own. With `--jobs` there are several instances of one plugin
 //! side by side, as far as its `ordering` allows: with `any`, each batch goes to the next instance; with
-//! `per-user`, each batch is parted by users, so that all rows of a user go to one instance, in file order.
-//! What comes out is the same, and in the same order, as with a single instance.
+//! `per-user`, each batch is split by user, so that all rows of a user go to one instance, in file order.
+//! The results are the same, and in the same order, as with a single instance.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::budget::Reserved;
 use super::message::{GuestUse, STAGE_DIED};
 use crate::error::Error;
 
-/// Parts that may wait for a worker, and answers of it that may wait to be gathered.
+/// Parts that may wait for a worker, and answers from it that may wait to be gathered.
 const WAITING_PARTS: usize = 2;
 
 /// What a worker is given.
@@ -27,9 +27,9 @@ enum Task {
 /// Rows for one worker.
 pub(super) struct Part {
     batch: Batch,
-    /// Where they are in the whole batch; `None` if they are all of it.
+    /// Their positions in the whole batch; `None` if they are all of it.
     rows: Option<Vec<u32>>,
-    /// Room for all that may be said of them.
+    /// Room for everything that may be said about them.
     reserved: Reserved,
 }
 
@@ -47,10 +47,10 @@ pub(super) struct Workers {
     next: usize,
 }
 
-/// The sink's end: what each worker says, in the order of its tasks.
+/// The sink's end: what each worker answers, in the order of its tasks.
 pub(super) struct Answers(Vec<Receiver<Result<Answer, Error>>>);
 
-/// Nobody listens any more.
+/// The error that nobody is listening any more.
 pub(super) struct Gone;
 
 /// Starts the threads.
@@ -68,7 +68,7 @@ pub(super) fn start(detectors: Vec<Detector>) -> Result<(Workers, Answers), Thre
 }
 
 impl Workers {
-    /// How many times a batch is there while it is judged.
+    /// How many times a batch exists in memory while it is classified.
     pub fn copies(&self) -> usize {
         if self.parts_by_user() { 2 } else { 1 }
     }
@@ -77,7 +77,7 @@ impl Workers {
         self.ordering == Ordering::PerUser && self.tasks.len() > 1
     }
 
-    /// Deals a batch among the workers. What stays of it is what the sink gets: nothing, if a single worker
+    /// Deals out a batch to the workers. Returns what the sink gets of it itself: nothing, if a single worker
     /// has all of it and gives it back. A detector is never called with a batch without rows.
     pub fn deal(&mut self, batch: Batch, reserved: &mut Reserved) -> (Batch, Vec<(usize, Part)>) {
         if batch.is_empty() {
@@ -104,7 +104,7 @@ impl Workers {
         parts.into_iter().try_for_each(|(worker, part)| self.give(worker, Task::Classify(part)))
     }
 
-    /// There are no more rows.
+    /// Tells the workers that there are no more rows.
     pub fn finish(&self) -> Result<(), Gone> {
         (0..self.tasks.len()).try_for_each(|worker| self.give(worker, Task::Finish))
     }
@@ -147,8 +147,8 @@ fn work(mut detector: Detector, mut tasks: Receiver<Task>, answers: &Sender<Resu
 }
 
 impl Answers {
-    /// Waits for what these workers say of a batch, and puts it together. The rooms of their parts become
-    /// part of the batch's.
+    /// Waits for what these workers say about a batch, and puts it together. The room reserved for their
+    /// parts becomes part of the batch's.
     pub async fn gather(
         &mut self,
         mut whole: Batch,

@@ -1,4 +1,4 @@
-//! The plugins that are found by name: which there are, and how one is added.
+//! The plugins that are found by name: listing them, and adding one.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -22,15 +22,15 @@ pub struct Entry {
     /// The file.
     #[serde(serialize_with = "as_text")]
     pub file: PathBuf,
-    /// The digest of its bytes; none where it cannot be read.
+    /// The digest of its bytes; `None` if it cannot be read.
     pub sha256: Option<String>,
-    /// Whether its bytes are those that were added; none where it was not added by `host plugin add`.
+    /// Whether its bytes are those that were added; `None` if it was not added by `host plugin add`.
     pub is_as_added: Option<bool>,
-    /// Whether the name alone is enough: no other file has it.
+    /// Whether the name alone is enough, since no other file has it.
     pub is_unambiguous: bool,
-    /// The version that it gives itself; this and the next are none where it cannot be loaded.
+    /// The version it gives itself; this and the next are `None` if it cannot be loaded.
     pub version: Option<String>,
-    /// What it says of itself.
+    /// Its description of itself.
     pub description: Option<String>,
     /// Why it cannot be loaded.
     pub problem: Option<String>,
@@ -50,15 +50,15 @@ pub fn describe(entries: &mut [Entry], sandbox: &Sandbox) {
     }
 }
 
-/// A path need not be text, but JSON is.
+/// A path need not be valid text, but JSON must be.
 fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-/// All plugins in the folders that are looked in, in that order, and by name.
+/// All plugins in the folders that are searched, in that order, and by name within each.
 ///
 /// # Errors
-/// Where a variable that says where they are cannot be used.
+/// If a variable that says where they are cannot be used.
 pub fn list() -> Result<Vec<Entry>, VariableError> {
     Ok(folders()?.iter().flat_map(|folder| plugins_in(folder)).map(entry).collect())
 }
@@ -68,7 +68,7 @@ fn entry(file: PathBuf) -> Entry {
     let added = fs::read_to_string(digest_file(&file)).ok();
     let is_as_added = added.map(|line| line.split(' ').next() == sha256.as_deref());
     let name = file.file_stem().unwrap_or_default();
-    // The look-up itself is asked, so that what is said here is what happens there.
+    // Uses the real look-up, so that this cannot disagree with it.
     let is_unambiguous = lookup(Path::new(name)).is_ok();
     let name = name.to_string_lossy().into_owned();
     let (version, description, problem) = (None, None, None);
@@ -110,7 +110,7 @@ pub fn human(entries: &[Entry]) -> String {
 /// A plugin that was added.
 #[derive(Debug)]
 pub struct Added {
-    /// By which it is found.
+    /// The name by which it is found.
     pub name: String,
     /// Where it is now.
     pub file: PathBuf,
@@ -118,11 +118,11 @@ pub struct Added {
     pub sha256: Sha256Digest,
 }
 
-/// Copies a plugin into the user's folder under the name by which it describes itself, with its
-/// digest beside it. Loading it on the way checks it, and leaves it compiled in the cache.
+/// Copies a plugin into the user's folder under the name it gives itself, with its digest beside it.
+/// Loading it on the way checks it, and leaves it compiled in the cache.
 ///
 /// # Errors
-/// Where it is no plugin, or another one of that name is there and is not to be replaced.
+/// If it is not a plugin, or another one of that name is there and is not to be replaced.
 pub fn add(sandbox: &Sandbox, file: &Path, replace: bool) -> Result<Added, Error> {
     let plugin = host_detector::load(sandbox, file)?;
     let name = Detector::start(&plugin)?.metadata.name;
@@ -151,14 +151,14 @@ pub fn add(sandbox: &Sandbox, file: &Path, replace: bool) -> Result<Added, Error
         _ => {}
     }
     write(&folder, &target, &bytes).map_err(fail("write", &target))?;
-    // As `sha256sum --check` reads it.
+    // In the format that `sha256sum --check` reads.
     let digest_file = digest_file(&target);
     let line = format!("{sha256}  {name}.{EXTENSION}\n");
     write(&folder, &digest_file, line.as_bytes()).map_err(fail("write", &digest_file))?;
     Ok(Added { name, file: target, sha256 })
 }
 
-/// Under another name first: a run never sees half a plugin.
+/// Writes under another name first, so that a run never sees half a plugin.
 fn write(folder: &Path, file: &Path, content: &[u8]) -> std::io::Result<()> {
     let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
     fresh.write_all(content)?;

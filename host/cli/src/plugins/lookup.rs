@@ -1,6 +1,6 @@
-//! From what was given as `--plugin` to a file. What has a `/` is a path and is taken as it is. A bare
-//! name is looked for in the current folder and in those of [`folders`]. Where several of them have it,
-//! the files must be the same: which of two plugins judges is not left to the order of folders.
+//! From what was given as `--plugin` to a file. Anything with a `/` is a path and is used as it is. A bare
+//! name is looked for in the current folder and in those of [`folders`]. If several of them have it, the
+//! files must be the same: the order of folders must not decide which of two plugins is used.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,19 +12,19 @@ use host_core::text::nearest;
 
 use crate::error::LookupError;
 
-/// What plugins' files end in.
+/// The extension of plugin files.
 pub const EXTENSION: &str = "wasm";
 
-/// Where plugins are looked for by name, in this order: the folders of `HOST_PLUGIN_PATH`, the user's
-/// own, the one beside this program.
+/// Where plugins are looked for by name, in this order: the folders in `HOST_PLUGIN_PATH`, the user's own,
+/// the one beside this program.
 ///
 /// # Errors
-/// [`VariableError`] where `HOST_PLUGIN_PATH`, or the variable that says where the user's folder is,
-/// cannot be used.
+/// [`VariableError`] if `HOST_PLUGIN_PATH`, or the variable that says where the user's folder is, cannot
+/// be used.
 pub fn folders() -> Result<Vec<PathBuf>, VariableError> {
     let mut folders = Environment::of_process().paths("HOST_PLUGIN_PATH")?;
     folders.push(user_folder()?);
-    // The program may have been found through a link.
+    // The program may have been started through a symbolic link.
     let beside = std::env::current_exe().ok().and_then(|program| {
         let program = program.canonicalize().ok()?;
         Some(program.parent()?.join("plugins"))
@@ -36,7 +36,7 @@ pub fn folders() -> Result<Vec<PathBuf>, VariableError> {
 /// The user's own plugins, where `host plugin add` puts them.
 ///
 /// # Errors
-/// [`VariableError`] where the variable that says where that is cannot be used.
+/// [`VariableError`] if the variable that says where that is cannot be used.
 pub fn user_folder() -> Result<PathBuf, VariableError> {
     Ok(host_core::folders::data(&Environment::of_process())?.join("plugins"))
 }
@@ -44,11 +44,11 @@ pub fn user_folder() -> Result<PathBuf, VariableError> {
 /// Finds the plugin's file. Its extension may be left out.
 ///
 /// # Errors
-/// [`LookupError::NotFound`] with the places that were looked in, [`LookupError::Ambiguous`]
-/// where different files have the name, [`LookupError::Variable`] where it is not known where to look.
+/// [`LookupError::NotFound`] with the places that were searched, [`LookupError::Ambiguous`] if different
+/// files have the name, [`LookupError::Variable`] if it is not known where to look.
 pub fn lookup(plugin: &Path) -> Result<PathBuf, LookupError> {
     let is_bare = !plugin.as_os_str().as_encoded_bytes().contains(&b'/');
-    // A name such as `fraud-1.2` has something that looks like an extension.
+    // Appended, since a name such as `fraud-1.2` has something that looks like an extension.
     let mut with_extension = plugin.as_os_str().to_owned();
     with_extension.push(format!(".{EXTENSION}"));
     let names = [plugin.to_owned(), PathBuf::from(with_extension)];
@@ -70,7 +70,7 @@ pub fn lookup(plugin: &Path) -> Result<PathBuf, LookupError> {
     }
 }
 
-/// The plugins in a folder, by name; none where there is no such folder.
+/// The plugins in a folder, by name; empty if there is no such folder.
 pub fn plugins_in(folder: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut plugins: Vec<PathBuf> = files
@@ -92,19 +92,19 @@ fn not_found(plugin: &Path, looked_in: Vec<PathBuf>, folders: &[PathBuf]) -> Loo
     LookupError::NotFound { plugin: given, looked_in, nearest }
 }
 
-/// As a path, which says that it is in the current folder.
+/// As a path that shows that it is in the current folder.
 fn in_a_folder(place: &Path) -> PathBuf {
     if place.is_absolute() { place.to_owned() } else { Path::new(".").join(place) }
 }
 
-/// Whether the bytes are; a file that cannot be read is only the same as itself.
+/// Whether the files have the same bytes; a file that cannot be read is only the same as itself.
 fn are_the_same(one: &Path, other: &Path) -> bool {
     let file = |path: &Path| fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()));
     let is_one_file = matches!((file(one), file(other)), (Ok(one), Ok(other)) if one == other);
     is_one_file || matches!((digest(one), digest(other)), (Some(one), Some(other)) if one == other)
 }
 
-/// `None` of a file that cannot be read: that is told when it is used.
+/// `None` if the file cannot be read: that is reported when it is used.
 fn digest(file: &Path) -> Option<Sha256Digest> {
     Some(Sha256Digest::of(&fs::read(file).ok()?))
 }

@@ -1,6 +1,6 @@
-//! What `--format json` prints: one JSON object a line, the last of which is the end of the command,
-//! with the fields `command` and `exit_code`, whether it went well or not. `schema/output.json`
-//! says what else is in it; names of fields and kinds of errors are part of the interface.
+//! What `--format json` prints: one JSON object per line. The last is the end of the command, with the
+//! fields `command` and `exit_code`, whether it succeeded or not. `schema/output.json` says what else is in
+//! it; names of fields and kinds of errors are part of the interface.
 
 use host_core::secret::hide_passwords;
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ struct End<'a, T> {
     /// When it ended.
     #[serde(serialize_with = "as_time")]
     ended_at: Timestamp,
-    /// What people were told on the way.
+    /// The notes and warnings that people saw on the way.
     remarks: Vec<Remark>,
     #[serde(flatten)]
     body: T,
@@ -38,14 +38,14 @@ pub fn end(command: &str, exit_code: u8, body: impl Serialize) -> String {
     line(&End::new(Some(command), exit_code, body))
 }
 
-/// One line. What we print are structs of text and numbers, which always serialise; paths, which
-/// need not be text, are made text before.
+/// One line. We only print structs of text and numbers, which always serialise; paths, which need not be
+/// valid text, are converted before.
 #[must_use]
 pub fn line(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default() + "\n"
 }
 
-/// A point in time as it is written everywhere: `2024-02-29T23:59:59.000000Z`.
+/// A point in time, in the format used everywhere: `2024-02-29T23:59:59.000000Z`.
 pub fn time(time: &Timestamp) -> String {
     time.strftime("%FT%T%.6fZ").to_string()
 }
@@ -58,10 +58,10 @@ pub fn as_time<S: Serializer>(value: &Timestamp, serializer: S) -> Result<S::Ok,
 /// A command that failed.
 #[derive(Serialize)]
 struct Failed<'a> {
-    /// Of `run` only; null where it is not known.
+    /// Only for `run`; null if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     committed: Option<Option<bool>>,
-    /// What became of the database, where the command writes rows.
+    /// What happened to the database, if the command writes rows.
     database: Option<&'static str>,
     error: ErrorObject<'a>,
 }
@@ -78,7 +78,7 @@ pub struct ErrorObject<'a> {
     column: Option<String>,
     value: Option<String>,
     help: Option<String>,
-    /// Whether the same command may simply be given again.
+    /// Whether the same command may simply be run again.
     retry: Retry,
 }
 
@@ -124,7 +124,7 @@ pub fn error(failure: &Failure) -> ErrorObject<'_> {
     }
 }
 
-/// Without the password of a URL that stands where nobody expects one.
+/// Hides passwords in URLs, which may be in unexpected places.
 fn hidden(text: &str) -> String {
     hide_passwords(text).into_owned()
 }
@@ -139,7 +139,7 @@ fn state_name(state: DatabaseState) -> &'static str {
     }
 }
 
-/// The last line where the arguments are not usable; `said` is clap's own message.
+/// The last line if the arguments are invalid; `said` is clap's own message.
 #[must_use]
 pub fn usage(said: &str, exit_code: u8) -> String {
     let (message, rest) = said.split_once("\n\n").unwrap_or((said, ""));

@@ -1,4 +1,4 @@
-//! What a command says when it has done its work, on stdout: for people, or as one JSON object.
+//! What a command reports on stdout when it is done: for people, or as one JSON object.
 
 pub mod json;
 pub mod notes;
@@ -32,15 +32,15 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// For a command that is not known yet.
+    /// A reporter for a command that is not known yet.
     #[must_use]
     pub fn new(format: Format) -> Reporter {
         Reporter { format, command: OnceLock::new() }
     }
 
-    /// From now on, what is printed is of this command.
+    /// From now on, what is printed belongs to this command.
     pub fn is_of(&self, command: &'static str) {
-        // There is one a process.
+        // There is only one per process.
         let _ = self.command.set(command);
     }
 
@@ -51,7 +51,7 @@ impl Reporter {
     /// One of several records of a listing.
     ///
     /// # Errors
-    /// Where it could not be written. A reader that has gone away is not an error.
+    /// If it could not be written. A reader that has gone away is not an error.
     pub fn record(&self, record: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), Error> {
         match self.format {
             Format::Human => output::result(&human()),
@@ -77,23 +77,23 @@ impl Reporter {
         .map_err(Error::Output)
     }
 
-    /// The end of a command that failed: on stderr for people, in either format, and as JSON on
-    /// stdout where that was asked for. Returns the exit code.
+    /// The end of a command that failed: on stderr for people, in either format, and as JSON on stdout if
+    /// that was asked for. Returns the exit code.
     #[must_use]
     pub fn failed(&self, failure: &Failure) -> u8 {
         diagnostic::print(failure);
         if self.format == Format::Json && !matches!(failure.error, Error::Output(_)) {
-            // The exit code says it, too.
+            // If this fails, the exit code still says it.
             let _ = output::json(&json::failure(self.command(), failure));
         }
         failure.exit_code()
     }
 
-    /// What clap has to say instead of a command line: help, the version, or what is wrong. Returns
+    /// Prints what clap has to say instead of running a command: help, the version, or what is wrong. Returns
     /// the exit code.
     ///
     /// # Errors
-    /// Where help cannot be written.
+    /// If the help cannot be written.
     pub fn instead(&self, said: &clap::Error) -> Result<u8, Error> {
         let text = said.render().to_string();
         if !said.use_stderr() {
@@ -102,7 +102,7 @@ impl Reporter {
         }
         output::message(&text);
         if self.format == Format::Json {
-            // The exit code says it, too.
+            // If this fails, the exit code still says it.
             let _ = output::json(&json::usage(&text, exit::USAGE));
         }
         Ok(exit::USAGE)
@@ -115,7 +115,7 @@ pub fn rejected(row: &RejectedRow) -> String {
     format!("{}:{}: {}: {}\n", printable(&row.file), row.line, row.reason(), row.message())
 }
 
-/// [`rejected`] for programs, with the fields of the same record in the database.
+/// [`rejected`] for programs, with the same fields as the record in the database.
 #[must_use]
 pub fn rejected_object(row: &RejectedRow) -> impl Serialize {
     serde_json::json!({
@@ -124,27 +124,27 @@ pub fn rejected_object(row: &RejectedRow) -> impl Serialize {
     })
 }
 
-/// What would become of a run.
+/// Whether a run would be committed.
 pub struct Verdict {
     /// How many records may be rejected.
     pub limit: RejectLimit,
-    /// Whether there are more.
+    /// Whether there are more rejects than that.
     pub has_too_many_rejects: bool,
     /// How many rows there must be.
     pub min_rows: u64,
-    /// Whether there are fewer.
+    /// Whether there are fewer rows than that.
     pub has_too_few_rows: bool,
 }
 
 impl Verdict {
-    /// Whether it would not be committed.
+    /// Whether the run would be refused.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.has_too_many_rejects || self.has_too_few_rows
     }
 }
 
-/// What a run would do, for programs: fields are those of a run.
+/// What a run would do, for programs: the fields are those of a run.
 #[derive(Serialize)]
 pub struct CheckObject<'a> {
     would_commit: bool,
@@ -165,7 +165,7 @@ pub struct CheckObject<'a> {
 }
 
 impl<'a> CheckObject<'a> {
-    /// Of a check.
+    /// The object for a check.
     #[must_use]
     pub fn new(checked: &'a Checked, rejects: Option<&Path>, verdict: &Verdict) -> CheckObject<'a> {
         CheckObject {
@@ -234,7 +234,7 @@ pub fn reject(record: &RejectRecord) -> String {
     )
 }
 
-/// A row of a run that was left out because its id was there already.
+/// A row that a run skipped because its id was already taken.
 #[must_use]
 pub fn skip(record: &SkipRecord) -> String {
     let SkipRecord { file, line, transaction_id, differs, .. } = record;

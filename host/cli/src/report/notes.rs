@@ -1,5 +1,5 @@
-//! Remarks on a run that ended well: what was left out, what was there before, and what is odd. Each for
-//! people, and what was left out also for programs, file by file.
+//! Remarks on a successful run: what was left out, what was ingested before, and what is odd. All of them
+//! for people; what was left out also for programs, file by file.
 
 use host_core::text::{counted, listed, printable};
 use host_sink::{KnownFile, KnownFrom};
@@ -22,7 +22,7 @@ pub fn of_run(outcome: &Outcome) -> Vec<String> {
     notes
 }
 
-/// The same where nothing was written.
+/// The same for a check, which writes nothing.
 #[must_use]
 pub fn of_check(checked: &Checked) -> Vec<String> {
     let without_rows = checked.files.iter().filter(|file| file.rows_read == 0);
@@ -52,7 +52,7 @@ fn known_files(outcome: &Outcome) -> Vec<String> {
     notes
 }
 
-/// A header and nothing else may be a delivery that went wrong.
+/// A file with only a header may be a delivery that went wrong.
 fn without_rows_in(files: Vec<String>) -> Option<String> {
     let files = (!files.is_empty()).then(|| listed(&files, SHOWN_FILES))?;
     Some(format!("there are no rows in {files}; to fail then, pass `--min-rows 1`"))
@@ -61,7 +61,7 @@ fn without_rows_in(files: Vec<String>) -> Option<String> {
 /// What was left out, for programs.
 #[derive(Serialize)]
 pub struct LeftOut<'a> {
-    /// A file or folder: as it was given, or within the folder or pattern that was given.
+    /// A file or folder: as given, or within the folder or pattern that was given.
     name: String,
     reason: &'static str,
     /// The folder or pattern in which it was found.
@@ -70,12 +70,12 @@ pub struct LeftOut<'a> {
     /// The run that ingested its content.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<i64>,
-    /// A file of this run that has its content.
+    /// A file of this run with the same content.
     #[serde(skip_serializing_if = "Option::is_none")]
     same_as: Option<&'a str>,
 }
 
-/// All that was left out: because of what it is, or of what is known.
+/// Everything that was left out: because of what it is, or because its content is already known.
 #[must_use]
 pub fn left_out<'a>(notes: &[Note], known: &'a [KnownFile]) -> Vec<LeftOut<'a>> {
     let known = known.iter().map(|file| {

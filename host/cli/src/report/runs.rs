@@ -1,4 +1,4 @@
-//! The ledger, as a table or a page a run, and the result of a replay.
+//! The ledger, as a table or one page per run, and the result of a replay.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ use crate::verify::Verified;
 /// Characters of a file's name in the table.
 const NAME_CHARS: usize = 40;
 
-/// A run as it is printed for programs, by every command that speaks of one.
+/// A run as every command prints it for programs.
 #[derive(Serialize)]
 pub struct RunObject<'a> {
     pub(super) run_id: i64,
@@ -26,7 +26,7 @@ pub struct RunObject<'a> {
     pub(super) started_at: Timestamp,
     #[serde(serialize_with = "json::as_time")]
     pub(super) committed_at: Timestamp,
-    /// In the time of the rows, which has no zone.
+    /// In the rows' local time, which has no zone.
     pub(super) first_timestamp: Option<String>,
     pub(super) last_timestamp: Option<String>,
     pub(super) rows_read: u64,
@@ -46,7 +46,7 @@ pub struct RunObject<'a> {
 }
 
 impl<'a> RunObject<'a> {
-    /// Of a run in the ledger.
+    /// The object for a run in the ledger.
     #[must_use]
     pub fn new(run: &'a LedgerRun) -> RunObject<'a> {
         let LedgerRun { record, committed_at, is_intact } = run;
@@ -65,7 +65,7 @@ impl<'a> RunObject<'a> {
             first_transaction_id: record.first_transaction_id,
             last_transaction_id: record.last_transaction_id,
             ids: &record.ids,
-            // Of a single file more is known.
+            // More is known about a single file.
             file: if let [file] = record.files.as_slice() { file } else { &record.file },
             files: &record.files,
             plugin: &record.plugin,
@@ -95,7 +95,7 @@ pub struct VerifyObject<'a> {
 }
 
 impl<'a> VerifyObject<'a> {
-    /// Of a replay, and what was wrong with it.
+    /// The object for a replay, and what was wrong with it.
     #[must_use]
     pub fn new(verified: &'a Verified, failure: Option<&'a Failure>) -> VerifyObject<'a> {
         VerifyObject {
@@ -155,7 +155,7 @@ pub fn table(runs: &[LedgerRun], not_shown: u64, wanted: &RunFilter) -> String {
     let mut text = String::new();
     for line in &lines {
         let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            // Numbers to the right.
+            // Numbers are aligned to the right.
             if (2..5).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
         });
         // Writing into a String cannot fail.
@@ -167,7 +167,7 @@ pub fn table(runs: &[LedgerRun], not_shown: u64, wanted: &RunFilter) -> String {
     text
 }
 
-/// The first file of a run, and how many there are besides.
+/// The first file of a run, and how many more there are.
 fn files(record: &RunRecord) -> String {
     let first = record.files.first().map_or(&record.file.name, |file| &file.name);
     let first = printable_up_to(first, NAME_CHARS);
@@ -177,7 +177,7 @@ fn files(record: &RunRecord) -> String {
     }
 }
 
-/// All of one run.
+/// Everything about one run.
 #[must_use]
 pub fn page(run: &LedgerRun) -> String {
     let LedgerRun { record, committed_at, is_intact } = run;

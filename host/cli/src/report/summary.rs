@@ -1,4 +1,4 @@
-//! The summary of a committed run, and what is said where there was nothing to commit.
+//! The summary of a committed run, and what is said if there was nothing to commit.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use super::runs::{RunObject, anomalies_of};
 use crate::config::RunConfig;
 use crate::pipeline::Outcome;
 
-/// What is said where nothing was written because all was ingested before.
+/// What is said if nothing was written because everything was ingested before.
 #[must_use]
 pub fn already_ingested(already: &AlreadyIngested) -> String {
     let AlreadyIngested { once, files, run } = already;
@@ -30,18 +30,18 @@ pub fn already_ingested(already: &AlreadyIngested) -> String {
     format!("already ingested by run {run_id}, committed at {at}: {what}; nothing was written\n")
 }
 
-/// [`already_ingested`] for programs: all of the earlier run.
+/// [`already_ingested`] for programs: everything about the earlier run.
 #[derive(Serialize)]
 pub struct AlreadyObject<'a> {
     #[serde(flatten)]
     run: RunObject<'a>,
     already_ingested: bool,
-    /// All that was given, or found in what was given.
+    /// Everything that was given, or found in what was given.
     left_out: Vec<LeftOut<'a>>,
 }
 
 impl<'a> AlreadyObject<'a> {
-    /// Of this end of a run; `notes` say what was left out because of what it is.
+    /// The object for such a run; `notes` say what was left out because of what it is.
     #[must_use]
     pub fn new(already: &'a AlreadyIngested, notes: &[Note]) -> AlreadyObject<'a> {
         AlreadyObject {
@@ -52,14 +52,15 @@ impl<'a> AlreadyObject<'a> {
     }
 }
 
-/// What is printed of a committed run: the run as the ledger has it, and what only the run itself knows.
+/// What is printed about a committed run: the run as stored in the ledger, and what only the run itself
+/// knows.
 #[derive(Serialize)]
 pub struct Summary<'a> {
     #[serde(flatten)]
     run: RunObject<'a>,
     already_ingested: bool,
     rejected_by_reason: &'a BTreeMap<String, u64>,
-    /// Skipped rows that have other values than those that were there.
+    /// Skipped rows whose values differ from those of the rows already there.
     rows_skipped_differing: u64,
     database: &'a str,
     /// Where rejected rows were written, besides the database.
@@ -73,10 +74,10 @@ pub struct Summary<'a> {
     rows_back_in_time: u64,
     seconds: Seconds,
     rows_per_second: u64,
-    /// Of this process; not known on every system.
+    /// Of this process; not available on every system.
     peak_memory_bytes: Option<u64>,
     plugin_memory_bytes: usize,
-    /// None where there was no limit.
+    /// `None` if there was no limit.
     plugin_fuel: Option<u64>,
     plugin_log_lines_dropped: u64,
     look: String,
@@ -94,7 +95,7 @@ struct Seconds {
 }
 
 impl<'a> Summary<'a> {
-    /// Of a run that was asked for like this.
+    /// The summary of a run with this configuration.
     #[must_use]
     pub fn new(outcome: &'a Outcome, config: &RunConfig) -> Summary<'a> {
         let Outcome { committed, server, times, guest, tally, left_out, notes, noticed, .. } = outcome;
@@ -220,12 +221,12 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// The time of a row as people read it: `2024-02-29 23:59:59`.
+/// The time of a row in a readable form: `2024-02-29 23:59:59`.
 fn whole_seconds(time: &str) -> String {
     time.split('.').next().unwrap_or(time).replace('T', " ")
 }
 
-/// The most memory this process ever had (Linux's proc(5), `VmHWM`).
+/// The most memory this process ever used (Linux's proc(5), `VmHWM`).
 fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! What a replay gives, held against what is stored, row by row.
+//! Compares what a replay gives with what is stored, row by row.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -27,24 +27,24 @@ pub(super) struct Comparison {
     run: LedgerRun,
     encoding: Encoding,
     skips: Stream<StoredSkip>,
-    /// Of all skipped rows that are stored.
+    /// The digest of all skipped rows that are stored.
     skip_digest: SkipDigest,
-    /// Of runs without a digest of their skipped rows: the ids of these, under which no later row
-    /// can have been written.
+    /// For runs without a digest of their skipped rows: the ids of these rows, under which no later row can
+    /// have been written.
     skipped_ids: HashSet<i64>,
     rejects: Stream<StoredReject>,
-    /// Someone has removed all rejected records: that is said once.
+    /// All rejected records were removed, which is reported only once.
     are_rejects_removed: bool,
     written: u64,
     anomalies: u64,
     differences: Vec<Difference>,
     count: u64,
-    /// Those of them that are about skipped rows.
+    /// How many of the differences are about skipped rows.
     skip_count: u64,
 }
 
 impl Comparison {
-    /// Counts what is stored of the run.
+    /// Begins by counting what is stored for the run.
     pub async fn new(run: LedgerRun, snapshot: &Snapshot) -> Result<Comparison, Error> {
         let RunRecord { run_id, rows_rejected, rows_skipped, .. } = run.record;
         let skips = Stream::open(snapshot, run_id).await?;
@@ -142,7 +142,7 @@ impl Comparison {
         Ok(())
     }
 
-    /// The id under which a row was written, or what is stored of it as skipped.
+    /// The id under which a row was written, or what is stored about it if it was skipped.
     async fn id_of(
         &mut self,
         batch: &Batch,
@@ -151,7 +151,7 @@ impl Comparison {
     ) -> Result<Result<i64, Skip>, Error> {
         if self.run.record.ids != KEEP {
             let ids = AllottedIds::from(self.run.record.first_transaction_id.unwrap_or_default());
-            // An id that no row has, where there is no such number.
+            // If there is no such number, an id that no row has.
             return Ok(Ok(ids.of_row(batch.first_row + i as u64).unwrap_or(i64::MAX)));
         }
         let place = (batch.file_position, batch.lines[i] as i64);
@@ -168,7 +168,7 @@ impl Comparison {
         Ok(Err(Skip { stored, times }))
     }
 
-    /// Every skipped row that is stored comes by here.
+    /// The next stored skipped row. Each one passes through here.
     async fn next_skip(
         &mut self,
         snapshot: &Snapshot,
@@ -181,8 +181,8 @@ impl Comparison {
         Ok(stored)
     }
 
-    /// Of runs that recorded no digest of their skipped rows, these are compared with what has their
-    /// ids now; that is all that is left to compare `differs` with.
+    /// For runs that recorded no digest of their skipped rows: the rows that have their ids now, since
+    /// nothing else is left to compare `differs` with.
     async fn rows_under_skipped_ids(
         &mut self,
         batch: &Batch,
@@ -198,13 +198,13 @@ impl Comparison {
         Ok(if skipped.is_empty() { HashMap::new() } else { snapshot.rows(&skipped).await?.0 })
     }
 
-    /// The name under which the run was given a file. Now it may have another.
+    /// The name under which the run was given a file. It may have another now.
     fn name_of(&self, position: i32) -> &str {
         let index = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
         index.and_then(|index| self.run.record.files.get(index)).map_or("", |file| &file.name)
     }
 
-    /// Hosts that record what a file holds record positions, too.
+    /// Hosts that record the digests of contents record positions, too.
     fn has_positions(&self) -> bool {
         self.run.record.files.iter().any(|file| file.content_sha256.is_some())
     }
@@ -324,10 +324,11 @@ impl Comparison {
         Ok(())
     }
 
-    /// Whether a skipped row differed from what was there then, no replay can know.
+    /// Compares the digests, since a replay cannot know whether a skipped row differed from what was there
+    /// then.
     fn compare_skip_digest(&mut self) {
         let Some(recorded) = &self.run.record.skipped_sha256 else { return };
-        // What is known already need not be told twice.
+        // A difference that is already known need not be reported twice.
         if self.skip_count == 0 && *recorded != self.skip_digest.digest().to_string() {
             self.add("skipped_rows".into(), "what `differs` says is not what the run wrote".into());
         }
@@ -338,7 +339,7 @@ impl Comparison {
         self.add_surplus("skipped_rows", stored, "has no such row");
     }
 
-    /// A row that is stored, of which the replay knows nothing.
+    /// Reports a row that is stored, but not part of the replay.
     fn add_surplus(&mut self, table: &str, stored: &impl Placed, replay: &str) {
         let (file, (_, line)) = (stored.file(), stored.place());
         self.add(table.into(), format!("`{file}` line {line} is there, the replay {replay}"));
@@ -356,10 +357,10 @@ impl Comparison {
     }
 }
 
-/// What is stored of a row that was skipped.
+/// What is stored about a row that was skipped.
 struct Skip {
     stored: StoredSkip,
-    /// How often.
+    /// How often it is stored.
     times: u64,
 }
 

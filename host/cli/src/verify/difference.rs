@@ -1,4 +1,4 @@
-//! What a replay has found.
+//! What a replay found.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use host_sink::LedgerRun;
 
 use crate::error::VerifyError;
 
-/// A replay, compared.
+/// The result of comparing a replay with what is stored.
 #[derive(Debug)]
 pub struct Verified {
     /// What the ledger says.
     pub run: LedgerRun,
     /// The first differences.
     pub differences: Vec<Difference>,
-    /// How many there are.
+    /// How many there are in all.
     pub count: u64,
 }
 
 impl Verified {
-    /// The error that this is, if anything differs.
+    /// The error to report, if anything differs.
     #[must_use]
     pub fn differs(&self) -> Option<VerifyError> {
         let (run_id, count) = (self.run.record.run_id, self.count);
@@ -27,7 +27,7 @@ impl Verified {
     }
 }
 
-/// A place where what is stored is not what the replay gives.
+/// A place where what is stored differs from what the replay gives.
 #[derive(Debug)]
 pub struct Difference {
     /// Where: file and line, or a table.

@@ -1,8 +1,8 @@
-//! `host verify`: a committed run once more, compared with what is stored. The same files, plugin
+//! `host verify`: repeats a committed run and compares it with what is stored. The same files, plugin
 //! and settings must give the same rows and the same anomalies, to the last bit of a score.
 //!
-//! This file makes the run ready as the ledger describes it; [`comparison`] holds what the stages
-//! give against the [`Snapshot`](sink::Snapshot), of which [`stream`] brings the rejected and skipped rows.
+//! This file prepares the run as the ledger describes it; [`comparison`] compares what the stages give
+//! with the [`Snapshot`](sink::Snapshot), from which [`stream`] reads the rejected and skipped rows.
 
 mod comparison;
 mod difference;
@@ -27,7 +27,7 @@ use crate::progress::Progress;
 /// Replays a run.
 ///
 /// # Errors
-/// Where it cannot be replayed; differences are no error.
+/// If it cannot be replayed; differences are not an error.
 pub async fn verify(
     config: &VerifyConfig,
     progress: &Arc<Progress>,
@@ -52,7 +52,7 @@ pub async fn verify(
     .await
 }
 
-/// The run as it was asked for then.
+/// The run, as it was asked for then.
 fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig, Error> {
     let record = &run.record;
     if run.is_intact == Some(false) {
@@ -70,7 +70,7 @@ fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig,
         jobs: 1,
         rules: InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules },
         limits: config.limits.clone(),
-        // The same bytes, or none.
+        // Exactly the bytes that the run used.
         requirements: Requirements {
             sha256: record.plugin.sha256.parse().ok(),
             ..config.requirements.clone()

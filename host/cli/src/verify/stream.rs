@@ -1,5 +1,5 @@
-//! What is stored of a run beside its transactions, in file order and a few rows at a time. The
-//! replay comes in the same order, so a row that is missing does not make the others differ.
+//! What is stored about a run besides its transactions, in file order and a few rows at a time. The
+//! replay comes in the same order, so a missing row does not make the others differ.
 
 use std::collections::VecDeque;
 
@@ -35,7 +35,7 @@ impl Placed for StoredSkip {
     }
 }
 
-/// Rows of one table, from the first on.
+/// Rows of one table, starting with the first.
 pub(super) struct Stream<T> {
     cursor: Cursor<T>,
     fetched: VecDeque<T>,
@@ -44,14 +44,14 @@ pub(super) struct Stream<T> {
 }
 
 impl<T: RowOfRun + Placed> Stream<T> {
-    /// Those of this run.
+    /// Opens the rows of this run.
     pub async fn open(snapshot: &Snapshot, run_id: i64) -> Result<Stream<T>, SinkError> {
         let rows = snapshot.count::<T>(run_id).await?;
         let cursor = snapshot.open(run_id).await?;
         Ok(Stream { cursor, fetched: VecDeque::new(), rows })
     }
 
-    /// The next one, if its place is one that is wanted.
+    /// The next row, if its place is wanted.
     pub async fn next_if(
         &mut self,
         snapshot: &Snapshot,

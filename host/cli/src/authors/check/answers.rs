@@ -1,4 +1,4 @@
-//! Rules about answering as one must, whatever one is given.
+//! Rules about answering correctly, whatever the plugin is given.
 
 use host_core::batch::Batch;
 use host_core::text::printable;
@@ -10,15 +10,15 @@ use crate::authors::cases::chain;
 use crate::authors::start::start;
 use crate::authors::workload;
 
-/// The name of no setting.
+/// A name that no setting has.
 const NO_SETTING: &str = "no-such-setting";
-/// The text of no number and no boolean.
+/// A text that is neither a number nor a boolean.
 const NO_VALUE: &str = "?!";
 
-/// The same in every instance, and before and after a run.
+/// `describe` must say the same in every instance, and before and after a run.
 pub fn describe(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut again = subject.start()?;
-    // One that fails here has failed another rule, and is of no use afterwards.
+    // An instance that fails here has broken another rule, and cannot be used afterwards.
     let after = match judge(&mut again, &subject.rows, &[0], 0) {
         Ok(_) => again.describe()?,
         Err(_) => again.metadata.clone(),
@@ -35,7 +35,7 @@ pub fn describe(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     ))
 }
 
-/// A typing error in a setting's name must not become a silent default.
+/// A typo in a setting's name must not silently leave the default in place.
 pub fn unknown_setting(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     refuses(
         subject,
@@ -45,7 +45,7 @@ pub fn unknown_setting(subject: &Subject<'_>) -> Result<Finding, DetectorError> 
     )
 }
 
-/// Nor one in its value.
+/// Nor must a typo in its value.
 pub fn wrong_value(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut names = Vec::new();
     for setting in &subject.metadata.settings {
@@ -69,7 +69,7 @@ pub fn wrong_value(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
-/// That `configure` refuses this setting by name.
+/// Checks that `configure` refuses this setting by name.
 fn refuses(
     subject: &Subject<'_>,
     name: &str,
@@ -94,7 +94,7 @@ fn refuses(
     }
 }
 
-/// A default that is given must be as good as one that is not.
+/// Giving a default explicitly must be the same as leaving it out.
 pub fn defaults(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let is_given = |name: &str| subject.settings.iter().any(|(given, _)| given == name);
     let mut settings = subject.settings.to_vec();
@@ -139,7 +139,7 @@ pub fn one_row(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     Ok(ok("a run of one row ends well"))
 }
 
-/// The contract says that there is none; a detector that survives one is the better for it.
+/// The contract rules it out, but it is better if a detector survives one.
 pub fn empty_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut detector = subject.start()?;
     let empty = Batch::new(&subject.metadata.attributes);
@@ -151,7 +151,7 @@ pub fn empty_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
-/// The rows that are no trial of strength.
+/// Ordinary rows.
 pub fn usual_rows(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     match subject.run(BATCH_ROWS) {
         Ok(answers) if answers.is_empty() => Ok(warning(
@@ -177,7 +177,7 @@ pub fn large_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
 /// The largest, smallest and strangest values that the contract allows.
 pub fn extreme_values(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let rows = workload::extremes(&subject.metadata.attributes);
-    // Three times, so that those who learn have something to compare with.
+    // Three times, so that detectors that learn have something to compare with.
     let batches: Vec<Vec<usize>> = std::iter::repeat_n((0..rows.len()).collect(), 3).collect();
     Ok(match run(subject.plugin, subject.settings, &rows, &batches) {
         Ok(_) => ok("amounts, ids, times and texts at their limits"),

@@ -1,4 +1,4 @@
-//! Rules about holding out: a thousand calls, the time a row takes, memory.
+//! Rules about endurance: a thousand calls, the time a row takes, memory.
 
 use std::time::Instant;
 
@@ -9,20 +9,20 @@ use super::report::{Finding, failed, ok, warning};
 use super::trial::{BATCH_ROWS, Subject, indices};
 use crate::authors::workload;
 
-/// Enough for what comes late: a leak, a collector of garbage that traps after a few dozen calls.
+/// Enough for what shows late: a leak, or a garbage collector that traps after a few dozen calls.
 const SOAK_CALLS: usize = 1_000;
 const SOAK_BATCH_ROWS: usize = 64;
-/// What the second half of the soak may add: what is kept for each row adds up, what is kept for
-/// each user does not.
+/// How much memory the second half of the soak may add: what is kept for each row adds up, what is kept
+/// for each user does not.
 const SOAK_GROWTH_BYTES: usize = 1024 * 1024;
-/// The fastest of so many counts: the others were disturbed.
+/// The fastest of this many rounds counts: the others were disturbed.
 const ROUNDS: usize = 3;
 
 /// A thousand calls into one instance.
 pub fn soak(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut detector = subject.start()?;
     let rows = &subject.rows;
-    // The rows again and again, each time later, as if the file went on.
+    // The same rows again and again, each time later, as if the file went on.
     let (first, last) = (rows.timestamps_micros.iter().min(), rows.timestamps_micros.iter().max());
     let cycle_micros = last.zip(first).map_or(0, |(last, first)| last - first) + 1_000_000;
     let mut half_bytes = 0;
@@ -57,7 +57,7 @@ pub fn soak(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
-/// What a row takes, in batches of usual size.
+/// The time a row takes, in batches of the usual size.
 pub fn time(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let batches: Vec<_> = indices(&subject.rows, BATCH_ROWS)
         .iter()
@@ -83,7 +83,7 @@ pub fn time(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
-/// What the largest batch takes, with all that comes before and after it.
+/// The memory that the largest batch takes, together with everything before and after it.
 pub fn memory(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut detector = subject.start()?;
     for indices in indices(&subject.rows, workload::MAX_BATCH_ROWS) {

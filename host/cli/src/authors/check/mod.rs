@@ -1,8 +1,8 @@
-//! `host plugin check`: does a plugin keep the contract? It is loaded as strictly as can be and put
-//! through rule after rule, each on fresh instances, so that one that fails hides no other. The rules
-//! are in [`answers`] (does it answer as it must, whatever it is given), [`promises`] (are the answers
-//! the same when they must be) and [`endurance`] (a thousand calls, time, memory). They try a [`trial`], and
-//! what comes of it is a [`report`].
+//! `host plugin check`: does a plugin keep the contract? It is loaded as strictly as possible and put
+//! through rule after rule, each on fresh instances, so that one failure does not hide another. The rules
+//! are in [`answers`] (does it answer correctly, whatever it is given), [`promises`] (are the answers
+//! the same when they must be) and [`endurance`] (a thousand calls, time, memory). They use [`trial`] runs,
+//! and the result is a [`report`].
 
 mod answers;
 mod endurance;
@@ -27,7 +27,7 @@ use super::start::Settings;
 use super::workload;
 use crate::error::Error;
 
-/// A rule, which tells `Err` where the plugin itself gave up on the way.
+/// A rule; it returns `Err` if the plugin itself failed on the way.
 type Rule = fn(&Subject<'_>) -> Result<Finding, DetectorError>;
 
 const RULES: [(&str, Rule); 18] = [
@@ -51,14 +51,14 @@ const RULES: [(&str, Rule); 18] = [
     ("memory", endurance::memory),
 ];
 
-/// The rule without which those after it say nothing.
+/// The rule without which those after it mean nothing.
 const USUAL_ROWS: &str = "usual-rows";
 
-/// Checks a plugin, on generated rows or on those of a file. `elsewhere` gives what [`digest`] gives
+/// Checks a plugin, on generated rows or on those of a file. `elsewhere` returns what [`digest`] returns
 /// in another process.
 ///
 /// # Errors
-/// Where the rows cannot be read. What is wrong with the plugin is in the report.
+/// If the rows cannot be read. What is wrong with the plugin is in the report.
 pub fn check(
     file: &Path,
     settings: &Settings,
@@ -89,10 +89,10 @@ pub fn check(
     Ok(report(rules))
 }
 
-/// The digest of what a plugin answers on the rows of a check: the same in every process.
+/// The digest of a plugin's answers on the rows of a check, which must be the same in every process.
 ///
 /// # Errors
-/// Where the plugin or the rows cannot be used.
+/// If the plugin or the rows cannot be used.
 pub fn digest(
     file: &Path,
     settings: &Settings,
@@ -113,7 +113,7 @@ fn subject_rows(metadata: &Metadata, file: Option<&Path>) -> Result<Batch, Error
     }
 }
 
-/// The rules that come before there is anything to try others on: `loads` and `imports`.
+/// The rules that must pass before others can be tried: `loads` and `imports`.
 fn load(
     file: &Path,
     limits: &Limits,

@@ -1,5 +1,5 @@
-//! Rules about answers that must be the same: again, in another process, however rows are cut into
-//! batches, over as many instances as `ordering` allows, and after the state was kept and restored.
+//! Rules about answers that must be the same: in a second run, in another process, however rows are cut
+//! into batches, over as many instances as `ordering` allows, and after saving and restoring the state.
 
 use host_detector::{DetectorError, Ordering};
 
@@ -7,19 +7,19 @@ use super::report::{Finding, failed, ok, skipped, warning};
 use super::trial::{Answer, BATCH_ROWS, Subject, difference, digest_of, indices, judge, run};
 use crate::authors::cases::chain;
 
-/// Batches that are far from the usual, and do not divide anything.
+/// Unusual batch sizes that do not divide anything evenly.
 const ODD_BATCHES: [usize; 3] = [1, 7, 997];
-/// Rows of a batch where instances share the work.
+/// Rows per batch when instances share the work.
 const SHARED_BATCH_ROWS: usize = 1_000;
-/// One row a call is slow in slow languages; so many rows show enough.
+/// One row per call is slow in slow languages; this many rows show enough.
 const ROWS_ONE_BY_ONE: usize = 4_000;
-/// How many share it.
+/// How many instances share the work.
 const INSTANCES: usize = 3;
 
 const MEND_RANDOM: &str =
     "let no clock, no random number, no address in memory and no order of a hash map reach an answer";
 
-/// Twice the same.
+/// Two runs must give the same.
 pub fn determinism(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let (first, second) = (subject.run(BATCH_ROWS)?, subject.run(BATCH_ROWS)?);
     Ok(match difference(&first, &second) {
@@ -28,7 +28,7 @@ pub fn determinism(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
-/// And where nothing is left of the first run.
+/// So must a run in another process, where nothing is left of the first run.
 pub fn other_process(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let here = run(subject.plugin, subject.settings, &subject.rows, &indices(&subject.rows, BATCH_ROWS))?;
     Ok(match (subject.elsewhere)() {
@@ -38,7 +38,7 @@ pub fn other_process(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
-/// However rows are cut into batches.
+/// The answers must not depend on how rows are cut into batches.
 pub fn batch_size(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     const MEND: &str = "keep what is learned over `classify` calls, judge row by row, and never by the batch";
     for batch_rows in ODD_BATCHES {
@@ -56,7 +56,7 @@ pub fn batch_size(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     Ok(ok("batches of 1, 7, 997 and 8192 rows give the same"))
 }
 
-/// What `ordering` says of several instances.
+/// Several instances must give what `ordering` promises.
 pub fn instances(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     const MEND: &str =
         "if a row's answer depends on other rows, `ordering` must be `per-user` or `file`; see the WIT";
@@ -65,7 +65,7 @@ pub fn instances(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let all: Vec<usize> = (0..subject.usual()).collect();
     match ordering {
         Ordering::File => return Ok(skipped("file: there is never more than one")),
-        // Any batch to any instance, in any order.
+        // Any batch may go to any instance, in any order.
         Ordering::Any => {
             for (i, batch) in all.chunks(SHARED_BATCH_ROWS).enumerate().collect::<Vec<_>>().into_iter().rev()
             {
@@ -92,7 +92,7 @@ pub fn instances(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
-/// What is learned must survive being kept and restored.
+/// What is learned must survive being saved and restored.
 pub fn state(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     const MEND: &str = "put all that `classify` learns into `snapshot`, and restore all of it";
     if !subject.info.is_stateful {

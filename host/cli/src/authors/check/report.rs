@@ -1,4 +1,4 @@
-//! What comes of the rules, and how it is told.
+//! The results of the rules, and how they are reported.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use host_core::text::printable;
 use host_detector::DetectorError;
 use serde::Serialize;
 
-/// What came of all rules; field names are part of the interface.
+/// The results of all rules; field names are part of the interface.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// The file.
@@ -17,12 +17,12 @@ pub struct Report {
     pub rules: Vec<RuleReport>,
 }
 
-/// What came of a rule; field names are part of the interface.
+/// The result of a rule; field names are part of the interface.
 #[derive(Debug, Serialize)]
 pub struct RuleReport {
     /// The rule's name.
     pub rule: &'static str,
-    /// What came of it.
+    /// Its result.
     pub result: Verdict,
     /// What was found.
     pub detail: String,
@@ -30,15 +30,15 @@ pub struct RuleReport {
     pub fix: Option<&'static str>,
 }
 
-/// What comes of a rule.
+/// The result of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It is kept.
     Ok,
-    /// It does not concern this plugin, or could not be tried.
+    /// It does not apply to this plugin, or could not be tried.
     Skipped,
-    /// It is kept, but not well.
+    /// It is kept, but something should be improved.
     Warning,
     /// It is broken.
     Failed,
@@ -63,7 +63,7 @@ pub(super) fn failed(detail: impl Into<String>, fix: &'static str) -> Finding {
     Finding(Verdict::Failed, detail.into(), Some(fix))
 }
 
-/// For what a plugin does wrong anywhere.
+/// What to do about an error of a plugin, in any rule.
 pub(super) fn fix(error: &DetectorError) -> &'static str {
     match error {
         DetectorError::Violation { .. } | DetectorError::Malformation { .. } => {

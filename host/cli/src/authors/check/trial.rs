@@ -1,4 +1,4 @@
-//! What is put through the rules, and trial runs of it.
+//! The plugin that is put through the rules, and trial runs of it.
 
 use std::fmt::Write as _;
 
@@ -11,23 +11,23 @@ use host_detector::{Detector, DetectorError, Metadata, Plugin, PluginInfo};
 use crate::authors::start::{Settings, start};
 use crate::authors::workload;
 
-/// Rows of a batch where nothing else is the point, as `host run` passes them.
+/// Rows per batch where the size does not matter, as `host run` passes them.
 pub(super) const BATCH_ROWS: usize = 8_192;
-/// Rows that most rules are tried on; what needs more takes more.
+/// Rows that most rules are tried on; those that need more take more.
 pub(super) const ROWS: usize = 20_000;
 
-/// What is allowed in a check, beside the limits of the sandbox.
+/// What is allowed in a check, besides the limits of the sandbox.
 #[derive(Clone, Debug)]
 pub struct Budgets {
-    /// Nanoseconds a row, in batches of usual size.
+    /// Nanoseconds per row, in batches of the usual size.
     pub row_nanos: f64,
-    /// The most memory, in all rules.
+    /// The most memory, in any rule.
     pub memory_bytes: usize,
-    /// Whether importing WASI is worth a warning only.
+    /// Whether importing WASI is only worth a warning.
     pub allows_wasi: bool,
 }
 
-/// What is put through the rules.
+/// The plugin that is put through the rules.
 pub(super) struct Subject<'a> {
     pub(super) plugin: &'a Plugin,
     pub(super) settings: &'a Settings,
@@ -58,7 +58,7 @@ impl Subject<'_> {
         self.rows.len().min(ROWS)
     }
 
-    /// A whole run of one instance over the usual rows, in batches of so many.
+    /// A whole run of one instance over the usual rows, in batches of this size.
     pub(super) fn run(&self, batch_rows: usize) -> Result<Vec<Answer>, DetectorError> {
         let indices: Vec<usize> = (0..self.usual()).collect();
         let batches: Vec<Vec<usize>> = indices.chunks(batch_rows).map(<[usize]>::to_vec).collect();
@@ -101,7 +101,7 @@ pub(super) fn judge(
     Ok(found.into_iter().map(answer).collect())
 }
 
-/// What is the first difference between two runs over the same rows.
+/// The first difference between two runs over the same rows.
 pub(super) fn difference(first: &[Answer], second: &[Answer]) -> Option<String> {
     let differs = |(one, other): &(&Answer, &Answer)| one != other;
     if let Some((one, other)) = first.iter().zip(second).find(differs) {
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(told(&one[..1]), "row 6 is anomalous only in one of them");
         assert_eq!(told(&[]), "row 2 is anomalous only in one of them");
         assert_ne!(digest_of(&one), digest_of(&one[..1]));
-        // Another bit of a score, the same text of it.
+        // The scores differ in one bit, although their texts are equal.
         assert_ne!(digest_of(&[answer(1, 0.0, "")]), digest_of(&[answer(1, -0.0, "")]));
     }
 }
