@@ -372,7 +372,7 @@ fn known(file: &KnownFile) -> String {
     let name = printable(&file.name);
     match &file.from {
         KnownFrom::RunId(run_id) => format!("run {run_id} has ingested the content of `{name}`"),
-        KnownFrom::SameAs(other) => format!("`{name}` has the content of `{}`", printable(other)),
+        KnownFrom::SameAs(other) => format!("`{name}` has the same content as `{}`", printable(other)),
     }
 }
 

@@ -89,7 +89,7 @@ fn run_case(plugin: &Plugin, file: &Path, tolerance: f64, update: bool) -> Resul
     let one_by_one: Vec<&[usize]> = all.chunks(1).collect();
     let mut differences = match judge(plugin, &settings, &rows, &one_by_one) {
         Ok(cut) if cut == found => Vec::new(),
-        Ok(_) => vec!["row by row, the answer is another than for all rows at once".to_owned()],
+        Ok(_) => vec!["row by row, the answers differ from those for all rows at once".to_owned()],
         Err(error) => vec![format!("row by row: {}", chain(&error))],
     };
     let unlike: Vec<String> = (0..rows.len())

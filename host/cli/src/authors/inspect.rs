@@ -173,7 +173,7 @@ fn kind_name(kind: SettingKind) -> &'static str {
 fn access_name(access: Access) -> &'static str {
     match access {
         Access::Granted => "granted",
-        Access::Stubbed => "stubbed: it is there and gives nothing",
+        Access::Stubbed => "stubbed: present, but does nothing",
         Access::Refused => "refused",
     }
 }

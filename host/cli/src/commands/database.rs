@@ -44,7 +44,7 @@ pub async fn migrate(arguments: &MigrateArgs, reporter: &Reporter) -> Result<u8,
             .map_or_else(String::new, |count| format!("{} applied\n", text::counted(count, "migration")));
         for Applied { version, name, known, at } in &migrations {
             let at = at.as_ref().map_or("not applied".into(), |at| format!("applied {at}"));
-            let later = if *known == KnownMigration::Later { ", of a later host" } else { "" };
+            let later = if *known == KnownMigration::Later { ", by a later host" } else { "" };
             // Writing into a String cannot fail.
             let _ = writeln!(text, "{version:04} {name:<12} {at}{later}");
         }
@@ -65,7 +65,7 @@ pub fn db(command: &DbCommand, reporter: &Reporter) -> Result<u8, Error> {
         DbCommand::Stop => {
             let (state, text) = match cluster.stop()? {
                 Stopped::Now => ("stopped", "stopped"),
-                Stopped::WhenUnused => ("stopping", "a run uses it; it stops when that has ended"),
+                Stopped::WhenUnused => ("stopping", "a run is using it; it stops when that has ended"),
                 Stopped::WasNotRunning => ("was_not_running", "it was not running"),
             };
             done(json!({ "state": state }), text.into())?;

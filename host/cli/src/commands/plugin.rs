@@ -121,14 +121,14 @@ fn limits(arguments: EngineArgs) -> Limits {
 
 /// What `host plugin digest` prints, in a process of its own.
 fn digest_elsewhere(plugin: &Path, subject: &SubjectArgs) -> Result<String, String> {
-    let program = std::env::current_exe().map_err(|error| format!("find this program: {error}"))?;
+    let program = std::env::current_exe().map_err(|error| format!("could not find this program: {error}"))?;
     let mut command = Command::new(program);
     command.args(["plugin", "digest"]).arg(plugin).args(&subject.file);
     if subject.engine.engine == EngineChoice::Interpreter {
         command.args(["--engine", "interpreter"]);
     }
     command.args(subject.settings.iter().flat_map(|setting| ["--set", setting]));
-    let output = command.output().map_err(|error| format!("start it: {error}"))?;
+    let output = command.output().map_err(|error| format!("could not start it: {error}"))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     } else {

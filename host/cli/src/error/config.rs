@@ -15,7 +15,7 @@ pub enum ConfigError {
     #[error("the setting `{}` is given twice", printable(.0))]
     SettingTwice(String),
     /// `--column` that maps nothing, or maps a column twice.
-    #[error("`--column {}` is not COLUMN=NAME with another column each time", printable(.0))]
+    #[error("`--column {}` is not COLUMN=NAME, or names a column twice", printable(.0))]
     Column(String),
     /// A run that is not in the ledger.
     #[error("there is no run {0} in this database")]
@@ -47,7 +47,7 @@ impl ConfigError {
                 Some("the columns are transaction_id, user_id, amount and timestamp; for instance `--column amount=TX_AMOUNT`".into())
             }
             ConfigError::NoRun(_) => Some(format!(
-                "numbers of runs that wrote nothing are not used again, so some are missing; `{}` lists those that there are",
+                "the numbers of runs that wrote nothing are not reused, so some are missing; `{}` lists the runs that exist",
                 advice::on_database("runs")
             )),
             ConfigError::OtherServer(_) => Some("for another server, run `psql` itself".into()),

@@ -15,7 +15,9 @@ pub enum VerifyError {
         run_id: i64,
     },
     /// The run is from a host that did not record how it read its files.
-    #[error("run {run_id} was written by host {host_version}, which did not record all that a replay needs")]
+    #[error(
+        "run {run_id} was written by host {host_version}, which did not record everything that a replay needs"
+    )]
     NotRecorded {
         /// The run.
         run_id: i64,
@@ -46,7 +48,7 @@ impl VerifyError {
     pub fn help(&self) -> Option<String> {
         match self {
             VerifyError::Altered { run_id } => Some(format!("`{}` shows what the ledger says now", on_database(&format!("runs {run_id}")))),
-            VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are told by their SHA-256, not by their names".into()),
+            VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are identified by their SHA-256, not by their names".into()),
             VerifyError::NotRecorded { .. } => None,
             VerifyError::Differs { .. } => Some("rows were altered or removed after the run, or the plugin does not always give the same answer: `host plugin check` finds that".into()),
         }

@@ -98,7 +98,7 @@ async fn contents(list: &FileList) -> Result<Vec<Option<Sha256Digest>>, Error> {
 
 /// The number of rows in each file; empty if one of them can be read only once.
 async fn count(config: &RunConfig, list: &FileList) -> Result<Vec<u64>, Error> {
-    tracing::info!("counting rows, as ids run short");
+    tracing::info!("counting rows, since ids are running short");
     let (files, rules) = (list.clone(), config.ingest.rules.clone());
     let rows = in_thread(move || host_source::count_rows(&files, &rules)).await??;
     Ok(rows.unwrap_or_default())

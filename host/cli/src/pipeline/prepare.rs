@@ -58,7 +58,7 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     let mut detectors = vec![start(&plugin, config)?];
     let metadata = detectors[0].metadata.clone();
     if metadata.ordering == Ordering::File && config.jobs > 1 {
-        tracing::warn!("`{}` judges a file as a whole, so it is one job", metadata.name);
+        tracing::warn!("`{}` judges a file as a whole, so only one instance is used", metadata.name);
     } else {
         for _ in 1..config.jobs {
             detectors.push(start(&plugin, config)?);

@@ -39,7 +39,7 @@ fn known_files(outcome: &Outcome) -> Vec<String> {
             KnownFrom::RunId(run_id) => {
                 format!("the content of `{name}` was ingested before, by run {run_id}")
             }
-            KnownFrom::SameAs(other) => format!("`{name}` has the content of `{}`", printable(other)),
+            KnownFrom::SameAs(other) => format!("`{name}` has the same content as `{}`", printable(other)),
         }
     };
     let left_out = outcome.left_out.iter().map(|file| format!("{}; it was left out", known(file)));
@@ -47,7 +47,7 @@ fn known_files(outcome: &Outcome) -> Vec<String> {
     let untold = notes.len().saturating_sub(SHOWN_FILES);
     if untold > 0 {
         notes.truncate(SHOWN_FILES);
-        notes.push(format!("the same of {}", counted(untold as u64, "more file")));
+        notes.push(format!("the same goes for {}", counted(untold as u64, "more file")));
     }
     notes
 }
@@ -55,7 +55,7 @@ fn known_files(outcome: &Outcome) -> Vec<String> {
 /// A file with only a header may be a delivery that went wrong.
 fn without_rows_in(files: Vec<String>) -> Option<String> {
     let files = (!files.is_empty()).then(|| listed(&files, SHOWN_FILES))?;
-    Some(format!("there are no rows in {files}; to fail then, pass `--min-rows 1`"))
+    Some(format!("there are no rows in {files}; to fail in that case, pass `--min-rows 1`"))
 }
 
 /// What was left out, for programs.

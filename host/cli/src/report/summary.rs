@@ -183,10 +183,10 @@ impl<'a> Summary<'a> {
                 count => format!("{} with other values", grouped(count)),
             };
             let look = format!("see: {}", advice::on_database(&format!("skipped {}", self.run.run_id)));
-            line("skipped", format!("{skipped} with an id that was there already, {differing}; {look}"));
+            line("skipped", format!("{skipped} with an id that was already taken, {differing}; {look}"));
         }
         if let Some(rejects) = self.rejects.as_ref().filter(|_| self.run.rows_rejected > 0) {
-            line("", format!("written to `{}`, too", one_line(rejects)));
+            line("", format!("also written to `{}`", one_line(rejects)));
         }
         if let (Some(first), Some(last)) = (&self.run.first_timestamp, &self.run.last_timestamp) {
             line("rows of", format!("{} to {}", whole_seconds(first), whole_seconds(last)));
@@ -205,7 +205,7 @@ impl<'a> Summary<'a> {
         );
         if let Some(bytes) = self.peak_memory_bytes {
             let plugin = ByteSize::b(self.plugin_memory_bytes as u64);
-            line("memory", format!("{} at most, of which the plugin {plugin}", ByteSize::b(bytes)));
+            line("memory", format!("{} at most, {plugin} of it in the plugin", ByteSize::b(bytes)));
         }
         if let Some(fuel) = self.plugin_fuel {
             line("fuel", counted(fuel, "unit"));

@@ -69,8 +69,10 @@ impl Comparison {
             match stored {
                 stored if stored == recorded => {}
                 0 => comparison.add(table.into(), format!("removed; the ledger has {recorded} of this run")),
-                stored => comparison
-                    .add(table.into(), format!("{stored} rows are of this run, the ledger has {recorded}")),
+                stored => comparison.add(
+                    table.into(),
+                    format!("{stored} rows belong to this run, the ledger has {recorded}"),
+                ),
             }
         }
         Ok(comparison)
@@ -228,7 +230,7 @@ impl Comparison {
             && (values == of_file || is_old && values == (None, None, None))
             && (is_old || stored.has_position);
         if !is_same {
-            return Some("is stored otherwise".into());
+            return Some("does not match what is stored".into());
         }
         let differs = others.get(&stored.transaction_id).map(|row| !row.has_values_of(batch, i))?;
         (differs != stored.differs).then(|| {
@@ -245,12 +247,12 @@ impl Comparison {
     ) -> Option<String> {
         let (anomaly, stored) = match (anomaly, stored) {
             (None, None) => return None,
-            (None, Some(_)) => return Some("it is in `anomalies`, and is none".into()),
+            (None, Some(_)) => return Some("it is in `anomalies`, but is not one".into()),
             (Some(_), None) => return Some("it is not in `anomalies`".into()),
             (Some(anomaly), Some(stored)) => (anomaly, stored),
         };
         if stored.run_id != Some(self.run.record.run_id) {
-            return Some(format!("its anomaly is of run {}", shown(stored.run_id)));
+            return Some(format!("its anomaly belongs to run {}", shown(stored.run_id)));
         }
         if stored.score.map(f64::to_bits) != Some(anomaly.score.to_bits()) {
             return Some(format!(
@@ -277,7 +279,9 @@ impl Comparison {
         }
         let what = match self.rejects.next_if(snapshot, |other| other == place).await? {
             None => "the rejected record is not in `rejected_rows`",
-            Some(stored) if !self.is_stored(row, &stored) => "the rejected record is stored otherwise",
+            Some(stored) if !self.is_stored(row, &stored) => {
+                "the rejected record does not match what is stored"
+            }
             Some(_) => return Ok(()),
         };
         self.add(format!("{}:{}", row.file, row.line), what.into());
@@ -301,7 +305,7 @@ impl Comparison {
             let replayed = self.anomalies;
             self.add(
                 "anomalies".into(),
-                format!("{stored} rows are of this run, the replay gives {replayed}"),
+                format!("{stored} rows belong to this run, the replay gives {replayed}"),
             );
         }
         while let Some(stored) = self.rejects.next_if(snapshot, |_| true).await? {
@@ -342,7 +346,7 @@ impl Comparison {
     /// Reports a row that is stored, but not part of the replay.
     fn add_surplus(&mut self, table: &str, stored: &impl Placed, replay: &str) {
         let (file, (_, line)) = (stored.file(), stored.place());
-        self.add(table.into(), format!("`{file}` line {line} is there, the replay {replay}"));
+        self.add(table.into(), format!("`{file}` line {line} is stored, but the replay {replay}"));
     }
 
     fn add_row(&mut self, batch: &Batch, i: usize, what: String) {
@@ -372,7 +376,7 @@ fn differing_row(
 ) -> Option<String> {
     let Some(stored) = stored else { return Some("it is not in `transactions`".into()) };
     if !stored.has_values_of(batch, i) {
-        return Some("user, amount or timestamp are stored otherwise".into());
+        return Some("user, amount or timestamp do not match what is stored".into());
     }
     if stored.source_id != Some(batch.transaction_ids[i]) {
         return Some(format!(

@@ -91,7 +91,7 @@ async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error
     let digests = digests.ok_or_else(|| other("a pipe cannot be compared".into()))?;
     let recorded = &run.record.files;
     if digests.len() != recorded.len() {
-        return Err(other(format!("{} are given, it had {}", digests.len(), recorded.len())).into());
+        return Err(other(format!("{} were given, it had {}", digests.len(), recorded.len())).into());
     }
     for ((path, digest), recorded) in list.files.iter().zip(digests).zip(recorded) {
         if digest.to_string() != recorded.sha256 {

@@ -90,7 +90,7 @@ fn refuses(
             fix,
         )),
         Err(error) => Err(error),
-        Ok(()) => Ok(failed(format!("it takes `{name}={value}`"), fix)),
+        Ok(()) => Ok(failed(format!("it accepts `{name}={value}`"), fix)),
     }
 }
 
@@ -112,7 +112,7 @@ pub fn defaults(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
         Err(DetectorError::Setting { setting, message, .. }) => {
             return Ok(failed(
                 format!("it refuses its own default for `{}`: {}", printable(&setting), printable(&message)),
-                "take in `configure` what `describe` says is the default",
+                "let `configure` accept what `describe` gives as the default",
             ));
         }
         other => other?,
@@ -121,7 +121,7 @@ pub fn defaults(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
         None => ok("stating them changes nothing"),
         Some(difference) => failed(
             format!("stating them changes the answer: {difference}"),
-            "let `configure` start from the same defaults that `describe` tells",
+            "let `configure` start from the same defaults that `describe` gives",
         ),
     })
 }
@@ -146,7 +146,7 @@ pub fn empty_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     Ok(match detector.classify(&empty) {
         Ok(_) => ok("no anomalies among no rows"),
         Err(error) => {
-            warning(chain(&error), "the host never sends one, but another may; let it answer with nothing")
+            warning(chain(&error), "this host never sends one, but another may; return no anomalies")
         }
     })
 }
@@ -155,13 +155,13 @@ pub fn empty_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
 pub fn usual_rows(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     match subject.run(BATCH_ROWS) {
         Ok(answers) if answers.is_empty() => Ok(warning(
-            format!("none of {} rows is anomalous, so little is shown", subject.usual()),
+            format!("none of {} rows is anomalous, so this shows little", subject.usual()),
             "give a file with rows that it flags: `host plugin check PLUGIN FILE`",
         )),
         Ok(answers) => Ok(ok(format!("{} of {} rows are anomalous", answers.len(), subject.usual()))),
         Err(DetectorError::Guest { message, .. }) => Ok(failed(
-            format!("it gives up on them: {}", printable(&message)),
-            "if it needs rows of a kind of its own, give a file of them: `host plugin check PLUGIN FILE`",
+            format!("it fails on them: {}", printable(&message)),
+            "if it needs a special kind of rows, give a file of them: `host plugin check PLUGIN FILE`",
         )),
         Err(error) => Err(error),
     }
@@ -182,7 +182,7 @@ pub fn extreme_values(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     Ok(match run(subject.plugin, subject.settings, &rows, &batches) {
         Ok(_) => ok("amounts, ids, times and texts at their limits"),
         Err(error @ DetectorError::Guest { .. }) => {
-            warning(chain(&error), "an error ends the run; do it only where rows cannot be judged at all")
+            warning(chain(&error), "an error ends the run; return one only if rows cannot be judged at all")
         }
         Err(error) => failed(chain(&error), fix(&error)),
     })

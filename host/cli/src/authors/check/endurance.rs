@@ -51,8 +51,8 @@ pub fn soak(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     Ok(match detector.dropped_log_lines() {
         0 => ok(format!("{SOAK_CALLS} calls")),
         dropped => warning(
-            format!("{SOAK_CALLS} calls, but {dropped} lines were too many for the log"),
-            "log once a run or on what is rare, not for every row or batch",
+            format!("{SOAK_CALLS} calls, but {dropped} log lines were dropped"),
+            "log once per run or for rare events, not for every row or batch",
         ),
     })
 }
@@ -78,7 +78,7 @@ pub fn time(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     } else {
         failed(
             found,
-            "see `host plugin bench`; make reasons only for anomalies, and walk over columns, not rows",
+            "see `host plugin bench`; build reasons only for anomalies, and iterate over columns, not rows",
         )
     })
 }

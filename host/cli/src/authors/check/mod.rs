@@ -154,7 +154,7 @@ fn imports(info: &PluginInfo, budgets: &Budgets) -> Finding {
     if others.is_empty() {
         return ok("nothing but the contract");
     }
-    let found = format!("beside the contract: {}", listed(&others, 3));
+    let found = format!("besides the contract: {}", listed(&others, 3));
     let fix = "`host run --strict` refuses it; build without WASI (Rust: wasm32-unknown-unknown; Python and JavaScript: --stub-wasi), or pass `--allow-wasi`";
     if budgets.allows_wasi { warning(found, fix) } else { failed(found, fix) }
 }

@@ -16,8 +16,7 @@ const ROWS_ONE_BY_ONE: usize = 4_000;
 /// How many instances share the work.
 const INSTANCES: usize = 3;
 
-const MEND_RANDOM: &str =
-    "let no clock, no random number, no address in memory and no order of a hash map reach an answer";
+const MEND_RANDOM: &str = "no clock, random number, memory address or hash map order may influence an answer";
 
 /// Two runs must give the same.
 pub fn determinism(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
@@ -33,14 +32,14 @@ pub fn other_process(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let here = run(subject.plugin, subject.settings, &subject.rows, &indices(&subject.rows, BATCH_ROWS))?;
     Ok(match (subject.elsewhere)() {
         Ok(there) if there == digest_of(&here) => ok("another process gives the same"),
-        Ok(_) => failed("another process gives another answer", MEND_RANDOM),
+        Ok(_) => failed("another process gives different answers", MEND_RANDOM),
         Err(error) => failed(format!("in another process: {error}"), MEND_RANDOM),
     })
 }
 
 /// The answers must not depend on how rows are cut into batches.
 pub fn batch_size(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    const MEND: &str = "keep what is learned over `classify` calls, judge row by row, and never by the batch";
+    const MEND: &str = "keep what is learned across `classify` calls, and never judge a row by its batch";
     for batch_rows in ODD_BATCHES {
         let rows = if batch_rows == 1 { subject.usual().min(ROWS_ONE_BY_ONE) } else { subject.usual() };
         let cut = |batch_rows: usize| {
@@ -64,7 +63,7 @@ pub fn instances(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut shares: Vec<Vec<Vec<usize>>> = vec![Vec::new(); INSTANCES];
     let all: Vec<usize> = (0..subject.usual()).collect();
     match ordering {
-        Ordering::File => return Ok(skipped("file: there is never more than one")),
+        Ordering::File => return Ok(skipped("file: there is only ever one")),
         // Any batch may go to any instance, in any order.
         Ordering::Any => {
             for (i, batch) in all.chunks(SHARED_BATCH_ROWS).enumerate().collect::<Vec<_>>().into_iter().rev()
@@ -87,14 +86,14 @@ pub fn instances(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     }
     together.sort_by_key(|answer| answer.row);
     Ok(match difference(&subject.run(BATCH_ROWS)?, &together) {
-        None => ok(format!("{INSTANCES} of them give what one gives")),
-        Some(difference) => failed(format!("one and {INSTANCES} of them differ: {difference}"), MEND),
+        None => ok(format!("{INSTANCES} instances give what one gives")),
+        Some(difference) => failed(format!("one and {INSTANCES} instances differ: {difference}"), MEND),
     })
 }
 
 /// What is learned must survive being saved and restored.
 pub fn state(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    const MEND: &str = "put all that `classify` learns into `snapshot`, and restore all of it";
+    const MEND: &str = "put everything that `classify` learns into `snapshot`, and restore all of it";
     if !subject.info.is_stateful {
         return Ok(skipped("not a stateful detector"));
     }
@@ -115,18 +114,18 @@ pub fn state(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     judge(&mut continuous, &subject.rows, &first, 0)?;
     let expected = judge(&mut continuous, &subject.rows, &second, first.len() as u64)?;
     if let Some(difference) = difference(&expected, &restored) {
-        return Ok(failed(format!("a restored detector goes on otherwise: {difference}"), MEND));
+        return Ok(failed(format!("a restored detector continues differently: {difference}"), MEND));
     }
     Ok(match subject.start()?.restore(b"no snapshot of this detector".to_vec()) {
         Err(DetectorError::Guest { .. }) => {
-            ok(format!("{bytes} bytes restore it; what is no snapshot is refused"))
+            ok(format!("{bytes} bytes restore it; an invalid snapshot is refused"))
         }
         Ok(()) => {
-            warning("it takes what is no snapshot", "begin a snapshot with a version, and refuse others")
+            warning("it accepts an invalid snapshot", "begin a snapshot with a version, and refuse others")
         }
         Err(error) => failed(
-            format!("what is no snapshot: {}", chain(&error)),
-            "refuse with an error what `restore` cannot read",
+            format!("an invalid snapshot: {}", chain(&error)),
+            "let `restore` return an error for what it cannot read",
         ),
     })
 }

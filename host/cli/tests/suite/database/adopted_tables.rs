@@ -367,7 +367,7 @@ fn a_database_of_a_later_host_is_not_touched() {
     }
     let status = succeed(host().args(["migrate", "--status", "--database-url", &url]));
     assert!(
-        status.ends_with("9001 wonders      applied 2030-01-01 00:00:00+00, of a later host\n"),
+        status.ends_with("9001 wonders      applied 2030-01-01 00:00:00+00, by a later host\n"),
         "{status}"
     );
 }

@@ -98,7 +98,7 @@ fn a_server_that_is_in_use_is_stopped_afterwards() {
     });
     assert_eq!(
         succeed(&mut host_in(&folder, &["db", "stop"])),
-        "a run uses it; it stops when that has ended\n"
+        "a run is using it; it stops when that has ended\n"
     );
     drop(file);
     assert!(child.wait_with_output().unwrap().status.success());

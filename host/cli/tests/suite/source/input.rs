@@ -277,7 +277,7 @@ fn a_delivery_without_rows_is_noticed() {
     let empty = files.csv(&[]);
     let noted = finish(&mut host_run(&database, "threshold", &empty));
     assert_eq!(noted.code, 0);
-    let note = "note: there are no rows in `/files/file.csv`; to fail then, pass `--min-rows 1`\n";
+    let note = "note: there are no rows in `/files/file.csv`; to fail in that case, pass `--min-rows 1`\n";
     assert_eq!(files.anonymous(&noted.stderr), note);
     let refused = finish(host_run(&database, "threshold", &empty).args(["--min-rows", "1"]));
     assert_eq!(refused.code, 3, "{}", refused.stderr);
