@@ -7,8 +7,8 @@
 
 static int64_t minimum_cents;
 
-// What is returned to the host is freed by the bindings afterwards, so every string and list is a
-// copy. What comes from the host is ours to free.
+// The bindings free what is returned to the host, so every string and list must be a copy. What comes
+// from the host is ours to free.
 static detector_string_t copy(const char *text) {
     detector_string_t string;
     detector_string_dup(&string, text);
@@ -24,7 +24,7 @@ void exports_detector_describe(detector_metadata_t *ret) {
     ret->name = copy("my-detector");
     ret->version = copy("0.1.0");
     ret->description = copy("Flags round amounts from `minimum` up. The score is the amount.");
-    // Each row is judged by itself. See the WIT for the other two.
+    // Each row is judged by itself. See the WIT for the other two orderings.
     ret->ordering = INGEST_DETECTOR_TYPES_ORDERING_ANY;
     ret->settings.len = 1;
     ret->settings.ptr = malloc(sizeof *ret->settings.ptr);
@@ -81,7 +81,7 @@ static bool is_anomalous(int64_t cents) {
     return cents >= minimum_cents && cents % 100 == 0;
 }
 
-// Not by snprintf: C's stdio would make the plugin import WASI.
+// Without snprintf: C's stdio would make the plugin import WASI.
 static detector_string_t reason(int64_t units) {
     char text[] = "12345678901234567890.00 is a round amount";
     char *start = strchr(text, '.');

@@ -7,7 +7,7 @@ const MINIMUM = {
   doc: "Round amounts from this one up are anomalous.",
 };
 
-// What a run is asked for and learns lives in the module, from `configure` to `finish`.
+// What a run was configured with and has learned, from `configure` to `finish`.
 let minimumCents = 0;
 
 export function describe() {
@@ -17,7 +17,7 @@ export function describe() {
     description: "Flags round amounts from `minimum` up. The score is the amount.",
     settings: [MINIMUM],
     attributes: [],
-    // Each row is judged by itself. See the WIT for the other two.
+    // Each row is judged by itself. See the WIT for the other two orderings.
     ordering: "any",
   };
 }
@@ -35,8 +35,8 @@ export function classify(batch) {
   const anomalies = [];
   const { amounts } = batch;
   for (let row = 0; row < amounts.length; row++) {
-    // Hundredths are whole numbers far below 2 ** 53, so they are exact. Ids and timestamps (after
-    // the year 2255) may be above it; those arrive rounded.
+    // Hundredths are integers far below 2 ** 53, so they are exact. Ids and timestamps (after
+    // the year 2255) may be above it, and arrive rounded.
     const cents = amounts[row];
     if (cents >= minimumCents && cents % 100 === 0) {
       anomalies.push({ row, score: cents / 100, reason: `${cents / 100}.00 is a round amount` });

@@ -17,12 +17,12 @@ MINIMUM = types.SettingDescription(
 
 @dataclass
 class Run:
-    """What a run is asked for and learns, from `configure` to `finish`."""
+    """What a run was configured with and has learned, from `configure` to `finish`."""
 
     minimum_cents: int = 0
 
 
-# Not in the class below: every call gets a new one.
+# Not in the class below, since every call gets a new instance of it.
 run = Run()
 
 
@@ -36,7 +36,7 @@ class WitWorld(Detector):
             description="Flags round amounts from `minimum` up. The score is the amount.",
             settings=[MINIMUM],
             attributes=[],
-            # Each row is judged by itself. See the WIT for the other two.
+            # Each row is judged by itself. See the WIT for the other two orderings.
             ordering=types.Ordering.ANY,
         )
 

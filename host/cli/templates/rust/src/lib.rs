@@ -15,7 +15,7 @@ impl Detector for MyDetector {
             "my-detector",
             env!("CARGO_PKG_VERSION"),
             "Flags round amounts from `minimum` up. The score is the amount.",
-            // Each row is judged by itself. See the WIT for the other two.
+            // Each row is judged by itself. See the WIT for the other two orderings.
             Ordering::Any,
         )
         .setting("minimum", SettingKind::Decimal, "10", "Round amounts from this one up are anomalous.")
