@@ -78,5 +78,5 @@ fn suite(host: &Path, arguments: &[String]) -> Result<Vec<String>> {
 }
 
 fn tests_at_once() -> usize {
-    available_parallelism().map_or(1, |cores| cores.get().min(MOST_TESTS_AT_ONCE))
+    available_parallelism().map_or(1, |cores| (2 * cores.get()).min(MOST_TESTS_AT_ONCE))
 }
