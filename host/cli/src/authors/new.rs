@@ -65,6 +65,9 @@ const SDK: &[TemplateFile] = files!("../../plugins/sdk/":
     "sdk/src/settings.rs" = "src/settings.rs",
     "sdk/src/testing.rs" = "src/testing.rs",
     "sdk/wit/detector.wit" = "wit/detector.wit");
+/// Whoever passes the SDK on passes on under which terms.
+const LICENCES: &[TemplateFile] = files!("../../":
+    "sdk/LICENSE-APACHE" = "LICENSE-APACHE", "sdk/LICENSE-MIT" = "LICENSE-MIT");
 const PYTHON: &[TemplateFile] = files!("templates/python/":
     ".gitignore", "Makefile", "README.md", "app.py", "requirements.txt", "tests/test_app.py");
 const JAVASCRIPT: &[TemplateFile] = files!("templates/javascript/":
@@ -84,7 +87,7 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
         return Err(ToolsError::Exists(folder));
     }
     let own: &[&[TemplateFile]] = match language {
-        Language::Rust => &[RUST, SDK],
+        Language::Rust => &[RUST, SDK, LICENCES],
         Language::Python => &[PYTHON, WIT],
         Language::Javascript => &[JAVASCRIPT, WIT],
         Language::C => &[C, WIT],

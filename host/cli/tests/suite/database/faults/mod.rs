@@ -201,11 +201,13 @@ fn run_once(scene: &Scene, plan: Plan, server: Option<&OwnServer>, seconds: u32)
     proxy.host_is(running.id());
     if let Some(server) = server {
         wait_until("the server to be killed", || proxy.has_struck() || running.has_ended());
-        assert!(proxy.has_struck(), "it ended before the server was killed: {:?}", running.finish());
-        // SIGKILL takes a moment.
-        let is_down = || std::os::unix::net::UnixStream::connect(&socket).is_err();
-        wait_until("the server to be gone", is_down);
-        server.start();
+        // The last message of all is a goodbye, which the program need not get to.
+        if proxy.has_struck() {
+            // SIGKILL takes a moment.
+            let is_down = || std::os::unix::net::UnixStream::connect(&socket).is_err();
+            wait_until("the server to be gone", is_down);
+            server.start();
+        }
     }
     let finished = running.finish();
     let has_struck = proxy.has_struck();
@@ -348,5 +350,5 @@ fn a_server_that_is_killed() {
     println!("server killed, {to_server} messages to the server: {tally}");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
     assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
-    assert!(tally.of(&[Verdict::RolledBack]) > 0, "{tally}");
+    assert!(tally.of(&[Verdict::RolledBack]) > to_server / 2, "{tally}");
 }
