@@ -77,6 +77,8 @@ pub enum TransferLimit {
     Setting,
     /// What any function of the host takes at most.
     HostFunction,
+    /// What any right answer to this call has at most.
+    Answer,
     /// Its memory, of which nothing more is left: what it passes is part of it.
     Memory {
         /// All of it.
@@ -427,6 +429,9 @@ impl DetectorError {
             }
             DetectorError::Transfer { because: TransferLimit::Memory { allowed_bytes }, .. } => {
                 Some(more("memory-limit", &format!("{}MiB", allowed_bytes.div_ceil(512 * 1024))))
+            }
+            DetectorError::Transfer { because: TransferLimit::Answer, .. } => {
+                Some("no right answer is so long, so no option allows it; this is a mistake in the plugin".into())
             }
             DetectorError::Transfer { because: TransferLimit::HostFunction, .. } => {
                 Some("no function of the host takes more at a time, whatever the options; its author should pass less".into())

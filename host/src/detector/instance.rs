@@ -27,6 +27,11 @@ const SHOWN_FRAMES: usize = 12;
 /// looked at in no time.
 const HOST_CALL_BYTES: usize = 4 << 20;
 
+/// More than any description or error has that somebody is to read.
+const SHORT_ANSWER_BYTES: usize = 4 << 20;
+/// More than the longest reason and what goes with it, however that is encoded.
+const MAX_ANOMALY_BYTES: usize = 4 * verify::MAX_REASON_BYTES;
+
 /// What the host keeps for a guest.
 pub struct GuestState {
     pub(super) log: GuestLog,
@@ -36,6 +41,8 @@ pub struct GuestState {
     pub(super) resources: ResourceTable,
     /// All lists and strings that one call may pass.
     transfer_bytes: usize,
+    /// What the answer to the call that is under way may be.
+    answer_bytes: usize,
     /// When the call that is under way must have ended; `None` if it may take for ever.
     must_end_by: Option<Instant>,
 }
@@ -45,7 +52,11 @@ impl GuestState {
     fn allowed_bytes(&self, to_host_function: bool) -> (usize, TransferLimit) {
         let limits = [
             (self.transfer_bytes, TransferLimit::Setting),
-            (if to_host_function { HOST_CALL_BYTES } else { usize::MAX }, TransferLimit::HostFunction),
+            if to_host_function {
+                (HOST_CALL_BYTES, TransferLimit::HostFunction)
+            } else {
+                (self.answer_bytes, TransferLimit::Answer)
+            },
             (self.memory.left_bytes(), TransferLimit::Memory { allowed_bytes: self.memory.limit_bytes }),
         ];
         limits.into_iter().fold((usize::MAX, TransferLimit::Setting), |least, limit| {
@@ -209,7 +220,9 @@ impl Guest {
         act: impl FnOnce(&dyn Exports, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, DetectorError> {
         let deadline = Deadline::of(&self.limits, self.spent);
-        self.store.data_mut().memory.begin_call();
+        let state = self.store.data_mut();
+        state.memory.begin_call();
+        state.answer_bytes = longest_answer_bytes(&call);
         let (answer, spent) = within(deadline, &mut self.store, |store| act(&*self.exports, store));
         self.spent += spent;
         answer.map_err(|error| stopped(&self.plugin, &self.limits, &self.store, call, deadline, error))
@@ -217,6 +230,19 @@ impl Guest {
 
     fn violation(&self, call: Call, source: verify::Violation) -> DetectorError {
         DetectorError::Violation { plugin: self.plugin.clone(), call, source }
+    }
+}
+
+/// No right answer is longer. To look at millions of anomalies, settings or columns takes time before the first
+/// of them can be refused.
+fn longest_answer_bytes(call: &Call) -> usize {
+    match call {
+        Call::Classify { rows, .. } => {
+            let rows = usize::try_from(*rows).unwrap_or(usize::MAX);
+            rows.saturating_mul(MAX_ANOMALY_BYTES).max(SHORT_ANSWER_BYTES)
+        }
+        Call::Snapshot => usize::MAX,
+        _ => SHORT_ANSWER_BYTES,
     }
 }
 
@@ -228,6 +254,7 @@ fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -
     let state = GuestState {
         memory: MemoryKeeper::new(limits.memory_bytes, fixed_bytes),
         transfer_bytes: limits.transfer_bytes,
+        answer_bytes: usize::MAX,
         wasi: wasi::context(&log),
         clock: wasi::Clock::default(),
         resources,
