@@ -9,7 +9,7 @@ use wasmtime::{Config, Engine};
 
 use super::Limits;
 
-/// How often the clock of deadlines ticks.
+/// How often it is looked whether a guest still has time; on a busy machine less often.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// So much address space is enough for memories as the engine likes them, for hundreds of instances.
@@ -102,13 +102,6 @@ pub fn for_compiling(settings: &Settings, has_threads: bool) -> wasmtime::Result
 /// Whether memories must be small in address space, too (`ulimit -v`).
 fn address_space_is_limited() -> bool {
     getrlimit(Resource::As).current.is_some_and(|bytes| bytes < AMPLE_BYTES)
-}
-
-/// The number of epochs after which a call has certainly had its time.
-pub fn deadline_ticks(deadline: Duration) -> u64 {
-    let ticks = deadline.as_millis().div_ceil(TICK.as_millis());
-    // The tick that is under way when the call starts does not count.
-    u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1)
 }
 
 fn start_ticking(engine: &Engine) -> wasmtime::Result<()> {

@@ -1,14 +1,14 @@
 //! A live detector, and the one gate through which every call into a guest passes: the deadline
 //! is set before it, and whatever stopped it is told as what it is.
 //!
-//! Epochs stop a guest where it loops or calls a function of its own, not while the host works for it:
-//! so the clock is looked at whenever the guest gets something from the host, and once more at the end. An
+//! The engine asks whether a guest may go on where it loops or calls a function of its own, not while the host
+//! works for it: so the clock is looked at whenever the guest gets something from the host, and once more at the end. An
 //! answer that comes late is none.
 
 use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, WasmBacktrace};
+use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 use super::contract::{Exports, GuestError};
@@ -16,7 +16,7 @@ use super::error::{TransferLimit, TrapReport};
 use super::guest_log::GuestLog;
 use super::limits::{Denial, MAX_TABLE_ENTRIES, MemoryKeeper};
 use super::load::{Plugin, file_name};
-use super::{Anomaly, Call, DetectorError, Limits, Metadata, Refusal, engine, verify, wasi};
+use super::{Anomaly, Call, DetectorError, Limits, Metadata, Refusal, verify, wasi};
 use crate::batch::Batch;
 use crate::text::printable;
 
@@ -31,6 +31,9 @@ const HOST_CALL_BYTES: usize = 4 << 20;
 const SHORT_ANSWER_BYTES: usize = 4 << 20;
 /// More than the longest reason and what goes with it, however that is encoded.
 const MAX_ANOMALY_BYTES: usize = 4 * verify::MAX_REASON_BYTES;
+
+/// When the engine asks next whether the guest may go on, in ticks from now.
+const NEXT_TICK: u64 = 1;
 
 /// What the host keeps for a guest.
 pub struct GuestState {
@@ -48,6 +51,11 @@ pub struct GuestState {
 }
 
 impl GuestState {
+    /// Whether the call that is under way should have ended.
+    fn is_late(&self) -> bool {
+        self.must_end_by.is_some_and(|end| Instant::now() > end)
+    }
+
     /// How much the guest may pass now, to a function of the host or as its answer, and what allows no more.
     fn allowed_bytes(&self, to_host_function: bool) -> (usize, TransferLimit) {
         let limits = [
@@ -264,6 +272,7 @@ fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.memory);
     store.call_hook(at_the_border);
+    store.epoch_deadline_callback(at_a_tick);
     store
 }
 
@@ -299,12 +308,19 @@ fn within<T>(
 ) -> (wasmtime::Result<T>, Duration) {
     let allowed = deadline.left();
     let started = Instant::now();
-    store.set_epoch_deadline(engine::deadline_ticks(allowed));
+    store.set_epoch_deadline(NEXT_TICK);
     store.data_mut().must_end_by = started.checked_add(allowed);
     let answer = act(store);
     let spent = started.elapsed();
     let is_late = answer.is_ok() && spent > allowed;
     (if is_late { Err(Trap::Interrupt.into()) } else { answer }, spent)
+}
+
+/// In a guest, when the engine's clock has ticked. It is not the ticks that count: each takes a bit longer than it
+/// should, on a busy machine by far, and a long deadline has many.
+fn at_a_tick(context: StoreContextMut<'_, GuestState>) -> wasmtime::Result<UpdateDeadline> {
+    let is_late = context.data().is_late();
+    Ok(if is_late { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(NEXT_TICK) })
 }
 
 /// Wherever control passes between guest and host.
@@ -317,9 +333,7 @@ fn at_the_border(mut context: StoreContextMut<'_, GuestState>, passes: CallHook)
             context.set_hostcall_fuel(allowed_bytes);
             Ok(())
         }
-        CallHook::ReturningFromHost if state.must_end_by.is_some_and(|end| Instant::now() > end) => {
-            Err(Trap::Interrupt.into())
-        }
+        CallHook::ReturningFromHost if state.is_late() => Err(Trap::Interrupt.into()),
         CallHook::ReturningFromHost | CallHook::CallingWasm => Ok(()),
     }
 }
