@@ -376,6 +376,9 @@ impl DetectorError {
             DetectorError::Transfer { because: TransferLimit::Memory { allowed_bytes }, .. } => {
                 Some(more("memory-limit", &format!("{}MiB", allowed_bytes.div_ceil(512 * 1024))))
             }
+            DetectorError::Transfer { because: TransferLimit::Answer, .. } => {
+                Some("no correct answer is so long, so no option allows it; this is a bug in the plugin".into())
+            }
             DetectorError::Transfer { because: TransferLimit::HostFunction, .. } => {
                 Some("no function of the host takes more at a time, whatever the options; its author should pass less".into())
             }

@@ -355,6 +355,18 @@ fn with_time_the_instructions_are_done() {
     }
 }
 
+/// They are only the occasion to look at the clock: each may take longer than it should.
+#[test]
+fn ticks_are_not_time() {
+    let mut guest = Guest::new("", "", "");
+    let act = guest.act;
+    let (answer, _) = within(Deadline::Call(PATIENCE), &mut guest.store, |store| {
+        (0..1_000_000).for_each(|_| store.engine().increment_epoch());
+        act.call(store, ())
+    });
+    answer.unwrap();
+}
+
 #[test]
 fn an_answer_that_comes_late_is_none() {
     let mut guest = Guest::new("", "", "");

@@ -1,9 +1,9 @@
 //! A live detector, and the one gate through which every call into a guest passes: the deadline is set before
 //! the call, and whatever stops it is reported as what it is.
 //!
-//! Epochs stop a guest when it loops or calls one of its own functions, not while the host works for it: so
-//! the clock is also checked whenever the host returns to the guest, and once more at the end. A late answer
-//! is discarded.
+//! The engine asks whether a guest may go on when it loops or calls one of its own functions, not while the
+//! host works for it: so the clock is also checked whenever the host returns to the guest, and once more at
+//! the end. A late answer is discarded.
 
 mod deadline;
 mod stopped;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
 use wasmtime::component::ResourceTable;
-use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap};
+use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use self::deadline::Deadline;
 use self::stopped::stopped;
@@ -24,8 +24,16 @@ use crate::plugin::load::{Plugin, file_name};
 use crate::runtime::guest_log::GuestLog;
 use crate::runtime::limits::{Limits, MemoryLimiter};
 use crate::runtime::state::{Clock, GuestState};
-use crate::runtime::{engine, wasi};
+use crate::runtime::wasi;
 use crate::verify;
+
+/// Longer than any description or error that somebody is to read.
+const SHORT_ANSWER_BYTES: usize = 4 << 20;
+/// More than the longest reason and what belongs to it, however that is encoded.
+const MAX_ANOMALY_BYTES: usize = 4 * verify::MAX_REASON_BYTES;
+
+/// When the engine asks next whether the guest may go on, in ticks from now.
+const NEXT_TICK: u64 = 1;
 
 /// A plugin's live instance. It has described itself; [`configure`](Self::configure) comes next.
 pub struct Detector {
@@ -176,7 +184,9 @@ impl Guest {
         act: impl FnOnce(&dyn Exports, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, DetectorError> {
         let deadline = Deadline::of(&self.limits, self.spent);
-        self.store.data_mut().memory.begin_call();
+        let state = self.store.data_mut();
+        state.memory.begin_call();
+        state.answer_bytes = longest_answer_bytes(&call);
         let (answer, spent) = within(deadline, &mut self.store, |store| act(&*self.exports, store));
         self.spent += spent;
         answer.map_err(|error| stopped(&self.plugin, &self.limits, &self.store, call, deadline, error))
@@ -184,6 +194,19 @@ impl Guest {
 
     fn violation(&self, call: Call, source: verify::Violation) -> DetectorError {
         DetectorError::Violation { plugin: self.plugin.clone(), call, source }
+    }
+}
+
+/// No correct answer is longer. To read millions of anomalies, settings or columns takes time before the first of
+/// them can be refused.
+fn longest_answer_bytes(call: &Call) -> usize {
+    match call {
+        Call::Classify { rows, .. } => {
+            let rows = usize::try_from(*rows).unwrap_or(usize::MAX);
+            rows.saturating_mul(MAX_ANOMALY_BYTES).max(SHORT_ANSWER_BYTES)
+        }
+        Call::Snapshot => usize::MAX,
+        _ => SHORT_ANSWER_BYTES,
     }
 }
 
@@ -195,6 +218,7 @@ fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -
     let state = GuestState {
         memory: MemoryLimiter::new(limits.memory_bytes, fixed_bytes),
         transfer_bytes: limits.transfer_bytes,
+        answer_bytes: usize::MAX,
         wasi: wasi::context(&log),
         clock: Clock::default(),
         resources,
@@ -204,6 +228,7 @@ fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.memory);
     store.call_hook(at_the_border);
+    store.epoch_deadline_callback(at_a_tick);
     store
 }
 
@@ -215,12 +240,19 @@ fn within<T>(
 ) -> (wasmtime::Result<T>, Duration) {
     let allowed = deadline.left();
     let started = Instant::now();
-    store.set_epoch_deadline(engine::deadline_ticks(allowed));
+    store.set_epoch_deadline(NEXT_TICK);
     store.data_mut().must_end_by = started.checked_add(allowed);
     let answer = act(store);
     let spent = started.elapsed();
     let is_late = answer.is_ok() && spent > allowed;
     (if is_late { Err(Trap::Interrupt.into()) } else { answer }, spent)
+}
+
+/// Called in a guest when the engine's clock has ticked. It is not the ticks that count: each takes a bit longer than
+/// it should, on a busy machine much longer, and a long deadline has many.
+fn at_a_tick(context: StoreContextMut<'_, GuestState>) -> wasmtime::Result<UpdateDeadline> {
+    let is_late = context.data().is_late();
+    Ok(if is_late { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(NEXT_TICK) })
 }
 
 /// Called whenever control passes between guest and host.
@@ -233,9 +265,7 @@ fn at_the_border(mut context: StoreContextMut<'_, GuestState>, passes: CallHook)
             context.set_hostcall_fuel(allowed_bytes);
             Ok(())
         }
-        CallHook::ReturningFromHost if state.must_end_by.is_some_and(|end| Instant::now() > end) => {
-            Err(Trap::Interrupt.into())
-        }
+        CallHook::ReturningFromHost if state.is_late() => Err(Trap::Interrupt.into()),
         CallHook::ReturningFromHost | CallHook::CallingWasm => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use wasmtime::{Config, Engine};
 
 use crate::runtime::limits::{EngineKind, Limits};
 
-/// How often the clock for deadlines ticks.
+/// How often the engine asks whether a guest still has time; less often on a busy machine.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// This much address space is enough for the engine's preferred memory layout, for hundreds of instances.
@@ -92,13 +92,6 @@ pub fn for_compiling(settings: &Settings, has_threads: bool) -> wasmtime::Result
 /// Whether memories must also be small in address space (`ulimit -v`).
 fn address_space_is_limited() -> bool {
     getrlimit(Resource::As).current.is_some_and(|bytes| bytes < AMPLE_BYTES)
-}
-
-/// The number of epochs after which a call has certainly used up its time.
-pub fn deadline_ticks(deadline: Duration) -> u64 {
-    let ticks = deadline.as_millis().div_ceil(TICK.as_millis());
-    // The tick that has already begun when the call starts does not count.
-    u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1)
 }
 
 fn start_ticking(engine: &Engine) -> wasmtime::Result<()> {

@@ -103,6 +103,8 @@ pub enum TransferLimit {
     Setting,
     /// The limit for any function of the host.
     HostFunction,
+    /// The longest that a correct answer to this call can be.
+    Answer,
     /// Its memory limit, of which no more is left: what it passes counts as memory.
     Memory {
         /// All of it.

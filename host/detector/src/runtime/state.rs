@@ -21,16 +21,27 @@ pub struct GuestState {
     pub(crate) resources: ResourceTable,
     /// All lists and strings that one call may pass.
     pub(crate) transfer_bytes: usize,
+    /// The longest that the answer to the current call may be.
+    pub(crate) answer_bytes: usize,
     /// When the current call must have ended; `None` if it may take forever.
     pub(crate) must_end_by: Option<Instant>,
 }
 
 impl GuestState {
+    /// Whether the current call should have ended.
+    pub(crate) fn is_late(&self) -> bool {
+        self.must_end_by.is_some_and(|end| Instant::now() > end)
+    }
+
     /// How much the guest may pass now, to a function of the host or as its answer, and which limit that is.
     pub(crate) fn allowed_bytes(&self, to_host_function: bool) -> (usize, TransferLimit) {
         let limits = [
             (self.transfer_bytes, TransferLimit::Setting),
-            (if to_host_function { HOST_CALL_BYTES } else { usize::MAX }, TransferLimit::HostFunction),
+            if to_host_function {
+                (HOST_CALL_BYTES, TransferLimit::HostFunction)
+            } else {
+                (self.answer_bytes, TransferLimit::Answer)
+            },
             (self.memory.left_bytes(), TransferLimit::Memory { allowed_bytes: self.memory.limit_bytes }),
         ];
         limits.into_iter().fold((usize::MAX, TransferLimit::Setting), |least, limit| {

@@ -102,6 +102,25 @@ pub fn logs(pages: u32, bytes: usize) -> Vec<u8> {
     plugin(&Parts { memory: &memory, classify: &classify, ..HONEST }, WIT)
 }
 
+/// A plugin that answers with so many anomalies, all of them zeros.
+pub fn answers_with_anomalies(count: usize) -> Vec<u8> {
+    let classify = format!(
+        "(i32.store (i32.const 516) (i32.const 65536)) (i32.store (i32.const 520) (i32.const {count})) i32.const 512"
+    );
+    plugin(&Parts { memory: LARGE, classify: &classify, ..HONEST }, WIT)
+}
+
+/// A plugin that describes so many settings, all of them empty.
+pub fn describes_settings(count: usize) -> Vec<u8> {
+    let describe = format!(
+        "(i32.store (i32.const 88) (i32.const 131072)) (i32.store (i32.const 92) (i32.const {count})) i32.const 64"
+    );
+    plugin(&Parts { memory: LARGE, describe: &describe, ..HONEST }, WIT)
+}
+
+/// Of 62 MiB.
+const LARGE: &str = "(memory (export \"memory\") 1000)";
+
 /// A function of a few kilobytes that takes a compiler minutes and gigabytes: so many local variables in so
 /// many loops, one in another.
 pub fn nest(locals: usize, loops: usize) -> Vec<u8> {

@@ -333,33 +333,57 @@ fn every_kind_of_state_counts() {
     }
 }
 
-/// What it passes to the host is its memory, too, and a function of the host is given no more than it can
-/// look at in no time.
+/// What it passes to the host is its memory, too; a function of the host is given no more than it can look at in
+/// no time, and no answer is looked at that is longer than a right one can be.
 #[test]
 fn what_a_guest_passes_is_bounded() {
     let files = Files::new();
-    let file = files.write("log.wasm", forged::logs(64, 3 << 20));
-    run(&file, None, &Limits { transfer_bytes: 64 * MIB, ..tight() }).unwrap();
+    let run_with = |plugin: &[u8], memory_bytes, transfer_bytes| {
+        let limits = Limits { memory_bytes, transfer_bytes, ..tight() };
+        run(&files.write("p.wasm", plugin), None, &limits)
+    };
+    run_with(&forged::logs(64, 3 << 20), 32 * MIB, 64 * MIB).unwrap();
     // 64 pages are 4 MiB, and 1 MiB is the stack: of 6 MiB not even 1 is left.
-    for (memory, transfer, pages, bytes, limit, option) in [
-        (32 * MIB, 64 * MIB, 128, 5 << 20, TransferLimit::HostFunction, "whatever the options"),
+    let memory = TransferLimit::Memory { allowed_bytes: 6 * MIB };
+    for (plugin, memory_bytes, transfer_bytes, limit, option) in [
+        (forged::logs(128, 5 << 20), 32 * MIB, 64 * MIB, TransferLimit::HostFunction, "whatever the options"),
+        (forged::logs(64, 3 << 20), 6 * MIB, 64 * MIB, memory, "`--memory-limit 12MiB`"),
+        (forged::logs(64, 3 << 20), 32 * MIB, MIB, TransferLimit::Setting, "`--transfer-limit 2048KiB`"),
         (
-            6 * MIB,
+            forged::answers_with_anomalies(500_000),
+            256 * MIB,
             64 * MIB,
-            64,
-            3 << 20,
-            TransferLimit::Memory { allowed_bytes: 6 * MIB },
-            "`--memory-limit 12MiB`",
+            TransferLimit::Answer,
+            "no option allows it",
         ),
-        (32 * MIB, MIB, 64, 3 << 20, TransferLimit::Setting, "`--transfer-limit 2048KiB`"),
+        (
+            forged::describes_settings(200_000),
+            256 * MIB,
+            64 * MIB,
+            TransferLimit::Answer,
+            "no option allows it",
+        ),
     ] {
-        let limits = Limits { memory_bytes: memory, transfer_bytes: transfer, ..tight() };
-        let file = files.write("log.wasm", forged::logs(pages, bytes));
-        let error = run(&file, None, &limits).err().unwrap();
+        let error = run_with(&plugin, memory_bytes, transfer_bytes).err().unwrap();
         let DetectorError::Transfer { allowed_bytes, because, .. } = &error else { panic!("{error:?}") };
         assert!(*allowed_bytes <= 4 * MIB && *because == limit, "{error:?}");
         assert!(error.help().unwrap().contains(option), "{:?}", error.help());
     }
+}
+
+/// Ten megabytes: every row anomalous, with the longest reason that there may be.
+#[test]
+fn the_longest_right_answer_is_taken() {
+    const ROWS: u64 = 10_000;
+    let sandbox = support::sandbox(Limits::default(), Requirements::default(), Cache::of_user()).unwrap();
+    let talkative = support::test_plugins().join("talkative.wasm");
+    let mut detector = Detector::start(&load(&sandbox, &talkative).unwrap()).unwrap();
+    detector.configure(&[("reason-bytes".to_owned(), "1000".to_owned())]).unwrap();
+    let mut batch = Batch::default();
+    for line in 2..ROWS + 2 {
+        batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 100, timestamp_micros: 0, line });
+    }
+    assert_eq!(detector.classify(&batch).unwrap().len() as u64, ROWS);
 }
 
 #[test]
