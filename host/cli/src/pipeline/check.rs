@@ -77,7 +77,7 @@ pub async fn check(
                     let finishing = async { rejects.finish().await.map_err(Error::from) };
                     rejects::put_in_place(unless_interrupted(interrupts, finishing).await?);
                 }
-                let End { files, tally, noticed, .. } = *end;
+                let End { files, tally, noticed, .. } = end;
                 let left_out = list.notes;
                 return Ok(Checked { files, plugin, rows, anomalies, tally, noticed, minds_order, left_out });
             }

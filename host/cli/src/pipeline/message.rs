@@ -18,7 +18,7 @@ pub(crate) enum Message {
     /// Rows, and the budget reserved for them.
     Rows(Classified, Reserved),
     /// All files have been read to their end.
-    End(Box<End>),
+    End(End),
 }
 
 /// What the stages before the sink know at the end of the last file.

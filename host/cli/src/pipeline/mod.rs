@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The stages run side by side, joined by channels that hold a bounded number of bytes ([`budget`]): memory
-//! does not grow with the file, and the slowest stage, the server, is not kept waiting. [`prepare`] gets
+//! does not grow with the file, and the slowest stage, the server, is not kept waiting. [`mod@prepare`] gets
 //! them ready, [`stages`] starts them. The last [`message`] of a stage says that it has finished; a channel
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
 //! [`check`](mod@check) is a run without the writing.

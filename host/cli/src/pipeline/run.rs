@@ -209,7 +209,7 @@ async fn write(
                 progress.rows(rows);
             }
             Message::End(end) => {
-                return Ok(End { times: Times { write: busy, ..end.times }, ..*end });
+                return Ok(End { times: Times { write: busy, ..end.times }, ..end });
             }
         }
     }

@@ -41,7 +41,7 @@ enum Ticket {
         workers: Vec<usize>,
         reserved: Reserved,
     },
-    End(Box<End>),
+    End(End),
 }
 
 /// The sink's end of the stages.
@@ -84,7 +84,7 @@ impl Stages {
             Ticket::End(end) => {
                 let (guest, classify) = self.answers.last().await?;
                 let times = Times { classify, ..end.times };
-                Ok(Message::End(Box::new(End { guest, times, ..*end })))
+                Ok(Message::End(End { guest, times, ..end }))
             }
         }
     }
@@ -135,6 +135,6 @@ fn read(
     let times = Times { read: busy, ..Times::default() };
     if workers.finish().is_ok() {
         let end = End { files, tally, noticed, times, guest: GuestUse::default() };
-        let _ = tickets.blocking_send(Ok(Ticket::End(Box::new(end))));
+        let _ = tickets.blocking_send(Ok(Ticket::End(end)));
     }
 }

@@ -20,7 +20,7 @@ const WAITING_PARTS: usize = 2;
 
 /// What a worker is given.
 enum Task {
-    Classify(Part),
+    Classify(Box<Part>),
     Finish,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Part {
 
 /// What a worker gives back.
 enum Answer {
-    Classified(Part, Vec<Anomaly>),
+    Classified(Box<Part>, Vec<Anomaly>),
     Finished(GuestUse, Duration),
 }
 
@@ -101,7 +101,7 @@ impl Workers {
 
     /// Hands out what was dealt.
     pub fn send(&self, parts: Vec<(usize, Part)>) -> Result<(), Gone> {
-        parts.into_iter().try_for_each(|(worker, part)| self.give(worker, Task::Classify(part)))
+        parts.into_iter().try_for_each(|(worker, part)| self.give(worker, Task::Classify(Box::new(part))))
     }
 
     /// Tells the workers that there are no more rows.

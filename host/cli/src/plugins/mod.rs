@@ -1,4 +1,4 @@
-//! Plugins that are found by name: [`lookup`] finds the file of one, [`library`] lists them and stores
+//! Plugins that are found by name: [`mod@lookup`] finds the file of one, [`library`] lists them and stores
 //! those that a user adds.
 
 pub mod library;
