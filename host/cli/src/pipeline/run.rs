@@ -98,8 +98,10 @@ pub async fn run(
     let filling = fill(&mut transaction, config, prepared, left_out, &mut rejects, progress);
     let Filled { recorded, tally, noticed, times, guest, left_out, rejects } =
         match unless_interrupted(interrupts, filling).await {
-            Ok(Ok(filled)) => *filled,
-            Ok(Err(already)) => return Ok(nothing_to_do(transaction, already, notes).await),
+            Ok(Filling::Filled(filled)) => *filled,
+            Ok(Filling::AlreadyIngested(already)) => {
+                return Ok(nothing_to_do(transaction, already, notes).await);
+            }
             Err(error) => {
                 if let Some(rejects) = rejects.take() {
                     let keeping = rejects::keep(rejects, transaction.run_id(), &error);
@@ -144,8 +146,14 @@ struct Filled {
     rejects: Option<FinishedRejects>,
 }
 
-/// Writes all rows to the transaction, except for those of files that are left out; or says that another
-/// run has written them meanwhile.
+/// What became of the rows.
+enum Filling {
+    Filled(Box<Filled>),
+    /// With `--once`: another run has written them meanwhile.
+    AlreadyIngested(Box<AlreadyIngested>),
+}
+
+/// Writes all rows to the transaction, except for those of files that are left out.
 async fn fill(
     transaction: &mut Transaction,
     config: &RunConfig,
@@ -153,7 +161,7 @@ async fn fill(
     left_out: BTreeMap<usize, KnownFile>,
     rejects: &mut Option<RejectsFile>,
     progress: &Progress,
-) -> Result<Result<Box<Filled>, Box<AlreadyIngested>>, Error> {
+) -> Result<Filling, Error> {
     let Prepared { started_at, mut source, detectors, plugin, .. } = prepared;
     if !left_out.is_empty() {
         let positions = left_out.keys().copied().collect();
@@ -177,10 +185,18 @@ async fn fill(
         None => None,
     };
     Ok(match transaction.complete(&facts).await? {
-        Completed::AlreadyIngested(already_ingested) => Err(already_ingested),
+        Completed::AlreadyIngested(already) => Filling::AlreadyIngested(already),
         Completed::Recorded(recorded) => {
             let left_out = left_out.into_values().collect();
-            Ok(Box::new(Filled { recorded: *recorded, tally, noticed, times, guest, left_out, rejects }))
+            Filling::Filled(Box::new(Filled {
+                recorded: *recorded,
+                tally,
+                noticed,
+                times,
+                guest,
+                left_out,
+                rejects,
+            }))
         }
     })
 }

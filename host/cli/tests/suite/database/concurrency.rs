@@ -147,6 +147,27 @@ fn files_that_are_left_out_are_not_counted_with_the_others() {
     assert_eq!(database.number("SELECT max(transaction_id) FROM transactions"), 2_147_483_642);
 }
 
+/// Where ids run short, the rows are counted, and meanwhile others may write: the first attempt gives the lock
+/// back, and its number with it.
+#[test]
+fn rows_are_counted_without_the_lock() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let insert =
+        |id: i64| database.execute(&format!("INSERT INTO transactions VALUES ({id}, 7, 1, '2024-01-01')"));
+    let file = files.many_rows("ten.csv", 0..10);
+    let run = || finish(&mut host_run(&database, "threshold", &file));
+    // As many ids as rows, but fewer than such a file could have rows.
+    insert(2_147_483_637);
+    assert_eq!(run().code, 0);
+    assert_eq!(database.rows("SELECT run_id, last_transaction_id FROM ingest_runs"), [["2", "2147483647"]]);
+    database.execute("TRUNCATE transactions, anomalies");
+    insert(2_147_483_638);
+    let refused = run();
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
+    assert!(refused.stderr.contains("no room for the rows of this file, which has 10"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("note: nothing was written; the transaction was rolled back"));
+}
+
 /// A pipe's content is known at its end; then it is too late to leave it out.
 #[test]
 fn once_refuses_a_known_pipe_among_new_files() {
