@@ -92,6 +92,7 @@ impl Batch {
     }
 
     /// Appends a row; its attributes are appended to [`attributes`](Self::attributes) by the caller.
+    #[inline]
     pub fn push(&mut self, row: Row) {
         self.transaction_ids.push(row.transaction_id);
         self.user_ids.push(row.user_id);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use host_core::batch::{Batch, Row};
 
-use crate::sandbox::forged;
+use super::forged;
 
 const STREAMS: &str = "wasi:io/streams@0.2.6";
 
