@@ -244,7 +244,7 @@ fn within<T>(
     store.data_mut().must_end_by = started.checked_add(allowed);
     let answer = act(store);
     let spent = started.elapsed();
-    let is_late = answer.is_ok() && spent > allowed;
+    let is_late = answer.is_ok() && store.data().is_late();
     (if is_late { Err(Trap::Interrupt.into()) } else { answer }, spent)
 }
 

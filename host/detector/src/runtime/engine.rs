@@ -10,7 +10,7 @@ use wasmtime::{Config, Engine};
 use crate::runtime::limits::{EngineKind, Limits};
 
 /// How often the engine asks whether a guest still has time; less often on a busy machine.
-pub const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(10);
 
 /// This much address space is enough for the engine's preferred memory layout, for hundreds of instances.
 const AMPLE_BYTES: u64 = 1 << 42;
