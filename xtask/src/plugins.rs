@@ -18,8 +18,8 @@ const GUESTS: [&str; 2] = ["hostile", "talkative"];
 const PARTS: [&str; 1] = ["ensemble"];
 /// Those that tests also need with WASI, under another name.
 const WITH_WASI: [&str; 2] = ["hostile", "threshold"];
-/// Examples of the SDK that tests need, and under which name.
-const EXAMPLES: [(&str, &str); 1] = [("attribute", "abroad")];
+/// Examples of the SDK, which tests need.
+const EXAMPLES: [&str; 2] = ["abroad", "velocity"];
 /// Where the host looks for plugins, and where the tests do, too; beside the host.
 const FOR_USERS: &str = "plugins";
 const FOR_TESTS: &str = "test-plugins";
@@ -59,8 +59,8 @@ pub fn build() -> Result<()> {
         for name in WITH_WASI {
             copy(&built(&target, WASI_TARGET, name), &for_tests, &format!("{name}-wasi"))?;
         }
-        for (example, name) in EXAMPLES {
-            copy(&built(&target, WASM_TARGET, &format!("examples/{example}")), &for_tests, name)?;
+        for name in EXAMPLES {
+            copy(&built(&target, WASM_TARGET, &format!("examples/{name}")), &for_tests, name)?;
         }
     }
     Ok(())
@@ -85,7 +85,7 @@ fn compile_examples() -> Result<()> {
     let mut build = cargo();
     build.args(["build", "--locked", "--profile", "plugin", "--target", WASM_TARGET]);
     build.args(["--package", "detector-sdk"]);
-    build.args(EXAMPLES.iter().flat_map(|(example, _)| ["--example", example]));
+    build.args(EXAMPLES.iter().flat_map(|name| ["--example", name]));
     run(&mut build)
 }
 

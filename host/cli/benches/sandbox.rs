@@ -83,13 +83,10 @@ fn batches() -> Vec<Batch> {
 fn native<D: detector_sdk::Detector>(batches: &[Batch]) -> f64 {
     let rows: Vec<detector_sdk::Batch> = batches
         .iter()
-        .map(|batch| detector_sdk::Batch {
-            first_row: batch.first_row,
-            transaction_ids: batch.transaction_ids.clone(),
-            user_ids: batch.user_ids.clone(),
-            amounts: batch.amounts_cents.clone(),
-            timestamps: batch.timestamps_micros.clone(),
-            attributes: Vec::new(),
+        .map(|batch| {
+            let rows = batch.user_ids.iter().zip(&batch.amounts_cents).zip(&batch.timestamps_micros);
+            let rows: Vec<_> = rows.map(|((&user, &amount), &time)| (user, amount, time)).collect();
+            detector_sdk::Batch::from_rows(&rows)
         })
         .collect();
     let mut detector = D::configure(&Settings::new::<&str, &str>(&D::describe(), &[]).unwrap()).unwrap();

@@ -169,13 +169,9 @@ pub fn settings(given: Vec<String>) -> Result<Vec<(String, String)>, ConfigError
 fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigError> {
     let mut columns = ColumnMap::default();
     for mapping in arguments.columns {
-        let parsed =
-            mapping.split_once('=').and_then(|(field, name)| Some((field.trim().parse().ok()?, name)));
-        match parsed {
-            Some((field, name)) if !columns.0.iter().any(|(other, _)| *other == field) => {
-                columns.0.push((field, name.to_owned()));
-            }
-            _ => return Err(ConfigError::Column(mapping)),
+        let is_added = mapping.split_once('=').is_some_and(|(name, in_file)| columns.add(name, in_file));
+        if !is_added {
+            return Err(ConfigError::Column(mapping));
         }
     }
     if arguments.no_header && !columns.is_all_positions() {

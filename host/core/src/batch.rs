@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::column::{Column, ColumnKind, ColumnRequest};
+
 /// Consecutive rows of the input, column by column; all columns have the same length.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Batch {
     /// The file that all its rows come from.
     pub file: Arc<str>,
@@ -22,8 +24,8 @@ pub struct Batch {
     pub timestamps_micros: Vec<i64>,
     /// The physical line on which each row starts, from 1.
     pub lines: Vec<u64>,
-    /// The additional columns that the detector asked for, in its order.
-    pub attributes: Vec<Attribute>,
+    /// The further columns that the detector asked for, in its order.
+    pub columns: Vec<Column>,
 }
 
 /// Where a row is.
@@ -33,15 +35,6 @@ pub struct RowPlace {
     pub file: Arc<str>,
     /// The physical line on which the row starts, from 1.
     pub line: u64,
-}
-
-/// One additional CSV column, as text.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Attribute {
-    /// The column's name as the detector asked for it.
-    pub name: String,
-    /// One value per row.
-    pub values: Vec<String>,
 }
 
 /// One parsed row, before it is put into a batch.
@@ -60,38 +53,31 @@ pub struct Row {
 }
 
 impl Batch {
-    /// An empty batch with these attributes.
+    /// An empty batch with these columns, as a file has them that has all of them.
     #[must_use]
-    pub fn new(attributes: &[String]) -> Batch {
-        let empty = |name: &String| Attribute { name: name.clone(), values: Vec::new() };
-        Batch { attributes: attributes.iter().map(empty).collect(), ..Batch::default() }
+    pub fn new(columns: &[ColumnRequest]) -> Batch {
+        Batch { columns: columns.iter().map(|column| Column::new(column.kind)).collect(), ..Batch::default() }
     }
 
-    /// An empty batch of a file, with these attributes. `spent` is one that is no longer needed: its memory
-    /// is reused.
-    #[must_use]
+    /// Empties it for rows of this file, from position `first_row` in the run; `columns` says for each further
+    /// column what the file has of it. Memory is reused.
     pub fn renew(
-        spent: Batch,
+        &mut self,
         (file_position, file): (i32, Arc<str>),
         first_row: u64,
-        attributes: &[String],
-    ) -> Batch {
-        let mut batch = Batch { file, file_position, first_row, ..spent };
-        batch.transaction_ids.clear();
-        batch.user_ids.clear();
-        batch.amounts_cents.clear();
-        batch.timestamps_micros.clear();
-        batch.lines.clear();
-        let has_same = batch.attributes.iter().map(|attribute| &attribute.name).eq(attributes);
-        if has_same {
-            batch.attributes.iter_mut().for_each(|attribute| attribute.values.clear());
-        } else {
-            batch.attributes = Batch::new(attributes).attributes;
-        }
-        batch
+        columns: impl ExactSizeIterator<Item = Option<ColumnKind>>,
+    ) {
+        (self.file, self.file_position, self.first_row) = (file, file_position, first_row);
+        self.transaction_ids.clear();
+        self.user_ids.clear();
+        self.amounts_cents.clear();
+        self.timestamps_micros.clear();
+        self.lines.clear();
+        self.columns.resize_with(columns.len(), Column::default);
+        self.columns.iter_mut().zip(columns).for_each(|(column, kind)| column.renew(kind));
     }
 
-    /// Appends a row; its attributes are appended to [`attributes`](Self::attributes) by the caller.
+    /// Appends a row; the caller appends its further values to [`columns`](Self::columns).
     #[inline]
     pub fn push(&mut self, row: Row) {
         self.transaction_ids.push(row.transaction_id);
@@ -114,14 +100,7 @@ impl Batch {
             amounts_cents: pick(&self.amounts_cents),
             timestamps_micros: pick(&self.timestamps_micros),
             lines: rows.clone().map(|row| self.lines[row]).collect(),
-            attributes: self
-                .attributes
-                .iter()
-                .map(|Attribute { name, values }| Attribute {
-                    name: name.clone(),
-                    values: rows.clone().map(|row| values[row].clone()).collect(),
-                })
-                .collect(),
+            columns: self.columns.iter().map(|column| column.select(rows.clone())).collect(),
         }
     }
 
@@ -140,10 +119,7 @@ impl Batch {
     /// The size of its rows in memory.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        let text = |attribute: &Attribute| {
-            attribute.values.iter().map(|value| size_of::<String>() + value.len()).sum::<usize>()
-        };
-        self.len() * size_of::<Row>() + self.attributes.iter().map(text).sum::<usize>()
+        self.len() * size_of::<Row>() + self.columns.iter().map(Column::size_bytes).sum::<usize>()
     }
 
     /// Where row `i` is.

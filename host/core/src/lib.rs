@@ -1,4 +1,4 @@
-//! What all parts of `host` share: rows in [`batch`]es, what became of them ([`anomaly`], [`rejected`]),
+//! What all parts of `host` share: rows in [`batch`]es with their [`column`]s, what became of them ([`anomaly`], [`rejected`]),
 //! what is kept about files ([`facts`]) and the digests of the bytes that were actually used ([`digest`]);
 //! and what every part needs to talk to people and to the system: printable [`text`], [`advice`], [`exit`]
 //! codes, the [`environment`], [`folders`] and [`threads`].
@@ -19,6 +19,7 @@
 pub mod advice;
 pub mod anomaly;
 pub mod batch;
+pub mod column;
 pub mod digest;
 pub mod environment;
 pub mod exit;

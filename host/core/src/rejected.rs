@@ -204,8 +204,10 @@ pub enum Kind {
     Amount,
     /// A date and time.
     Timestamp,
-    /// The text of an additional column.
+    /// The text of a further column.
     Text,
+    /// The number of a further column.
+    Number,
 }
 
 impl Kind {
@@ -218,6 +220,7 @@ impl Kind {
             Kind::Amount => "amount",
             Kind::Timestamp => "timestamp",
             Kind::Text => "text",
+            Kind::Number => "number",
         }
     }
 
@@ -228,6 +231,7 @@ impl Kind {
             Kind::TransactionId | Kind::UserId => "ids are whole numbers such as `4182`",
             Kind::Amount => "amounts look like `12.50`",
             Kind::Text => "",
+            Kind::Number => "numbers look like `12.5`, `-3` or `1e-9`",
             Kind::Timestamp => "timestamps look like `2024-02-29 23:59:59` or `2024-02-29T23:59:59.123456`",
         }
     }

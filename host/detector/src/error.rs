@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use host_core::batch::Batch;
 use host_core::digest::Sha256Digest;
-use host_core::text::{argument, listed, printable};
+use host_core::text::{argument, counted, listed, printable};
 use thiserror::Error;
 
 use crate::contract::types::GuestErrorKind;
@@ -26,21 +27,46 @@ pub enum Call {
     Describe,
     /// `configure`
     Configure,
-    /// `classify`, with the batch's rows (from 0) and physical lines.
-    Classify {
-        /// Position of the first row in the run.
-        first_row: u64,
-        /// Number of rows.
-        rows: u64,
-        /// Lines of the first and the last row.
-        lines: (u64, u64),
-    },
+    /// `classify`
+    Classify(BatchSpan),
+    /// `score`
+    Score(BatchSpan),
     /// `finish`
     Finish,
     /// `snapshot`
     Snapshot,
     /// `restore`
     Restore,
+    /// `feedback`, with the number of rows.
+    Feedback {
+        /// Number of rows.
+        rows: u64,
+    },
+}
+
+/// Which rows a batch has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchSpan {
+    /// Position of the first row in the run, from 0.
+    pub first_row: u64,
+    /// Number of rows.
+    pub rows: u64,
+    /// Physical lines of the first and the last row.
+    pub lines: (u64, u64),
+}
+
+impl BatchSpan {
+    pub(crate) fn of(batch: &Batch) -> BatchSpan {
+        BatchSpan { first_row: batch.first_row, rows: batch.len() as u64, lines: batch.line_span() }
+    }
+}
+
+impl fmt::Display for BatchSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BatchSpan { first_row, rows, lines: (first_line, last_line) } = self;
+        let (first, last) = (first_row + 1, first_row + rows);
+        write!(f, "rows {first} to {last} (lines {first_line} to {last_line})")
+    }
 }
 
 impl fmt::Display for Call {
@@ -49,15 +75,12 @@ impl fmt::Display for Call {
             Call::Start => f.write_str("while it was started"),
             Call::Describe => f.write_str("in `describe`"),
             Call::Configure => f.write_str("in `configure`"),
-            Call::Classify { first_row, rows, lines: (first_line, last_line) } => write!(
-                f,
-                "in `classify`, on rows {} to {} (lines {first_line} to {last_line})",
-                first_row + 1,
-                first_row + rows,
-            ),
+            Call::Classify(span) => write!(f, "in `classify`, on {span}"),
+            Call::Score(span) => write!(f, "in `score`, on {span}"),
             Call::Finish => f.write_str("in `finish`"),
             Call::Snapshot => f.write_str("in `snapshot`"),
             Call::Restore => f.write_str("in `restore`"),
+            Call::Feedback { rows } => write!(f, "in `feedback`, on {}", counted(*rows, "row")),
         }
     }
 }

@@ -36,8 +36,9 @@ mod refusal;
 mod runtime;
 pub mod verify;
 
-pub use contract::types::{GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind};
-pub use error::{Call, DetectorError};
+pub use contract::types::{GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind, State};
+pub use contract::version::Ability;
+pub use error::{BatchSpan, Call, DetectorError};
 pub use instance::Detector;
 pub use plugin::cache::Cache;
 pub use plugin::compiler;

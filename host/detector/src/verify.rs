@@ -2,17 +2,19 @@
 //! [`Violation`], which ends the run.
 
 use host_core::anomaly::Anomaly;
+use host_core::column::ColumnRequest;
 use host_core::text::{is_unprintable, printable_up_to};
 use thiserror::Error;
 
-use crate::contract::types::{Metadata, SettingKind};
+use crate::contract::settings::{MAX_VALUE_BYTES, is_of_kind};
+use crate::contract::types::{Metadata, Ordering, State};
 
 /// The longest reason, in bytes; the contract says so.
 pub const MAX_REASON_BYTES: usize = 1_000;
 const MAX_NAME_BYTES: usize = 64;
 const MAX_DESCRIPTION_BYTES: usize = 4_096;
 const MAX_SETTINGS: usize = 100;
-const MAX_ATTRIBUTES: usize = 100;
+const MAX_COLUMNS: usize = 100;
 
 /// The rule of the contract that a guest broke.
 #[derive(Debug, Error, PartialEq)]
@@ -65,6 +67,20 @@ pub enum Violation {
         row: u32,
         /// The character.
         character: char,
+    },
+    /// Not one score per row.
+    #[error("it gave {found} scores for {rows} rows")]
+    ScoreCount {
+        /// Scores returned.
+        found: usize,
+        /// Rows of the batch.
+        rows: usize,
+    },
+    /// A state that is not one.
+    #[error("its state has {what}")]
+    State {
+        /// What is wrong with it.
+        what: String,
     },
     /// An invalid description of itself.
     #[error("it describes itself with {what}")]
@@ -124,7 +140,7 @@ pub fn metadata(metadata: &Metadata) -> Result<(), Violation> {
         }
         text("a setting's documentation", &setting.doc, MAX_DESCRIPTION_BYTES)?;
         if let Some(default) = &setting.default {
-            text("a setting's default", default, MAX_DESCRIPTION_BYTES)?;
+            text("a setting's default", default, MAX_VALUE_BYTES)?;
             if !is_of_kind(default, setting.kind) {
                 return violation(format!(
                     "the default `{}` for the setting `{}`, which is not of its kind",
@@ -134,28 +150,64 @@ pub fn metadata(metadata: &Metadata) -> Result<(), Violation> {
             }
         }
     }
-    if metadata.attributes.len() > MAX_ATTRIBUTES {
-        return violation(format!(
-            "{} attributes; at most {MAX_ATTRIBUTES} are allowed",
-            metadata.attributes.len()
-        ));
+    Ok(())
+}
+
+/// Checks which further columns a detector asks for.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn columns(requests: &[ColumnRequest]) -> Result<(), Violation> {
+    if requests.len() > MAX_COLUMNS {
+        return violation(format!("{} columns; at most {MAX_COLUMNS} are allowed", requests.len()));
     }
-    for (i, attribute) in metadata.attributes.iter().enumerate() {
-        line("an attribute's name", attribute, MAX_NAME_BYTES)?;
-        if metadata.attributes[..i].contains(attribute) {
-            return violation(format!("the attribute `{attribute}` twice"));
+    for (i, request) in requests.iter().enumerate() {
+        line("a column's name", &request.name, MAX_NAME_BYTES)?;
+        let is_same = |other: &ColumnRequest| other.name.trim().eq_ignore_ascii_case(request.name.trim());
+        if requests[..i].iter().any(is_same) {
+            return violation(format!("the column `{}` twice", request.name));
         }
     }
     Ok(())
 }
 
-fn is_of_kind(value: &str, kind: SettingKind) -> bool {
-    match kind {
-        SettingKind::Text => true,
-        SettingKind::Integer => value.parse::<i64>().is_ok(),
-        SettingKind::Decimal => value.parse::<rust_decimal::Decimal>().is_ok(),
-        SettingKind::Boolean => value.parse::<bool>().is_ok(),
+/// Checks the scores of a batch of `rows` rows.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn scores(scores: &[f64], rows: usize) -> Result<(), Violation> {
+    if scores.len() != rows {
+        return Err(Violation::ScoreCount { found: scores.len(), rows });
     }
+    match (0..).zip(scores).find(|(_, score)| !score.is_finite()) {
+        Some((row, &score)) => Err(Violation::Score { row, score }),
+        None => Ok(()),
+    }
+}
+
+/// Checks a part of what a detector with this ordering has learned.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn state(state: &State, ordering: Ordering) -> Result<(), Violation> {
+    let State { shared, users, ends, bytes } = state;
+    let broken = |what: String| Err(Violation::State { what });
+    if shared.is_some() && ordering != Ordering::File {
+        return broken("something shared, which only the ordering `file` allows".into());
+    }
+    if ordering == Ordering::Any && !users.is_empty() {
+        return broken("users, although each row is judged by itself".into());
+    }
+    if users.len() != ends.len() {
+        return broken(format!("{} users and {} ends", users.len(), ends.len()));
+    }
+    if let Some([one, next]) = users.array_windows().find(|[one, next]| one >= next) {
+        return broken(format!("user {next} after {one}; users must be strictly increasing"));
+    }
+    if !ends.is_sorted() || ends.last().copied().unwrap_or_default() as usize != bytes.len() {
+        return broken(format!("ends that do not divide its {} bytes", bytes.len()));
+    }
+    Ok(())
 }
 
 /// Lower-case words joined by hyphens.
@@ -200,7 +252,7 @@ fn violation(what: String) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{Ordering, SettingDescription};
+    use crate::contract::types::{SettingDescription, SettingKind};
 
     fn anomaly(row: u32, score: f64, reason: &str) -> Anomaly {
         Anomaly { row, score, reason: reason.into() }
@@ -250,7 +302,6 @@ mod tests {
                 default: Some("500".into()),
                 doc: "A limit.".into(),
             }],
-            attributes: vec!["City Name".into()],
             ordering: Ordering::Any,
         };
         assert_eq!(metadata(&good), Ok(()));
@@ -267,8 +318,6 @@ mod tests {
             ("a setting twice", |m| m.settings.push(m.settings[0].clone())),
             ("too many settings", |m| m.settings = vec![m.settings[0].clone(); 101]),
             ("a wrong default", |m| m.settings[0].default = Some("much".into())),
-            ("an attribute twice", |m| m.attributes.push("City Name".into())),
-            ("an empty attribute", |m| m.attributes.push(String::new())),
         ];
         for (what, spoil) in spoils {
             let mut spoilt = good.clone();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use host_core::rejected::{Problem, RejectedRow, RowProblem};
-use host_core::text::{counted, listed, printable};
+use host_core::text::{counted, listed, printable, shell_quoted};
 use thiserror::Error;
 
 use crate::csv::field::Field;
@@ -94,7 +94,7 @@ pub enum SourceError {
         /// What it is for; `None` if the detector asked for it.
         field: Option<Field>,
     },
-    /// A file without a header has too few columns, or no names by which the detector could ask for one.
+    /// A file without a header has too few columns, or nothing says which one is needed.
     #[error(
         "`{}` has no column `{}`; its first record has {fields} fields",
         printable(file),
@@ -107,8 +107,8 @@ pub enum SourceError {
         column: String,
         /// The number of fields in the first record.
         fields: usize,
-        /// What it is for; `None` if the detector asked for it.
-        field: Option<Field>,
+        /// Its name, by which `--column` gives its position.
+        name: String,
     },
     /// Two columns have the name.
     #[error(
@@ -247,11 +247,9 @@ impl SourceError {
             SourceError::MissingColumn { file, column, found, field } => {
                 Some(hints::on_header(file, *field, column, found))
             }
-            SourceError::MissingPosition { field: Some(field), fields, .. } => {
-                Some(format!("pass `--column {}=POSITION`, from 1 to {fields}", field.name()))
-            }
-            SourceError::MissingPosition { field: None, .. } => {
-                Some("the detector asks for it by its name: give the file a header".into())
+            SourceError::MissingPosition { name, fields, .. } => {
+                let argument = shell_quoted(name);
+                Some(format!("pass `--column {argument}=POSITION`, from 1 to {fields}"))
             }
             SourceError::RejectsOverInput { .. } => Some("name another file with --rejects".into()),
             SourceError::Changed { .. } => Some("run again when it is complete; a program that delivers files should write them under another name and rename them once they are complete".into()),

@@ -52,11 +52,12 @@ pub(crate) fn on_header(file: &str, field: Option<Field>, column: &str, found: &
         }
         (Some(field), None) => format!("if it has another name, pass `--column {}=NAME`", field.name()),
         (None, Some(near)) => {
-            format!("is it the column `{}`? Then rename it to `{}`", printable(near), printable(column))
+            let argument = format!("{column}={near}");
+            format!("is it `{}`? Then pass `--column {}`", printable(near), shell_quoted(&argument))
         }
         (None, None) => format!(
-            "the detector asks for `{}`; add it to the file or choose another detector",
-            printable(column)
+            "the detector asks for it; if it has another name, pass `--column {}=NAME`",
+            shell_quoted(column)
         ),
     }
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use host_core::batch::{Batch, Row};
+use host_core::column::{Column, ColumnKind, ColumnRequest};
 use host_core::facts::FileFacts;
 use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
 use host_core::text::without_nul;
 
 use crate::cell::value;
-use crate::csv::columns::Columns;
+use crate::csv::columns::{Columns, Requested};
 use crate::csv::records::{Record, Records, RecordsError};
 use crate::error::SourceError;
 use crate::input::list::FileList;
@@ -36,7 +37,7 @@ pub struct Source {
     rules: InputRules,
     /// The transaction ids that are accepted; `None` if all are.
     ids: Option<IdDemand>,
-    attributes: Vec<String>,
+    requests: Vec<ColumnRequest>,
     read_bytes: Arc<AtomicU64>,
     rows: u64,
     finished: Vec<FileFacts>,
@@ -57,15 +58,14 @@ pub struct Parsed {
 }
 
 impl Source {
-    /// Opens the first file and reads its header. `attributes` names the additional columns to carry along;
-    /// `read_bytes` counts the bytes that are read from all files.
+    /// Opens the first file and reads its header. `requests` are further columns to carry along; `read_bytes` counts the bytes that are read from all files.
     ///
     /// # Errors
     /// If the file cannot be read or has no header with the columns.
     pub fn open(
         list: FileList,
         rules: InputRules,
-        attributes: &[String],
+        requests: &[ColumnRequest],
         read_bytes: Arc<AtomicU64>,
     ) -> Result<Source, SourceError> {
         let mut source = Source {
@@ -73,7 +73,7 @@ impl Source {
             current: None,
             rules,
             ids: None,
-            attributes: attributes.to_vec(),
+            requests: requests.to_vec(),
             read_bytes,
             rows: 0,
             finished: Vec::new(),
@@ -111,8 +111,9 @@ impl Source {
         while let Some(file) = &mut self.current {
             // Files that were left out do not count.
             let position = i32::try_from(self.finished.len() + 1).unwrap_or(i32::MAX);
-            let batch = Batch::renew(spent, (position, file.name.clone()), self.rows, &self.attributes);
-            let mut parsed = Parsed { batch, rejected: Vec::new() };
+            let kinds = file.columns.requested.iter().map(|requested| requested.map(|found| found.kind));
+            spent.renew((position, file.name.clone()), self.rows, kinds);
+            let mut parsed = Parsed { batch: spent, rejected: Vec::new() };
             let at_end = match file.fill(&mut parsed, &self.rules, self.ids.as_ref(), &mut self.noticed) {
                 Ok(at_end) => at_end,
                 Err(error) => return Err(self.or_changed(error)),
@@ -145,7 +146,7 @@ impl Source {
     fn open_next(&mut self) -> Result<(), SourceError> {
         self.current = match self.waiting.next() {
             None => None,
-            Some(file) => Some(OpenFile::open(file, &self.rules, &self.attributes, self.read_bytes.clone())?),
+            Some(file) => Some(OpenFile::open(file, &self.rules, &self.requests, self.read_bytes.clone())?),
         };
         Ok(())
     }
@@ -185,6 +186,8 @@ struct OpenFile {
     header: Option<Arc<[u8]>>,
     records: Records<Input>,
     columns: Columns,
+    /// The numbers of the record that is being read.
+    numbers: Vec<f64>,
     records_read: u64,
     rejected: u64,
 }
@@ -193,7 +196,7 @@ impl OpenFile {
     fn open(
         path: PathBuf,
         rules: &InputRules,
-        attributes: &[String],
+        requests: &[ColumnRequest],
         read_bytes: Arc<AtomicU64>,
     ) -> Result<OpenFile, SourceError> {
         let name: Arc<str> = path.display().to_string().into();
@@ -205,15 +208,24 @@ impl OpenFile {
         };
         let (header, columns) = if rules.has_header {
             let names = first.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-            let columns = Columns::by_name(&name, names, &rules.columns, attributes)?;
+            let columns = Columns::by_name(&name, names, &rules.columns, requests)?;
             (Some(first.raw.into()), columns)
         } else {
-            let columns = Columns::by_position(&name, first.len(), &rules.columns, attributes)?;
+            let columns = Columns::by_position(&name, first.len(), &rules.columns, requests)?;
             // The first record is a row like any other.
             records.again();
             (None, columns)
         };
-        Ok(OpenFile { path, name, header, records, columns, records_read: 0, rejected: 0 })
+        Ok(OpenFile {
+            path,
+            name,
+            header,
+            records,
+            columns,
+            numbers: Vec::new(),
+            records_read: 0,
+            rejected: 0,
+        })
     }
 
     /// Adds records until the batch is full; true at the end of the file.
@@ -224,7 +236,7 @@ impl OpenFile {
         ids: Option<&IdDemand>,
         noticed: &mut Noticed,
     ) -> Result<bool, SourceError> {
-        let OpenFile { path, name, header, records, columns, records_read, rejected } = self;
+        let OpenFile { path, name, header, records, columns, numbers, records_read, rejected } = self;
         let mut text_bytes = 0;
         let stop_at_first = rules.max_rejects == crate::tally::RejectLimit::Count(0);
         let is_full = |parsed: &Parsed| parsed.batch.len() + parsed.rejected.len() >= rules.batch_rows;
@@ -235,14 +247,9 @@ impl OpenFile {
                 Err(error) => return Err(source_error(path, name, error)),
             };
             *records_read += 1;
-            match type_record(&record, columns, rules, ids) {
+            match type_record(&record, columns, rules, ids, numbers) {
                 Ok(row) => {
-                    for (attribute, &field) in parsed.batch.attributes.iter_mut().zip(&columns.attributes) {
-                        // `type_record` has checked that it is text.
-                        let text = String::from_utf8_lossy(record.field(field)).into_owned();
-                        text_bytes += text.len();
-                        attribute.values.push(text);
-                    }
+                    text_bytes += take_along(&mut parsed.batch.columns, &record, columns, numbers);
                     noticed.row(name, row.line, row.timestamp_micros);
                     parsed.batch.push(row);
                 }
@@ -299,12 +306,14 @@ const MAX_QUOTED_BYTES: usize = 4 * host_core::text::SHOWN_CHARS + 8;
 /// Roughly what a rejected row takes besides its bytes.
 const REJECTED_ROW_BYTES: usize = 200;
 
-/// Parses a record into a row, or returns the offending column, if it is a single one, and the problem.
+/// Parses a record into a row and the `numbers` of its further columns, or returns the offending column, if it
+/// is a single one, and the problem.
 fn type_record(
     record: &Record<'_>,
     columns: &Columns,
     rules: &InputRules,
     ids: Option<&IdDemand>,
+    numbers: &mut Vec<f64>,
 ) -> Result<Row, (Option<usize>, RowProblem)> {
     if record.len() != columns.names.len() {
         let (expected, found) = (columns.names.len(), record.len());
@@ -316,9 +325,17 @@ fn type_record(
         (Some(field), RowProblem::Value { kind, value, problem })
     };
     let Columns { transaction_id, user_id, amount, timestamp, .. } = *columns;
-    for &field in &columns.attributes {
-        if str::from_utf8(record.field(field)).is_err() {
-            return Err(wrong(field, Kind::Text, Problem::InvalidUtf8));
+    numbers.clear();
+    for &Requested { place, kind } in columns.requested.iter().flatten() {
+        let cell = record.field(place);
+        match kind {
+            ColumnKind::Text => {
+                value::text(cell).map_err(|problem| wrong(place, Kind::Text, problem))?;
+            }
+            ColumnKind::Number => numbers.push(
+                value::number(cell, rules.decimal_point)
+                    .map_err(|problem| wrong(place, Kind::Number, problem))?,
+            ),
         }
     }
     Ok(Row {
@@ -338,6 +355,26 @@ fn type_record(
             .map_err(|problem| wrong(timestamp, Kind::Timestamp, problem))?,
         line: record.line,
     })
+}
+
+/// Appends the further values of a record that has been parsed; returns how many bytes they took.
+fn take_along(to: &mut [Column], record: &Record<'_>, columns: &Columns, numbers: &[f64]) -> usize {
+    let mut numbers = numbers.iter();
+    let mut bytes = 0;
+    for (column, requested) in to.iter_mut().zip(&columns.requested) {
+        match (column, requested) {
+            // It has been checked that it is text.
+            (Column::Text(texts), Some(requested)) => {
+                bytes += texts.push(&String::from_utf8_lossy(record.field(requested.place)));
+            }
+            (Column::Number(values), Some(_)) => {
+                values.extend(numbers.next());
+                bytes += size_of::<f64>();
+            }
+            _ => {}
+        }
+    }
+    bytes
 }
 
 fn source_error(path: &std::path::Path, name: &str, error: RecordsError) -> SourceError {

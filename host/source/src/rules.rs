@@ -5,7 +5,7 @@ use host_core::facts::Reading;
 use jiff::tz::TimeZone;
 
 use crate::cell::timestamp::TimestampRules;
-use crate::csv::field::{ColumnMap, Field};
+use crate::csv::field::ColumnMap;
 use crate::input::encoding::Encoding;
 use crate::tally::RejectLimit;
 
@@ -20,7 +20,7 @@ pub struct InputRules {
     pub has_header: bool,
     /// Columns that have other names in the file.
     pub columns: ColumnMap,
-    /// The decimal point of amounts.
+    /// The decimal point of amounts, and of numbers in further columns.
     pub decimal_point: u8,
     /// How timestamps are written.
     pub timestamps: TimestampRules,
@@ -52,12 +52,15 @@ impl InputRules {
     /// The part of these rules that the ledger keeps.
     #[must_use]
     pub fn reading(&self) -> Reading {
-        let columns = self.columns.0.iter();
         Reading {
             delimiter: self.delimiter.into(),
             encoding: self.encoding.name().to_owned(),
             no_header: !self.has_header,
-            columns: columns.map(|(field, name)| (field.name().to_owned(), name.clone())).collect(),
+            columns: self
+                .columns
+                .iter()
+                .map(|(name, in_file)| (name.to_owned(), in_file.to_owned()))
+                .collect(),
             decimal_comma: self.decimal_point == b',',
             timestamp_format: self.timestamps.form.to_string(),
             timezone: self.timestamps.zone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned),
@@ -67,7 +70,8 @@ impl InputRules {
     /// The rules that this describes; `None` if this host does not know a name in it.
     #[must_use]
     pub fn of_reading(reading: &Reading) -> Option<InputRules> {
-        let column = |(field, name): (&String, &String)| Some((field.parse::<Field>().ok()?, name.clone()));
+        let mut columns = ColumnMap::default();
+        let are_distinct = reading.columns.iter().all(|(name, in_file)| columns.add(name, in_file));
         let zone = match &reading.timezone {
             Some(name) => Some(TimeZone::get(name).ok()?),
             None => None,
@@ -76,7 +80,7 @@ impl InputRules {
             delimiter: u8::try_from(reading.delimiter).ok()?,
             encoding: Encoding::by_name(&reading.encoding)?,
             has_header: !reading.no_header,
-            columns: ColumnMap(reading.columns.iter().map(column).collect::<Option<_>>()?),
+            columns: are_distinct.then_some(columns)?,
             decimal_point: if reading.decimal_comma { b',' } else { b'.' },
             timestamps: TimestampRules { form: reading.timestamp_format.parse().ok()?, zone },
             ..InputRules::default()
@@ -96,7 +100,7 @@ mod tests {
                 delimiter: '\t',
                 encoding: "windows-1252".into(),
                 no_header: true,
-                columns: [("amount".to_owned(), "3".to_owned())].into(),
+                columns: [("amount".to_owned(), "3".to_owned()), ("city".to_owned(), "5".to_owned())].into(),
                 decimal_comma: true,
                 timestamp_format: "%d/%m/%Y %H:%M".into(),
                 timezone: Some("Europe/Berlin".into()),

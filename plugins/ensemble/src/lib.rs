@@ -7,15 +7,21 @@
 
 mod parts;
 
-use detector_sdk::runtime::Setting;
+use detector_sdk::runtime::{RawBatch, Setting};
 use detector_sdk::{
-    Anomaly, Batch, Detector, Error, InvalidSetting, Metadata, Ordering, SettingDescription, SettingKind,
-    Settings, export_detector,
+    Anomaly, Batch, ColumnRequest, Detector, Error, InvalidSetting, Metadata, Ordering, SettingDescription,
+    SettingKind, Settings, export_detector,
 };
 
 /// The ensemble; its two detectors are beside it, in instances of their own.
 pub struct Ensemble {
     rule: Rule,
+    /// The columns that A or B needs.
+    columns: Vec<ColumnRequest>,
+    /// Which of them A needs, in its order.
+    a: Vec<usize>,
+    /// Which of them B needs, in its order.
+    b: Vec<usize>,
 }
 
 /// When a row is anomalous.
@@ -54,11 +60,6 @@ impl Detector for Ensemble {
                 ..setting
             };
             metadata.settings.extend(part.settings.into_iter().map(prefixed));
-            for attribute in part.attributes {
-                if !metadata.attributes.contains(&attribute) {
-                    metadata.attributes.push(attribute);
-                }
-            }
         }
         metadata
     }
@@ -80,14 +81,22 @@ impl Detector for Ensemble {
             };
             part.settings.into_iter().filter_map(given).collect()
         };
-        parts::configure_a(&of("a-", parts::describe_a())).map_err(|error| prefixed("a-", error))?;
-        parts::configure_b(&of("b-", parts::describe_b())).map_err(|error| prefixed("b-", error))?;
-        Ok(Ensemble { rule })
+        let a = parts::configure_a(&of("a-", parts::describe_a())).map_err(|error| prefixed("a-", error))?;
+        let b = parts::configure_b(&of("b-", parts::describe_b())).map_err(|error| prefixed("b-", error))?;
+        let columns = union(&a, &b)?;
+        let places = |part: Vec<ColumnRequest>| {
+            part.iter().filter_map(|request| position(&columns, request)).collect()
+        };
+        Ok(Ensemble { rule, a: places(a), b: places(b), columns })
+    }
+
+    fn columns(&self) -> Vec<ColumnRequest> {
+        self.columns.clone()
     }
 
     fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
-        // Each gets the attributes of both, by name.
-        let (a, b) = (parts::classify_a(batch)?, parts::classify_b(batch)?);
+        let a = parts::classify_a(&with_columns(batch.raw(), &self.a))?;
+        let b = parts::classify_b(&with_columns(batch.raw(), &self.b))?;
         Ok(combine(self.rule, a, b))
     }
 
@@ -103,6 +112,38 @@ fn stricter(a: Ordering, b: Ordering) -> Ordering {
         (Ordering::File, _) | (_, Ordering::File) => Ordering::File,
         (Ordering::PerUser, _) | (_, Ordering::PerUser) => Ordering::PerUser,
         (Ordering::Any, Ordering::Any) => Ordering::Any,
+    }
+}
+
+/// All columns that one of the two needs, each once.
+fn union(a: &[ColumnRequest], b: &[ColumnRequest]) -> Result<Vec<ColumnRequest>, Error> {
+    let mut columns: Vec<ColumnRequest> = Vec::new();
+    for request in a.iter().chain(b) {
+        let known = position(&columns, request).map(|at| &mut columns[at]);
+        match known {
+            None => columns.push(request.clone()),
+            Some(known) if known.kind == request.kind => known.required |= request.required,
+            Some(known) => {
+                let message = format!("the two detectors need the column `{}` in different ways", known.name);
+                return Err(Error::Internal(message));
+            }
+        }
+    }
+    Ok(columns)
+}
+
+/// Where a column is among these.
+fn position(columns: &[ColumnRequest], wanted: &ColumnRequest) -> Option<usize> {
+    columns.iter().position(|known| known.name.trim().eq_ignore_ascii_case(wanted.name.trim()))
+}
+
+/// A batch with these of its columns.
+fn with_columns(batch: &RawBatch, places: &[usize]) -> RawBatch {
+    RawBatch {
+        user_ids: batch.user_ids.clone(),
+        amounts: batch.amounts.clone(),
+        timestamps: batch.timestamps.clone(),
+        columns: places.iter().map(|&at| batch.columns[at].clone()).collect(),
     }
 }
 
@@ -200,6 +241,14 @@ mod tests {
         let huge = Rule::Weighted { a: f64::MAX, b: f64::MAX, from: 0.0 };
         let sum = combine(huge, flagged(&[(0, 9.0)], ""), flagged(&[(0, 9.0)], ""));
         assert!(sum[0].score.is_finite());
+    }
+
+    #[test]
+    fn columns_of_both_are_asked_for_once() {
+        let (a, b) = (ColumnRequest::text("city").optional(), ColumnRequest::number("age"));
+        let both = union(&[a.clone(), b.clone()], &[ColumnRequest::text("City ")]).unwrap();
+        assert_eq!(both, [ColumnRequest::text("city"), b]);
+        assert!(union(&[a], &[ColumnRequest::number("city")]).is_err());
     }
 
     #[test]

@@ -35,8 +35,8 @@
 //!
 //! A plugin crate needs `crate-type = ["cdylib", "rlib"]` and is built with
 //! `cargo build --release --target wasm32-unknown-unknown`; the host takes the `.wasm` as it is.
-//! `host plugin new NAME --lang rust` creates all of that. The examples `velocity` (state for each user) and
-//! `attribute` (an additional column) are complete detectors with tests.
+//! `host plugin new NAME --lang rust` creates all of that. The examples `velocity` (knowledge about each user)
+//! and `abroad` (a further column, and knowledge that outlives the run) are complete detectors with tests.
 //!
 //! # Rules
 //!
@@ -63,18 +63,24 @@ mod batch;
 #[doc(hidden)]
 pub mod bindings;
 pub mod log;
+mod metadata;
+mod reason;
 #[doc(hidden)]
 pub mod runtime;
 mod settings;
+mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
-pub use batch::Row;
+pub use batch::{Batch, Row, Texts};
 pub use bindings::ingest::detector::types::{
-    Anomaly, Attribute, Batch, Error, InvalidSetting, Metadata, Ordering, SettingDescription, SettingKind,
+    Anomaly, ColumnKind, ColumnRequest, Error, InvalidSetting, Metadata, Ordering, SettingDescription,
+    SettingKind,
 };
+pub use reason::quoted;
 pub use rust_decimal::Decimal;
 pub use settings::Settings;
+pub use state::State;
 
 /// One anomaly detector. The host creates an instance with [`configure`](Self::configure), hands it the rows
 /// of a run batch by batch, and drops it after [`finish`](Self::finish).
@@ -92,6 +98,12 @@ pub trait Detector: Sized {
     /// If a value is of the right kind but still not acceptable; see [`Settings::refuse`].
     fn configure(settings: &Settings) -> Result<Self, Error>;
 
+    /// The further CSV columns that it needs, with the settings that it has. The user can give another column
+    /// of the file such a name: `--column NAME=COLUMN`.
+    fn columns(&self) -> Vec<ColumnRequest> {
+        Vec::new()
+    }
+
     /// Judges one batch; returns the anomalous rows in increasing order.
     ///
     /// # Errors
@@ -107,11 +119,49 @@ pub trait Detector: Sized {
     }
 }
 
+/// A detector that can say how anomalous *every* row is, not only those that it flags.
+pub trait Scoring: Detector {
+    /// Judges and learns from a batch exactly as [`classify`](Detector::classify) does, and is called instead of
+    /// it. Returns one finite score per row; the rows that `classify` flags have the same score here.
+    ///
+    /// # Errors
+    /// Any error ends the run; nothing of it is written.
+    fn score(&mut self, batch: &Batch) -> Result<Vec<f64>, Error>;
+}
+
+/// A detector whose knowledge outlives a run: the host keeps it in the database, committed together with the
+/// run's rows.
+pub trait Stateful: Detector {
+    /// What has changed since [`restore`](Self::restore), or since the last call. It is called until it returns
+    /// an empty state, so that much can be passed in parts.
+    ///
+    /// # Errors
+    /// Any error ends the run; nothing of it is written.
+    fn snapshot(&mut self) -> Result<State, Error>;
+
+    /// A part of what earlier runs have learned; called before the first batch, perhaps several times.
+    ///
+    /// # Errors
+    /// If it is of a version that this one does not understand.
+    fn restore(&mut self, state: &State) -> Result<(), Error>;
+}
+
+/// A detector that learns from what has become known of rows.
+pub trait Learning: Detector {
+    /// Rows of earlier runs, and for each of them whether it was fraud; called before the first batch, in the
+    /// order in which it became known.
+    ///
+    /// # Errors
+    /// Any error ends the run; nothing of it is written.
+    fn feedback(&mut self, batch: &Batch, labels: &[bool]) -> Result<(), Error>;
+}
+
 /// Turns the crate into a plugin with the given [`Detector`]. Does nothing on native targets, so that the
-/// same crate builds and can be tested there.
+/// same crate builds and can be tested there. What else it can do is named after it:
+/// `export_detector!(MyDetector: Scoring, Stateful)`.
 #[macro_export]
 macro_rules! export_detector {
-    ($detector:ty) => {
+    ($detector:ty $(: $($ability:ident),+)?) => {
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, reason = "exporting a symbol is unsafe; the generated code does it")]
         const _: () = {
@@ -125,19 +175,60 @@ macro_rules! export_detector {
                 }
                 fn configure(
                     settings: ::std::vec::Vec<$crate::runtime::Setting>,
-                ) -> ::std::result::Result<(), $crate::Error> {
+                ) -> ::std::result::Result<::std::vec::Vec<$crate::ColumnRequest>, $crate::Error> {
                     DETECTOR.with(|slot| slot.configure(settings))
                 }
                 fn classify(
-                    batch: $crate::Batch,
+                    batch: $crate::runtime::RawBatch,
                 ) -> ::std::result::Result<::std::vec::Vec<$crate::Anomaly>, $crate::Error> {
-                    DETECTOR.with(|slot| slot.classify(&batch))
+                    DETECTOR.with(|slot| slot.classify(batch))
                 }
                 fn finish() -> ::std::result::Result<(), $crate::Error> {
                     DETECTOR.with(|slot| slot.finish())
                 }
             }
-    $crate::bindings::export_bindings!(Plugin with_types_in $crate::bindings);
+            $crate::bindings::export_bindings!(Plugin with_types_in $crate::bindings);
+            $($($crate::__export_ability!($ability);)+)?
         };
+    };
+}
+
+/// One of the things that [`export_detector!`] exports beyond a detector's own functions.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_ability {
+    (Scoring) => {
+        impl $crate::bindings::scoring::Guest for Plugin {
+            fn score(
+                batch: $crate::runtime::RawBatch,
+            ) -> ::std::result::Result<::std::vec::Vec<f64>, $crate::Error> {
+                DETECTOR.with(|slot| slot.score(batch))
+            }
+        }
+        $crate::bindings::scoring::export_scoring!(Plugin with_types_in $crate::bindings::scoring);
+    };
+    (Stateful) => {
+        impl $crate::bindings::stateful::Guest for Plugin {
+            fn snapshot() -> ::std::result::Result<$crate::runtime::RawState, $crate::Error> {
+                DETECTOR.with(|slot| slot.snapshot())
+            }
+            fn restore(
+                state: $crate::runtime::RawState,
+            ) -> ::std::result::Result<(), $crate::Error> {
+                DETECTOR.with(|slot| slot.restore(state))
+            }
+        }
+        $crate::bindings::stateful::export_stateful!(Plugin with_types_in $crate::bindings::stateful);
+    };
+    (Learning) => {
+        impl $crate::bindings::learning::Guest for Plugin {
+            fn feedback(
+                batch: $crate::runtime::RawBatch,
+                labels: ::std::vec::Vec<bool>,
+            ) -> ::std::result::Result<(), $crate::Error> {
+                DETECTOR.with(|slot| slot.feedback(batch, &labels))
+            }
+        }
+        $crate::bindings::learning::export_learning!(Plugin with_types_in $crate::bindings::learning);
     };
 }

@@ -2,16 +2,27 @@
 //! plugin instance, and the panic hook. Not for use by hand.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Once;
 
-use crate::{Anomaly, Batch, Detector, Error, Metadata, Settings, log};
+use crate::{
+    Anomaly, Batch, ColumnRequest, Detector, Error, Learning, Metadata, Scoring, Settings, State, Stateful,
+    log,
+};
 
 pub use crate::bindings::Guest;
-pub use crate::bindings::ingest::detector::types::Setting;
+pub use crate::bindings::ingest::detector::types::{Batch as RawBatch, Setting};
+pub use crate::bindings::stateful::State as RawState;
 pub use wit_bindgen::rt as wit_bindgen_rt;
 
 /// Holds the detector from `configure` to the end of the instance.
-pub struct Slot<D>(RefCell<Option<D>>);
+pub struct Slot<D>(RefCell<Option<Configured<D>>>);
+
+/// A detector, and the names of the columns that it asked for.
+struct Configured<D> {
+    detector: D,
+    columns: Rc<[String]>,
+}
 
 impl<D> Slot<D> {
     /// An empty slot.
@@ -28,23 +39,26 @@ impl<D> Default for Slot<D> {
 }
 
 impl<D: Detector> Slot<D> {
-    /// Creates the detector.
+    /// Creates the detector; returns the columns that it needs.
     ///
     /// # Errors
     /// Those of [`Settings::new`] and of [`Detector::configure`].
-    pub fn configure(&self, given: Vec<Setting>) -> Result<(), Error> {
+    pub fn configure(&self, given: Vec<Setting>) -> Result<Vec<ColumnRequest>, Error> {
         log_panics();
         let settings = Settings::from_contract(&D::describe(), given)?;
-        self.0.replace(Some(D::configure(&settings)?));
-        Ok(())
+        let detector = D::configure(&settings)?;
+        let requests = detector.columns();
+        let columns = requests.iter().map(|request| request.name.clone()).collect();
+        self.0.replace(Some(Configured { detector, columns }));
+        Ok(requests)
     }
 
     /// Judges a batch.
     ///
     /// # Errors
     /// Those of [`Detector::classify`].
-    pub fn classify(&self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
-        self.with_detector(|detector| detector.classify(batch))
+    pub fn classify(&self, batch: RawBatch) -> Result<Vec<Anomaly>, Error> {
+        self.with_batch(batch, Detector::classify)
     }
 
     /// Ends the run.
@@ -52,12 +66,69 @@ impl<D: Detector> Slot<D> {
     /// # Errors
     /// Those of [`Detector::finish`].
     pub fn finish(&self) -> Result<(), Error> {
-        self.with_detector(Detector::finish)
+        self.with_configured(|configured| configured.detector.finish())
     }
 
-    fn with_detector<T>(&self, act: impl FnOnce(&mut D) -> Result<T, Error>) -> Result<T, Error> {
+    /// Scores a batch.
+    ///
+    /// # Errors
+    /// Those of [`Scoring::score`].
+    pub fn score(&self, batch: RawBatch) -> Result<Vec<f64>, Error>
+    where
+        D: Scoring,
+    {
+        self.with_batch(batch, Scoring::score)
+    }
+
+    /// Passes on what was learned.
+    ///
+    /// # Errors
+    /// Those of [`Stateful::snapshot`].
+    pub fn snapshot(&self) -> Result<RawState, Error>
+    where
+        D: Stateful,
+    {
+        self.with_configured(|configured| configured.detector.snapshot()).map(State::into_contract)
+    }
+
+    /// Takes over what was learned.
+    ///
+    /// # Errors
+    /// Those of [`Stateful::restore`].
+    pub fn restore(&self, state: RawState) -> Result<(), Error>
+    where
+        D: Stateful,
+    {
+        self.with_configured(|configured| configured.detector.restore(&State::from_contract(state)))
+    }
+
+    /// Passes on what has become known of rows.
+    ///
+    /// # Errors
+    /// Those of [`Learning::feedback`].
+    pub fn feedback(&self, batch: RawBatch, labels: &[bool]) -> Result<(), Error>
+    where
+        D: Learning,
+    {
+        self.with_batch(batch, |detector, batch| detector.feedback(batch, labels))
+    }
+
+    fn with_batch<T>(
+        &self,
+        batch: RawBatch,
+        act: impl FnOnce(&mut D, &Batch) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.with_configured(|Configured { detector, columns }| {
+            act(detector, &Batch::new(batch, columns.clone()))
+        })
+    }
+
+    fn with_configured<T>(
+        &self,
+        act: impl FnOnce(&mut Configured<D>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         match self.0.borrow_mut().as_mut() {
-            Some(detector) => act(detector),
+            Some(configured) => act(configured),
             None => Err(Error::Internal("the host called before `configure`".into())),
         }
     }

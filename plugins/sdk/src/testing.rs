@@ -37,62 +37,83 @@ use csv::StringRecord;
 use jiff::civil::DateTime;
 use rust_decimal::Decimal;
 
-use crate::{Anomaly, Attribute, Batch, Detector, Error, Settings};
+use crate::bindings::ingest::detector::types::{Column, TextColumn};
+use crate::runtime::RawBatch;
+use crate::{Anomaly, Batch, ColumnKind, ColumnRequest, Detector, Error, Settings};
 
 /// How far a score may be from the expected one, relative to that.
 const TOLERANCE: f64 = 1e-9;
-/// The columns that are not attributes.
-const COLUMNS: [&str; 4] = ["transaction_id", "user_id", "amount", "timestamp"];
-
-/// A batch from CSV text with a header. Missing columns of the contract are filled in: transaction ids count
-/// from 1, the user is 1, amounts are 0, timestamps start in 1970 and are one second apart. Other columns
-/// become attributes. Blanks around values are ignored.
+/// A batch from CSV text with a header, with these further columns. Missing columns of the contract are filled
+/// in: the user is 1, amounts are 0, timestamps start in 1970 and are one second apart. Blanks around values are
+/// ignored.
 ///
 /// # Panics
-/// If the text is not such CSV, saying where.
+/// If the text is not such CSV, saying where, or has no column that is required.
 #[must_use]
-pub fn batch(csv: &str) -> Batch {
+pub fn batch(csv: &str, columns: &[ColumnRequest]) -> Batch {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(csv.trim().as_bytes());
     let names: Vec<String> = match reader.headers() {
         Ok(header) => header.iter().map(str::to_owned).collect(),
         Err(error) => panic!("the header: {error}"),
     };
-    let mut batch = Batch::from_rows(&[]);
-    let others = names.iter().filter(|name| !COLUMNS.contains(&name.as_str()));
-    batch.attributes = others.map(|name| Attribute { name: name.clone(), values: Vec::new() }).collect();
-    for (index, record) in reader.records().enumerate() {
-        match record {
-            Ok(record) => push(&mut batch, &names, index as i64, &record),
-            Err(error) => panic!("{error}"),
-        }
-    }
-    batch
+    let records: Vec<StringRecord> = match reader.records().collect() {
+        Ok(records) => records,
+        Err(error) => panic!("{error}"),
+    };
+    let table = Table { names, records };
+    let raw = RawBatch {
+        user_ids: table.values("user_id", |text| text.parse().ok(), |_| 1),
+        amounts: table.values("amount", cents, |_| 0),
+        timestamps: table.values("timestamp", micros, |row| row * 1_000_000),
+        columns: columns.iter().map(|request| table.further(request)).collect(),
+    };
+    Batch::new(raw, columns.iter().map(|request| request.name.clone()).collect())
 }
 
-fn push(batch: &mut Batch, names: &[String], index: i64, record: &StringRecord) {
-    let field = |name: &str| record.get(names.iter().position(|other| other == name)?);
-    let wrong = |name: &str, value: &str| -> ! { panic!("row {index}, column `{name}`: `{value}`") };
-    let integer = |name, default| {
-        field(name).map_or(default, |text| text.parse().unwrap_or_else(|_| wrong(name, text)))
-    };
-    batch.transaction_ids.push(integer("transaction_id", index + 1));
-    batch.user_ids.push(integer("user_id", 1));
-    batch
-        .amounts
-        .push(field("amount").map_or(0, |text| cents(text).unwrap_or_else(|| wrong("amount", text))));
-    batch.timestamps.push(
-        field("timestamp")
-            .map_or(index * 1_000_000, |text| micros(text).unwrap_or_else(|| wrong("timestamp", text))),
-    );
-    for attribute in &mut batch.attributes {
-        attribute.values.push(
-            names
-                .iter()
-                .position(|name| *name == attribute.name)
-                .and_then(|at| record.get(at))
-                .unwrap_or_default()
-                .to_owned(),
-        );
+/// A CSV text, read.
+struct Table {
+    names: Vec<String>,
+    records: Vec<StringRecord>,
+}
+
+impl Table {
+    /// One value per row, or the default for its number if there is no such column.
+    fn values<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>, default: impl Fn(i64) -> T) -> Vec<T> {
+        let at = self.names.iter().position(|other| other == name);
+        let value = |(row, record): (i64, &StringRecord)| match at.and_then(|at| record.get(at)) {
+            None => default(row),
+            Some(text) => match parse(text) {
+                Some(value) => value,
+                None => panic!("row {row}, column `{name}`: `{text}`"),
+            },
+        };
+        (0..).zip(&self.records).map(value).collect()
+    }
+
+    fn further(&self, request: &ColumnRequest) -> Column {
+        let ColumnRequest { name, kind, required } = request;
+        if !self.names.contains(name) {
+            assert!(!required, "the detector needs the column `{name}`; the text has {:?}", self.names);
+            return Column::Absent;
+        }
+        match kind {
+            ColumnKind::Number => {
+                let number = |text: &str| if text.is_empty() { Some(f64::NAN) } else { text.parse().ok() };
+                Column::Number(self.values(name, number, |_| f64::NAN))
+            }
+            ColumnKind::Text => {
+                let texts = self.values(name, |text| Some(text.to_owned()), |_| String::new());
+                let mut entries: Vec<&str> = Vec::new();
+                let mut code = |text| {
+                    entries.iter().position(|entry| *entry == text).unwrap_or_else(|| {
+                        entries.push(text);
+                        entries.len() - 1
+                    })
+                };
+                let codes = texts.iter().map(|text| code(text) as u32).collect();
+                Column::Text(TextColumn { codes, dictionary: entries.join("\0") })
+            }
+        }
     }
 }
 
@@ -115,10 +136,10 @@ fn micros(text: &str) -> Option<i64> {
 /// # Panics
 /// If the text is not such CSV, or the answer depends on how rows are split into batches.
 pub fn run<D: Detector>(settings: &[(&str, &str)], csv: &str) -> Result<Found, Error> {
-    let rows = batch(csv);
     let settings = Settings::new(&D::describe(), settings)?;
+    let rows = batch(csv, &D::configure(&settings)?.columns());
     let whole = run_batches::<D>(&settings, std::slice::from_ref(&rows))?;
-    let one_by_one: Vec<Batch> = (0..rows.len()).map(|index| row_alone(&rows, index)).collect();
+    let one_by_one: Vec<Batch> = (0..rows.len()).map(|row| row_alone(&rows, row)).collect();
     let cut = run_batches::<D>(&settings, &one_by_one)?;
     assert_eq!(whole, cut, "one batch of all rows (left) and one batch per row (right) must give the same");
     Ok(Found(whole))
@@ -128,28 +149,33 @@ pub fn run<D: Detector>(settings: &[(&str, &str)], csv: &str) -> Result<Found, E
 fn run_batches<D: Detector>(settings: &Settings, batches: &[Batch]) -> Result<Vec<Anomaly>, Error> {
     let mut detector = D::configure(settings)?;
     let mut anomalies = Vec::new();
+    let mut first_row = 0;
     for batch in batches {
         let found = detector.classify(batch)?;
-        anomalies
-            .extend(found.into_iter().map(|one| Anomaly { row: one.row + batch.first_row as u32, ..one }));
+        anomalies.extend(found.into_iter().map(|one| Anomaly { row: one.row + first_row, ..one }));
+        first_row += batch.len() as u32;
     }
     detector.finish()?;
     Ok(anomalies)
 }
 
-fn row_alone(rows: &Batch, index: usize) -> Batch {
-    let attribute = |attribute: &Attribute| Attribute {
-        name: attribute.name.clone(),
-        values: vec![attribute.values[index].clone()],
+fn row_alone(rows: &Batch, row: usize) -> Batch {
+    let raw = rows.raw();
+    let column = |column: &Column| match column {
+        Column::Absent => Column::Absent,
+        Column::Number(numbers) => Column::Number(vec![numbers[row]]),
+        Column::Text(TextColumn { codes, dictionary }) => {
+            let text = dictionary.split('\0').nth(codes[row] as usize).unwrap_or_default();
+            Column::Text(TextColumn { codes: vec![0], dictionary: text.to_owned() })
+        }
     };
-    Batch {
-        first_row: index as u64,
-        transaction_ids: vec![rows.transaction_ids[index]],
-        user_ids: vec![rows.user_ids[index]],
-        amounts: vec![rows.amounts[index]],
-        timestamps: vec![rows.timestamps[index]],
-        attributes: rows.attributes.iter().map(attribute).collect(),
-    }
+    let alone = RawBatch {
+        user_ids: vec![raw.user_ids[row]],
+        amounts: vec![raw.amounts[row]],
+        timestamps: vec![raw.timestamps[row]],
+        columns: raw.columns.iter().map(column).collect(),
+    };
+    Batch::new(alone, rows.names())
 }
 
 /// What a run found. Rows count from 0 over the whole run.
@@ -209,20 +235,23 @@ mod tests {
     use super::*;
     use crate::{Metadata, Ordering};
 
-    /// Flags the rows that its attribute marks; `Broken` counts batches, which a detector must not do.
+    /// Flags the rows that its column marks; `Broken` counts batches, which a detector must not do.
     struct Honest;
     struct Broken(f64);
 
     impl Detector for Honest {
         fn describe() -> Metadata {
-            Metadata::new("honest", "1", "", Ordering::Any).attribute("flag")
+            Metadata::new("honest", "1", "", Ordering::Any)
         }
         fn configure(_: &Settings) -> Result<Self, Error> {
             Ok(Honest)
         }
+        fn columns(&self) -> Vec<ColumnRequest> {
+            vec![ColumnRequest::text("flag"), ColumnRequest::number("third").optional()]
+        }
         fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
-            let flagged = batch.rows().filter(|row| row.attribute("flag") == Some("yes"));
-            Ok(flagged.map(|row| row.anomaly(row.position() as f64 / 3.0, "flagged")).collect())
+            let flagged = batch.rows().filter(|row| row.text("flag") == Some("yes"));
+            Ok(flagged.map(|row| row.anomaly(row.number("third").unwrap_or(1.0) / 3.0, "flagged")).collect())
         }
     }
 
@@ -241,28 +270,38 @@ mod tests {
 
     #[test]
     fn rows_come_from_text_exactly() {
+        let columns =
+            [ColumnRequest::text("city"), ColumnRequest::number("age"), ColumnRequest::text("x").optional()];
         let rows = batch(
-            "transaction_id,user_id,amount,timestamp,city\n5,7,-99999999.99,2024-02-29 23:59:59.000001,\" a\nb\"",
+            "transaction_id,user_id,amount,timestamp,city,age\n5,7,-99999999.99,2024-02-29 23:59:59.000001,\" a\nb\",\n",
+            &columns,
         );
-        assert_eq!((rows.transaction_ids[0], rows.user_ids[0], rows.amounts[0]), (5, 7, -9_999_999_999));
-        assert_eq!(rows.timestamps[0], 1_709_251_199_000_001);
-        assert_eq!(rows.attribute("city").unwrap(), ["a\nb"]);
-        let filled = batch("flag\nyes\nno\n");
+        assert_eq!((rows.user_ids()[0], rows.amounts_cents()[0]), (7, -9_999_999_999));
+        assert_eq!(rows.timestamps_micros()[0], 1_709_251_199_000_001);
+        assert_eq!(rows.texts("city").unwrap().get(0), "a\nb");
+        assert!(rows.numbers("age").unwrap()[0].is_nan() && rows.texts("x").is_none());
+        let filled = batch("flag\nyes\nno\n", &[]);
         assert_eq!(
-            (filled.transaction_ids, filled.amounts, filled.timestamps),
-            (vec![1, 2], vec![0, 0], vec![0, 1_000_000])
+            (filled.amounts_cents(), filled.timestamps_micros()),
+            ([0, 0].as_slice(), [0, 1_000_000].as_slice())
         );
+    }
+
+    #[test]
+    #[should_panic(expected = "the detector needs the column `flag`")]
+    fn a_required_column_must_be_there() {
+        let _ = run::<Honest>(&[], "amount\n1\n");
     }
 
     #[test]
     #[should_panic(expected = "row 1, column `amount`: `1.005`")]
     fn what_is_no_amount_is_told_with_its_row() {
-        let _ = batch("amount\n1.5\n1.005\n");
+        let _ = batch("amount\n1.5\n1.005\n", &[]);
     }
 
     #[test]
     fn what_was_found_is_asserted() {
-        let found = run::<Honest>(&[], "flag\nno\nyes\nno\nyes\n").unwrap();
+        let found = run::<Honest>(&[], "flag,third\nno,0\nyes,1\nno,0\nyes,\n").unwrap();
         found.assert_rows(&[1, 3]);
         found.assert_score(1, 0.333_333_333_333);
         found.assert_reason(3, "flagged");

@@ -71,7 +71,7 @@ mod tests {
 
     fn flagged(given: &[(&str, &str)], amounts_cents: &[i64]) -> Vec<(u32, f64, String)> {
         let settings = Settings::new(&Threshold::describe(), given).unwrap();
-        let rows: Vec<_> = amounts_cents.iter().map(|&cents| (1, 1, cents, 0)).collect();
+        let rows: Vec<_> = amounts_cents.iter().map(|&cents| (1, cents, 0)).collect();
         let mut detector = Threshold::configure(&settings).unwrap();
         let anomalies = detector.classify(&Batch::from_rows(&rows)).unwrap();
         anomalies.into_iter().map(|found| (found.row, found.score, found.reason)).collect()

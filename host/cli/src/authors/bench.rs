@@ -59,12 +59,12 @@ pub fn bench(
 ) -> Result<Measured, Error> {
     let (ours, ours_sizes) = load(file, limits)?;
     let (theirs, their_sizes) = load(&plugins::lookup(Path::new(BASELINE))?, limits)?;
-    let attributes = start(&ours, settings)?.metadata.attributes;
+    let columns = start(&ours, settings)?.columns;
     let batch = match rows {
-        Some(file) => workload::read(file, &attributes)?,
-        None => workload::generated(ROWS, &attributes),
+        Some(file) => workload::read(file, &columns)?,
+        None => workload::generated(ROWS, &columns),
     };
-    let plain = Batch { attributes: Vec::new(), ..batch.clone() };
+    let plain = Batch { columns: Vec::new(), ..batch.clone() };
 
     let (mut our_rounds, mut their_rounds) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
+use host_core::column::{Column, ColumnRequest, TextColumn};
 use host_core::text::printable;
-use host_detector::{Detector, DetectorError, Plugin};
+use host_detector::{DetectorError, Plugin};
 use serde::Serialize;
 
 use super::start::{Settings, start};
@@ -69,16 +70,16 @@ fn run_case(plugin: &Plugin, file: &Path, tolerance: f64, update: bool) -> Resul
         differences: vec![chain(error)],
         updated: false,
     };
-    // The attributes that a detector wants are known only once it has been started.
-    let attributes = match Detector::start(plugin) {
-        Ok(detector) => detector.metadata.attributes,
+    // The columns that a detector needs are known only once it has been configured.
+    let mut columns = match start(plugin, &settings) {
+        Ok(detector) => detector.columns,
         Err(error) => return Ok(failed(0, &error)),
     };
-    let expectations: Vec<String> =
-        [SCORE, REASON].into_iter().filter(|column| has(column)).map(str::to_owned).collect();
-    let columns: Vec<String> = attributes.iter().chain(&expectations).cloned().collect();
+    let asked = columns.len();
+    columns
+        .extend([SCORE, REASON].map(|name| ColumnRequest { required: false, ..ColumnRequest::text(name) }));
     let mut rows = workload::read_all(file, &columns, None)?;
-    let expected = expected(file, rows.attributes.split_off(attributes.len()), rows.len(), update)?;
+    let expected = expected(file, &rows.columns.split_off(asked), rows.len(), update)?;
 
     let all: Vec<usize> = (0..rows.len()).collect();
     let whole = judge(plugin, &settings, &rows, &[&all]);
@@ -113,15 +114,11 @@ struct Expected {
     reason: Option<String>,
 }
 
-fn expected(
-    file: &Path,
-    columns: Vec<host_core::batch::Attribute>,
-    rows: usize,
-    update: bool,
-) -> Result<Vec<Expected>, ToolsError> {
-    let values = |name: &str| columns.iter().find(|column| column.name == name).map(|column| &column.values);
+/// What the columns with the expected scores and reasons say, of which each may be absent.
+fn expected(file: &Path, columns: &[Column], rows: usize, update: bool) -> Result<Vec<Expected>, ToolsError> {
+    let [scores, reasons] = [0, 1].map(|at| columns.get(at).and_then(Column::as_text));
     let mut expected = vec![Expected::default(); rows];
-    for (i, value) in values(SCORE).into_iter().flatten().enumerate() {
+    for (i, value) in scores.into_iter().flat_map(TextColumn::iter).enumerate() {
         expected[i].score = match value.trim() {
             "" => None,
             ANY => Some(None),
@@ -133,14 +130,14 @@ fn expected(
                     return Err(ToolsError::Expectation {
                         file: file.to_owned(),
                         row: i + 1,
-                        value: value.clone(),
+                        value: value.to_owned(),
                     });
                 }
             },
         };
     }
-    for (i, value) in values(REASON).into_iter().flatten().enumerate() {
-        expected[i].reason = Some(value.clone()).filter(|reason| !reason.is_empty());
+    for (i, value) in reasons.into_iter().flat_map(TextColumn::iter).enumerate() {
+        expected[i].reason = Some(value.to_owned()).filter(|reason| !reason.is_empty());
     }
     Ok(expected)
 }

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use bytesize::ByteSize;
+use host_core::column::ColumnRequest;
 use host_core::text::printable;
 use host_detector::{
-    self, Access, Detector, DetectorError, Form, Metadata, Ordering, PluginInfo, Sandbox, SettingKind,
+    self, Ability, Access, Detector, DetectorError, Form, Metadata, Ordering, PluginInfo, Sandbox,
+    SettingKind,
 };
 use serde::Serialize;
 
@@ -18,9 +20,11 @@ pub struct Inspection {
     description: String,
     contract_version: String,
     ordering: &'static str,
-    stateful: bool,
+    /// What it can do beyond what every detector can.
+    abilities: Vec<Ability>,
     settings: Vec<Setting>,
-    attributes: Vec<String>,
+    /// The further columns that it needs with the default settings; `None` if it refuses those.
+    columns: Option<Vec<ColumnRequest>>,
     imports: Vec<Import>,
     file: String,
     form: &'static str,
@@ -52,14 +56,21 @@ struct Import {
 pub fn inspect(sandbox: &Sandbox, file: &Path) -> Result<Inspection, DetectorError> {
     let info = host_detector::examine(sandbox, file)?;
     let plugin = host_detector::load(sandbox, file)?;
-    let detector = Detector::start(&plugin)?;
+    let mut detector = Detector::start(&plugin)?;
+    let memory_bytes = detector.peak_memory_bytes();
+    let columns = match detector.configure(&[]) {
+        Ok(()) => Some(detector.columns),
+        Err(DetectorError::Setting { .. }) => None,
+        Err(error) => return Err(error),
+    };
     let compile_seconds = plugin.compile_time.map(|time| time.as_secs_f64());
-    Ok(Inspection::new(&detector.metadata, info, compile_seconds, detector.peak_memory_bytes()))
+    Ok(Inspection::new(&detector.metadata, columns, info, compile_seconds, memory_bytes))
 }
 
 impl Inspection {
     fn new(
         metadata: &Metadata,
+        columns: Option<Vec<ColumnRequest>>,
         info: PluginInfo,
         compile_seconds: Option<f64>,
         memory_bytes: usize,
@@ -78,9 +89,9 @@ impl Inspection {
             description: metadata.description.clone(),
             contract_version: info.contract_version,
             ordering: ordering_name(metadata.ordering),
-            stateful: info.is_stateful,
+            abilities: info.abilities,
             settings: metadata.settings.iter().map(setting).collect(),
-            attributes: metadata.attributes.clone(),
+            columns,
             imports: info.imports.into_iter().map(import).collect(),
             file: info.file.display().to_string(),
             form: match info.form {
@@ -107,14 +118,25 @@ impl Inspection {
         };
         line("contract", &format!("ingest:detector {}", printable(&self.contract_version)));
         line("ordering", ordering_meaning(self.ordering));
-        line("state", if self.stateful { "may continue across runs" } else { "ends with the run" });
+        let abilities: Vec<&str> = self.abilities.iter().map(|ability| ability.name()).collect();
         line(
-            "attributes",
-            &match self.attributes.as_slice() {
-                [] => "none".to_owned(),
-                names => host_core::text::listed(names, names.len()),
-            },
+            "abilities",
+            &if abilities.is_empty() { "none beyond a detector's".into() } else { abilities.join(", ") },
         );
+        match self.columns.as_deref() {
+            None => line("columns", "depend on settings that must be given"),
+            Some([]) => line("columns", "none besides those of every file"),
+            Some(columns) => {
+                for (i, ColumnRequest { name, kind, required }) in columns.iter().enumerate() {
+                    let kind: &str = (*kind).into();
+                    let required = if *required { "required" } else { "optional" };
+                    line(
+                        if i == 0 { "columns" } else { "" },
+                        &format!("{} ({kind}, {required})", printable(name)),
+                    );
+                }
+            }
+        }
         if self.settings.is_empty() {
             line("settings", "none");
         }

@@ -55,14 +55,17 @@ const RUST: &[TemplateFile] = files!("templates/rust/":
 /// The SDK is not in a registry: each project has its own copy, with the WIT.
 const SDK: &[TemplateFile] = files!("../../plugins/sdk/":
     "sdk/Cargo.toml" = "Cargo.toml",
-    "sdk/examples/attribute.rs" = "examples/attribute.rs",
+    "sdk/examples/abroad.rs" = "examples/abroad.rs",
     "sdk/examples/velocity.rs" = "examples/velocity.rs",
     "sdk/src/batch.rs" = "src/batch.rs",
     "sdk/src/bindings.rs" = "src/bindings.rs",
     "sdk/src/lib.rs" = "src/lib.rs",
     "sdk/src/log.rs" = "src/log.rs",
+    "sdk/src/metadata.rs" = "src/metadata.rs",
+    "sdk/src/reason.rs" = "src/reason.rs",
     "sdk/src/runtime.rs" = "src/runtime.rs",
     "sdk/src/settings.rs" = "src/settings.rs",
+    "sdk/src/state.rs" = "src/state.rs",
     "sdk/src/testing.rs" = "src/testing.rs",
     "sdk/wit/detector.wit" = "wit/detector.wit");
 /// Whoever passes the SDK on passes on under which terms.

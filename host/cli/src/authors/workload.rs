@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use host_core::batch::{Attribute, Batch, Row};
+use host_core::batch::{Batch, Row};
+use host_core::column::{Column, ColumnRequest};
 use host_source::{InputRules, Source};
 
 use crate::error::{Error, ToolsError};
@@ -19,9 +20,9 @@ const USERS: u64 = 500;
 /// Rows that look like transactions: each user spends around an amount of their own, time passes, and
 /// one row in a hundred is out of the ordinary (very large, a refund, round, or twice in a second).
 #[must_use]
-pub fn generated(rows: usize, attributes: &[String]) -> Batch {
+pub fn generated(rows: usize, columns: &[ColumnRequest]) -> Batch {
     let mut random = Random(1);
-    let mut batch = Batch::new(attributes);
+    let mut batch = Batch::new(columns);
     let mut timestamp_micros = START_MICROS;
     for i in 0..rows as u64 {
         let user = random.below(USERS);
@@ -42,9 +43,14 @@ pub fn generated(rows: usize, attributes: &[String]) -> Batch {
             timestamp_micros,
             line: i + 2,
         });
-        for attribute in &mut batch.attributes {
-            // Few different values, like categories; they are also numbers, for detectors that want numbers.
-            attribute.values.push(random.below(20).to_string());
+        for column in &mut batch.columns {
+            // Few different values, like categories.
+            let value = random.below(20);
+            match column {
+                Column::Absent => {}
+                Column::Text(texts) => drop(texts.push(&format!("value {value}"))),
+                Column::Number(numbers) => numbers.push(value as f64 / 4.0),
+            }
         }
     }
     batch
@@ -52,14 +58,15 @@ pub fn generated(rows: usize, attributes: &[String]) -> Batch {
 
 /// Rows at the limits of what the contract allows, with strange texts.
 #[must_use]
-pub fn extremes(attributes: &[String]) -> Batch {
+pub fn extremes(columns: &[ColumnRequest]) -> Batch {
     const AMOUNTS_CENTS: [i64; 5] = [-9_999_999_999, -1, 0, 1, 9_999_999_999];
     const USERS: [i64; 3] = [-2_147_483_647, 0, 2_147_483_647];
     // 0001-01-01T00:00:00, 1970, and 9999-12-31T23:59:59.999999.
     const TIMES_MICROS: [i64; 3] = [-62_135_596_800_000_000, 0, 253_402_300_799_999_999];
     const IDS: [i64; 3] = [i64::MIN, 0, i64::MAX];
-    let texts = ["", " ", "0", "-1e999", "NaN", "a\nb\0c\u{1b}[2J", "\u{202e}🦀\u{301}", &"x".repeat(10_000)];
-    let mut batch = Batch::new(attributes);
+    const NUMBERS: [f64; 7] = [0.0, -0.0, f64::NAN, f64::MAX, f64::MIN, f64::MIN_POSITIVE, -1.5];
+    let texts = ["", " ", "0", "-1e999", "NaN", "a\nb\tc\u{1b}[2J", "\u{202e}🦀\u{301}", &"x".repeat(10_000)];
+    let mut batch = Batch::new(columns);
     for amount_cents in AMOUNTS_CENTS {
         for user_id in USERS {
             for timestamp_micros in TIMES_MICROS {
@@ -72,8 +79,12 @@ pub fn extremes(attributes: &[String]) -> Batch {
                     timestamp_micros,
                     line: i as u64 + 2,
                 });
-                for attribute in &mut batch.attributes {
-                    attribute.values.push(texts[i % texts.len()].to_owned());
+                for column in &mut batch.columns {
+                    match column {
+                        Column::Absent => {}
+                        Column::Text(column) => drop(column.push(texts[i % texts.len()])),
+                        Column::Number(column) => column.push(NUMBERS[i % NUMBERS.len()]),
+                    }
                 }
             }
         }
@@ -85,8 +96,8 @@ pub fn extremes(attributes: &[String]) -> Batch {
 ///
 /// # Errors
 /// If the file cannot be read, has an invalid record, or has no rows.
-pub fn read(file: &Path, attributes: &[String]) -> Result<Batch, Error> {
-    let rows = read_all(file, attributes, Some(MAX_BATCH_ROWS))?;
+pub fn read(file: &Path, columns: &[ColumnRequest]) -> Result<Batch, Error> {
+    let rows = read_all(file, columns, Some(MAX_BATCH_ROWS))?;
     if rows.is_empty() { Err(ToolsError::NoRows(file.to_owned()).into()) } else { Ok(rows) }
 }
 
@@ -94,11 +105,11 @@ pub fn read(file: &Path, attributes: &[String]) -> Result<Batch, Error> {
 ///
 /// # Errors
 /// If the file cannot be read or has an invalid record.
-pub fn read_all(file: &Path, attributes: &[String], max_rows: Option<usize>) -> Result<Batch, Error> {
+pub fn read_all(file: &Path, columns: &[ColumnRequest], max_rows: Option<usize>) -> Result<Batch, Error> {
     let files = host_source::expand(&[file.to_owned()])?;
     let rules = InputRules { batch_rows: max_rows.unwrap_or(MAX_BATCH_ROWS), ..InputRules::default() };
-    let mut source = Source::open(files, rules, attributes, Arc::new(AtomicU64::new(0)))?;
-    let mut rows = Batch::new(attributes);
+    let mut source = Source::open(files, rules, columns, Arc::new(AtomicU64::new(0)))?;
+    let mut rows = Batch::new(columns);
     while let Some(part) = source.next_part(Batch::default())? {
         let left = max_rows.map_or(part.batch.len(), |max_rows| max_rows - rows.len());
         append(&mut rows, &part.batch, 0..part.batch.len().min(left));
@@ -124,8 +135,13 @@ fn append(to: &mut Batch, from: &Batch, indices: impl Iterator<Item = usize>) {
             timestamp_micros: from.timestamps_micros[i],
             line: from.lines[i],
         });
-        for (to, Attribute { values, .. }) in to.attributes.iter_mut().zip(&from.attributes) {
-            to.values.push(values[i].clone());
+        for (to, from) in to.columns.iter_mut().zip(&from.columns) {
+            match (to, from) {
+                (Column::Text(to), Column::Text(from)) => drop(to.push(from.get(i))),
+                (Column::Number(to), Column::Number(from)) => to.push(from[i]),
+                // The file has no such column.
+                (to, _) => *to = Column::Absent,
+            }
         }
     }
 }
@@ -146,9 +162,10 @@ mod tests {
 
     #[test]
     fn generated_rows_are_always_the_same_and_some_are_strange() {
-        let rows = generated(20_000, &["city".into()]);
-        assert_eq!(rows, generated(20_000, &["city".into()]));
-        assert_eq!((rows.len(), rows.attributes[0].values.len()), (20_000, 20_000));
+        let columns = [ColumnRequest::text("city")];
+        let rows = generated(20_000, &columns);
+        assert_eq!(rows, generated(20_000, &columns));
+        assert_eq!((rows.len(), rows.columns[0].as_text().unwrap().codes().len()), (20_000, 20_000));
         let count = |is: &dyn Fn(usize) -> bool| (0..rows.len()).filter(|&i| is(i)).count();
         assert!((20..200).contains(&count(&|i| rows.amounts_cents[i] < 0)));
         assert!((20..200).contains(&count(&|i| rows.amounts_cents[i] > 100_000)));
@@ -160,10 +177,11 @@ mod tests {
 
     #[test]
     fn selected_rows_are_those() {
-        let rows = generated(10, &["city".into()]);
+        let rows = generated(10, &[ColumnRequest::text("city")]);
         let selected = select(&rows, &[7, 2], 5);
         assert_eq!((selected.first_row, selected.len()), (5, 2));
         assert_eq!(selected.transaction_ids, [rows.transaction_ids[7], rows.transaction_ids[2]]);
-        assert_eq!(selected.attributes[0].values[1], rows.attributes[0].values[2]);
+        let (city, cities) = (selected.columns[0].as_text().unwrap(), rows.columns[0].as_text().unwrap());
+        assert_eq!((city.get(0), city.get(1)), (cities.get(7), cities.get(2)));
     }
 }

@@ -57,7 +57,7 @@ pub struct InputArgs {
     pub max_rejects: RejectLimit,
 
     /// The name that a column has in the file, such as `amount=TX_AMOUNT`, or, with `--no-header`, its
-    /// position, such as `amount=3`
+    /// position, such as `amount=3`; also for the columns that the detector asks for
     #[arg(long = "column", value_name = "COLUMN=NAME")]
     pub columns: Vec<String>,
 

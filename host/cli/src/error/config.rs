@@ -1,8 +1,11 @@
 //! Why arguments make no sense.
 
 use host_core::advice;
-use host_core::text::{one_line, printable};
+use host_core::text::{listed, one_line, printable};
 use thiserror::Error;
+
+/// How many of a detector's columns a message names.
+const SHOWN_COLUMNS: usize = 20;
 
 /// The arguments make no sense.
 #[derive(Debug, Error, strum::IntoStaticStr)]
@@ -17,6 +20,17 @@ pub enum ConfigError {
     /// `--column` that maps nothing, or maps a column twice.
     #[error("`--column {}` is not COLUMN=NAME, or names a column twice", printable(.0))]
     Column(String),
+    /// `--column` with a name that means nothing.
+    #[error(
+        "`--column {}=…` names neither one of the columns that every file has nor one that the detector asks for",
+        printable(name)
+    )]
+    UnknownColumn {
+        /// The name.
+        name: String,
+        /// What the detector asks for.
+        asked: Vec<String>,
+    },
     /// A run that is not in the ledger.
     #[error("there is no run {0} in this database")]
     NoRun(i64),
@@ -24,7 +38,7 @@ pub enum ConfigError {
     #[error("`host db psql` opens the embedded server, but `{}` names another", one_line(.0))]
     OtherServer(String),
     /// `--no-header` without positions.
-    #[error("without a header, the position of every column must be given")]
+    #[error("without a header, the position of every column must be given, and nothing but positions")]
     NoHeader,
     /// `--on-conflict` without `--ids keep`.
     #[error("`--on-conflict` needs `--ids keep`: ids that the host allots are never taken")]
@@ -44,8 +58,12 @@ impl ConfigError {
         match self {
             ConfigError::Setting(_) => Some("settings look like `--set limit=500`".into()),
             ConfigError::Column(_) => {
-                Some("the columns are transaction_id, user_id, amount and timestamp; for instance `--column amount=TX_AMOUNT`".into())
+                Some("the columns are transaction_id, user_id, amount and timestamp, and those that the detector asks for; for instance `--column amount=TX_AMOUNT`".into())
             }
+            ConfigError::UnknownColumn { asked, .. } => Some(match asked.as_slice() {
+                [] => "the detector asks for no further columns".into(),
+                asked => format!("the detector asks for {}", listed(asked, SHOWN_COLUMNS)),
+            }),
             ConfigError::NoRun(_) => Some(format!(
                 "the numbers of runs that wrote nothing are not reused, so some are missing; `{}` lists the runs that exist",
                 advice::on_database("runs")

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::budget;
 use crate::config::IngestConfig;
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 use crate::plugins;
 use crate::progress::Progress;
 use crate::remarks;
@@ -56,7 +56,11 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     let plugin_file = plugins::lookup(&config.plugin)?;
     let plugin = host_detector::load(&sandbox, &plugin_file)?;
     let mut detectors = vec![start(&plugin, config)?];
-    let metadata = detectors[0].metadata.clone();
+    let (metadata, columns) = (detectors[0].metadata.clone(), detectors[0].columns.clone());
+    if let Some(name) = config.rules.columns.unknown(&columns) {
+        let asked = columns.into_iter().map(|column| column.name).collect();
+        return Err(ConfigError::UnknownColumn { name: name.to_owned(), asked }.into());
+    }
     if metadata.ordering == Ordering::File && config.jobs > 1 {
         tracing::warn!("`{}` judges a file as a whole, so only one instance is used", metadata.name);
     } else {
@@ -76,7 +80,7 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     progress.start(list.size_bytes, read_bytes.clone());
     let batch_rows = config.rules.batch_rows.min(budget::rows_a_part(detectors.len()));
     let rules = InputRules { batch_rows, ..config.rules.clone() };
-    let source = Source::open(list.clone(), rules, &metadata.attributes, read_bytes)?;
+    let source = Source::open(list.clone(), rules, &columns, read_bytes)?;
     let plugin = PluginFacts {
         name: metadata.name,
         version: metadata.version,

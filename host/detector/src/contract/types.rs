@@ -17,8 +17,6 @@ pub struct Metadata {
     pub description: String,
     /// All settings that it accepts.
     pub settings: Vec<SettingDescription>,
-    /// Additional CSV columns that it needs.
-    pub attributes: Vec<String>,
     /// What it requires of the order of rows.
     pub ordering: Ordering,
 }
@@ -67,4 +65,25 @@ pub enum GuestErrorKind {
     InvalidInput,
     /// `internal`
     Internal,
+}
+
+/// A part of what a detector has learned, column by column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// What belongs to no user.
+    pub shared: Option<Vec<u8>>,
+    /// Users, strictly increasing.
+    pub users: Vec<i64>,
+    /// Where each user's value ends in `bytes`.
+    pub ends: Vec<u32>,
+    /// The users' values, one after the other.
+    pub bytes: Vec<u8>,
+}
+
+impl State {
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shared.is_none() && self.users.is_empty()
+    }
 }

@@ -2,14 +2,17 @@
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
+use host_core::column::{Column, ColumnKind, ColumnRequest};
 use wasmtime::Store;
-use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
+use wasmtime::component::{
+    ComponentNamedList, ComponentType, HasSelf, Instance, InstancePre, Lift, Linker, Lower, TypedFunc,
+};
 
 use crate::contract::exports::Exports;
 use crate::contract::types::{
-    GuestError, GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind,
+    GuestError, GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind, State,
 };
-use crate::contract::version::STATE_EXPORTS;
+use crate::contract::version::Ability;
 use crate::runtime::state::GuestState;
 
 mod generated {
@@ -36,7 +39,9 @@ pub fn check_exports(component: &InstancePre<GuestState>) -> wasmtime::Result<()
 
 pub fn exports(store: &mut Store<GuestState>, instance: &Instance) -> wasmtime::Result<Box<dyn Exports>> {
     let detector = generated::Detector::new(&mut *store, instance)?;
-    Ok(Box::new(Exported { detector, instance: *instance }))
+    let exported = Exported { detector, instance: *instance };
+    exported.check_others(store)?;
+    Ok(Box::new(exported))
 }
 
 /// A live detector.
@@ -68,9 +73,12 @@ impl Exports for Exported {
         &self,
         store: &mut Store<GuestState>,
         settings: &[(String, String)],
-    ) -> wasmtime::Result<Result<(), GuestError>> {
+    ) -> wasmtime::Result<Result<Vec<ColumnRequest>, GuestError>> {
         let settings: Vec<_> = settings.iter().map(|(name, value)| types::Setting { name, value }).collect();
-        Ok(self.detector.call_configure(store, &settings)?.map_err(GuestError::from))
+        Ok(match self.detector.call_configure(store, &settings)? {
+            Ok(columns) => Ok(columns.into_iter().map(ColumnRequest::from).collect()),
+            Err(error) => Err(error.into()),
+        })
     }
 
     fn classify(
@@ -78,28 +86,7 @@ impl Exports for Exported {
         store: &mut Store<GuestState>,
         batch: &Batch,
     ) -> wasmtime::Result<Result<Vec<Anomaly>, GuestError>> {
-        let values: Vec<Vec<&str>> = batch
-            .attributes
-            .iter()
-            .map(|attribute| attribute.values.iter().map(String::as_str).collect())
-            .collect();
-        let attributes: Vec<_> = batch
-            .attributes
-            .iter()
-            .zip(&values)
-            .map(|(attribute, values)| types::Attribute { name: &attribute.name, values })
-            .collect();
-        let answer = self.detector.call_classify(
-            store,
-            types::Batch {
-                first_row: batch.first_row,
-                transaction_ids: &batch.transaction_ids,
-                user_ids: &batch.user_ids,
-                amounts: &batch.amounts_cents,
-                timestamps: &batch.timestamps_micros,
-                attributes: &attributes,
-            },
-        )?;
+        let answer = with_batch(batch, |batch| self.detector.call_classify(&mut *store, batch))?;
         Ok(match answer {
             Ok(anomalies) => Ok(anomalies
                 .into_iter()
@@ -113,22 +100,135 @@ impl Exports for Exported {
         Ok(self.detector.call_finish(store)?.map_err(GuestError::from))
     }
 
-    fn snapshot(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<Vec<u8>, GuestError>> {
-        let name = STATE_EXPORTS[0];
-        let function =
-            self.instance.get_typed_func::<(), (Result<Vec<u8>, types::Error>,)>(&mut *store, name)?;
-        Ok(function.call(store, ())?.0.map_err(GuestError::from))
+    fn score(
+        &self,
+        store: &mut Store<GuestState>,
+        batch: &Batch,
+    ) -> wasmtime::Result<Result<Vec<f64>, GuestError>> {
+        with_batch(batch, |batch| {
+            let score = self.function::<(types::Batch<'_>,), Vec<f64>>(store, "score")?;
+            Ok(score.call(store, (batch,))?.0.map_err(GuestError::from))
+        })
+    }
+
+    fn snapshot(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<State, GuestError>> {
+        let snapshot = self.function::<(), StateRecord>(store, "snapshot")?;
+        Ok(match snapshot.call(store, ())?.0 {
+            Ok(StateRecord { shared, users, ends, bytes }) => Ok(State { shared, users, ends, bytes }),
+            Err(error) => Err(error.into()),
+        })
     }
 
     fn restore(
         &self,
         store: &mut Store<GuestState>,
-        state: Vec<u8>,
+        state: &State,
     ) -> wasmtime::Result<Result<(), GuestError>> {
-        let name = STATE_EXPORTS[1];
-        let function =
-            self.instance.get_typed_func::<(Vec<u8>,), (Result<(), types::Error>,)>(&mut *store, name)?;
-        Ok(function.call(store, (state,))?.0.map_err(GuestError::from))
+        let State { shared, users, ends, bytes } = state;
+        let state = StateSlices { shared: shared.as_deref(), users, ends, bytes };
+        let restore = self.function::<(StateSlices<'_>,), ()>(store, "restore")?;
+        Ok(restore.call(store, (state,))?.0.map_err(GuestError::from))
+    }
+
+    fn feedback(
+        &self,
+        store: &mut Store<GuestState>,
+        batch: &Batch,
+        labels: &[bool],
+    ) -> wasmtime::Result<Result<(), GuestError>> {
+        with_batch(batch, |batch| {
+            let feedback = self.function::<(types::Batch<'_>, &[bool]), ()>(store, "feedback")?;
+            Ok(feedback.call(store, (batch, labels))?.0.map_err(GuestError::from))
+        })
+    }
+}
+
+impl Exported {
+    /// Checks the types of the functions that not every detector has.
+    fn check_others(&self, store: &mut Store<GuestState>) -> wasmtime::Result<()> {
+        for ability in Ability::ALL {
+            let mut has = |name: &&str| self.instance.get_func(&mut *store, name).is_some();
+            if !ability.exports().iter().all(&mut has) {
+                continue;
+            }
+            match ability {
+                Ability::Scoring => {
+                    self.function::<(types::Batch<'_>,), Vec<f64>>(store, "score")?;
+                }
+                Ability::Stateful => {
+                    self.function::<(), StateRecord>(store, "snapshot")?;
+                    self.function::<(StateSlices<'_>,), ()>(store, "restore")?;
+                }
+                Ability::Learning => {
+                    self.function::<(types::Batch<'_>, &[bool]), ()>(store, "feedback")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A function that not every detector has; its type is checked.
+    fn function<P, T>(
+        &self,
+        store: &mut Store<GuestState>,
+        name: &str,
+    ) -> wasmtime::Result<TypedFunc<P, (Result<T, types::Error>,)>>
+    where
+        P: ComponentNamedList + Lower,
+        T: ComponentType + Lift + 'static,
+    {
+        self.instance.get_typed_func(&mut *store, name)
+    }
+}
+
+/// The contract's `state`, as a guest returns it.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct StateRecord {
+    shared: Option<Vec<u8>>,
+    users: Vec<i64>,
+    ends: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+/// The contract's `state`, as it is passed to a guest.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+struct StateSlices<'a> {
+    shared: Option<&'a [u8]>,
+    users: &'a [i64],
+    ends: &'a [u32],
+    bytes: &'a [u8],
+}
+
+/// Passes a batch as the contract has it: slices of ours.
+fn with_batch<T>(batch: &Batch, pass: impl FnOnce(types::Batch<'_>) -> T) -> T {
+    let column = |column| match column {
+        &Column::Absent => types::Column::Absent,
+        Column::Text(texts) => {
+            types::Column::Text(types::TextColumn { codes: texts.codes(), dictionary: texts.dictionary() })
+        }
+        Column::Number(numbers) => types::Column::Number(numbers),
+    };
+    let columns: Vec<_> = batch.columns.iter().map(column).collect();
+    pass(types::Batch {
+        user_ids: &batch.user_ids,
+        amounts: &batch.amounts_cents,
+        timestamps: &batch.timestamps_micros,
+        columns: &columns,
+    })
+}
+
+impl From<types::ColumnRequest> for ColumnRequest {
+    fn from(request: types::ColumnRequest) -> ColumnRequest {
+        ColumnRequest {
+            name: request.name,
+            kind: match request.kind {
+                types::ColumnKind::Text => ColumnKind::Text,
+                types::ColumnKind::Number => ColumnKind::Number,
+            },
+            required: request.required,
+        }
     }
 }
 
@@ -153,7 +253,6 @@ impl From<types::Metadata> for Metadata {
             version: metadata.version,
             description: metadata.description,
             settings: metadata.settings.into_iter().map(SettingDescription::from).collect(),
-            attributes: metadata.attributes,
             ordering: match metadata.ordering {
                 types::Ordering::Any => Ordering::Any,
                 types::Ordering::PerUser => Ordering::PerUser,

@@ -9,8 +9,42 @@ pub const PACKAGE: &str = "ingest:detector/";
 /// Functions that every detector exports.
 pub const EXPORTS: [&str; 4] = ["describe", "configure", "classify", "finish"];
 
-/// Functions that a stateful detector also exports.
-pub const STATE_EXPORTS: [&str; 2] = ["snapshot", "restore"];
+/// What a detector can do beyond that. It can if it exports all functions that belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ability {
+    /// Giving every row a score.
+    Scoring,
+    /// Passing on what it has learned to later runs.
+    Stateful,
+    /// Learning from what has become known of rows.
+    Learning,
+}
+
+impl Ability {
+    /// All of them.
+    pub const ALL: [Ability; 3] = [Ability::Scoring, Ability::Stateful, Ability::Learning];
+
+    /// The functions that belong to it.
+    #[must_use]
+    pub fn exports(self) -> &'static [&'static str] {
+        match self {
+            Ability::Scoring => &["score"],
+            Ability::Stateful => &["snapshot", "restore"],
+            Ability::Learning => &["feedback"],
+        }
+    }
+
+    /// Its name in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Ability::Scoring => "scoring",
+            Ability::Stateful => "stateful",
+            Ability::Learning => "learning",
+        }
+    }
+}
 
 /// A version of the contract that this host speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

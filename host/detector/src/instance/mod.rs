@@ -12,14 +12,16 @@ use std::time::{Duration, Instant};
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
+use host_core::column::ColumnRequest;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use self::deadline::Deadline;
 use self::stopped::stopped;
 use crate::contract::exports::Exports;
-use crate::contract::types::{GuestError, Metadata};
-use crate::error::{Call, DetectorError};
+use crate::contract::settings::{self, Refused};
+use crate::contract::types::{GuestError, Metadata, State};
+use crate::error::{BatchSpan, Call, DetectorError};
 use crate::plugin::load::{Plugin, file_name};
 use crate::runtime::guest_log::GuestLog;
 use crate::runtime::limits::{Limits, MemoryLimiter};
@@ -39,6 +41,8 @@ const NEXT_TICK: u64 = 1;
 pub struct Detector {
     /// Its description of itself, verified.
     pub metadata: Metadata,
+    /// The further columns that it needs, verified; none before it is [configured](Self::configure).
+    pub columns: Vec<ColumnRequest>,
     guest: Guest,
 }
 
@@ -51,7 +55,7 @@ impl Detector {
         let mut guest = Guest::start(plugin)?;
         let metadata = guest.call(Call::Describe, |exports, store| exports.describe(store))?;
         verify::metadata(&metadata).map_err(|violation| guest.violation(Call::Describe, violation))?;
-        Ok(Detector { metadata, guest })
+        Ok(Detector { metadata, columns: Vec::new(), guest })
     }
 
     /// Lets it describe itself once more.
@@ -64,13 +68,20 @@ impl Detector {
         Ok(metadata)
     }
 
-    /// Hands over the given settings, as name and value.
+    /// Hands over the settings, as name and value: those that are given, and the defaults of the others. It
+    /// returns which further [`columns`](Self::columns) it needs; they are verified.
     ///
     /// # Errors
-    /// [`DetectorError::Setting`] if the detector refuses one.
-    pub fn configure(&mut self, settings: &[(String, String)]) -> Result<(), DetectorError> {
-        let answer = self.guest.call(Call::Configure, |exports, store| exports.configure(store, settings))?;
-        answer.map_err(|error| self.guest_error(Call::Configure, error))
+    /// [`DetectorError::Setting`] if there is no such setting, or the detector refuses its value.
+    pub fn configure(&mut self, given: &[(String, String)]) -> Result<(), DetectorError> {
+        let settings = settings::complete(&self.metadata, given)
+            .map_err(|Refused { name, message }| self.refused_setting(name, message))?;
+        let answer =
+            self.guest.call(Call::Configure, |exports, store| exports.configure(store, &settings))?;
+        let columns = answer.map_err(|error| self.guest_error(Call::Configure, error))?;
+        verify::columns(&columns).map_err(|violation| self.guest.violation(Call::Configure, violation))?;
+        self.columns = columns;
+        Ok(())
     }
 
     /// Classifies a batch; the anomalies are verified.
@@ -79,13 +90,24 @@ impl Detector {
     /// If the detector crashes, exceeds a limit, returns an error, or breaks the contract. The instance is
     /// unusable afterwards.
     pub fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, DetectorError> {
-        let call =
-            Call::Classify { first_row: batch.first_row, rows: batch.len() as u64, lines: batch.line_span() };
-        let answer = self.guest.call(call.clone(), |exports, store| exports.classify(store, batch))?;
-        let anomalies = answer.map_err(|error| self.guest_error(call.clone(), error))?;
+        let call = || Call::Classify(BatchSpan::of(batch));
+        let answer = self.guest.call(call(), |exports, store| exports.classify(store, batch))?;
+        let anomalies = answer.map_err(|error| self.guest_error(call(), error))?;
         verify::anomalies(&anomalies, batch.len(), self.guest.limits.batch_anomalies)
-            .map_err(|violation| self.guest.violation(call, violation))?;
+            .map_err(|violation| self.guest.violation(call(), violation))?;
         Ok(anomalies)
+    }
+
+    /// How anomalous each row of a batch is, for a scoring detector; the scores are verified.
+    ///
+    /// # Errors
+    /// Like [`classify`](Self::classify).
+    pub fn score(&mut self, batch: &Batch) -> Result<Vec<f64>, DetectorError> {
+        let call = || Call::Score(BatchSpan::of(batch));
+        let answer = self.guest.call(call(), |exports, store| exports.score(store, batch))?;
+        let scores = answer.map_err(|error| self.guest_error(call(), error))?;
+        verify::scores(&scores, batch.len()).map_err(|violation| self.guest.violation(call(), violation))?;
+        Ok(scores)
     }
 
     /// Tells the detector that there are no more rows.
@@ -97,22 +119,36 @@ impl Detector {
         answer.map_err(|error| self.guest_error(Call::Finish, error))
     }
 
-    /// What a stateful detector has learned, in its own format.
+    /// What a stateful detector has learned since it was restored, or since the last call, in its own format;
+    /// verified. There may be more until it is empty.
     ///
     /// # Errors
     /// Like [`classify`](Self::classify).
-    pub fn snapshot(&mut self) -> Result<Vec<u8>, DetectorError> {
+    pub fn snapshot(&mut self) -> Result<State, DetectorError> {
         let answer = self.guest.call(Call::Snapshot, |exports, store| exports.snapshot(store))?;
-        answer.map_err(|error| self.guest_error(Call::Snapshot, error))
+        let state = answer.map_err(|error| self.guest_error(Call::Snapshot, error))?;
+        verify::state(&state, self.metadata.ordering)
+            .map_err(|violation| self.guest.violation(Call::Snapshot, violation))?;
+        Ok(state)
     }
 
-    /// Gives a stateful detector, before its first batch, what [`snapshot`](Self::snapshot) returned.
+    /// Gives a stateful detector, before its first batch, a part of what [`snapshot`](Self::snapshot) returned.
     ///
     /// # Errors
     /// Like [`classify`](Self::classify).
-    pub fn restore(&mut self, state: Vec<u8>) -> Result<(), DetectorError> {
+    pub fn restore(&mut self, state: &State) -> Result<(), DetectorError> {
         let answer = self.guest.call(Call::Restore, |exports, store| exports.restore(store, state))?;
         answer.map_err(|error| self.guest_error(Call::Restore, error))
+    }
+
+    /// Tells a learning detector, before its first batch, what has become known of these rows.
+    ///
+    /// # Errors
+    /// Like [`classify`](Self::classify).
+    pub fn feedback(&mut self, batch: &Batch, labels: &[bool]) -> Result<(), DetectorError> {
+        let call = || Call::Feedback { rows: batch.len() as u64 };
+        let answer = self.guest.call(call(), |exports, store| exports.feedback(store, batch, labels))?;
+        answer.map_err(|error| self.guest_error(call(), error))
     }
 
     /// How many lines of the guest's log were dropped because there were too many.
@@ -136,15 +172,20 @@ impl Detector {
     }
 
     fn guest_error(&self, call: Call, error: GuestError) -> DetectorError {
-        let plugin = self.guest.plugin.clone();
         match error {
-            GuestError::InvalidSetting { name, message } => DetectorError::Setting {
-                plugin,
-                setting: name,
-                message,
-                known: self.metadata.settings.iter().map(|known| known.name.clone()).collect(),
-            },
-            GuestError::Other { kind, message } => DetectorError::Guest { plugin, call, kind, message },
+            GuestError::InvalidSetting { name, message } => self.refused_setting(name, message),
+            GuestError::Other { kind, message } => {
+                DetectorError::Guest { plugin: self.guest.plugin.clone(), call, kind, message }
+            }
+        }
+    }
+
+    fn refused_setting(&self, setting: String, message: String) -> DetectorError {
+        DetectorError::Setting {
+            plugin: self.guest.plugin.clone(),
+            setting,
+            message,
+            known: self.metadata.settings.iter().map(|known| known.name.clone()).collect(),
         }
     }
 }
@@ -201,8 +242,8 @@ impl Guest {
 /// them can be refused.
 fn longest_answer_bytes(call: &Call) -> usize {
     match call {
-        Call::Classify { rows, .. } => {
-            let rows = usize::try_from(*rows).unwrap_or(usize::MAX);
+        Call::Classify(span) => {
+            let rows = usize::try_from(span.rows).unwrap_or(usize::MAX);
             rows.saturating_mul(MAX_ANOMALY_BYTES).max(SHORT_ANSWER_BYTES)
         }
         Call::Snapshot => usize::MAX,

@@ -9,7 +9,7 @@ use host_core::digest::Sha256Digest;
 use host_core::text::listed;
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 
-use crate::contract::version::{ContractVersion, EXPORTS, PACKAGE, STATE_EXPORTS};
+use crate::contract::version::{Ability, ContractVersion, EXPORTS, PACKAGE};
 use crate::error::{DetectorError, SHOWN_IMPORTS};
 use crate::plugin::sandbox::Sandbox;
 use crate::plugin::state_size;
@@ -29,8 +29,8 @@ pub struct PluginInfo {
     pub contract_version: String,
     /// What it imports.
     pub imports: Vec<Import>,
-    /// Whether it has the exports of a stateful detector.
-    pub is_stateful: bool,
+    /// What it can do beyond what every detector can.
+    pub abilities: Vec<Ability>,
 }
 
 /// Which of the two kinds of WebAssembly it is.
@@ -82,10 +82,13 @@ impl Access {
 pub fn examine(sandbox: &Sandbox, file: &Path) -> Result<PluginInfo, DetectorError> {
     let Opened { bytes, sha256, form, names, .. } = open(sandbox, file)?;
     let (contract_version, _) = contract_of(file, &names)?;
-    let is_stateful = STATE_EXPORTS.iter().all(|name| names.exports.iter().any(|export| export == name));
+    let exports_all = |ability: &Ability| {
+        ability.exports().iter().all(|name| names.exports.iter().any(|export| export == name))
+    };
+    let abilities = Ability::ALL.into_iter().filter(exports_all).collect();
     let import = |name: String| Import { access: Access::to(&name), name };
     let imports = names.imports.into_iter().map(import).collect();
-    Ok(PluginInfo { file: file.to_owned(), bytes, sha256, form, contract_version, imports, is_stateful })
+    Ok(PluginInfo { file: file.to_owned(), bytes, sha256, form, contract_version, imports, abilities })
 }
 
 /// A plugin's bytes, as a component.

@@ -42,7 +42,7 @@ impl KeptIds {
     /// True when it is time to write.
     pub fn add(&mut self, mut part: Classified) -> bool {
         // The detector has seen them; nothing of them is written.
-        part.batch.attributes = Vec::new();
+        part.batch.columns = Vec::new();
         self.rows += part.batch.len();
         self.bytes += part.rejected.iter().map(RejectedRow::size_bytes).sum::<usize>();
         self.bytes += part.anomalies.iter().map(Anomaly::size_bytes).sum::<usize>();

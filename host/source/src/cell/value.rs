@@ -63,6 +63,62 @@ pub fn amount_cents(cell: &[u8], point: u8) -> Result<i64, Problem> {
 
 const AMOUNT_RANGE: Problem = Problem::OutOfRange("amounts lie within ±99999999.99");
 
+/// A number for the detector; NaN if the cell is empty. Grammar:
+/// `[+-] digit+ [point digit+] [(e|E) [+-] digit+]`; it must be finite. `point` is the decimal point, usually `.`
+///
+/// # Errors
+/// The [`Problem`] with the cell.
+pub fn number(cell: &[u8], point: u8) -> Result<f64, Problem> {
+    let cell = trim(cell);
+    if cell.is_empty() {
+        return Ok(f64::NAN);
+    }
+    let (_, digits) = sign(cell)?;
+    let rest = some_digits(digits)?;
+    let rest = match rest {
+        [byte, decimals @ ..] if *byte == point => some_digits(decimals)?,
+        rest => rest,
+    };
+    let rest = match rest {
+        [b'e' | b'E', exponent @ ..] => {
+            let (_, exponent) = sign(exponent).map_err(|_| Problem::Incomplete)?;
+            some_digits(exponent)?
+        }
+        rest => rest,
+    };
+    if !rest.is_empty() {
+        return Err(unexpected(rest));
+    }
+    // It is ASCII. The standard library's grammar is a superset of ours, except for the point.
+    let text = String::from_utf8_lossy(cell);
+    let value = if point == b'.' { text.parse() } else { text.replace(char::from(point), ".").parse() };
+    match value {
+        Ok(value) if f64::is_finite(value) => Ok(value),
+        _ => Err(Problem::OutOfRange("numbers lie within ±1.7e308")),
+    }
+}
+
+/// A text for the detector, as it stands in the file. It has no NUL: that separates texts from each other when they
+/// are passed, and no text that a person wrote contains it.
+///
+/// # Errors
+/// The [`Problem`] with the cell.
+pub fn text(cell: &[u8]) -> Result<&str, Problem> {
+    if memchr::memchr(0, cell).is_some() {
+        return Err(Problem::Unexpected('\0'));
+    }
+    str::from_utf8(cell).map_err(|_| Problem::InvalidUtf8)
+}
+
+/// Removes at least one digit; returns the rest.
+fn some_digits(text: &[u8]) -> Result<&[u8], Problem> {
+    match text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len()) {
+        0 if text.is_empty() => Err(Problem::Incomplete),
+        0 => Err(unexpected(text)),
+        count => Ok(&text[count..]),
+    }
+}
+
 /// This many digits always fit an `i64`.
 const SAFE_DIGITS: usize = 18;
 
@@ -164,6 +220,37 @@ mod tests {
     }
 
     #[test]
+    fn numbers() {
+        let cases: &[(&str, Result<f64, Problem>)] = &[
+            ("0", Ok(0.0)),
+            ("-12.50", Ok(-12.5)),
+            (" +3\t", Ok(3.0)),
+            ("1e-9", Ok(1e-9)),
+            ("1.5E+300", Ok(1.5e300)),
+            ("123456789012345678901234567890", Ok(123_456_789_012_345_678_901_234_567_890.0)),
+            ("1e-999", Ok(0.0)),
+            ("1e999", Err(Problem::OutOfRange("numbers lie within ±1.7e308"))),
+            ("-", Err(Problem::Incomplete)),
+            ("1.", Err(Problem::Incomplete)),
+            ("1e", Err(Problem::Incomplete)),
+            ("1e+", Err(Problem::Incomplete)),
+            (".5", Err(Problem::Unexpected('.'))),
+            ("NaN", Err(Problem::Unexpected('N'))),
+            ("-inf", Err(Problem::Unexpected('i'))),
+            ("1,5", Err(Problem::Unexpected(','))),
+            ("1.5.", Err(Problem::Unexpected('.'))),
+            ("0x10", Err(Problem::Unexpected('x'))),
+            ("1_000", Err(Problem::Unexpected('_'))),
+        ];
+        for (cell, expected) in cases {
+            assert_eq!(number(cell.as_bytes(), b'.'), *expected, "{cell:?}");
+        }
+        assert!(number(b" ", b'.').unwrap().is_nan());
+        assert_eq!(number(b"-1,5e2", b','), Ok(-150.0));
+        assert_eq!(number(b"1.5", b','), Err(Problem::Unexpected('.')));
+    }
+
+    #[test]
     fn ids() {
         assert_eq!(transaction_id(b"9223372036854775807"), Ok(i64::MAX));
         assert!(matches!(transaction_id(b"9223372036854775808"), Err(Problem::OutOfRange(_))));
@@ -200,6 +287,7 @@ mod tests {
         fn no_bytes_make_a_parser_panic(cell: Vec<u8>) {
             let _ = (transaction_id(&cell), user_id(&cell));
             let _ = (amount_cents(&cell, b'.'), amount_cents(&cell, b','));
+            let _ = (number(&cell, b'.'), number(&cell, b','));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Which field of a record is which column: by the header's names, in any order and case, ignoring blanks
 //! around a name, or by position if there is no header. Columns that were not asked for are ignored.
 
-use crate::csv::field::{ColumnMap, Field};
+use host_core::column::{ColumnKind, ColumnRequest};
+
+use crate::csv::field::{ColumnMap, Field, is_same};
 use crate::error::SourceError;
 
 /// Where each column's field is in a record, from 0.
@@ -13,15 +15,25 @@ pub(crate) struct Columns {
     pub user_id: usize,
     pub amount: usize,
     pub timestamp: usize,
-    /// The columns that the detector asked for, in its order.
-    pub attributes: Vec<usize>,
+    /// The columns that the detector asked for, in its order; `None` if the file has no such column.
+    pub requested: Vec<Option<Requested>>,
+}
+
+/// A column that the detector asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Requested {
+    /// Where its field is in a record, from 0.
+    pub place: usize,
+    pub kind: ColumnKind,
 }
 
 impl Columns {
     /// Names of the columns that were not asked for.
     pub fn ignored(&self) -> impl Iterator<Item = &str> {
         let asked = [self.transaction_id, self.user_id, self.amount, self.timestamp];
-        let is_asked = move |place: &usize| asked.contains(place) || self.attributes.contains(place);
+        let is_requested =
+            |place: usize| self.requested.iter().flatten().any(|requested| requested.place == place);
+        let is_asked = move |place: &usize| asked.contains(place) || is_requested(*place);
         self.names
             .iter()
             .enumerate()
@@ -34,9 +46,9 @@ impl Columns {
         file: &str,
         names: Vec<String>,
         map: &ColumnMap,
-        attributes: &[String],
+        requests: &[ColumnRequest],
     ) -> Result<Columns, SourceError> {
-        let of = |field: Field| match map.get(field) {
+        let of = |field: Field| match map.get(field.name()) {
             Some(name) => position(file, &names, &[name], Some(field)),
             None => position(file, &names, field.names(), Some(field)),
         };
@@ -45,9 +57,9 @@ impl Columns {
             user_id: of(Field::UserId)?,
             amount: of(Field::Amount)?,
             timestamp: of(Field::Timestamp)?,
-            attributes: attributes
+            requested: requests
                 .iter()
-                .map(|name| position(file, &names, &[name], None))
+                .map(|request| requested_by_name(file, &names, map, request))
                 .collect::<Result<_, _>>()?,
             names,
         })
@@ -58,33 +70,45 @@ impl Columns {
         file: &str,
         fields: usize,
         map: &ColumnMap,
-        attributes: &[String],
+        requests: &[ColumnRequest],
     ) -> Result<Columns, SourceError> {
         let names: Vec<String> = (1..=fields).map(|position| format!("column {position}")).collect();
-        let missing = |column: String, field| SourceError::MissingPosition {
-            file: file.to_owned(),
-            column,
-            fields,
-            field,
-        };
-        let of = |field: Field| match map.position(field) {
+        let of_name = |name: &str| match map.position(name) {
             Some(position) if position < fields => Ok(position),
             other => {
-                let column = other.map_or(field.name().into(), |at| format!("column {}", at + 1));
-                Err(missing(column, Some(field)))
+                let column = other.map_or(name.into(), |at| format!("column {}", at + 1));
+                Err(SourceError::MissingPosition { file: file.into(), column, fields, name: name.into() })
             }
         };
-        if let Some(attribute) = attributes.first() {
-            return Err(missing(attribute.clone(), None));
-        }
+        let of = |field: Field| of_name(field.name());
+        let requested = |request: &ColumnRequest| {
+            let is_absent = !request.required && map.get(&request.name).is_none();
+            let requested = |place| Some(Requested { place, kind: request.kind });
+            if is_absent { Ok(None) } else { of_name(&request.name).map(requested) }
+        };
         Ok(Columns {
             transaction_id: of(Field::TransactionId)?,
             user_id: of(Field::UserId)?,
             amount: of(Field::Amount)?,
             timestamp: of(Field::Timestamp)?,
-            attributes: Vec::new(),
+            requested: requests.iter().map(requested).collect::<Result<_, _>>()?,
             names,
         })
+    }
+}
+
+/// A column that the detector asked for, by its own name or by the one that the user says it has in the file.
+fn requested_by_name(
+    file: &str,
+    names: &[String],
+    map: &ColumnMap,
+    request: &ColumnRequest,
+) -> Result<Option<Requested>, SourceError> {
+    let mapped = map.get(&request.name);
+    match position(file, names, &[mapped.unwrap_or(&request.name)], None) {
+        Ok(place) => Ok(Some(Requested { place, kind: request.kind })),
+        Err(SourceError::MissingColumn { .. }) if mapped.is_none() && !request.required => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -99,7 +123,7 @@ fn position(
     let mut places = names
         .iter()
         .enumerate()
-        .filter(|(_, name)| wanted.iter().any(|wanted| name.to_lowercase() == wanted.trim().to_lowercase()))
+        .filter(|(_, name)| wanted.iter().any(|wanted| is_same(name, wanted)))
         .map(|(place, _)| place);
     let column = || wanted[0].to_owned();
     match (places.next(), places.next()) {

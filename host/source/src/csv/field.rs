@@ -1,6 +1,8 @@
-//! The columns that every file must have, and the names that they may have in it.
+//! The columns that every file must have, and the names that these and other columns have in it.
 
 use std::str::FromStr;
+
+use host_core::column::ColumnRequest;
 
 /// A column that every file must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,26 +41,62 @@ impl FromStr for Field {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Field, ()> {
-        FIELDS.into_iter().find(|field| field.names().contains(&name)).ok_or(())
+        let has_name = |field: &Field| field.names().iter().any(|known| is_same(known, name));
+        FIELDS.into_iter().find(has_name).ok_or(())
     }
 }
 
-/// Columns that have other names in the file, or, without a header, their positions from 1.
+/// Columns that have other names in the file, or, without a header, their positions from 1: the columns that
+/// every file must have, and those that the detector asks for.
 #[derive(Clone, Debug, Default)]
-pub struct ColumnMap(pub Vec<(Field, String)>);
+pub struct ColumnMap(Vec<(String, String)>);
 
 impl ColumnMap {
-    pub(crate) fn get(&self, field: Field) -> Option<&str> {
-        self.0.iter().find(|(mapped, _)| *mapped == field).map(|(_, name)| name.as_str())
+    /// Gives a column of the file another name; false if that name is taken. Case and blanks around names do
+    /// not matter.
+    pub fn add(&mut self, name: &str, in_file: &str) -> bool {
+        let name = match name.parse::<Field>() {
+            Ok(field) => field.name(),
+            Err(()) => name.trim(),
+        };
+        let is_free = self.get(name).is_none() && !name.is_empty();
+        if is_free {
+            self.0.push((name.to_owned(), in_file.trim().to_owned()));
+        }
+        is_free
     }
 
-    /// Whether every field has a position, as is needed without a header.
+    /// Each name, and what the column is called in the file.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, in_file)| (name.as_str(), in_file.as_str()))
+    }
+
+    /// A name that is neither that of a field nor of a column that the detector asks for.
+    #[must_use]
+    pub fn unknown(&self, requests: &[ColumnRequest]) -> Option<&str> {
+        let is_known = |name: &str| {
+            name.parse::<Field>().is_ok() || requests.iter().any(|request| is_same(&request.name, name))
+        };
+        self.iter().map(|(name, _)| name).find(|name| !is_known(name))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(mapped, _)| is_same(mapped, name)).map(|(_, in_file)| in_file)
+    }
+
+    /// Whether every field has a position, and every name is mapped to one, as is needed without a header.
     #[must_use]
     pub fn is_all_positions(&self) -> bool {
-        FIELDS.into_iter().all(|field| self.position(field).is_some())
+        FIELDS.into_iter().all(|field| self.position(field.name()).is_some())
+            && self.iter().all(|(name, _)| self.position(name).is_some())
     }
 
-    pub(crate) fn position(&self, field: Field) -> Option<usize> {
-        self.get(field)?.parse::<usize>().ok()?.checked_sub(1)
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.get(name)?.parse::<usize>().ok()?.checked_sub(1)
     }
+}
+
+/// Whether two names mean the same column.
+pub(crate) fn is_same(name: &str, other: &str) -> bool {
+    name.trim().to_lowercase() == other.trim().to_lowercase()
 }

@@ -2,18 +2,12 @@
 
 use host_core::batch::Batch;
 use host_core::text::printable;
-use host_detector::{DetectorError, SettingKind};
+use host_detector::DetectorError;
 
-use super::report::{Finding, Verdict, failed, fix, ok, skipped, warning};
-use super::trial::{BATCH_ROWS, Subject, difference, indices, judge, run};
+use super::report::{Finding, failed, fix, ok, warning};
+use super::trial::{BATCH_ROWS, Subject, indices, judge, run};
 use crate::authors::cases::chain;
-use crate::authors::start::start;
 use crate::authors::workload;
-
-/// A name that no setting has.
-const NO_SETTING: &str = "no-such-setting";
-/// A text that is neither a number nor a boolean.
-const NO_VALUE: &str = "?!";
 
 /// `describe` must say the same in every instance, and before and after a run.
 pub fn describe(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
@@ -24,106 +18,12 @@ pub fn describe(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
         Err(_) => again.metadata.clone(),
     };
     if again.metadata == subject.metadata && after == subject.metadata {
-        let (settings, attributes) = (after.settings.len(), after.attributes.len());
-        return Ok(ok(format!(
-            "the same before and after a run: {settings} settings, {attributes} attributes"
-        )));
+        return Ok(ok("the same before and after a run"));
     }
     Ok(failed(
         "it describes itself differently in another instance, or after a run",
         "`describe` must not depend on anything; make it a constant",
     ))
-}
-
-/// A typo in a setting's name must not silently leave the default in place.
-pub fn unknown_setting(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    refuses(
-        subject,
-        NO_SETTING,
-        "1",
-        "refuse every name that `describe` does not list, with `invalid-setting`",
-    )
-}
-
-/// Nor must a typo in its value.
-pub fn wrong_value(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    let mut names = Vec::new();
-    for setting in &subject.metadata.settings {
-        let wrong: &[&str] = match setting.kind {
-            SettingKind::Text => continue,
-            SettingKind::Integer => &[NO_VALUE, "1.5"],
-            SettingKind::Decimal | SettingKind::Boolean => &[NO_VALUE],
-        };
-        for value in wrong {
-            let fix = "refuse a value that is not of the setting's kind, with `invalid-setting`";
-            let finding = refuses(subject, &setting.name, value, fix)?;
-            if finding.0 != Verdict::Ok {
-                return Ok(finding);
-            }
-        }
-        names.push(setting.name.clone());
-    }
-    Ok(match names.as_slice() {
-        [] => skipped("no setting with a kind"),
-        names => ok(format!("refused for {}", host_core::text::listed(names, 5))),
-    })
-}
-
-/// Checks that `configure` refuses this setting by name.
-fn refuses(
-    subject: &Subject<'_>,
-    name: &str,
-    value: &str,
-    fix: &'static str,
-) -> Result<Finding, DetectorError> {
-    let mut settings: Vec<_> = subject.settings.iter().filter(|(given, _)| given != name).cloned().collect();
-    settings.push((name.to_owned(), value.to_owned()));
-    match start(subject.plugin, &settings).map(drop) {
-        Err(DetectorError::Setting { setting, message, .. }) if setting == name => {
-            Ok(ok(format!("refused: {}", printable(&message))))
-        }
-        Err(DetectorError::Setting { setting, .. }) => {
-            Ok(failed(format!("`{name}={value}` is refused as if it were `{}`", printable(&setting)), fix))
-        }
-        Err(DetectorError::Guest { message, .. }) => Ok(failed(
-            format!("`{name}={value}` is refused, but not with `invalid-setting`: {}", printable(&message)),
-            fix,
-        )),
-        Err(error) => Err(error),
-        Ok(()) => Ok(failed(format!("it accepts `{name}={value}`"), fix)),
-    }
-}
-
-/// Giving a default explicitly must be the same as leaving it out.
-pub fn defaults(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    let is_given = |name: &str| subject.settings.iter().any(|(given, _)| given == name);
-    let mut settings = subject.settings.to_vec();
-    for setting in &subject.metadata.settings {
-        if let Some(default) = setting.default.as_ref().filter(|_| !is_given(&setting.name)) {
-            settings.push((setting.name.clone(), default.clone()));
-        }
-    }
-    if settings.len() == subject.settings.len() {
-        return Ok(skipped("no setting with a default"));
-    }
-    let batches = indices(&subject.rows, BATCH_ROWS);
-    let silent = run(subject.plugin, subject.settings, &subject.rows, &batches)?;
-    let stated = match run(subject.plugin, &settings, &subject.rows, &batches) {
-        Err(DetectorError::Setting { setting, message, .. }) => {
-            return Ok(failed(
-                format!("it refuses its own default for `{}`: {}", printable(&setting), printable(&message)),
-                "let `configure` accept what `describe` gives as the default",
-            ));
-        }
-        other => other?,
-    };
-    Ok(match difference(&silent, &stated) {
-        None => ok("stating them changes nothing"),
-        Some(difference) => failed(
-            format!("stating them changes the answer: {difference}"),
-            "let `configure` start from the same defaults that `describe` gives",
-        ),
-    })
 }
 
 /// A file may have no rows at all: `finish` comes straight after `configure`.
@@ -142,7 +42,7 @@ pub fn one_row(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
 /// The contract rules it out, but it is better if a detector survives one.
 pub fn empty_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut detector = subject.start()?;
-    let empty = Batch::new(&subject.metadata.attributes);
+    let empty = Batch::new(&subject.columns);
     Ok(match detector.classify(&empty) {
         Ok(_) => ok("no anomalies among no rows"),
         Err(error) => {
@@ -176,7 +76,7 @@ pub fn large_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
 
 /// The largest, smallest and strangest values that the contract allows.
 pub fn extreme_values(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    let rows = workload::extremes(&subject.metadata.attributes);
+    let rows = workload::extremes(&subject.columns);
     // Three times, so that detectors that learn have something to compare with.
     let batches: Vec<Vec<usize>> = std::iter::repeat_n((0..rows.len()).collect(), 3).collect();
     Ok(match run(subject.plugin, subject.settings, &rows, &batches) {

@@ -1,11 +1,10 @@
 //! Rules about answers that must be the same: in a second run, in another process, however rows are cut
-//! into batches, over as many instances as `ordering` allows, and after saving and restoring the state.
+//! into batches, and over as many instances as `ordering` allows.
 
 use host_detector::{DetectorError, Ordering};
 
-use super::report::{Finding, failed, ok, skipped, warning};
-use super::trial::{Answer, BATCH_ROWS, Subject, difference, digest_of, indices, judge, run};
-use crate::authors::cases::chain;
+use super::report::{Finding, failed, ok, skipped};
+use super::trial::{Answer, BATCH_ROWS, Subject, difference, digest_of, indices, run};
 
 /// Unusual batch sizes that do not divide anything evenly.
 const ODD_BATCHES: [usize; 3] = [1, 7, 997];
@@ -88,44 +87,5 @@ pub fn instances(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     Ok(match difference(&subject.run(BATCH_ROWS)?, &together) {
         None => ok(format!("{INSTANCES} instances give what one gives")),
         Some(difference) => failed(format!("one and {INSTANCES} instances differ: {difference}"), MEND),
-    })
-}
-
-/// What is learned must survive being saved and restored.
-pub fn state(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    const MEND: &str = "put everything that `classify` learns into `snapshot`, and restore all of it";
-    if !subject.info.is_stateful {
-        return Ok(skipped("not a stateful detector"));
-    }
-    let (first, second): (Vec<usize>, Vec<usize>) =
-        (0..subject.usual()).partition(|&row| row < subject.usual() / 2);
-    let mut detector = subject.start()?;
-    judge(&mut detector, &subject.rows, &first, 0)?;
-    detector.finish()?;
-    let state = detector.snapshot()?;
-    let bytes = state.len();
-
-    let mut next = subject.start()?;
-    next.restore(state)?;
-    let restored = judge(&mut next, &subject.rows, &second, 0)?;
-    next.finish()?;
-
-    let mut continuous = subject.start()?;
-    judge(&mut continuous, &subject.rows, &first, 0)?;
-    let expected = judge(&mut continuous, &subject.rows, &second, first.len() as u64)?;
-    if let Some(difference) = difference(&expected, &restored) {
-        return Ok(failed(format!("a restored detector continues differently: {difference}"), MEND));
-    }
-    Ok(match subject.start()?.restore(b"no snapshot of this detector".to_vec()) {
-        Err(DetectorError::Guest { .. }) => {
-            ok(format!("{bytes} bytes restore it; an invalid snapshot is refused"))
-        }
-        Ok(()) => {
-            warning("it accepts an invalid snapshot", "begin a snapshot with a version, and refuse others")
-        }
-        Err(error) => failed(
-            format!("an invalid snapshot: {}", chain(&error)),
-            "let `restore` return an error for what it cannot read",
-        ),
     })
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
+use host_core::column::ColumnRequest;
 use host_core::digest::Sha256Digest;
 use host_core::text::printable;
 use host_detector::{Detector, DetectorError, Metadata, Plugin, PluginInfo};
@@ -32,6 +33,8 @@ pub(super) struct Subject<'a> {
     pub(super) plugin: &'a Plugin,
     pub(super) settings: &'a Settings,
     pub(super) metadata: Metadata,
+    /// The further columns that it needs.
+    pub(super) columns: Vec<ColumnRequest>,
     pub(super) info: PluginInfo,
     /// [`workload::MAX_BATCH_ROWS`] generated rows, or the first of a file.
     pub(super) rows: Batch,
