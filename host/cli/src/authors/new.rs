@@ -69,9 +69,11 @@ const SDK: &[TemplateFile] = files!("../../plugins/sdk/":
 const LICENCES: &[TemplateFile] = files!("../../":
     "sdk/LICENSE-APACHE" = "LICENSE-APACHE", "sdk/LICENSE-MIT" = "LICENSE-MIT");
 const PYTHON: &[TemplateFile] = files!("templates/python/":
-    ".gitignore", "Makefile", "README.md", "app.py", "requirements.txt", "tests/test_app.py");
+    ".gitignore", "Makefile", "README.md", "app.py", "component.py", "contract.py", "requirements.txt",
+    "sandbox.py", "tests/test_app.py");
 const JAVASCRIPT: &[TemplateFile] = files!("templates/javascript/":
-    ".gitignore", "README.md", "detector.js", "package.json", "test/detector.test.js");
+    ".gitignore", "README.md", "component.js", "contract.js", "detector.js", "package.json",
+    "test/detector.test.js");
 const C: &[TemplateFile] = files!("templates/c/":
     ".gitignore", "Makefile", "README.md", "bindings/detector.c", "bindings/detector.h",
     "bindings/detector_component_type.o", "plugin.c", "requirements.txt");
