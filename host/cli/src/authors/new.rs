@@ -74,6 +74,11 @@ const PYTHON: &[TemplateFile] = files!("templates/python/":
 const JAVASCRIPT: &[TemplateFile] = files!("templates/javascript/":
     ".gitignore", "README.md", "component.js", "contract.js", "detector.js", "package.json",
     "test/detector.test.js");
+const TYPESCRIPT: &[TemplateFile] = files!("templates/typescript/":
+    ".gitignore", "README.md", "build.js", "contract.d.ts", "detector.ts", "package.json",
+    "test/detector.test.ts", "tsconfig.json");
+/// What is between a detector and the contract is JavaScript for both.
+const FOR_TYPESCRIPT: &[TemplateFile] = files!("templates/javascript/": "component.js", "contract.js");
 const C: &[TemplateFile] = files!("templates/c/":
     ".gitignore", "Makefile", "README.md", "bindings/detector.c", "bindings/detector.h",
     "bindings/detector_component_type.o", "plugin.c", "requirements.txt");
@@ -92,6 +97,7 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
         Language::Rust => &[RUST, SDK, LICENCES],
         Language::Python => &[PYTHON, WIT],
         Language::Javascript => &[JAVASCRIPT, WIT],
+        Language::Typescript => &[TYPESCRIPT, FOR_TYPESCRIPT, WIT],
         Language::C => &[C, WIT],
     };
     for (path, content) in own.iter().copied().flatten().chain(COMMON) {
@@ -118,7 +124,9 @@ pub fn next_steps(name: &str, language: Language) -> String {
             format!("target/wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_")),
         ),
         Language::Python | Language::C => ("make", "make test", format!("./{name}.wasm")),
-        Language::Javascript => ("npm install && npm run build", "npm test", format!("./{name}.wasm")),
+        Language::Javascript | Language::Typescript => {
+            ("npm install && npm run build", "npm test", format!("./{name}.wasm"))
+        }
     };
     format!(
         "created `{name}`; next:\n  cd {name}\n  {build}\n  {test}\n  host plugin check {plugin}\n  \
@@ -196,6 +204,7 @@ mod tests {
             (templates.join("rust"), RUST, ""),
             (templates.join("python"), PYTHON, ""),
             (templates.join("javascript"), JAVASCRIPT, ""),
+            (templates.join("typescript"), TYPESCRIPT, ""),
             (templates.join("c"), C, ""),
             (sdk.join("src"), SDK, "sdk/src/"),
             (sdk.join("examples"), SDK, "sdk/examples/"),

@@ -56,6 +56,8 @@ pub enum Language {
     Python,
     /// With componentize-qjs
     Javascript,
+    /// With componentize-qjs, checked by tsc
+    Typescript,
     /// With wit-bindgen's C bindings
     C,
 }

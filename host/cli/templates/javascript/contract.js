@@ -13,11 +13,11 @@ export function invalidInput(message) {
   return purposeful("invalid-input", message, message);
 }
 
-/** A decimal setting in hundredths, exactly: "12.50" is 1250. `null` if it is optional and not given. */
+/** A decimal setting in hundredths, exactly: "12.50" is 1250. */
 export function cents(settings, name) {
   const value = settings[name];
-  if (value === null) return null;
   if (value === undefined) throw new Error(`\`describe\` lists no setting \`${name}\``);
+  if (value === null) throw new Error(`the setting \`${name}\` is not given`);
   // Digit by digit, because 1.15 * 100 is not 115.
   const [, sign, units, decimals] = /^(-?)([0-9]+)(?:\.([0-9]{1,2})0*)?$/.exec(value) ?? [];
   const amount = Number(units + (decimals ?? "").padEnd(2, "0"));

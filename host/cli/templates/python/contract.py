@@ -85,11 +85,11 @@ def refuse(name: str, message: str) -> InvalidSetting:
     return InvalidSetting(name, message)
 
 
-def cents(settings: dict, name: str) -> int | None:
-    """A decimal setting in hundredths, exactly: "12.50" is 1250. None if it is optional and not given."""
+def cents(settings: dict, name: str) -> int:
+    """A decimal setting in hundredths, exactly: "12.50" is 1250."""
     value = settings[name]
     if value is None:
-        return None
+        raise ValueError(f"the setting `{name}` is not given")
     parts = re.fullmatch(r"(-?)([0-9]+)(?:\.([0-9]{1,2})0*)?", value)
     if parts is None:
         raise refuse(name, f"`{value}` is not an amount: it may have two decimal places, such as `12.50`")

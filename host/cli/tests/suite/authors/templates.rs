@@ -102,6 +102,11 @@ fn javascript() {
 }
 
 #[test]
+fn typescript() {
+    new_to_run("typescript");
+}
+
+#[test]
 fn c() {
     new_to_run("c");
 }
