@@ -17,7 +17,7 @@ export class Detector {
 
   configure({ mistake }) {
     this.mistake = mistake;
-    if (mistake === "column-without-kind") return [{ name: "country" }];
+    if (mistake === "column-kind") return [{ name: "country" }];
   }
 
   classify(batch) {
@@ -59,7 +59,7 @@ const mistakes = {
   random: () => [{ ...right, score: Math.random() }],
   network: () => fetch("https://example.org/limits.json"),
   timer: () => setTimeout(() => {}, 100),
-  async: async () => [right],
+  "is-async": async () => [right],
   "endless-loop": () => {
     for (;;);
   },
