@@ -65,9 +65,11 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
             }
         }
     }
-    for language in ["javascript", "typescript"] {
+    let by_npm =
+        [("javascript", "componentize-qjs"), ("typescript", "componentize-qjs"), ("assemblyscript", "asc")];
+    for (language, tool) in by_npm {
         let folder = tools.join(language);
-        if !folder.join("node_modules/.bin/componentize-qjs").is_file() {
+        if !folder.join("node_modules/.bin").join(tool).is_file() {
             std::fs::create_dir_all(&folder)?;
             let needed = templates.join(language).join("package.json");
             std::fs::copy(&needed, folder.join("package.json"))?;

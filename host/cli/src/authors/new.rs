@@ -79,6 +79,9 @@ const TYPESCRIPT: &[TemplateFile] = files!("templates/typescript/":
     "test/detector.test.ts", "tsconfig.json");
 /// What is between a detector and the contract is JavaScript for both.
 const FOR_TYPESCRIPT: &[TemplateFile] = files!("templates/javascript/": "component.js", "contract.js");
+const ASSEMBLYSCRIPT: &[TemplateFile] = files!("templates/assemblyscript/":
+    ".gitignore", "README.md", "build.js", "component-type.bin", "component.ts", "contract.ts",
+    "detector.ts", "package.json", "tsconfig.json");
 const C: &[TemplateFile] = files!("templates/c/":
     ".gitignore", "Makefile", "README.md", "bindings/detector.c", "bindings/detector.h",
     "bindings/detector_component_type.o", "plugin.c", "requirements.txt");
@@ -98,6 +101,7 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
         Language::Python => &[PYTHON, WIT],
         Language::Javascript => &[JAVASCRIPT, WIT],
         Language::Typescript => &[TYPESCRIPT, FOR_TYPESCRIPT, WIT],
+        Language::Assemblyscript => &[ASSEMBLYSCRIPT, WIT],
         Language::C => &[C, WIT],
     };
     for (path, content) in own.iter().copied().flatten().chain(COMMON) {
@@ -124,7 +128,7 @@ pub fn next_steps(name: &str, language: Language) -> String {
             format!("target/wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_")),
         ),
         Language::Python | Language::C => ("make", "make test", format!("./{name}.wasm")),
-        Language::Javascript | Language::Typescript => {
+        Language::Javascript | Language::Typescript | Language::Assemblyscript => {
             ("npm install && npm run build", "npm test", format!("./{name}.wasm"))
         }
     };
@@ -205,6 +209,7 @@ mod tests {
             (templates.join("python"), PYTHON, ""),
             (templates.join("javascript"), JAVASCRIPT, ""),
             (templates.join("typescript"), TYPESCRIPT, ""),
+            (templates.join("assemblyscript"), ASSEMBLYSCRIPT, ""),
             (templates.join("c"), C, ""),
             (sdk.join("src"), SDK, "sdk/src/"),
             (sdk.join("examples"), SDK, "sdk/examples/"),

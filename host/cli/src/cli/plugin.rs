@@ -58,6 +58,8 @@ pub enum Language {
     Javascript,
     /// With componentize-qjs, checked by tsc
     Typescript,
+    /// With its own compiler: small and fast
+    Assemblyscript,
     /// With wit-bindgen's C bindings
     C,
 }
