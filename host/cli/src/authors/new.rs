@@ -77,7 +77,9 @@ const JAVASCRIPT: &[TemplateFile] = files!("templates/javascript/":
     ".gitignore", "README.md", "detector.js", "package.json", "test/detector.test.js");
 const C: &[TemplateFile] = files!("templates/c/":
     ".gitignore", "Makefile", "README.md", "bindings/detector.c", "bindings/detector.h",
-    "bindings/detector_component_type.o", "plugin.c", "requirements.txt");
+    "bindings/detector_component_type.o", "debug/guard.c", "detector-helpers.h", "plugin.c", "requirements.txt");
+/// In every project whose compiler is Zig's.
+const NATIVE: &[TemplateFile] = files!("templates/native/": "strip-debug.py");
 
 /// Creates the folder `name` below `parent`; returns its path.
 ///
@@ -93,7 +95,7 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
         Language::Rust => &[RUST, SDK, LICENCES],
         Language::Python => &[PYTHON, WIT],
         Language::Javascript => &[JAVASCRIPT, WIT],
-        Language::C => &[C, WIT],
+        Language::C => &[C, NATIVE, WIT],
     };
     for (path, content) in own.iter().copied().flatten().chain(COMMON) {
         let path = folder.join(path);
@@ -198,6 +200,7 @@ mod tests {
             (templates.join("python"), PYTHON, ""),
             (templates.join("javascript"), JAVASCRIPT, ""),
             (templates.join("c"), C, ""),
+            (templates.join("native"), NATIVE, ""),
             (sdk.join("src"), SDK, "sdk/src/"),
             (sdk.join("examples"), SDK, "sdk/examples/"),
         ];
