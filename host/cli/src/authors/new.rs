@@ -87,7 +87,9 @@ const ASSEMBLYSCRIPT: &[TemplateFile] = files!("templates/assemblyscript/":
     "detector.ts", "package.json", "tsconfig.json");
 const C: &[TemplateFile] = files!("templates/c/":
     ".gitignore", "Makefile", "README.md", "bindings/detector.c", "bindings/detector.h",
-    "bindings/detector_component_type.o", "plugin.c", "requirements.txt");
+    "bindings/detector_component_type.o", "debug/guard.c", "detector-helpers.h", "plugin.c", "requirements.txt");
+/// In every project whose compiler is Zig's.
+const NATIVE: &[TemplateFile] = files!("templates/native/": "strip-debug.py");
 
 /// Creates the folder `name` below `parent`; returns its path.
 ///
@@ -105,7 +107,7 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
         Language::Javascript => &[JAVASCRIPT, WIT],
         Language::Typescript => &[TYPESCRIPT, FOR_TYPESCRIPT, WIT],
         Language::Assemblyscript => &[ASSEMBLYSCRIPT, WIT],
-        Language::C => &[C, WIT],
+        Language::C => &[C, NATIVE, WIT],
     };
     for (path, content) in own.iter().copied().flatten().chain(COMMON) {
         let path = folder.join(path);
@@ -214,6 +216,7 @@ mod tests {
             (templates.join("typescript"), TYPESCRIPT, ""),
             (templates.join("assemblyscript"), ASSEMBLYSCRIPT, ""),
             (templates.join("c"), C, ""),
+            (templates.join("native"), NATIVE, ""),
             (sdk.join("src"), SDK, "sdk/src/"),
             (sdk.join("examples"), SDK, "sdk/examples/"),
         ];

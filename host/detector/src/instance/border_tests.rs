@@ -15,7 +15,7 @@ use crate::contract::version::ContractVersion;
 use crate::instance::deadline::Deadline;
 use crate::runtime::limits::{EngineKind, Limits, MAX_TABLE_ENTRIES};
 use crate::runtime::state::GuestState;
-use crate::runtime::{engine, wasi};
+use crate::runtime::{engine, preview1, wasi};
 
 const DETECTOR: &str = include_str!("../../../../wit/detector-0.1/detector.wit");
 
@@ -27,6 +27,7 @@ const WASI: &str = include_str!("wasi.wit");
 /// that much is refused, a second line has the most that is accepted.
 const FUNCTIONS: &[(&str, &str, &str, &str)] = &[
     ("ingest:detector/host@0.1.0", "log", "(param i32 i32 i32)", "(i32.const 0) $at $length"),
+    (preview1::OUTPUT, "write", "(param i32 i32 i32)", "(i32.const 0) $at $length"),
     ("wasi:io/streams@0.2.6", "[method]input-stream.read", "(param i32 i64 i32)", "$in $max (i32.const 0)"),
     (
         "wasi:io/streams@0.2.6",
@@ -201,6 +202,7 @@ impl Guest {
         let mut module = wat::parse_str(format!("(module {text})")).unwrap_or_else(|error| panic!("{error}"));
         let mut resolve = wit_parser::Resolve::default();
         resolve.push_str("detector.wit", DETECTOR).unwrap();
+        resolve.push_str("stub.wit", preview1::WIT).unwrap();
         let package = resolve.push_str("wasi.wit", WASI).unwrap_or_else(|error| panic!("{error:?}"));
         let world = resolve.select_world(&[package], Some("guest")).unwrap();
         let encoding = wit_component::StringEncoding::UTF8;
@@ -215,6 +217,7 @@ impl Guest {
         let mut linker = Linker::new(&engine);
         ContractVersion::V0_1.link(&mut linker).unwrap();
         wasi::link(&mut linker).unwrap();
+        preview1::link(&mut linker).unwrap();
         let mut store = new_store(&engine, "guest", &limits, 0);
         let (act, _) = within(Deadline::Call(PATIENCE), &mut store, |store| {
             let instance = linker.instantiate(&mut *store, &component)?;

@@ -23,6 +23,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::plugin::compiler::MachineCode;
+use crate::runtime::preview1;
 
 /// How many compiled plugins are kept; the oldest are removed first.
 const KEPT_FILES: usize = 100;
@@ -129,6 +130,7 @@ fn is_trusted(place: &Path) -> bool {
 fn key(engine: &Engine, plugin: Sha256Digest) -> String {
     let mut hasher = DefaultHasher::new();
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    preview1::STUB.hash(&mut hasher);
     engine.precompile_compatibility_hash().hash(&mut hasher);
     format!("{plugin}-{:016x}", hasher.finish())
 }

@@ -13,7 +13,7 @@ use crate::contract::version::{Ability, ContractVersion, EXPORTS, PACKAGE};
 use crate::error::{DetectorError, SHOWN_IMPORTS};
 use crate::plugin::sandbox::Sandbox;
 use crate::plugin::state_size;
-use crate::runtime::wasi;
+use crate::runtime::{preview1, wasi};
 
 /// What a plugin's bytes say about it, without compiling or running it.
 pub struct PluginInfo {
@@ -54,7 +54,7 @@ pub struct Import {
 /// What a plugin gets when it imports something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The contract's own.
+    /// The contract's own, or the log for what is printed.
     Granted,
     /// It can be imported, but grants nothing.
     Stubbed,
@@ -69,6 +69,7 @@ impl Access {
         };
         match import.strip_prefix(PACKAGE) {
             Some(rest) if is_contract(rest) => Access::Granted,
+            None if import == preview1::OUTPUT => Access::Granted,
             None if wasi::offers(import) => Access::Stubbed,
             _ => Access::Refused,
         }
@@ -152,22 +153,35 @@ fn kind_of(file: &Path, bytes: &[u8]) -> Result<Encoding, DetectorError> {
 }
 
 /// Wraps a core module that carries its component type in a custom section, as wit-bindgen leaves it, in a
-/// component. The encoder would turn a module without such a section into an *empty* component, so that is
-/// checked first.
+/// component, together with the stub for WASI before components if it imports that. The encoder would turn a
+/// module without such a section into an *empty* component, so that is checked first.
 fn componentize(file: &Path, module: &[u8]) -> Result<Vec<u8>, DetectorError> {
     let malformed = |source| DetectorError::Malformed { file: file.to_owned(), source };
-    let mut has_type = false;
+    let (mut has_type, mut needs_preview1) = (false, false);
     for payload in Parser::new(0).parse_all(module) {
         let payload = payload.map_err(|error| malformed(wasmtime::Error::new(error)))?;
-        if let Payload::CustomSection(section) = payload {
-            has_type |= section.name().starts_with("component-type");
+        match payload {
+            Payload::CustomSection(section) => has_type |= section.name().starts_with("component-type"),
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.map_err(|error| malformed(wasmtime::Error::new(error)))?;
+                    needs_preview1 |= import.module == preview1::MODULE;
+                }
+            }
+            _ => {}
         }
     }
     if !has_type {
         return Err(DetectorError::CoreModule { file: file.to_owned() });
     }
     // The encoder is made for what compilers produce, and may panic on anything else.
-    let encode = || wit_component::ComponentEncoder::default().validate(true).module(module)?.encode();
+    let encode = || {
+        let mut encoder = wit_component::ComponentEncoder::default().validate(true).module(module)?;
+        if needs_preview1 {
+            encoder = encoder.adapter(preview1::MODULE, preview1::STUB)?;
+        }
+        encoder.encode()
+    };
     match std::panic::catch_unwind(encode) {
         Ok(encoded) => encoded.map_err(|error| malformed(wasmtime::Error::from_anyhow(error))),
         Err(_) => Err(malformed(wasmtime::Error::msg("it cannot be turned into a component"))),
@@ -217,7 +231,7 @@ pub fn check_imports(file: &Path, names: &Names) -> Result<(), DetectorError> {
 }
 
 pub fn check_strictly(file: &Path, names: &Names) -> Result<(), DetectorError> {
-    let others = names.imports.iter().filter(|name| !name.starts_with(PACKAGE));
+    let others = names.imports.iter().filter(|name| Access::to(name) != Access::Granted);
     let imports: Vec<String> = others.cloned().collect();
     if imports.is_empty() { Ok(()) } else { Err(DetectorError::NotStrict { file: file.to_owned(), imports }) }
 }

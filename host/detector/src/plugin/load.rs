@@ -15,7 +15,7 @@ use crate::plugin::sandbox::Sandbox;
 use crate::refusal::Refusal;
 use crate::runtime::limits::Limits;
 use crate::runtime::state::GuestState;
-use crate::runtime::wasi;
+use crate::runtime::{preview1, wasi};
 
 /// A plugin that has been checked and compiled; none of its code has run.
 pub struct Plugin {
@@ -55,6 +55,7 @@ pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
     let mut linker = Linker::new(&sandbox.engine);
     contract.link(&mut linker).map_err(does_not_fit)?;
     wasi::link(&mut linker).map_err(does_not_fit)?;
+    preview1::link(&mut linker).map_err(does_not_fit)?;
     let component = linker.instantiate_pre(&component).map_err(does_not_fit)?;
     contract.check_exports(&component).map_err(does_not_fit)?;
 

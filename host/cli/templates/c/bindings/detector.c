@@ -47,24 +47,24 @@ void __wasm_export_exports_detector_describe_post_return(uint8_t * arg0) {
     }
     free(ptr);
   }
-  size_t len0 = *((size_t*) (arg0 + (9*sizeof(void*))));
-  if (len0 > 0) {
-    uint8_t *ptr1 = *((uint8_t **) (arg0 + (8*sizeof(void*))));
-    for (size_t i2 = 0; i2 < len0; i2++) {
-      uint8_t *base = ptr1 + i2 * (2*sizeof(void*));
-      (void) base;
-      if ((*((size_t*) (base + sizeof(void*)))) > 0) {
-        free(*((uint8_t **) (base + 0)));
-      }
-    }
-    free(ptr1);
-  }
 }
 
 __attribute__((__weak__, __export_name__("cabi_post_configure")))
 void __wasm_export_exports_detector_configure_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
+      size_t len = *((size_t*) (arg0 + (2*sizeof(void*))));
+      if (len > 0) {
+        uint8_t *ptr = *((uint8_t **) (arg0 + sizeof(void*)));
+        for (size_t i = 0; i < len; i++) {
+          uint8_t *base = ptr + i * (3*sizeof(void*));
+          (void) base;
+          if ((*((size_t*) (base + sizeof(void*)))) > 0) {
+            free(*((uint8_t **) (base + 0)));
+          }
+        }
+        free(ptr);
+      }
       break;
     }
     case 1: {
@@ -190,24 +190,46 @@ void *cabi_realloc(void *ptr, size_t old_size, size_t align, size_t new_size) {
 }
 
 __attribute__((__aligned__(sizeof(void*))))
-static uint8_t RET_AREA[(11*sizeof(void*))];
+static uint8_t RET_AREA[(9*sizeof(void*))];
 
 // Helper Functions
 
-void detector_list_string_free(detector_list_string_t *ptr) {
+void detector_list_u32_free(detector_list_u32_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
-    detector_string_t *list_ptr = ptr->ptr;
+    uint32_t *list_ptr = ptr->ptr;
     for (size_t i = 0; i < list_len; i++) {
-      detector_string_free(&list_ptr[i]);
     }
     free(list_ptr);
   }
 }
 
-void ingest_detector_types_attribute_free(ingest_detector_types_attribute_t *ptr) {
-  detector_string_free(&ptr->name);
-  detector_list_string_free(&ptr->values);
+void ingest_detector_types_text_column_free(ingest_detector_types_text_column_t *ptr) {
+  detector_list_u32_free(&ptr->codes);
+  detector_string_free(&ptr->dictionary);
+}
+
+void detector_list_f64_free(detector_list_f64_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    double *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void ingest_detector_types_column_free(ingest_detector_types_column_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 1: {
+      ingest_detector_types_text_column_free(&ptr->val.text);
+      break;
+    }
+    case 2: {
+      detector_list_f64_free(&ptr->val.number);
+      break;
+    }
+  }
 }
 
 void detector_list_s64_free(detector_list_s64_t *ptr) {
@@ -220,23 +242,22 @@ void detector_list_s64_free(detector_list_s64_t *ptr) {
   }
 }
 
-void ingest_detector_types_list_attribute_free(ingest_detector_types_list_attribute_t *ptr) {
+void ingest_detector_types_list_column_free(ingest_detector_types_list_column_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
-    ingest_detector_types_attribute_t *list_ptr = ptr->ptr;
+    ingest_detector_types_column_t *list_ptr = ptr->ptr;
     for (size_t i = 0; i < list_len; i++) {
-      ingest_detector_types_attribute_free(&list_ptr[i]);
+      ingest_detector_types_column_free(&list_ptr[i]);
     }
     free(list_ptr);
   }
 }
 
 void ingest_detector_types_batch_free(ingest_detector_types_batch_t *ptr) {
-  detector_list_s64_free(&ptr->transaction_ids);
   detector_list_s64_free(&ptr->user_ids);
   detector_list_s64_free(&ptr->amounts);
   detector_list_s64_free(&ptr->timestamps);
-  ingest_detector_types_list_attribute_free(&ptr->attributes);
+  ingest_detector_types_list_column_free(&ptr->columns);
 }
 
 void ingest_detector_types_anomaly_free(ingest_detector_types_anomaly_t *ptr) {
@@ -276,7 +297,10 @@ void ingest_detector_types_metadata_free(ingest_detector_types_metadata_t *ptr) 
   detector_string_free(&ptr->version);
   detector_string_free(&ptr->description);
   ingest_detector_types_list_setting_description_free(&ptr->settings);
-  detector_list_string_free(&ptr->attributes);
+}
+
+void ingest_detector_types_column_request_free(ingest_detector_types_column_request_t *ptr) {
+  detector_string_free(&ptr->name);
 }
 
 void ingest_detector_types_invalid_setting_free(ingest_detector_types_invalid_setting_t *ptr) {
@@ -301,6 +325,29 @@ void ingest_detector_types_error_free(ingest_detector_types_error_t *ptr) {
   }
 }
 
+void detector_list_u8_free(detector_list_u8_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    uint8_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void detector_option_list_u8_free(detector_option_list_u8_t *ptr) {
+  if (ptr->is_some) {
+    detector_list_u8_free(&ptr->val);
+  }
+}
+
+void ingest_detector_types_state_free(ingest_detector_types_state_t *ptr) {
+  detector_option_list_u8_free(&ptr->shared);
+  detector_list_s64_free(&ptr->users);
+  detector_list_u32_free(&ptr->ends);
+  detector_list_u8_free(&ptr->bytes);
+}
+
 void detector_batch_free(detector_batch_t *ptr) {
   ingest_detector_types_batch_free(ptr);
 }
@@ -315,6 +362,10 @@ void detector_setting_free(detector_setting_t *ptr) {
 
 void detector_metadata_free(detector_metadata_t *ptr) {
   ingest_detector_types_metadata_free(ptr);
+}
+
+void detector_column_request_free(detector_column_request_t *ptr) {
+  ingest_detector_types_column_request_free(ptr);
 }
 
 void detector_error_free(detector_error_t *ptr) {
@@ -332,8 +383,20 @@ void detector_list_setting_free(detector_list_setting_t *ptr) {
   }
 }
 
-void detector_result_void_error_free(detector_result_void_error_t *ptr) {
+void detector_list_column_request_free(detector_list_column_request_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    detector_column_request_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      detector_column_request_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void detector_result_list_column_request_error_free(detector_result_list_column_request_error_t *ptr) {
   if (!ptr->is_err) {
+    detector_list_column_request_free(&ptr->val.ok);
   } else {
     detector_error_free(&ptr->val.err);
   }
@@ -353,6 +416,13 @@ void detector_list_anomaly_free(detector_list_anomaly_t *ptr) {
 void detector_result_list_anomaly_error_free(detector_result_list_anomaly_error_t *ptr) {
   if (!ptr->is_err) {
     detector_list_anomaly_free(&ptr->val.ok);
+  } else {
+    detector_error_free(&ptr->val.err);
+  }
+}
+
+void detector_result_void_error_free(detector_result_void_error_t *ptr) {
+  if (!ptr->is_err) {
   } else {
     detector_error_free(&ptr->val.err);
   }
@@ -402,20 +472,22 @@ uint8_t * __wasm_export_exports_detector_describe(void) {
   *((uint8_t **)(ptr + (4*sizeof(void*)))) = (uint8_t *) ((ret).description).ptr;
   *((size_t*)(ptr + (7*sizeof(void*)))) = ((ret).settings).len;
   *((uint8_t **)(ptr + (6*sizeof(void*)))) = (uint8_t *) ((ret).settings).ptr;
-  *((size_t*)(ptr + (9*sizeof(void*)))) = ((ret).attributes).len;
-  *((uint8_t **)(ptr + (8*sizeof(void*)))) = (uint8_t *) ((ret).attributes).ptr;
-  *((int8_t*)(ptr + (10*sizeof(void*)))) = (int32_t) (ret).ordering;
+  *((int8_t*)(ptr + (8*sizeof(void*)))) = (int32_t) (ret).ordering;
   return ptr;
 }
 
 __attribute__((__export_name__("configure")))
 uint8_t * __wasm_export_exports_detector_configure(uint8_t * arg, size_t arg0) {
   detector_list_setting_t arg1 = (detector_list_setting_t) { (detector_setting_t*)(arg), (arg0) };
-  detector_result_void_error_t ret;
+  detector_result_list_column_request_error_t ret;
+  detector_list_column_request_t ok;
   detector_error_t err;
-  ret.is_err = !exports_detector_configure(&arg1, &err);
+  ret.is_err = !exports_detector_configure(&arg1, &ok, &err);
   if (ret.is_err) {
     ret.val.err = err;
+  }
+  if (!ret.is_err) {
+    ret.val.ok = ok;
   }
   uint8_t *ptr = (uint8_t *) &RET_AREA;
   if ((ret).is_err) {
@@ -446,25 +518,25 @@ uint8_t * __wasm_export_exports_detector_configure(uint8_t * arg, size_t arg0) {
       }
     }
   } else {
-    *((int8_t*)(ptr + 0)) = 0;
+    const detector_list_column_request_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload).ptr;
   }
   return ptr;
 }
 
 __attribute__((__export_name__("classify")))
-uint8_t * __wasm_export_exports_detector_classify(int64_t arg, uint8_t * arg0, size_t arg1, uint8_t * arg2, size_t arg3, uint8_t * arg4, size_t arg5, uint8_t * arg6, size_t arg7, uint8_t * arg8, size_t arg9) {
-  detector_batch_t arg10 = (ingest_detector_types_batch_t) {
-    (uint64_t) (uint64_t) (arg),
-    (detector_list_s64_t) (detector_list_s64_t) { (int64_t*)(arg0), (arg1) },
-    (detector_list_s64_t) (detector_list_s64_t) { (int64_t*)(arg2), (arg3) },
-    (detector_list_s64_t) (detector_list_s64_t) { (int64_t*)(arg4), (arg5) },
-    (detector_list_s64_t) (detector_list_s64_t) { (int64_t*)(arg6), (arg7) },
-    (ingest_detector_types_list_attribute_t) (ingest_detector_types_list_attribute_t) { (ingest_detector_types_attribute_t*)(arg8), (arg9) },
+uint8_t * __wasm_export_exports_detector_classify(uint8_t * arg, size_t arg0, uint8_t * arg1, size_t arg2, uint8_t * arg3, size_t arg4, uint8_t * arg5, size_t arg6) {
+  detector_batch_t arg7 = (ingest_detector_types_batch_t) {
+    (detector_list_s64_t) (detector_list_s64_t) { (int64_t*)(arg), (arg0) },
+    (detector_list_s64_t) (detector_list_s64_t) { (int64_t*)(arg1), (arg2) },
+    (detector_list_s64_t) (detector_list_s64_t) { (int64_t*)(arg3), (arg4) },
+    (ingest_detector_types_list_column_t) (ingest_detector_types_list_column_t) { (ingest_detector_types_column_t*)(arg5), (arg6) },
   };
   detector_result_list_anomaly_error_t ret;
   detector_list_anomaly_t ok;
   detector_error_t err;
-  ret.is_err = !exports_detector_classify(&arg10, &ok, &err);
+  ret.is_err = !exports_detector_classify(&arg7, &ok, &err);
   if (ret.is_err) {
     ret.val.err = err;
   }
@@ -473,29 +545,29 @@ uint8_t * __wasm_export_exports_detector_classify(int64_t arg, uint8_t * arg0, s
   }
   uint8_t *ptr = (uint8_t *) &RET_AREA;
   if ((ret).is_err) {
-    const detector_error_t *payload11 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
-    switch ((int32_t) (*payload11).tag) {
+    const detector_error_t *payload8 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    switch ((int32_t) (*payload8).tag) {
       case 0: {
-        const ingest_detector_types_invalid_setting_t *payload12 = &(*payload11).val.invalid_setting;
+        const ingest_detector_types_invalid_setting_t *payload9 = &(*payload8).val.invalid_setting;
         *((int8_t*)(ptr + sizeof(void*))) = 0;
-        *((size_t*)(ptr + (3*sizeof(void*)))) = ((*payload12).name).len;
-        *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) ((*payload12).name).ptr;
-        *((size_t*)(ptr + (5*sizeof(void*)))) = ((*payload12).message).len;
-        *((uint8_t **)(ptr + (4*sizeof(void*)))) = (uint8_t *) ((*payload12).message).ptr;
+        *((size_t*)(ptr + (3*sizeof(void*)))) = ((*payload9).name).len;
+        *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) ((*payload9).name).ptr;
+        *((size_t*)(ptr + (5*sizeof(void*)))) = ((*payload9).message).len;
+        *((uint8_t **)(ptr + (4*sizeof(void*)))) = (uint8_t *) ((*payload9).message).ptr;
         break;
       }
       case 1: {
-        const detector_string_t *payload13 = &(*payload11).val.invalid_input;
+        const detector_string_t *payload10 = &(*payload8).val.invalid_input;
         *((int8_t*)(ptr + sizeof(void*))) = 1;
-        *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload13).len;
-        *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload13).ptr;
+        *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload10).len;
+        *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload10).ptr;
         break;
       }
       case 2: {
-        const detector_string_t *payload14 = &(*payload11).val.internal;
+        const detector_string_t *payload11 = &(*payload8).val.internal;
         *((int8_t*)(ptr + sizeof(void*))) = 2;
-        *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload14).len;
-        *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload14).ptr;
+        *((size_t*)(ptr + (3*sizeof(void*)))) = (*payload11).len;
+        *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) (*payload11).ptr;
         break;
       }
     }

@@ -27,17 +27,42 @@ typedef uint8_t ingest_detector_host_level_t;
 #define INGEST_DETECTOR_HOST_LEVEL_ERROR 3
 
 typedef struct {
-  detector_string_t *ptr;
+  uint32_t *ptr;
   size_t len;
-} detector_list_string_t;
+} detector_list_u32_t;
 
-// One further CSV column of a batch, as text.
-typedef struct ingest_detector_types_attribute_t {
-  // The column's name as the detector asked for it.
-  detector_string_t   name;
-  // One value a row, exactly as it stands in the file.
-  detector_list_string_t   values;
-} ingest_detector_types_attribute_t;
+// Texts, each different one once: the text of row *i* is entry `codes[i]`
+// of the dictionary. Codes mean nothing beyond their batch.
+typedef struct ingest_detector_types_text_column_t {
+  // For each row, which entry of the dictionary it has, from 0.
+  detector_list_u32_t   codes;
+  // The batch's different texts in order of first appearance, joined by
+  // U+0000, which no text contains: splitting it at U+0000 gives the
+  // entries. Texts are exactly as they are in the file.
+  detector_string_t   dictionary;
+} ingest_detector_types_text_column_t;
+
+typedef struct {
+  double *ptr;
+  size_t len;
+} detector_list_f64_t;
+
+// A further column of a batch.
+typedef struct ingest_detector_types_column_t {
+  uint8_t tag;
+  union {
+    ingest_detector_types_text_column_t     text;
+    detector_list_f64_t     number;
+  } val;
+} ingest_detector_types_column_t;
+
+// The file has no such column; only if the detector called it
+// optional.
+#define INGEST_DETECTOR_TYPES_COLUMN_ABSENT 0
+// One text a row.
+#define INGEST_DETECTOR_TYPES_COLUMN_TEXT 1
+// One number a row, NaN where the cell is empty; never infinite.
+#define INGEST_DETECTOR_TYPES_COLUMN_NUMBER 2
 
 typedef struct {
   int64_t *ptr;
@@ -45,20 +70,17 @@ typedef struct {
 } detector_list_s64_t;
 
 typedef struct {
-  ingest_detector_types_attribute_t *ptr;
+  ingest_detector_types_column_t *ptr;
   size_t len;
-} ingest_detector_types_list_attribute_t;
+} ingest_detector_types_list_column_t;
 
-// Consecutive rows of the input, column by column: element *i* of every
-// list belongs to row *i* of the batch. All lists of a batch have the
-// same length, the number of its rows; it is at least 1. The host chooses
-// the length; a detector must not depend on it.
+// Rows in file order, column by column: element *i* of every list belongs
+// to row *i* of the batch. There is at least one row, and at most 65_536.
+// 
+// A batch is not necessarily a stretch of a file: with the ordering
+// `per-user` an instance sees only the rows of its own users. How many
+// rows a batch has is the host's choice; answers must not depend on it.
 typedef struct ingest_detector_types_batch_t {
-  // Position in the run of this batch's first row, counted from 0 over
-  // all rows that could be typed.
-  uint64_t   first_row;
-  // The file's own transaction ids. Not necessarily unique or ordered.
-  detector_list_s64_t   transaction_ids;
   // Who made each transaction.
   detector_list_s64_t   user_ids;
   // Amounts in hundredths of the currency unit, exact: 1250 is 12.50.
@@ -67,9 +89,8 @@ typedef struct ingest_detector_types_batch_t {
   // Microseconds since 1970-01-01T00:00:00, in the file's own time zone
   // (the data has none). Negative before 1970.
   detector_list_s64_t   timestamps;
-  // The further CSV columns that `metadata.attributes` asked for, in
-  // the order in which it asked.
-  ingest_detector_types_list_attribute_t   attributes;
+  // The further columns that `configure` asked for, in its order.
+  ingest_detector_types_list_column_t   columns;
 } ingest_detector_types_batch_t;
 
 // One row that the detector calls anomalous.
@@ -80,8 +101,8 @@ typedef struct ingest_detector_types_anomaly_t {
   // How anomalous. Must be finite; higher is more anomalous. The scale
   // is the detector's own and belongs into its description.
   double   score;
-  // Why, for the person who has to act on it: one line of plain text,
-  // at most 1_000 bytes of UTF-8, without control characters.
+  // Why, for the person who has to act on it: one line of printable
+  // text, at most 1_000 bytes of UTF-8.
   detector_string_t   reason;
 } ingest_detector_types_anomaly_t;
 
@@ -89,7 +110,7 @@ typedef struct ingest_detector_types_anomaly_t {
 typedef struct ingest_detector_types_setting_t {
   // The setting's name.
   detector_string_t   name;
-  // Its value, as text; what text is valid follows from its kind.
+  // Its value, as text, of the setting's kind.
   detector_string_t   value;
 } ingest_detector_types_setting_t;
 
@@ -98,9 +119,10 @@ typedef uint8_t ingest_detector_types_setting_kind_t;
 
 // Any text.
 #define INGEST_DETECTOR_TYPES_SETTING_KIND_TEXT 0
-// A whole number such as `30` or `-1`, within 64 bits.
+// `-`, if it is negative, and digits: `30`, `-1`. Within 64 bits.
 #define INGEST_DETECTOR_TYPES_SETTING_KIND_INTEGER 1
-// A decimal number such as `3.5`; where it is money, it is exact.
+// Like an integer, with decimals after a `.`, if there are any:
+// `3.5`, `-0.25`. At most 28 digits. Money is exact in it.
 #define INGEST_DETECTOR_TYPES_SETTING_KIND_DECIMAL 2
 // `true` or `false`.
 #define INGEST_DETECTOR_TYPES_SETTING_KIND_BOOLEAN 3
@@ -116,17 +138,17 @@ typedef struct ingest_detector_types_setting_description_t {
   detector_string_t   name;
   // What kind of value it takes.
   ingest_detector_types_setting_kind_t   kind;
-  // The value that holds where none is given; none means that the
-  // setting is optional and off unless set.
+  // The value that holds if none is given; without one, the setting is
+  // optional, and absent unless given.
   detector_option_string_t   default_;
   // One sentence: what it does, and in which unit it counts.
   detector_string_t   doc;
 } ingest_detector_types_setting_description_t;
 
-// How the host may spread a file over several instances of a detector.
+// How the host may spread rows over several instances of a detector.
 typedef uint8_t ingest_detector_types_ordering_t;
 
-// Any batch to any instance: each row is judged by itself.
+// Any row to any instance: each is judged by itself.
 #define INGEST_DETECTOR_TYPES_ORDERING_ANY 0
 // All rows of a user to one instance, in file order.
 #define INGEST_DETECTOR_TYPES_ORDERING_PER_USER 1
@@ -146,14 +168,33 @@ typedef struct ingest_detector_types_metadata_t {
   detector_string_t   version;
   // What it finds, in a sentence or two; at most 4_096 bytes.
   detector_string_t   description;
-  // All settings that `configure` accepts.
+  // All settings that it has; at most 100.
   ingest_detector_types_list_setting_description_t   settings;
-  // Names of further CSV columns that it needs; usually none. A file
-  // without one of them is refused.
-  detector_list_string_t   attributes;
   // What it needs of the order in which rows arrive.
   ingest_detector_types_ordering_t   ordering;
 } ingest_detector_types_metadata_t;
+
+// How the values of a further column are passed.
+typedef uint8_t ingest_detector_types_column_kind_t;
+
+// As text.
+#define INGEST_DETECTOR_TYPES_COLUMN_KIND_TEXT 0
+// As numbers: a cell that is neither a number nor empty makes its row
+// invalid.
+#define INGEST_DETECTOR_TYPES_COLUMN_KIND_NUMBER 1
+
+// A further column of the file that a detector needs.
+typedef struct ingest_detector_types_column_request_t {
+  // Its name in the file's header, where case and blanks around it do
+  // not matter; at most 64 bytes. The user can give another column of
+  // the file this name (`--column NAME=COLUMN`).
+  detector_string_t   name;
+  // How its values are passed.
+  ingest_detector_types_column_kind_t   kind;
+  // Whether a file without it is refused; otherwise, the column is
+  // `absent`.
+  bool   required;
+} ingest_detector_types_column_request_t;
 
 // Which setting was refused, and why.
 typedef struct ingest_detector_types_invalid_setting_t {
@@ -173,14 +214,38 @@ typedef struct ingest_detector_types_error_t {
   } val;
 } ingest_detector_types_error_t;
 
-// `configure` was given a setting that it does not know or a value
-// that it cannot take.
+// `configure` was given a value that it cannot take.
 #define INGEST_DETECTOR_TYPES_ERROR_INVALID_SETTING 0
 // The rows cannot be judged, for instance because they are not in
 // the order that the detector needs.
 #define INGEST_DETECTOR_TYPES_ERROR_INVALID_INPUT 1
 // Anything else.
 #define INGEST_DETECTOR_TYPES_ERROR_INTERNAL 2
+
+typedef struct {
+  uint8_t *ptr;
+  size_t len;
+} detector_list_u8_t;
+
+typedef struct {
+  bool is_some;
+  detector_list_u8_t val;
+} detector_option_list_u8_t;
+
+// A part of what a detector has learned, in a format of its own that its
+// later versions must be able to read or to refuse.
+typedef struct ingest_detector_types_state_t {
+  // What belongs to no user; only with the ordering `file`.
+  detector_option_list_u8_t   shared;
+  // Users, strictly increasing.
+  detector_list_s64_t   users;
+  // For each user, where in `bytes` its value ends; it begins where the
+  // one before it ends, the first at 0. An empty value means that
+  // nothing is known of the user any more.
+  detector_list_u32_t   ends;
+  // The values of all these users, one after the other.
+  detector_list_u8_t   bytes;
+} ingest_detector_types_state_t;
 
 typedef ingest_detector_types_batch_t detector_batch_t;
 
@@ -190,6 +255,8 @@ typedef ingest_detector_types_setting_t detector_setting_t;
 
 typedef ingest_detector_types_metadata_t detector_metadata_t;
 
+typedef ingest_detector_types_column_request_t detector_column_request_t;
+
 typedef ingest_detector_types_error_t detector_error_t;
 
 typedef struct {
@@ -198,11 +265,17 @@ typedef struct {
 } detector_list_setting_t;
 
 typedef struct {
+  detector_column_request_t *ptr;
+  size_t len;
+} detector_list_column_request_t;
+
+typedef struct {
   bool is_err;
   union {
+    detector_list_column_request_t ok;
     detector_error_t err;
   } val;
-} detector_result_void_error_t;
+} detector_result_list_column_request_error_t;
 
 typedef struct {
   detector_anomaly_t *ptr;
@@ -217,6 +290,13 @@ typedef struct {
   } val;
 } detector_result_list_anomaly_error_t;
 
+typedef struct {
+  bool is_err;
+  union {
+    detector_error_t err;
+  } val;
+} detector_result_void_error_t;
+
 // Imported Functions from `ingest:detector/host@0.1.0`
 // Writes one message into the host's log. It must not matter to the
 // result. The host cuts long messages and drops a flood of them.
@@ -224,19 +304,23 @@ extern void ingest_detector_host_log(ingest_detector_host_level_t level, detecto
 
 // Exported Functions from `detector`
 void exports_detector_describe(detector_metadata_t *ret);
-bool exports_detector_configure(detector_list_setting_t *settings, detector_error_t *err);
+bool exports_detector_configure(detector_list_setting_t *settings, detector_list_column_request_t *ret, detector_error_t *err);
 bool exports_detector_classify(detector_batch_t *batch, detector_list_anomaly_t *ret, detector_error_t *err);
 bool exports_detector_finish(detector_error_t *err);
 
 // Helper Functions
 
-void detector_list_string_free(detector_list_string_t *ptr);
+void detector_list_u32_free(detector_list_u32_t *ptr);
 
-void ingest_detector_types_attribute_free(ingest_detector_types_attribute_t *ptr);
+void ingest_detector_types_text_column_free(ingest_detector_types_text_column_t *ptr);
+
+void detector_list_f64_free(detector_list_f64_t *ptr);
+
+void ingest_detector_types_column_free(ingest_detector_types_column_t *ptr);
 
 void detector_list_s64_free(detector_list_s64_t *ptr);
 
-void ingest_detector_types_list_attribute_free(ingest_detector_types_list_attribute_t *ptr);
+void ingest_detector_types_list_column_free(ingest_detector_types_list_column_t *ptr);
 
 void ingest_detector_types_batch_free(ingest_detector_types_batch_t *ptr);
 
@@ -252,9 +336,17 @@ void ingest_detector_types_list_setting_description_free(ingest_detector_types_l
 
 void ingest_detector_types_metadata_free(ingest_detector_types_metadata_t *ptr);
 
+void ingest_detector_types_column_request_free(ingest_detector_types_column_request_t *ptr);
+
 void ingest_detector_types_invalid_setting_free(ingest_detector_types_invalid_setting_t *ptr);
 
 void ingest_detector_types_error_free(ingest_detector_types_error_t *ptr);
+
+void detector_list_u8_free(detector_list_u8_t *ptr);
+
+void detector_option_list_u8_free(detector_option_list_u8_t *ptr);
+
+void ingest_detector_types_state_free(ingest_detector_types_state_t *ptr);
 
 void detector_batch_free(detector_batch_t *ptr);
 
@@ -264,15 +356,21 @@ void detector_setting_free(detector_setting_t *ptr);
 
 void detector_metadata_free(detector_metadata_t *ptr);
 
+void detector_column_request_free(detector_column_request_t *ptr);
+
 void detector_error_free(detector_error_t *ptr);
 
 void detector_list_setting_free(detector_list_setting_t *ptr);
 
-void detector_result_void_error_free(detector_result_void_error_t *ptr);
+void detector_list_column_request_free(detector_list_column_request_t *ptr);
+
+void detector_result_list_column_request_error_free(detector_result_list_column_request_error_t *ptr);
 
 void detector_list_anomaly_free(detector_list_anomaly_t *ptr);
 
 void detector_result_list_anomaly_error_free(detector_result_list_anomaly_error_t *ptr);
+
+void detector_result_void_error_free(detector_result_void_error_t *ptr);
 
 // Sets the string `ret` to reference the input string `s` without copying it
 void detector_string_set(detector_string_t *ret, const char*s);

@@ -10,6 +10,7 @@ use wit_parser::Resolve;
 
 const WIT: &str = include_str!("../../../../../wit/detector-0.1/detector.wit");
 const WASI: &str = include_str!("../../../../detector/src/instance/wasi.wit");
+const PREVIEW1: &str = include_str!("../../../../detector/src/runtime/preview1/stub.wit");
 
 /// What a module does where it is not honest.
 struct Parts<'a> {
@@ -93,7 +94,13 @@ fn length(mut length: usize) -> Vec<u8> {
 /// A plugin that imports what [`WASI`] has, with these imports, fields and this body of `classify`.
 pub fn with_wasi(imports: &str, fields: &str, classify: &str) -> Vec<u8> {
     let memory = format!("{imports} (memory (export \"memory\") 64)");
-    embed(module(&Parts { fields, memory: &memory, classify, ..HONEST }), &[WIT, WASI], "scripted")
+    embed(module(&Parts { fields, memory: &memory, classify, ..HONEST }), &[WIT, PREVIEW1, WASI], "scripted")
+}
+
+/// A plugin with these imports and fields, and this body of `classify`.
+pub fn with_imports(imports: &str, fields: &str, classify: &str) -> Vec<u8> {
+    let memory = format!("{imports} (memory (export \"memory\") 64)");
+    plugin(&Parts { fields, memory: &memory, classify, ..HONEST }, WIT)
 }
 
 /// A plugin that logs a message of so many bytes, of so many pages of memory.

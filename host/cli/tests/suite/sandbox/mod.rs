@@ -6,5 +6,6 @@ mod generated;
 mod hardened;
 mod limits;
 mod lookup;
+mod preview1;
 mod scripted;
 mod stock_plugins;

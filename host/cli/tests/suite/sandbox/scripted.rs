@@ -15,6 +15,7 @@ const STREAMS: &str = "wasi:io/streams@0.2.6";
 /// bits, `r` where the result goes.
 const FUNCTIONS: &[(&str, &str, &str, &str)] = &[
     ("ingest:detector/host@0.1.0", "log", "wal", ""),
+    ("ingest:preview1/output@0.1.0", "write", "wal", ""),
     (STREAMS, "[method]input-stream.read", "ixr", ""),
     (STREAMS, "[method]input-stream.blocking-read", "ixr", ""),
     (STREAMS, "[method]input-stream.skip", "ixr", ""),
