@@ -1,3 +1,0 @@
-module example.com/my-detector
-
-go 1.27
