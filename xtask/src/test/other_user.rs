@@ -14,8 +14,9 @@ use crate::shell::{self, cargo, output, path, root, say};
 use crate::user::User;
 
 /// Modules of the suite that are left to root's run, and why that is enough.
-const LEFT_TO_ROOT: [(&str, &str); 6] = [
+const LEFT_TO_ROOT: [(&str, &str); 7] = [
     ("authors::templates", "builds plugins into the folder that root's run uses"),
+    ("authors::mistakes", "the same"),
     ("authors::conformance", "the same"),
     ("database::faults", "is about the protocol, and takes long"),
     ("sandbox::generated", "is about the sandbox, and takes long"),
