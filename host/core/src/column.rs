@@ -40,6 +40,12 @@ impl ColumnRequest {
     }
 }
 
+/// Whether two names mean the same column: case and blanks around them do not matter.
+#[must_use]
+pub fn is_same(name: &str, other: &str) -> bool {
+    name.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
 /// The values of a further column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Column {

@@ -2,7 +2,7 @@
 //! [`Violation`], which ends the run.
 
 use host_core::anomaly::Anomaly;
-use host_core::column::ColumnRequest;
+use host_core::column::{ColumnRequest, is_same};
 use host_core::text::{is_unprintable, printable_up_to};
 use thiserror::Error;
 
@@ -163,8 +163,7 @@ pub fn columns(requests: &[ColumnRequest]) -> Result<(), Violation> {
     }
     for (i, request) in requests.iter().enumerate() {
         line("a column's name", &request.name, MAX_NAME_BYTES)?;
-        let is_same = |other: &ColumnRequest| other.name.trim().eq_ignore_ascii_case(request.name.trim());
-        if requests[..i].iter().any(is_same) {
+        if requests[..i].iter().any(|other| is_same(&other.name, &request.name)) {
             return violation(format!("the column `{}` twice", request.name));
         }
     }

@@ -6,7 +6,6 @@ use host_core::rejected::{Problem, RejectedRow, RowProblem};
 use host_core::text::{counted, listed, printable, shell_quoted};
 use thiserror::Error;
 
-use crate::csv::field::Field;
 use crate::hints;
 use crate::input::format::Foreign;
 use crate::input::identity::Change;
@@ -91,8 +90,8 @@ pub enum SourceError {
         column: String,
         /// The columns that it has.
         found: Vec<String>,
-        /// What it is for; `None` if the detector asked for it.
-        field: Option<Field>,
+        /// Its name, by which `--column` gives it another one.
+        name: String,
     },
     /// A file without a header has too few columns, or nothing says which one is needed.
     #[error(
@@ -244,8 +243,8 @@ impl SourceError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            SourceError::MissingColumn { file, column, found, field } => {
-                Some(hints::on_header(file, *field, column, found))
+            SourceError::MissingColumn { file, column, found, name } => {
+                Some(hints::on_header(file, name, column, found))
             }
             SourceError::MissingPosition { name, fields, .. } => {
                 let argument = shell_quoted(name);

@@ -19,8 +19,9 @@ const EXCEL_HINT: &str = "sep=";
 /// A byte order mark of UTF-8, read as Latin-1.
 const MISREAD_MARK: &str = "ï»¿";
 
-/// A hint for a missing column; `field` says what it is for, and is `None` if the detector asked for it.
-pub(crate) fn on_header(file: &str, field: Option<Field>, column: &str, found: &[String]) -> String {
+/// A hint for a missing column; `name` is the one by which `--column` gives it another, `column` the one that was
+/// looked for.
+pub(crate) fn on_header(file: &str, name: &str, column: &str, found: &[String]) -> String {
     let first = found.first().map_or("", String::as_str);
     let starts_with = |beginning: &str| first.get(..beginning.len()) == Some(beginning);
     if first.get(..EXCEL_HINT.len()).is_some_and(|start| start.eq_ignore_ascii_case(EXCEL_HINT)) {
@@ -44,21 +45,15 @@ pub(crate) fn on_header(file: &str, field: Option<Field>, column: &str, found: &
         );
     }
     let names = || found.iter().map(String::as_str);
-    let near = nearest(column, names()).or_else(|| nearest(field?.name(), names()));
-    match (field, near) {
-        (Some(field), Some(near)) => {
-            let argument = format!("{}={near}", field.name());
+    match nearest(column, names()).or_else(|| nearest(name, names())) {
+        Some(near) => {
+            let argument = format!("{name}={near}");
             format!("is it `{}`? Then pass `--column {}`", printable(near), shell_quoted(&argument))
         }
-        (Some(field), None) => format!("if it has another name, pass `--column {}=NAME`", field.name()),
-        (None, Some(near)) => {
-            let argument = format!("{column}={near}");
-            format!("is it `{}`? Then pass `--column {}`", printable(near), shell_quoted(&argument))
+        None => {
+            let asked = if name.parse::<Field>().is_ok() { "" } else { "the detector asks for it; " };
+            format!("{asked}if it has another name, pass `--column {}=NAME`", shell_quoted(name))
         }
-        (None, None) => format!(
-            "the detector asks for it; if it has another name, pass `--column {}=NAME`",
-            shell_quoted(column)
-        ),
     }
 }
 
@@ -236,7 +231,7 @@ mod tests {
 
     fn header(found: &[&str]) -> String {
         let found: Vec<String> = found.iter().map(|name| (*name).to_owned()).collect();
-        on_header("my day.csv", Some(Field::UserId), "user_id", &found)
+        on_header("my day.csv", "user_id", "user_id", &found)
     }
 
     #[test]
@@ -264,10 +259,12 @@ mod tests {
     fn a_name_that_was_given_is_not_taken_for_the_columns_own() {
         let found = ["User Id".to_owned(), "x".to_owned()];
         for given in ["User_ID", "nothing like it"] {
-            let help = on_header("f", Some(Field::UserId), given, &found);
+            let help = on_header("f", "user_id", given, &found);
             assert_eq!(help, "is it `User Id`? Then pass `--column 'user_id=User Id'`");
         }
-        assert!(on_header("f", None, "user_idd", &found).contains("pass `--column 'user_idd=User Id'`"));
+        for given in ["user_idd", "User_Ids"] {
+            assert!(on_header("f", "user_idd", given, &found).contains("pass `--column 'user_idd=User Id'`"));
+        }
     }
 
     #[test]

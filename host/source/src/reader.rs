@@ -58,7 +58,8 @@ pub struct Parsed {
 }
 
 impl Source {
-    /// Opens the first file and reads its header. `requests` are further columns to carry along; `read_bytes` counts the bytes that are read from all files.
+    /// Opens the first file and reads its header. `requests` are further columns to carry along; `read_bytes`
+    /// counts the bytes that are read from all files.
     ///
     /// # Errors
     /// If the file cannot be read or has no header with the columns.

@@ -1,9 +1,9 @@
 //! Which field of a record is which column: by the header's names, in any order and case, ignoring blanks
 //! around a name, or by position if there is no header. Columns that were not asked for are ignored.
 
-use host_core::column::{ColumnKind, ColumnRequest};
+use host_core::column::{ColumnKind, ColumnRequest, is_same};
 
-use crate::csv::field::{ColumnMap, Field, is_same};
+use crate::csv::field::{ColumnMap, Field};
 use crate::error::SourceError;
 
 /// Where each column's field is in a record, from 0.
@@ -49,8 +49,8 @@ impl Columns {
         requests: &[ColumnRequest],
     ) -> Result<Columns, SourceError> {
         let of = |field: Field| match map.get(field.name()) {
-            Some(name) => position(file, &names, &[name], Some(field)),
-            None => position(file, &names, field.names(), Some(field)),
+            Some(in_file) => position(file, &names, &[in_file], field.name()),
+            None => position(file, &names, field.names(), field.name()),
         };
         Ok(Columns {
             transaction_id: of(Field::TransactionId)?,
@@ -105,25 +105,20 @@ fn requested_by_name(
     request: &ColumnRequest,
 ) -> Result<Option<Requested>, SourceError> {
     let mapped = map.get(&request.name);
-    match position(file, names, &[mapped.unwrap_or(&request.name)], None) {
+    match position(file, names, &[mapped.unwrap_or(&request.name)], &request.name) {
         Ok(place) => Ok(Some(Requested { place, kind: request.kind })),
         Err(SourceError::MissingColumn { .. }) if mapped.is_none() && !request.required => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The position, from 0, of the column with one of the `wanted` names; `field` says what it is for, and is
-/// `None` if the detector asked for it.
-fn position(
-    file: &str,
-    names: &[String],
-    wanted: &[&str],
-    field: Option<Field>,
-) -> Result<usize, SourceError> {
+/// The position, from 0, of the column with one of the `wanted` names; `name` is the
+/// one by which `--column` gives it another.
+fn position(file: &str, names: &[String], wanted: &[&str], name: &str) -> Result<usize, SourceError> {
     let mut places = names
         .iter()
         .enumerate()
-        .filter(|(_, name)| wanted.iter().any(|wanted| is_same(name, wanted)))
+        .filter(|(_, found)| wanted.iter().any(|wanted| is_same(found, wanted)))
         .map(|(place, _)| place);
     let column = || wanted[0].to_owned();
     match (places.next(), places.next()) {
@@ -138,7 +133,7 @@ fn position(
             file: file.to_owned(),
             column: column(),
             found: names.to_vec(),
-            field,
+            name: name.to_owned(),
         }),
     }
 }

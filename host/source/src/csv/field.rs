@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use host_core::column::ColumnRequest;
+use host_core::column::{ColumnRequest, is_same};
 
 /// A column that every file must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +94,4 @@ impl ColumnMap {
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.get(name)?.parse::<usize>().ok()?.checked_sub(1)
     }
-}
-
-/// Whether two names mean the same column.
-pub(crate) fn is_same(name: &str, other: &str) -> bool {
-    name.trim().to_lowercase() == other.trim().to_lowercase()
 }
