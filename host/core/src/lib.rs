@@ -1,7 +1,7 @@
 //! What all parts of `host` share: rows in [`batch`]es with their [columns](mod@column), what became of them
-//! ([`anomaly`], [`rejected`]), what is kept about files ([`facts`]) and the digests of the bytes that were actually used ([`digest`]);
-//! and what every part needs to talk to people and to the system: printable [`text`], [`advice`], [`exit`]
-//! codes, the [`environment`], [`folders`] and [`threads`].
+//! ([`anomaly`], [`rejected`]), what is kept about files ([`facts`]) and the digests of the bytes that were
+//! actually used ([`digest`]); and what every part needs to talk to people and to the system: printable
+//! [`text`], [`advice`], [`exit`] codes, the [`environment`], [`folders`] and [`threads`].
 //!
 //! Nothing here reads a file of rows, runs a plugin or knows a database.
 //!

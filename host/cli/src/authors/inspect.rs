@@ -118,7 +118,7 @@ impl Inspection {
         };
         line("contract", &format!("ingest:detector {}", printable(&self.contract_version)));
         line("ordering", ordering_meaning(self.ordering));
-        let abilities: Vec<&str> = self.abilities.iter().map(|ability| ability.name()).collect();
+        let abilities: Vec<&str> = self.abilities.iter().map(|&ability| ability.into()).collect();
         line(
             "abilities",
             &if abilities.is_empty() { "none beyond a detector's".into() } else { abilities.join(", ") },

@@ -46,11 +46,7 @@ pub fn generated(rows: usize, columns: &[ColumnRequest]) -> Batch {
         for column in &mut batch.columns {
             // Few different values, like categories.
             let value = random.below(20);
-            match column {
-                Column::Absent => {}
-                Column::Text(texts) => drop(texts.push(&format!("value {value}"))),
-                Column::Number(numbers) => numbers.push(value as f64 / 4.0),
-            }
+            push(column, &format!("value {value}"), value as f64 / 4.0);
         }
     }
     batch
@@ -80,16 +76,21 @@ pub fn extremes(columns: &[ColumnRequest]) -> Batch {
                     line: i as u64 + 2,
                 });
                 for column in &mut batch.columns {
-                    match column {
-                        Column::Absent => {}
-                        Column::Text(column) => drop(column.push(texts[i % texts.len()])),
-                        Column::Number(column) => column.push(NUMBERS[i % NUMBERS.len()]),
-                    }
+                    push(column, texts[i % texts.len()], NUMBERS[i % NUMBERS.len()]);
                 }
             }
         }
     }
     batch
+}
+
+/// Appends a row's value to a column: the text or the number, whichever it has.
+fn push(column: &mut Column, text: &str, number: f64) {
+    match column {
+        Column::Absent => {}
+        Column::Text(texts) => drop(texts.push(text)),
+        Column::Number(numbers) => numbers.push(number),
+    }
 }
 
 /// The first rows of a file, at most [`MAX_BATCH_ROWS`].

@@ -1,6 +1,6 @@
 //! The contract as the host sees it, whatever its version: [`Exports`] is what a guest can be asked to do, in
-//! [`types`] of our own, with [`settings`] as it promises them, and one module per released [`version`] (so far [`v0_1`]) translates to and from
-//! what bindgen generates from the WIT. Only those modules see generated types.
+//! [`types`] of our own, with [`settings`] as it promises them, and one module per released [`version`] (so far
+//! [`v0_1`]) translates to and from what bindgen generates from the WIT. Only those modules see generated types.
 
 pub(crate) mod exports;
 pub(crate) mod settings;

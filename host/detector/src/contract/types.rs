@@ -1,5 +1,7 @@
 //! The contract's types, whatever its version.
 
+use wasmtime::component::{ComponentType, Lift, Lower};
+
 /// The contract's `error`.
 pub enum GuestError {
     InvalidSetting { name: String, message: String },
@@ -67,8 +69,9 @@ pub enum GuestErrorKind {
     Internal,
 }
 
-/// A part of what a detector has learned, column by column.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A part of what a detector has learned, column by column: the contract's `state`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lift, Lower)]
+#[component(record)]
 pub struct State {
     /// What belongs to no user.
     pub shared: Option<Vec<u8>>,

@@ -112,11 +112,8 @@ impl Exports for Exported {
     }
 
     fn snapshot(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<State, GuestError>> {
-        let snapshot = self.function::<(), StateRecord>(store, "snapshot")?;
-        Ok(match snapshot.call(store, ())?.0 {
-            Ok(StateRecord { shared, users, ends, bytes }) => Ok(State { shared, users, ends, bytes }),
-            Err(error) => Err(error.into()),
-        })
+        let snapshot = self.function::<(), State>(store, "snapshot")?;
+        Ok(snapshot.call(store, ())?.0.map_err(GuestError::from))
     }
 
     fn restore(
@@ -124,9 +121,7 @@ impl Exports for Exported {
         store: &mut Store<GuestState>,
         state: &State,
     ) -> wasmtime::Result<Result<(), GuestError>> {
-        let State { shared, users, ends, bytes } = state;
-        let state = StateSlices { shared: shared.as_deref(), users, ends, bytes };
-        let restore = self.function::<(StateSlices<'_>,), ()>(store, "restore")?;
+        let restore = self.function::<(&State,), ()>(store, "restore")?;
         Ok(restore.call(store, (state,))?.0.map_err(GuestError::from))
     }
 
@@ -156,8 +151,8 @@ impl Exported {
                     self.function::<(types::Batch<'_>,), Vec<f64>>(store, "score")?;
                 }
                 Ability::Stateful => {
-                    self.function::<(), StateRecord>(store, "snapshot")?;
-                    self.function::<(StateSlices<'_>,), ()>(store, "restore")?;
+                    self.function::<(), State>(store, "snapshot")?;
+                    self.function::<(&State,), ()>(store, "restore")?;
                 }
                 Ability::Learning => {
                     self.function::<(types::Batch<'_>, &[bool]), ()>(store, "feedback")?;
@@ -179,26 +174,6 @@ impl Exported {
     {
         self.instance.get_typed_func(&mut *store, name)
     }
-}
-
-/// The contract's `state`, as a guest returns it.
-#[derive(ComponentType, Lift)]
-#[component(record)]
-struct StateRecord {
-    shared: Option<Vec<u8>>,
-    users: Vec<i64>,
-    ends: Vec<u32>,
-    bytes: Vec<u8>,
-}
-
-/// The contract's `state`, as it is passed to a guest.
-#[derive(ComponentType, Lower)]
-#[component(record)]
-struct StateSlices<'a> {
-    shared: Option<&'a [u8]>,
-    users: &'a [i64],
-    ends: &'a [u32],
-    bytes: &'a [u8],
 }
 
 /// Passes a batch as the contract has it: slices of ours.

@@ -10,8 +10,9 @@ pub const PACKAGE: &str = "ingest:detector/";
 pub const EXPORTS: [&str; 4] = ["describe", "configure", "classify", "finish"];
 
 /// What a detector can do beyond that. It can if it exports all functions that belong to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Ability {
     /// Giving every row a score.
     Scoring,
@@ -32,16 +33,6 @@ impl Ability {
             Ability::Scoring => &["score"],
             Ability::Stateful => &["snapshot", "restore"],
             Ability::Learning => &["feedback"],
-        }
-    }
-
-    /// Its name in messages.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Ability::Scoring => "scoring",
-            Ability::Stateful => "stateful",
-            Ability::Learning => "learning",
         }
     }
 }

@@ -2,8 +2,7 @@
 //! through rule after rule, each on fresh instances, so that one failure does not hide another. The rules
 //! are in [`answers`] (does it answer correctly, whatever it is given), [`promises`] (are the answers
 //! the same when they must be), [`abilities`] (what only some detectors can do) and [`endurance`] (a thousand
-//! calls, time, memory). They use [`trial`] runs,
-//! and the result is a [`report`].
+//! calls, time, memory). They use [`trial`] runs, and the result is a [`report`].
 
 mod abilities;
 mod answers;
