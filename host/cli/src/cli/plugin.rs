@@ -58,6 +58,12 @@ pub enum Language {
     Javascript,
     /// With wit-bindgen's C bindings
     C,
+    /// C++ with Zig's compiler
+    Cpp,
+    /// With Go's own compiler
+    Go,
+    /// Without a C library
+    Zig,
 }
 
 /// Arguments of `host plugin new`.

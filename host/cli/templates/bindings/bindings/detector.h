@@ -222,31 +222,6 @@ typedef struct ingest_detector_types_error_t {
 // Anything else.
 #define INGEST_DETECTOR_TYPES_ERROR_INTERNAL 2
 
-typedef struct {
-  uint8_t *ptr;
-  size_t len;
-} detector_list_u8_t;
-
-typedef struct {
-  bool is_some;
-  detector_list_u8_t val;
-} detector_option_list_u8_t;
-
-// A part of what a detector has learned, in a format of its own that its
-// later versions must be able to read or to refuse.
-typedef struct ingest_detector_types_state_t {
-  // What belongs to no user; only with the ordering `file`.
-  detector_option_list_u8_t   shared;
-  // Users, strictly increasing.
-  detector_list_s64_t   users;
-  // For each user, where in `bytes` its value ends; it begins where the
-  // one before it ends, the first at 0. An empty value means that
-  // nothing is known of the user any more.
-  detector_list_u32_t   ends;
-  // The values of all these users, one after the other.
-  detector_list_u8_t   bytes;
-} ingest_detector_types_state_t;
-
 typedef ingest_detector_types_batch_t detector_batch_t;
 
 typedef ingest_detector_types_anomaly_t detector_anomaly_t;
@@ -341,12 +316,6 @@ void ingest_detector_types_column_request_free(ingest_detector_types_column_requ
 void ingest_detector_types_invalid_setting_free(ingest_detector_types_invalid_setting_t *ptr);
 
 void ingest_detector_types_error_free(ingest_detector_types_error_t *ptr);
-
-void detector_list_u8_free(detector_list_u8_t *ptr);
-
-void detector_option_list_u8_free(detector_option_list_u8_t *ptr);
-
-void ingest_detector_types_state_free(ingest_detector_types_state_t *ptr);
 
 void detector_batch_free(detector_batch_t *ptr);
 

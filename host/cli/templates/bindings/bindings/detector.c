@@ -325,29 +325,6 @@ void ingest_detector_types_error_free(ingest_detector_types_error_t *ptr) {
   }
 }
 
-void detector_list_u8_free(detector_list_u8_t *ptr) {
-  size_t list_len = ptr->len;
-  if (list_len > 0) {
-    uint8_t *list_ptr = ptr->ptr;
-    for (size_t i = 0; i < list_len; i++) {
-    }
-    free(list_ptr);
-  }
-}
-
-void detector_option_list_u8_free(detector_option_list_u8_t *ptr) {
-  if (ptr->is_some) {
-    detector_list_u8_free(&ptr->val);
-  }
-}
-
-void ingest_detector_types_state_free(ingest_detector_types_state_t *ptr) {
-  detector_option_list_u8_free(&ptr->shared);
-  detector_list_s64_free(&ptr->users);
-  detector_list_u32_free(&ptr->ends);
-  detector_list_u8_free(&ptr->bytes);
-}
-
 void detector_batch_free(detector_batch_t *ptr) {
   ingest_detector_types_batch_free(ptr);
 }
