@@ -1,10 +1,11 @@
 //! Verification of arbitrary guest answers: whatever passes can be stored and shown.
 #![no_main]
 
-use host_core::anomaly::Anomaly;
 use arbitrary::Arbitrary;
-use host_detector::{Metadata, Ordering, SettingDescription, SettingKind, verify};
+use host_core::anomaly::Anomaly;
+use host_core::column::{ColumnKind, ColumnRequest};
 use host_core::text::is_unprintable;
+use host_detector::{Metadata, Ordering, SettingDescription, SettingKind, State, verify};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -16,7 +17,12 @@ struct Answer {
     version: String,
     description: String,
     settings: Vec<(String, u8, Option<String>, String)>,
-    attributes: Vec<String>,
+    columns: Vec<(String, bool, bool)>,
+    scores: Vec<f64>,
+    shared: Option<Vec<u8>>,
+    users: Vec<i64>,
+    ends: Vec<u32>,
+    bytes: Vec<u8>,
 }
 
 fuzz_target!(|answer: Answer| {
@@ -43,13 +49,31 @@ fuzz_target!(|answer: Answer| {
         version: answer.version,
         description: answer.description,
         settings: settings.collect(),
-        attributes: answer.attributes,
         ordering: Ordering::Any,
     };
     if verify::metadata(&metadata).is_ok() {
         let one_line = |text: &str| !text.contains(is_unprintable) && !text.is_empty();
         assert!(one_line(&metadata.name) && one_line(&metadata.version));
         assert!(metadata.settings.iter().all(|setting| one_line(&setting.name)));
-        assert!(metadata.attributes.iter().all(|attribute| one_line(attribute)));
+    }
+    let kind = |is_text| if is_text { ColumnKind::Text } else { ColumnKind::Number };
+    let request =
+        |(name, is_text, required)| ColumnRequest { name, kind: kind(is_text), required };
+    let columns: Vec<ColumnRequest> = answer.columns.into_iter().map(request).collect();
+    if verify::columns(&columns).is_ok() {
+        assert!(columns.iter().all(|column| !column.name.contains(is_unprintable) && !column.name.is_empty()));
+    }
+    if verify::scores(&answer.scores, rows).is_ok() {
+        assert!(answer.scores.len() == rows && answer.scores.iter().all(|score| score.is_finite()));
+    }
+    let state = State { shared: answer.shared, users: answer.users, ends: answer.ends, bytes: answer.bytes };
+    if verify::state(&state, Ordering::PerUser).is_ok() {
+        let mut start = 0;
+        for &end in &state.ends {
+            let _ = &state.bytes[start..end as usize];
+            start = end as usize;
+        }
+        assert!(state.shared.is_none() && state.users.len() == state.ends.len() && start == state.bytes.len());
+        assert!(state.users.windows(2).all(|pair| pair[0] < pair[1]));
     }
 });

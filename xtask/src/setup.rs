@@ -65,14 +65,19 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
             }
         }
     }
-    let folder = tools.join("javascript");
-    if !folder.join("node_modules/.bin/componentize-qjs").is_file() {
-        std::fs::create_dir_all(&folder)?;
-        std::fs::copy(templates.join("javascript/package.json"), folder.join("package.json"))?;
-        let mut npm = Command::new("npm");
-        npm.arg("install").current_dir(&folder).env("npm_config_cache", tools.join("npm-cache"));
-        if run(&mut npm).is_err() {
-            bail!("install what `host/cli/templates/javascript/package.json` names, with npm");
+    let by_npm =
+        [("javascript", "componentize-qjs"), ("typescript", "componentize-qjs"), ("assemblyscript", "asc")];
+    for (language, tool) in by_npm {
+        let folder = tools.join(language);
+        if !folder.join("node_modules/.bin").join(tool).is_file() {
+            std::fs::create_dir_all(&folder)?;
+            let needed = templates.join(language).join("package.json");
+            std::fs::copy(&needed, folder.join("package.json"))?;
+            let mut npm = Command::new("npm");
+            npm.arg("install").current_dir(&folder).env("npm_config_cache", tools.join("npm-cache"));
+            if run(&mut npm).is_err() {
+                bail!("install what `{}` names, with npm", needed.display());
+            }
         }
     }
     Ok(())

@@ -267,7 +267,7 @@ mod tests {
             let help = on_header("f", Some(Field::UserId), given, &found);
             assert_eq!(help, "is it `User Id`? Then pass `--column 'user_id=User Id'`");
         }
-        assert!(on_header("f", None, "user_idd", &found).contains("rename it to `user_idd`"));
+        assert!(on_header("f", None, "user_idd", &found).contains("pass `--column 'user_idd=User Id'`"));
     }
 
     #[test]

@@ -72,9 +72,19 @@ const SDK: &[TemplateFile] = files!("../../plugins/sdk/":
 const LICENCES: &[TemplateFile] = files!("../../":
     "sdk/LICENSE-APACHE" = "LICENSE-APACHE", "sdk/LICENSE-MIT" = "LICENSE-MIT");
 const PYTHON: &[TemplateFile] = files!("templates/python/":
-    ".gitignore", "Makefile", "README.md", "app.py", "requirements.txt", "tests/test_app.py");
+    ".gitignore", "Makefile", "README.md", "app.py", "component.py", "contract.py", "requirements.txt",
+    "sandbox.py", "tests/test_app.py");
 const JAVASCRIPT: &[TemplateFile] = files!("templates/javascript/":
-    ".gitignore", "README.md", "detector.js", "package.json", "test/detector.test.js");
+    ".gitignore", "README.md", "component.js", "contract.js", "detector.js", "package.json",
+    "test/detector.test.js");
+const TYPESCRIPT: &[TemplateFile] = files!("templates/typescript/":
+    ".gitignore", "README.md", "build.js", "contract.d.ts", "detector.ts", "package.json",
+    "test/detector.test.ts", "tsconfig.json");
+/// What is between a detector and the contract is JavaScript for both.
+const FOR_TYPESCRIPT: &[TemplateFile] = files!("templates/javascript/": "component.js", "contract.js");
+const ASSEMBLYSCRIPT: &[TemplateFile] = files!("templates/assemblyscript/":
+    ".gitignore", "README.md", "build.js", "component-type.bin", "component.ts", "contract.ts",
+    "detector.ts", "package.json", "tsconfig.json");
 const C: &[TemplateFile] = files!("templates/c/":
     ".gitignore", "Makefile", "README.md", "detector-helpers.h", "plugin.c", "requirements.txt");
 const CPP: &[TemplateFile] = files!("templates/cpp/":
@@ -106,6 +116,8 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
         Language::Rust => &[RUST, SDK, LICENCES],
         Language::Python => &[PYTHON, WIT],
         Language::Javascript => &[JAVASCRIPT, WIT],
+        Language::Typescript => &[TYPESCRIPT, FOR_TYPESCRIPT, WIT],
+        Language::Assemblyscript => &[ASSEMBLYSCRIPT, WIT],
         Language::C => &[C, BINDINGS, STRIP, WIT],
         Language::Cpp => &[CPP, BINDINGS, STRIP, WIT],
         Language::Go => &[GO, TYPE, WIT],
@@ -137,7 +149,9 @@ pub fn next_steps(name: &str, language: Language) -> String {
         Language::Python | Language::C | Language::Cpp | Language::Go | Language::Zig => {
             ("make", "make test", format!("./{name}.wasm"))
         }
-        Language::Javascript => ("npm install && npm run build", "npm test", format!("./{name}.wasm")),
+        Language::Javascript | Language::Typescript | Language::Assemblyscript => {
+            ("npm install && npm run build", "npm test", format!("./{name}.wasm"))
+        }
     };
     format!(
         "created `{name}`; next:\n  cd {name}\n  {build}\n  {test}\n  host plugin check {plugin}\n  \
@@ -215,6 +229,8 @@ mod tests {
             (templates.join("rust"), RUST, ""),
             (templates.join("python"), PYTHON, ""),
             (templates.join("javascript"), JAVASCRIPT, ""),
+            (templates.join("typescript"), TYPESCRIPT, ""),
+            (templates.join("assemblyscript"), ASSEMBLYSCRIPT, ""),
             (templates.join("c"), C, ""),
             (templates.join("cpp"), CPP, ""),
             (templates.join("go"), GO, ""),

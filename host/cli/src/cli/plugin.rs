@@ -56,6 +56,10 @@ pub enum Language {
     Python,
     /// With componentize-qjs
     Javascript,
+    /// With componentize-qjs, checked by tsc
+    Typescript,
+    /// With its own compiler: small and fast
+    Assemblyscript,
     /// With wit-bindgen's C bindings
     C,
     /// C++ with Zig's compiler

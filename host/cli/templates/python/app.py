@@ -1,72 +1,31 @@
 """Flags round amounts: people who make up transactions tend to make up round ones."""
 
-import re
-from dataclasses import dataclass
-
-from componentize_py_types import Err
-from wit_world import WitWorld as Detector
-from wit_world.imports import types
-
-MINIMUM = types.SettingDescription(
-    name="minimum",
-    kind=types.SettingKind.DECIMAL,
-    default="10",
-    doc="Round amounts from this one up are anomalous.",
-)
+from contract import Anomaly, Batch, Metadata, Setting, cents, refuse
 
 
-@dataclass
-class Run:
-    """What a run was configured with and has learned, from `configure` to `finish`."""
+class Detector:
+    """One run: what it was configured with and what it learns, from `configure` to `finish`."""
 
-    minimum_cents: int = 0
-
-
-# Not in the class below, since every call gets a new instance of it.
-run = Run()
-
-
-class WitWorld(Detector):
-    """The detector; the toolchain finds it by this name."""
-
-    def describe(self) -> types.Metadata:
-        return types.Metadata(
+    def describe(self) -> Metadata:
+        return Metadata(
             name="my-detector",
             version="0.1.0",
             description="Flags round amounts from `minimum` up. The score is the amount.",
-            settings=[MINIMUM],
-            attributes=[],
             # Each row is judged by itself. See the WIT for the other two orderings.
-            ordering=types.Ordering.ANY,
+            ordering="any",
+            settings=[
+                Setting("minimum", "decimal", default="10", doc="Round amounts from this one up are anomalous."),
+            ],
         )
 
-    def configure(self, settings: list[types.Setting]) -> None:
-        values = {MINIMUM.name: MINIMUM.default}
-        for setting in settings:
-            if setting.name not in values:
-                raise refuse(setting.name, "unknown setting; this detector has `minimum`")
-            values[setting.name] = setting.value
-        run.minimum_cents = parse_cents("minimum", values["minimum"])
+    def configure(self, settings: dict) -> None:
+        self.minimum_cents = cents(settings, "minimum")
+        if self.minimum_cents < 0:
+            raise refuse("minimum", "it must not be negative")
 
-    def classify(self, batch: types.Batch) -> list[types.Anomaly]:
-        minimum = run.minimum_cents
+    def classify(self, batch: Batch) -> list[Anomaly]:
         return [
-            types.Anomaly(row, score=cents / 100, reason=f"{cents // 100}.00 is a round amount")
-            for row, cents in enumerate(batch.amounts)
-            if cents >= minimum and cents % 100 == 0
+            Anomaly(row, score=amount / 100, reason=f"{amount // 100}.00 is a round amount")
+            for row, amount in enumerate(batch.amounts)  # in hundredths
+            if amount >= self.minimum_cents and amount % 100 == 0
         ]
-
-    def finish(self) -> None:
-        pass
-
-
-def parse_cents(name: str, value: str) -> int:
-    """An amount as hundredths, exactly: money never passes through a float."""
-    parts = re.fullmatch(r"([0-9]{1,12})(?:\.([0-9]{1,2}))?", value)
-    if parts is None:
-        raise refuse(name, f"`{value}` is not an amount such as `12.50`")
-    return int(parts[1]) * 100 + int((parts[2] or "0").ljust(2, "0"))
-
-
-def refuse(name: str, message: str) -> Err:
-    return Err(types.Error_InvalidSetting(types.InvalidSetting(name, message)))

@@ -11,23 +11,20 @@ use crate::authors::templates::tools;
 use crate::support::{Files, finish, host, succeed};
 
 /// An honest detector in JavaScript, whose parts can be exchanged.
-struct Guest {
-    world: &'static str,
-    ordering: &'static str,
-    version: &'static str,
-    configure: &'static str,
-    classify: &'static str,
-    more: &'static str,
+struct Guest<'a> {
+    world: &'a str,
+    ordering: &'a str,
+    version: &'a str,
+    configure: &'a str,
+    classify: &'a str,
+    more: &'a str,
 }
 
-const HONEST: Guest = Guest {
+const HONEST: Guest<'static> = Guest {
     world: "detector",
     ordering: "any",
     version: "'1.0.0'",
-    configure: "limit = 50000; for (const { name, value } of settings) {
-        if (name !== 'limit' || !/^[0-9]+$/.test(value)) throw { tag: 'invalid-setting', val: { name, message: 'no' } };
-        limit = Number(value) * 100;
-    }",
+    configure: "limit = Number(settings[0].value) * 100; return [];",
     classify: "const found = []; batch.amounts.forEach((cents, row) => {
         if (cents > limit) found.push({ row, score: cents / 100, reason: 'large' });
     }); return found;",
@@ -39,7 +36,7 @@ const COUNTING: &str = "const found = []; batch.amounts.forEach((cents, row) => 
         if (++rows % 100 === 0) found.push({ row, score: rows, reason: 'the hundredth' });
     }); return found;";
 
-impl Guest {
+impl Guest<'_> {
     /// Builds it, with the tool that the template for JavaScript uses.
     fn build(&self, files: &Files, name: &str) -> PathBuf {
         let Guest { world, ordering, version, configure, classify, more } = self;
@@ -47,7 +44,7 @@ impl Guest {
             "import {{ log }} from 'ingest:detector/host@0.1.0';
             let limit = 0, rows = 0, calls = 0, described = 0; const kept = [];
             export function describe() {{ return {{
-                name: 'guest', version: {version}, description: 'A guest.', attributes: [], ordering: '{ordering}',
+                name: 'guest', version: {version}, description: 'A guest.', ordering: '{ordering}',
                 settings: [{{ name: 'limit', kind: 'integer', default: '500', doc: 'Above it.' }}],
             }}; }}
             export function configure(settings) {{ {configure} }}
@@ -99,7 +96,7 @@ fn our_own_detectors_keep_all_rules() {
 }
 
 /// Builds each guest, and checks that it breaks exactly these rules.
-fn each_breaks(guests: &[(&str, Guest, &[&str])]) {
+fn each_breaks(guests: &[(&str, Guest<'_>, &[&str])]) {
     let files = Files::new();
     for (name, guest, broken) in guests {
         let plugin = guest.build(&files, name);
@@ -108,25 +105,25 @@ fn each_breaks(guests: &[(&str, Guest, &[&str])]) {
 }
 
 #[test]
-fn a_guest_that_settles_itself_wrongly_is_told_so() {
+fn a_guest_that_introduces_itself_wrongly_is_told_so() {
     each_breaks(&[
         ("honest", HONEST, &[]),
         ("describes", Guest { version: "String(described++)", ..HONEST }, &["describe"]),
-        ("takes-all", Guest { configure: "limit = 50000;", ..HONEST }, &["unknown-setting", "wrong-value"]),
         (
-            "traps-on-settings",
-            Guest { configure: "if (settings.length) throw new Error('no'); limit = 50000;", ..HONEST },
-            &["unknown-setting", "wrong-value", "defaults"],
-        ),
-        (
-            "other-default",
+            "refuses-its-default",
             Guest {
-                configure: "limit = 40000; for (const { name, value } of settings) {
-                    if (name !== 'limit' || !/^[0-9]+$/.test(value)) throw { tag: 'invalid-setting', val: { name, message: 'no' } };
-                    limit = Number(value) * 100; }",
+                configure: "throw { tag: 'invalid-setting', val: { name: 'limit', message: 'no' } };",
                 ..HONEST
             },
-            &["defaults"],
+            &["configure"],
+        ),
+        (
+            "asks-twice",
+            Guest {
+                configure: "limit = 50000; const one = { name: 'a', kind: 'text', required: false }; return [one, one];",
+                ..HONEST
+            },
+            &["configure"],
         ),
     ]);
 }
@@ -206,7 +203,7 @@ fn what_is_kept_but_not_well_is_a_warning() {
         ),
         ("silent", Guest { classify: "return [];", ..HONEST }, "usual-rows"),
         (
-            "first-row",
+            "reads-row-0",
             Guest {
                 classify:
                     "batch.amounts[0].toFixed(0); const found = []; batch.amounts.forEach((cents, row) => {
@@ -222,26 +219,79 @@ fn what_is_kept_but_not_well_is_a_warning() {
     }
 }
 
-/// The world `stateful-detector`: what was learned goes on, or does not.
+/// Knowledge that outlives a run: what was learned goes on, or does not.
 #[test]
 fn state_that_is_lost_is_found_out() {
     let files = Files::new();
-    let whole = "export function snapshot() { return Uint8Array.from(String(rows), (c) => c.charCodeAt(0)); }
-        export function restore(state) {
-            const text = String.fromCharCode(...state);
-            if (!/^[0-9]+$/.test(text)) throw { tag: 'invalid-input', val: 'no snapshot' };
-            rows = Number(text);
-        }";
-    let lost = "export function snapshot() { return new Uint8Array(0); }
-        export function restore(state) {}";
-    let stateful =
-        |more| Guest { world: "stateful-detector", ordering: "file", classify: COUNTING, more, ..HONEST };
-    let kept = stateful(whole).build(&files, "kept");
+    let of = |snapshot: &str, restore: &str| {
+        format!(
+            "let passed = 0; const bytes = (text) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+            const state = (shared) => ({{ shared, users: [], ends: [], bytes: new Uint8Array(0) }});
+            export function snapshot() {{ {snapshot} }}
+            export function restore({{ shared }}) {{ {restore} }}"
+        )
+    };
+    let whole = of(
+        "if (passed === rows) return state(undefined); passed = rows; return state(bytes(String(rows)));",
+        "const text = String.fromCharCode(...(shared ?? []));
+        if (!/^[0-9]+$/.test(text)) throw { tag: 'invalid-input', val: 'no state' };
+        rows = passed = Number(text);",
+    );
+    let lost = of("return state(undefined);", "");
+    let endless = of("return state(bytes('1'));", "");
+    let unsorted =
+        of("return { shared: undefined, users: [2, 1], ends: [0, 0], bytes: new Uint8Array(0) };", "");
+    fn stateful(more: &str) -> Guest<'_> {
+        Guest { world: "stateful-detector", ordering: "file", classify: COUNTING, more, ..HONEST }
+    }
+    let kept = stateful(&whole).build(&files, "kept");
     let kept = kept.to_str().unwrap();
     breaks(&[kept], &[]);
     assert!(rules(&[kept], "ok").0.contains(&"state".to_owned()));
-    let lost = stateful(lost).build(&files, "lost");
-    breaks(&[lost.to_str().unwrap()], &["state"]);
+    for (name, more) in [("lost", lost), ("endless", endless), ("unsorted", unsorted)] {
+        breaks(&[stateful(&more).build(&files, name).to_str().unwrap()], &["state"]);
+    }
+}
+
+/// Scores that are those of `classify`, or are not.
+#[test]
+fn scores_that_differ_are_found_out() {
+    let files = Files::new();
+    let guest = |more| Guest { world: "scoring-detector", more, ..HONEST };
+    let equal = guest("export function score(batch) { return batch.amounts.map((cents) => cents / 100); }");
+    let equal = equal.build(&files, "equal");
+    breaks(&[equal.to_str().unwrap()], &[]);
+    assert!(rules(&[equal.to_str().unwrap()], "ok").0.contains(&"scores".to_owned()));
+    for (name, more) in [
+        ("other", "export function score(batch) { return batch.amounts.map((cents) => cents / 101); }"),
+        ("few", "export function score(batch) { return [1]; }"),
+        ("infinite", "export function score(batch) { return batch.amounts.map(() => 1 / 0); }"),
+    ] {
+        breaks(&[guest(more).build(&files, name).to_str().unwrap()], &["scores"]);
+    }
+}
+
+/// What has become known is learned row by row, or is not.
+#[test]
+fn feedback_that_depends_on_batches_is_found_out() {
+    let files = Files::new();
+    let guest = |more| Guest {
+        world: "learning-detector",
+        ordering: "file",
+        classify: "const found = []; batch.amounts.forEach((cents, row) => {
+            if (cents > limit) found.push({ row, score: cents + rows, reason: 'large' });
+        }); return found;",
+        more,
+        ..HONEST
+    };
+    let learns = guest(
+        "export function feedback(batch, labels) { labels.forEach((fraud) => { if (fraud) rows++; }); }",
+    );
+    let learns = learns.build(&files, "learns");
+    breaks(&[learns.to_str().unwrap()], &[]);
+    assert!(rules(&[learns.to_str().unwrap()], "ok").0.contains(&"feedback".to_owned()));
+    let counts = guest("export function feedback(batch, labels) { rows++; }").build(&files, "counts");
+    breaks(&[counts.to_str().unwrap()], &["feedback"]);
 }
 
 #[test]

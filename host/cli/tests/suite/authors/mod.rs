@@ -2,5 +2,6 @@
 
 mod conformance;
 mod ensemble;
+mod mistakes;
 mod templates;
 mod tools;

@@ -11,7 +11,7 @@ use crate::support::{Database, Files, cache_folder, finish, host, sample, succee
 /// Where `cargo xtask test` puts the languages' tools.
 pub fn tools() -> PathBuf {
     std::env::var_os("HOST_TEST_AUTHORS_TOOLS").map(PathBuf::from).expect(
-        "run the tests with `cargo xtask test`: it installs componentize-py, Zig and componentize-qjs",
+        "run the tests with `cargo xtask test`: it installs componentize-py, Zig, componentize-qjs and AssemblyScript",
     )
 }
 
@@ -112,6 +112,16 @@ fn python() {
 #[test]
 fn javascript() {
     new_to_run("javascript");
+}
+
+#[test]
+fn typescript() {
+    new_to_run("typescript");
+}
+
+#[test]
+fn assemblyscript() {
+    new_to_run("assemblyscript");
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn memory_is_bounded_whatever_the_rows_and_the_detectors() {
     let mut large = String::from("transaction_id,user_id,amount,timestamp,country\n");
     for id in 0..80 {
         let amount = if id % 2 == 0 { "1.00" } else { "none" };
-        large.push_str(&format!("{id},{},{amount},2024-01-01 00:00:00,{text}\n", id % 7));
+        large.push_str(&format!("{id},{},{amount},2024-01-01 00:00:00,{id}{text}\n", id % 7));
     }
     let large = files.write("large.csv", large);
     let rejects = (0..250).map(|id| format!("{id},7,none,2024-01-01 00:00:00,{text}\n"));

@@ -2,7 +2,7 @@
 //! attached: they can return what no compiler would.
 //!
 //! The functions have the core signatures of the component model's canonical ABI: a batch is
-//! passed as eleven numbers, a result is returned as a pointer into memory, where a
+//! passed as eight numbers, a result is returned as a pointer into memory, where a
 //! `result<list<anomaly>, error>` is a discriminant (byte 0), a list's pointer (4) and length (8),
 //! and an anomaly is its row (0), score (8), and the reason's pointer (16) and length (20).
 
@@ -18,6 +18,7 @@ struct Parts<'a> {
     fields: &'a str,
     memory: &'a str,
     describe: &'a str,
+    configure: &'a str,
     classify: &'a str,
     realloc: &'a str,
 }
@@ -26,6 +27,7 @@ const HONEST: Parts<'static> = Parts {
     fields: "",
     memory: "(memory (export \"memory\") 64)",
     describe: "i32.const 64",
+    configure: "i32.const 256",
     classify: "i32.const 512",
     // Never frees: 64 pages are enough for a few batches.
     realloc: "
@@ -164,6 +166,8 @@ pub fn attacks() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     };
     let classify = |body: &str| plugin(&Parts { classify: body, ..HONEST }, WIT);
     let describe = |body: &str| plugin(&Parts { describe: body, ..HONEST }, WIT);
+    let configure =
+        |body: &str| plugin(&Parts { configure: &format!("{body} i32.const 256"), ..HONEST }, WIT);
     let fields = |fields: &str| plugin(&Parts { fields, ..HONEST }, WIT);
     let store =
         |at: &str, value: &str| format!("(i32.store (i32.const {at}) (i32.const {value})) i32.const 64");
@@ -210,7 +214,7 @@ pub fn attacks() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             classify(&anomaly("(i64.store (i32.const 1032) (i64.const 0x7ff0dead_beef0001))")),
             "Violation",
         ),
-        // Names at 64, version at 72, description at 80, settings at 88, attributes at 96, ordering at 104.
+        // Names at 64, version at 72, description at 80, settings at 88, ordering at 96.
         ("name-empty", describe(&store("68", "0")), "Violation"),
         ("version-endless", describe(&store("76", "70000")), "Violation"),
         (
@@ -220,7 +224,23 @@ pub fn attacks() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ),
         (
             "ordering-unknown",
-            describe("(i32.store8 (i32.const 104) (i32.const 9)) i32.const 64"),
+            describe("(i32.store8 (i32.const 96) (i32.const 9)) i32.const 64"),
+            "Malformation",
+        ),
+        // A list's pointer at 260 and its length at 264; a request is a name, a kind (8) and whether it is required (9).
+        ("columns-without-name", configure("(i32.store (i32.const 264) (i32.const 1))"), "Violation"),
+        (
+            "columns-endless",
+            configure(
+                "(i32.store (i32.const 260) (i32.const 131072)) (i32.store (i32.const 264) (i32.const 1000))",
+            ),
+            "Violation",
+        ),
+        (
+            "column-kind-unknown",
+            configure(
+                "(i32.store8 (i32.const 1032) (i32.const 7)) (i32.store (i32.const 260) (i32.const 1024)) (i32.store (i32.const 264) (i32.const 1))",
+            ),
             "Malformation",
         ),
         (
@@ -287,7 +307,7 @@ fn plugin(parts: &Parts<'_>, wit: &str) -> Vec<u8> {
 }
 
 fn module(parts: &Parts<'_>) -> Vec<u8> {
-    let Parts { fields, memory, describe, classify, realloc } = parts;
+    let Parts { fields, memory, describe, configure, classify, realloc } = parts;
     // At 16 the name, at 32 the version; at 64 the description, which points to them; from 256 on
     // zeros, which are the result `ok` of whatever type.
     let text = format!(
@@ -297,11 +317,11 @@ fn module(parts: &Parts<'_>) -> Vec<u8> {
             (data (i32.const 16) "forged")
             (data (i32.const 32) "1.0")
             (data (i32.const 64) "\10\00\00\00\06\00\00\00\20\00\00\00\03\00\00\00\10\00\00\00\06\00\00\00")
-            (data (i32.const 104) "\02")
+            (data (i32.const 96) "\02")
             {fields}
             (func (export "describe") (result i32) {describe})
-            (func (export "configure") (param i32 i32) (result i32) (i32.const 256))
-            (func (export "classify") (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+            (func (export "configure") (param i32 i32) (result i32) {configure})
+            (func (export "classify") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
                 (global.set $top (i32.const 4096)) {classify})
             (func (export "finish") (result i32) (i32.const 256))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc}))"#
@@ -315,7 +335,7 @@ fn exports() -> Vec<u8> {
         (memory (export "memory") 1)
         (func (export "describe") (result i32) unreachable)
         (func (export "configure") (param i32 i32) (result i32) unreachable)
-        (func (export "classify") (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
+        (func (export "classify") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
         (func (export "finish") (result i32) unreachable)
         (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable))"#;
     wat::parse_str(EXPORTS).unwrap()

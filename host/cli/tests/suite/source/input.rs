@@ -373,7 +373,7 @@ fn options_that_make_no_sense_are_usage_errors() {
     let cases: &[&[&str]] = &[
         &["--max-rejects", "many"],
         &["--column", "amount"],
-        &["--column", "colour=1"],
+        &["--column", "=1"],
         &["--column", "amount=a", "--column", "amount=b"],
         &["--no-header"],
         &["--no-header", "--column", "amount=0"],
@@ -391,4 +391,39 @@ fn options_that_make_no_sense_are_usage_errors() {
         let finished = run(arguments);
         assert_eq!(finished.code, 2, "{arguments:?}: {}", finished.stderr);
     }
+}
+
+/// The columns that a detector asks for may have other names, or positions, as the others may.
+#[test]
+fn a_column_that_the_detector_asks_for_is_mapped() {
+    let files = Files::new();
+    let named = files.write(
+        "named.csv",
+        "transaction_id,user_id,amount,timestamp,LAND\n1,7,1.00,2024-01-01 00:00:00,DE\n2,7,1.00,2024-01-01 00:00:00,FR\n",
+    );
+    let bare = files.write("bare.csv", "DE,1,7,1.00,2024-01-01 00:00:00\nFR,2,7,1.00,2024-01-01 00:00:00\n");
+    let nul = files.write(
+        "nul.csv",
+        "transaction_id,user_id,amount,timestamp,country\n1,7,1.00,2024-01-01 00:00:00,D\0E\n",
+    );
+    let run = |plugin: &str, file: &Path, arguments: &[&str]| {
+        let mut command: Command = host();
+        finish(command.args(["check", "--format", "json", "--plugin", plugin]).arg(file).args(arguments))
+    };
+    let bare_columns: Vec<&str> = ["transaction_id=2", "user_id=3", "amount=4", "timestamp=5", "country=1"]
+        .into_iter()
+        .flat_map(|column| ["--column", column])
+        .collect();
+    for (file, arguments) in
+        [(&named, vec!["--column", "Country=land"]), (&bare, [vec!["--no-header"], bare_columns].concat())]
+    {
+        let finished = run("abroad", file, &arguments);
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        let end: serde_json::Value = serde_json::from_str(finished.stdout.lines().last().unwrap()).unwrap();
+        assert_eq!(end["anomalies"], 1, "{}", finished.stdout);
+    }
+    // Not there, not asked for, and not a text.
+    assert_eq!(run("abroad", &named, &[]).code, 3);
+    assert_eq!(run("threshold", &named, &["--column", "country=LAND"]).code, 2);
+    assert_eq!(run("abroad", &nul, &[]).code, 3);
 }

@@ -1,0 +1,251 @@
+// What stands between `detector.js` and the host: values by name instead of the contract's lists, checks of
+// what comes back, and for every exception a message that says where it is from. Nothing here needs a change.
+
+// ---- for detectors ----
+
+/** The error for a setting's value that the detector cannot take: `throw refuse("minimum", "it must …")`. */
+export function refuse(name, message) {
+  return purposeful("invalid-setting", { name, message }, message);
+}
+
+/** The error for rows that cannot be judged: `throw invalidInput("…")`. */
+export function invalidInput(message) {
+  return purposeful("invalid-input", message, message);
+}
+
+/** A decimal setting in hundredths, exactly: "12.50" is 1250. */
+export function cents(settings, name) {
+  const value = settings[name];
+  if (value === undefined) throw new Error(`\`describe\` lists no setting \`${name}\``);
+  if (value === null) throw new Error(`the setting \`${name}\` is not given`);
+  // Digit by digit, because 1.15 * 100 is not 115.
+  const [, sign, units, decimals] = /^(-?)([0-9]+)(?:\.([0-9]{1,2})0*)?$/.exec(value) ?? [];
+  const amount = Number(units + (decimals ?? "").padEnd(2, "0"));
+  if (!Number.isSafeInteger(amount)) {
+    throw refuse(name, `\`${value}\` is not an amount: it may have two decimal places, such as \`12.50\``);
+  }
+  return sign === "-" ? -amount : amount;
+}
+
+/** Text from the file as part of a reason: in quotes, printable, and not too long. */
+export function quoted(text) {
+  const characters = [...text];
+  return `"${printable(characters.slice(0, 100).join(""))}${characters.length > 100 ? "…" : ""}"`;
+}
+
+// ---- for `component.js` ----
+
+/** The functions that the contract asks for, made from a detector's; `log` is the host's. */
+export function guarded(detector, log) {
+  // While the plugin is built: mistakes in it end the build.
+  const metadata = checkedMetadata(detector.describe());
+  let requests = [];
+
+  const attempt = (work) => {
+    try {
+      return work();
+    } catch (error) {
+      throw explained(error, log);
+    }
+  };
+  return {
+    describe: () => metadata,
+    configure: (settings) =>
+      attempt(() => {
+        requests = checkedRequests(detector.configure(byName(settings, metadata.settings)));
+        return requests;
+      }),
+    classify: (batch) =>
+      attempt(() => checkedAnomalies(detector.classify(withNamedColumns(batch, requests)), batch.amounts.length)),
+    finish: () =>
+      attempt(() => {
+        notPromised("finish", detector.finish?.());
+      }),
+  };
+}
+
+/** Any value as a part of a message. */
+export function shown(value) {
+  if (value === undefined || typeof value === "number") return String(value);
+  if (value instanceof Error) return `${value.name}: ${value.message}`;
+  if (typeof value === "function" || typeof value === "bigint") return `a ${typeof value}`;
+  let text;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    // It contains itself, or a bigint.
+  }
+  text ??= String(value);
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
+// ---- what the detector gets ----
+
+/** `{ minimum: "10" }`; integers and booleans as such, `null` where an optional one is not given. */
+function byName(given, described) {
+  const settings = Object.fromEntries(described.map(({ name }) => [name, null]));
+  const kinds = new Map(described.map(({ name, kind }) => [name, kind]));
+  for (const { name, value } of given) {
+    const kind = kinds.get(name);
+    settings[name] = kind === "integer" ? Number(value) : kind === "boolean" ? value === "true" : value;
+    if (kind === "integer" && !Number.isSafeInteger(settings[name])) {
+      throw refuse(name, "it must be within 2^53, as integers in JavaScript are");
+    }
+  }
+  return settings;
+}
+
+/**
+ * The batch with its further columns by name: `{ codes, values }` for text (the text of a row is
+ * `values[codes[row]]`), an array of numbers (NaN for an empty cell), or `null` if the file has no such column.
+ */
+function withNamedColumns(batch, requests) {
+  const columns = {};
+  requests.forEach(({ name }, place) => {
+    const { tag, val } = batch.columns[place];
+    columns[name] =
+      tag === "text" ? { codes: val.codes, values: val.dictionary.split("\0") } : tag === "number" ? val : null;
+  });
+  return { ...batch, columns };
+}
+
+// ---- what the detector returns ----
+
+/** A mistake in what was returned, for which there is no line to point at. */
+class Mistake extends Error {}
+
+function notPromised(name, value) {
+  if (typeof value?.then !== "function") return value;
+  throw new Mistake(`${name} returned a promise: it must not be async, nothing can be awaited`);
+}
+
+function checkedObject(value, what) {
+  if (value !== null && typeof value === "object") return value;
+  throw new Mistake(`${what} is ${shown(value)}; it must be an object`);
+}
+
+function checkedText(of, object, field) {
+  const value = object[field];
+  if (typeof value === "string") return value;
+  if (value === undefined) throw new Mistake(`${of} has no \`${field}\``);
+  throw new Mistake(`\`${field}\` of ${of} is ${shown(value)}; it must be a string`);
+}
+
+function checkedChoice(of, object, field, choices) {
+  const value = checkedText(of, object, field);
+  if (choices.includes(value)) return value;
+  throw new Mistake(`\`${field}\` of ${of} is ${shown(value)}; it must be one of ${choices.join(", ")}`);
+}
+
+function checkedMetadata(metadata) {
+  const of = "what describe returned";
+  checkedObject(notPromised("describe", metadata), of);
+  const settings = metadata.settings ?? [];
+  if (!Array.isArray(settings)) throw new Mistake(`\`settings\` of ${of} must be an array, not ${shown(settings)}`);
+  return {
+    name: checkedText(of, metadata, "name"),
+    version: checkedText(of, metadata, "version"),
+    description: checkedText(of, metadata, "description"),
+    ordering: checkedChoice(of, metadata, "ordering", ["any", "per-user", "file"]),
+    settings: settings.map((setting) => {
+      const of = `the setting ${shown(setting)}`;
+      checkedObject(setting, "a setting that describe returned");
+      return {
+        name: checkedText(of, setting, "name"),
+        kind: checkedChoice(of, setting, "kind", ["text", "integer", "decimal", "boolean"]),
+        default: setting.default == null ? null : checkedText(of, setting, "default"),
+        doc: checkedText(of, setting, "doc"),
+      };
+    }),
+  };
+}
+
+function checkedRequests(requests) {
+  if (notPromised("configure", requests) === undefined) return [];
+  if (!Array.isArray(requests)) {
+    throw new Mistake(`configure returned ${shown(requests)}; it must return an array of columns, or nothing`);
+  }
+  return requests.map((request) => {
+    const of = `the column ${shown(request)}`;
+    checkedObject(request, "a column that configure returned");
+    return {
+      name: checkedText(of, request, "name"),
+      kind: checkedChoice(of, request, "kind", ["text", "number"]),
+      required: request.required ?? true,
+    };
+  });
+}
+
+function wrong(anomaly, what) {
+  return new Mistake(`the anomaly ${shown(anomaly)} ${what}`);
+}
+
+function checkedAnomalies(anomalies, rows) {
+  if (!Array.isArray(notPromised("classify", anomalies))) {
+    throw new Mistake(`classify returned ${shown(anomalies)}; it must return an array of anomalies, [] for none`);
+  }
+  let before = -1;
+  return anomalies.map((anomaly) => {
+    const { row, score, reason } = checkedObject(anomaly, "an anomaly that classify returned");
+    for (const field of ["row", "score", "reason"]) {
+      if (anomaly[field] === undefined) throw wrong(anomaly, `has no \`${field}\``);
+    }
+    if (!Number.isInteger(row) || row < 0 || row >= rows) {
+      throw wrong(anomaly, `has a \`row\` that is not the index of a row of the batch, from 0 to ${rows - 1}`);
+    }
+    if (row <= before) throw wrong(anomaly, `comes after row ${before}; anomalies must be sorted by row, each row once`);
+    if (!Number.isFinite(score)) throw wrong(anomaly, `has a \`score\` that is not a finite number, but ${shown(score)}`);
+    if (typeof reason !== "string") throw wrong(anomaly, "has a `reason` that is not a string");
+    before = row;
+    return { row, score, reason: withinBytes(printable(reason), 1000) };
+  });
+}
+
+// ---- text ----
+
+/** Control characters, and those that reorder or hide text: the host refuses reasons with them. */
+const UNPRINTABLE =
+  /[\p{Cc}\p{Cs}\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+function printable(text) {
+  return text.replace(UNPRINTABLE, (one) => SHORT[one] ?? `\\u{${one.codePointAt(0).toString(16)}}`);
+}
+
+/** Cut so that it has at most so many bytes in UTF-8. */
+function withinBytes(text, limit) {
+  if (text.length * 3 <= limit) return text;
+  let bytes = 0;
+  let end = 0; // where it would be cut
+  let units = 0;
+  for (const one of text) {
+    bytes += one < "\u0080" ? 1 : one < "\u0800" ? 2 : one.length === 1 ? 3 : 4;
+    units += one.length;
+    if (bytes > limit) return `${text.slice(0, end)}…`;
+    if (bytes <= limit - "…".length * 3) end = units;
+  }
+  return text;
+}
+
+// ---- errors ----
+
+function purposeful(tag, val, message) {
+  return Object.assign(new Error(message), { tag, val });
+}
+
+/** Whatever was thrown, as an error of the contract. What was not thrown on purpose is logged with its stack. */
+function explained(error, log) {
+  const { tag, val } = error ?? {};
+  if (tag === "invalid-setting" || tag === "invalid-input") return { tag, val };
+  const internal = (message) => ({ tag: "internal", val: message });
+  if (error instanceof Mistake) return internal(error.message);
+  if (!(error instanceof Error)) return internal(`${shown(error)} was thrown; throw an Error to see where`);
+  const said = `${error.name}: ${error.message}`;
+  const frames = String(error.stack)
+    .split("\n")
+    .filter((line) => /\.js:\d+/.test(line) && !/\/(contract|component)\.js:/.test(line))
+    .map((line) => line.replace(/([(\s])\//, "$1"));
+  const place = /([^\s(]+:\d+:\d+)\)?$/.exec(frames[0] ?? "");
+  if (frames.length > 0) log("error", [said, ...frames].join("\n"));
+  return internal(place === null ? said : `${said} (${place[1]})`);
+}
