@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <math.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,8 +42,8 @@ bool exports_detector_configure(detector_list_setting_t *settings, detector_list
     }
     if (is("columns")) {
         *ret = (detector_list_column_request_t){.ptr = allocate(3, sizeof *ret->ptr), .len = 3};
-        ret->ptr[0] = (detector_column_request_t){text("expected_reason"), INGEST_DETECTOR_TYPES_COLUMN_KIND_TEXT, true};
-        ret->ptr[1] = (detector_column_request_t){text("expected_score"), INGEST_DETECTOR_TYPES_COLUMN_KIND_NUMBER, true};
+        ret->ptr[0] = (detector_column_request_t){text("note"), INGEST_DETECTOR_TYPES_COLUMN_KIND_TEXT, true};
+        ret->ptr[1] = (detector_column_request_t){text("risk"), INGEST_DETECTOR_TYPES_COLUMN_KIND_NUMBER, true};
         ret->ptr[2] = (detector_column_request_t){text("nowhere"), INGEST_DETECTOR_TYPES_COLUMN_KIND_TEXT, false};
     }
     return true;
@@ -55,12 +56,17 @@ static bool with_columns(detector_batch_t *batch, detector_list_anomaly_t *ret) 
     detector_string_t *entries = entries_of(&columns[0].val.text);
     *ret = (detector_list_anomaly_t){.ptr = allocate(rows, sizeof *ret->ptr), .len = rows};
     for (size_t row = 0; row < rows; row++) {
-        detector_string_t entry = entries[columns[0].val.text.codes.ptr[row]];
+        detector_string_t note = entries[columns[0].val.text.codes.ptr[row]];
+        double risk = columns[1].val.number.ptr[row];
+        char number[32] = "empty";
+        if (!isnan(risk))
+            snprintf(number, sizeof number, "%g", risk);
+        bool is_absent = columns[2].tag == INGEST_DETECTOR_TYPES_COLUMN_ABSENT;
         ret->ptr[row] = (detector_anomaly_t){
             .row = (uint32_t)row,
             .score = 1,
-            .reason = reason("%.*s, %g, absent: %d", (int)entry.len, entry.ptr, columns[1].val.number.ptr[row],
-                             columns[2].tag == INGEST_DETECTOR_TYPES_COLUMN_ABSENT),
+            .reason = reason("%.*s, %s, %s", (int)note.len, (const char *)note.ptr, number,
+                             is_absent ? "absent" : "there"),
         };
     }
     free(entries);

@@ -2,10 +2,10 @@
 
 #include <cassert>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <map>
+#include <exception>
 #include <random>
 
 #include "contract.hpp"
@@ -41,8 +41,8 @@ class Mistaken : public Detector {
             return refuse("mistake", "anything else would be right");
         if (mistake == "columns")
             return std::vector<ColumnRequest>{
-                {"expected_reason", ColumnKind::text, true},
-                {"expected_score", ColumnKind::number, true},
+                {"note", ColumnKind::text, true},
+                {"risk", ColumnKind::number, true},
                 {"nowhere", ColumnKind::text, false},
             };
         return {};
@@ -53,14 +53,17 @@ class Mistaken : public Detector {
         std::vector<int> numbers = {1, 2, 3};
         if (mistake == "columns") {
             for (uint32_t row = 0; row < batch.amounts.size(); row++) {
-                double number = std::get<NumberColumn>(batch.columns[1])[row];
+                std::string note(std::get<TextColumn>(batch.columns[0])[row]);
+                double risk = std::get<NumberColumn>(batch.columns[1])[row];
+                char number[32] = "empty";
+                if (!std::isnan(risk))
+                    std::snprintf(number, sizeof number, "%g", risk);
                 bool is_absent = std::holds_alternative<std::monostate>(batch.columns[2]);
-                anomalies.push_back({row, 1, std::string(std::get<TextColumn>(batch.columns[0])[row]) + ", " +
-                                                 std::to_string(number) + ", absent: " + std::to_string(is_absent)});
+                anomalies.push_back({row, 1, note + ", " + number + (is_absent ? ", absent" : ", there")});
             }
         } else if (mistake == "null-pointer") {
-            std::printf("%d is there\n", *static_cast<volatile int *>(nothing));
-        } else if (mistake == "vector-index") {
+            std::printf("%d is there\n", *static_cast<int *>(nothing));
+        } else if (mistake == "array-index") {
             std::printf("%d is there\n", numbers[five]);
         } else if (mistake == "vector-at") {
             std::printf("%d is there\n", numbers.at(five));
@@ -93,7 +96,12 @@ class Mistaken : public Detector {
             std::random_device device;
             std::printf("%u\n", device());
         } else if (mistake == "file") {
-            std::printf("%s\n", std::ifstream("/etc/passwd") ? "opened" : "not opened");
+            std::printf("%s\n", std::fopen("/etc/passwd", "r") ? "opened" : "not opened");
+        } else if (mistake == "environment") {
+            const char *home = std::getenv("HOME");
+            std::puts(home == nullptr ? "nothing" : home);
+        } else if (mistake == "divide-by-zero") {
+            std::printf("%zu is there\n", numbers.size() / (five - 5));
         } else if (mistake == "endless-loop") {
             while (five > 0) {
             }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"time"
@@ -42,8 +43,8 @@ func (d *Mistaken) Configure(settings contract.Settings) ([]contract.ColumnReque
 		return nil, contract.InvalidSetting("mistake", "anything else would be right")
 	case "columns":
 		return []contract.ColumnRequest{
-			{Name: "expected_reason", Kind: contract.TextColumn, Required: true},
-			{Name: "expected_score", Kind: contract.NumberColumn, Required: true},
+			{Name: "note", Kind: contract.TextColumn, Required: true},
+			{Name: "risk", Kind: contract.NumberColumn, Required: true},
 			{Name: "nowhere", Kind: contract.TextColumn},
 		}, nil
 	}
@@ -58,8 +59,14 @@ func (d *Mistaken) Classify(batch *contract.Batch) ([]contract.Anomaly, error) {
 	switch d.mistake {
 	case "columns":
 		for row := range batch.Amounts {
-			isAbsent := batch.Columns[2].Codes == nil
-			reason := fmt.Sprint(batch.Columns[0].Text(row), ", ", batch.Columns[1].Numbers[row], ", absent: ", isAbsent)
+			number, absent := "empty", "there"
+			if risk := batch.Columns[1].Numbers[row]; !math.IsNaN(risk) {
+				number = fmt.Sprint(risk)
+			}
+			if batch.Columns[2].Codes == nil {
+				absent = "absent"
+			}
+			reason := fmt.Sprintf("%s, %s, %s", batch.Columns[0].Text(row), number, absent)
 			anomalies = append(anomalies, contract.Anomaly{Row: uint32(row), Score: 1, Reason: reason})
 		}
 	case "null-pointer":

@@ -17,7 +17,6 @@ const Mistake = enum {
     @"array-index",
     overflow,
     @"divide-by-zero",
-    @"double-free",
     panic,
     @"unreachable",
     @"wrong-alternative",
@@ -50,8 +49,8 @@ pub fn configure(settings: contract.Settings) ![]const contract.ColumnRequest {
     return switch (mistake) {
         .refused => contract.refuse("mistake", "anything else would be right"),
         .columns => &.{
-            .{ .name = "expected_reason", .kind = .text, .required = true },
-            .{ .name = "expected_score", .kind = .number, .required = true },
+            .{ .name = "note", .kind = .text, .required = true },
+            .{ .name = "risk", .kind = .number, .required = true },
             .{ .name = "nowhere", .kind = .text, .required = false },
         },
         else => &.{},
@@ -69,12 +68,13 @@ pub fn classify(allocator: std.mem.Allocator, batch: contract.Batch) ![]const co
     switch (mistake) {
         .none, .refused => {},
         .columns => for (0..batch.amounts.len) |row| {
-            const is_absent = batch.columns[2] == .absent;
+            const risk = batch.columns[1].number[row];
+            const number = if (std.math.isNan(risk)) "empty" else try std.fmt.allocPrint(allocator, "{d}", .{risk});
             try anomalies.append(allocator, .{
                 .row = @intCast(row),
                 .score = 1,
-                .reason = try std.fmt.allocPrint(allocator, "{s}, {d}, absent: {}", .{
-                    batch.columns[0].text.of(row), batch.columns[1].number[row], is_absent,
+                .reason = try std.fmt.allocPrint(allocator, "{s}, {s}, {s}", .{
+                    batch.columns[0].text.of(row), number, if (batch.columns[2] == .absent) "absent" else "there",
                 }),
             });
         },
@@ -82,14 +82,6 @@ pub fn classify(allocator: std.mem.Allocator, batch: contract.Batch) ![]const co
         .@"array-index" => std.log.info("{d} is there", .{numbers[five]}),
         .overflow => five -= 6,
         .@"divide-by-zero" => five /= five - 5,
-        .@"double-free" => {
-            var debug: std.heap.DebugAllocator(.{ .stack_trace_frames = 0 }) = .{
-                .backing_allocator = std.heap.wasm_allocator,
-            };
-            const memory = try debug.allocator().alloc(u8, 8);
-            debug.allocator().free(memory);
-            debug.allocator().free(memory);
-        },
         .panic => @panic("this should never happen"),
         .@"unreachable" => unreachable,
         .@"wrong-alternative" => {

@@ -41,8 +41,8 @@ fn author(program: &str, folder: &Path, language: &str, database: &Database) -> 
     command
 }
 
-/// Where the language's tools are: several have the same compiler.
-fn environment(language: &str) -> &str {
+/// The folder of the language's tools: several have the same compiler.
+pub fn environment(language: &str) -> &str {
     match language {
         "cpp" | "zig" => "c",
         other => other,
