@@ -1,5 +1,5 @@
-//! What all parts of `host` share: rows in [`batch`]es with their [`column`]s, what became of them ([`anomaly`], [`rejected`]),
-//! what is kept about files ([`facts`]) and the digests of the bytes that were actually used ([`digest`]);
+//! What all parts of `host` share: rows in [`batch`]es with their [columns](mod@column), what became of them
+//! ([`anomaly`], [`rejected`]), what is kept about files ([`facts`]) and the digests of the bytes that were actually used ([`digest`]);
 //! and what every part needs to talk to people and to the system: printable [`text`], [`advice`], [`exit`]
 //! codes, the [`environment`], [`folders`] and [`threads`].
 //!
