@@ -53,7 +53,7 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
         program_of(program, probe, package)?;
     }
     let templates = crate::shell::root().join("host/cli/templates");
-    for (language, tool) in [("python", "bin/componentize-py"), ("c", "bin/python-zig")] {
+    for (language, tool) in [("python", "bin/componentize-py"), ("c", "bin/python-zig"), ("go", "bin/go")] {
         let folder = tools.join(language);
         if !folder.join(tool).is_file() {
             let mut make = Command::new("make");

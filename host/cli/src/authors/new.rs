@@ -86,10 +86,21 @@ const ASSEMBLYSCRIPT: &[TemplateFile] = files!("templates/assemblyscript/":
     ".gitignore", "README.md", "build.js", "component-type.bin", "component.ts", "contract.ts",
     "detector.ts", "package.json", "tsconfig.json");
 const C: &[TemplateFile] = files!("templates/c/":
-    ".gitignore", "Makefile", "README.md", "bindings/detector.c", "bindings/detector.h",
-    "bindings/detector_component_type.o", "debug/guard.c", "detector-helpers.h", "plugin.c", "requirements.txt");
-/// In every project whose compiler is Zig's.
-const NATIVE: &[TemplateFile] = files!("templates/native/": "strip-debug.py");
+    ".gitignore", "Makefile", "README.md", "detector-helpers.h", "plugin.c", "requirements.txt");
+const CPP: &[TemplateFile] = files!("templates/cpp/":
+    ".gitignore", "Makefile", "README.md", "contract.cpp", "contract.hpp", "plugin.cpp", "requirements.txt");
+const GO: &[TemplateFile] = files!("templates/go/":
+    ".gitignore", "Makefile", "README.md", "contract/contract.go", "contract/exports_wasm.go",
+    "contract/log_native.go", "detector.go", "go.mod", "requirements.txt");
+const ZIG: &[TemplateFile] = files!("templates/zig/":
+    ".gitignore", "Makefile", "README.md", "contract.zig", "detector.zig", "requirements.txt");
+/// For C and C++: the bindings, and memory that finds mistakes.
+const BINDINGS: &[TemplateFile] = files!("templates/bindings/":
+    "bindings/detector.c", "bindings/detector.h", "bindings/detector_component_type.o", "debug/guard.c");
+/// For languages whose compilers cannot put the component's type into a module.
+const TYPE: &[TemplateFile] = files!("templates/type/": "component-type.section");
+/// For those whose compiler is Zig's.
+const STRIP: &[TemplateFile] = files!("templates/strip/": "strip-debug.py");
 
 /// Creates the folder `name` below `parent`; returns its path.
 ///
@@ -107,7 +118,10 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
         Language::Javascript => &[JAVASCRIPT, WIT],
         Language::Typescript => &[TYPESCRIPT, FOR_TYPESCRIPT, WIT],
         Language::Assemblyscript => &[ASSEMBLYSCRIPT, WIT],
-        Language::C => &[C, NATIVE, WIT],
+        Language::C => &[C, BINDINGS, STRIP, WIT],
+        Language::Cpp => &[CPP, BINDINGS, STRIP, WIT],
+        Language::Go => &[GO, TYPE, WIT],
+        Language::Zig => &[ZIG, TYPE, STRIP, WIT],
     };
     for (path, content) in own.iter().copied().flatten().chain(COMMON) {
         let path = folder.join(path);
@@ -132,7 +146,9 @@ pub fn next_steps(name: &str, language: Language) -> String {
             "cargo test --locked",
             format!("target/wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_")),
         ),
-        Language::Python | Language::C => ("make", "make test", format!("./{name}.wasm")),
+        Language::Python | Language::C | Language::Cpp | Language::Go | Language::Zig => {
+            ("make", "make test", format!("./{name}.wasm"))
+        }
         Language::Javascript | Language::Typescript | Language::Assemblyscript => {
             ("npm install && npm run build", "npm test", format!("./{name}.wasm"))
         }
@@ -216,7 +232,12 @@ mod tests {
             (templates.join("typescript"), TYPESCRIPT, ""),
             (templates.join("assemblyscript"), ASSEMBLYSCRIPT, ""),
             (templates.join("c"), C, ""),
-            (templates.join("native"), NATIVE, ""),
+            (templates.join("cpp"), CPP, ""),
+            (templates.join("go"), GO, ""),
+            (templates.join("zig"), ZIG, ""),
+            (templates.join("bindings"), BINDINGS, ""),
+            (templates.join("type"), TYPE, ""),
+            (templates.join("strip"), STRIP, ""),
             (sdk.join("src"), SDK, "sdk/src/"),
             (sdk.join("examples"), SDK, "sdk/examples/"),
         ];

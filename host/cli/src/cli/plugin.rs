@@ -62,6 +62,12 @@ pub enum Language {
     Assemblyscript,
     /// With wit-bindgen's C bindings
     C,
+    /// C++ with Zig's compiler
+    Cpp,
+    /// With Go's own compiler
+    Go,
+    /// Without a C library
+    Zig,
 }
 
 /// Arguments of `host plugin new`.

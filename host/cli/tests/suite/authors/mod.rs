@@ -3,5 +3,6 @@
 mod conformance;
 mod ensemble;
 mod mistakes;
+mod mistakes_native;
 mod templates;
 mod tools;

@@ -26,7 +26,8 @@ fn author(program: &str, folder: &Path, language: &str, database: &Database) -> 
         .env("DATABASE_URL", database.url())
         .env("HOST_DATA_DIR", folder)
         .env("XDG_CACHE_HOME", cache_folder())
-        .env("VENV", tools().join(language))
+        .env("VENV", tools().join(environment(language)))
+        .env("GOCACHE", tools().join("go-cache"))
         .env("ZIG_GLOBAL_CACHE_DIR", tools().join("zig-cache"))
         .env("npm_config_cache", tools().join("npm-cache"))
         .env("npm_config_prefer_offline", "true");
@@ -38,6 +39,14 @@ fn author(program: &str, folder: &Path, language: &str, database: &Database) -> 
         }
     }
     command
+}
+
+/// The folder of the language's tools: several have the same compiler.
+pub fn environment(language: &str) -> &str {
+    match language {
+        "cpp" | "zig" => "c",
+        other => other,
+    }
 }
 
 /// The commands of a README: the lines of its first block of shell.
@@ -62,6 +71,10 @@ fn new_to_run(language: &str) {
         let target = tools().join("rust-target");
         fs::create_dir_all(&target).unwrap();
         symlink(target, folder.join("target")).unwrap();
+    }
+    // The tools are there, and tests that share them must not install them again at the same time.
+    if let Ok(requirements) = fs::File::options().write(true).open(folder.join("requirements.txt")) {
+        requirements.set_modified(std::time::UNIX_EPOCH).unwrap();
     }
     let readme = fs::read_to_string(folder.join("README.md")).unwrap();
     let commands = commands(&readme);
@@ -116,6 +129,33 @@ fn c() {
     new_to_run("c");
 }
 
+#[test]
+fn cpp() {
+    new_to_run("cpp");
+}
+
+#[test]
+fn go() {
+    new_to_run("go");
+}
+
+#[test]
+fn zig() {
+    new_to_run("zig");
+}
+
+/// The type that is put into modules is that of the bindings.
+#[test]
+fn the_type_of_modules_is_up_to_date() {
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let section = fs::read(templates.join("type/component-type.section")).unwrap();
+    let object = fs::read(templates.join("bindings/bindings/detector_component_type.o")).unwrap();
+    assert!(
+        object.windows(section.len()).any(|part| part == section),
+        "make it again: it is the section `component-type:detector` of detector_component_type.o, as it is there"
+    );
+}
+
 /// The C template's bindings are those of the contract as it is.
 #[test]
 fn the_bindings_for_c_are_up_to_date() {
@@ -129,10 +169,10 @@ fn the_bindings_for_c_are_up_to_date() {
     let mut count = 0;
     // The object file also names the exact version of the tool; that it fits, the test above shows.
     for (name, content) in made.iter().filter(|(name, _)| !name.ends_with(".o")) {
-        let kept = fs::read(root.join("templates/c/bindings").join(name)).unwrap();
+        let kept = fs::read(root.join("templates/bindings/bindings").join(name)).unwrap();
         assert!(
             kept == content,
-            "make it again in host/cli/templates/c: wit-bindgen c ../../../../wit/detector-0.1 --world detector --out-dir bindings ({name})"
+            "make it again in host/cli/templates/bindings: wit-bindgen c ../../../../wit/detector-0.1 --world detector --out-dir bindings ({name})"
         );
         count += 1;
     }

@@ -97,6 +97,12 @@ static header_t *fresh(size_t bytes) {
     return (header_t *)(at - bytes);
 }
 
+static void check_freed(const header_t *header) {
+    const uint8_t *begin = (const uint8_t *)(header + 1);
+    if (header->state != FREED || !is_filled(begin, begin + room(header), AFTER))
+        memory_was_written_after_free(header);
+}
+
 void *malloc(size_t bytes) {
     if (bytes > 0x3FFFFFFF) {
         errno = ENOMEM;
@@ -105,9 +111,7 @@ void *malloc(size_t bytes) {
     unsigned class = class_of(bytes);
     header_t *header = freed[class].first;
     if (freed[class].count > WAITING) {
-        const uint8_t *begin = (const uint8_t *)(header + 1);
-        if (header->state != FREED || !is_filled(begin, begin + room(header), AFTER))
-            memory_was_written_after_free(header);
+        check_freed(header);
         freed[class].first = header->next;
         freed[class].count--;
     } else {
@@ -181,7 +185,16 @@ size_t malloc_usable_size(void *memory) {
     return memory == NULL ? 0 : header_of(memory)->bytes;
 }
 
-// The same as in the bindings, but meanwhile nothing is logged: the host could not be called.
+// The same as in the bindings. Meanwhile nothing is logged: the host could not be called.
+
+static void after_call(void) {
+    host_is_waiting = false;
+    for (size_t class = 0; class < sizeof freed / sizeof *freed; class++) {
+        const header_t *header = freed[class].first;
+        for (size_t i = 0; i < freed[class].count; i++, header = header->next)
+            check_freed(header);
+    }
+}
 
 __attribute__((__export_name__("cabi_realloc"))) void *cabi_realloc(void *memory, size_t had, size_t alignment,
                                                                     size_t bytes) {
@@ -199,7 +212,7 @@ __attribute__((__export_name__("cabi_realloc"))) void *cabi_realloc(void *memory
 #define POST_RETURN(call, type)                                                                                \
     __attribute__((__export_name__("cabi_post_" #call))) void                                                  \
         __wasm_export_exports_detector_##call##_post_return(uint8_t *result) {                                 \
-        host_is_waiting = false;                                                                               \
+        after_call();                                                                                          \
         type##_free((type##_t *)result);                                                                       \
         host_is_waiting = true;                                                                                \
     }

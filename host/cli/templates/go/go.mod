@@ -1,0 +1,3 @@
+module example.com/my-detector
+
+go 1.27

@@ -1,0 +1,118 @@
+//! What authors in languages with a compiler of their own see of ordinary mistakes, as in [`super::mistakes`];
+//! for C and C++ also with what `make debug` builds.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::mistakes::{judge, take};
+use super::templates::{environment, tools};
+use crate::support::{Files, finish, host, succeed};
+
+/// Those that are possible in every language.
+const MISTAKES: [&str; 11] = [
+    "none",
+    "refused",
+    "null-pointer",
+    "printing",
+    "endless-loop",
+    "endless-recursion",
+    "too-much-memory",
+    "internal",
+    "reason-unprintable",
+    "divide-by-zero",
+    "array-index",
+];
+/// Those for which there must be a system, or what looks like one.
+const SYSTEM: [&str; 5] = ["time", "random", "file", "environment", "exit"];
+
+/// A new project whose detector is the one of `tests/mistakes`, built; and its folder.
+fn project(files: &Files, language: &str, detector: &str, targets: &[&str]) -> PathBuf {
+    let new = ["plugin", "new", "mistaken", "--lang", language];
+    succeed(host().current_dir(files.path()).args(new));
+    let folder = files.path().join("mistaken");
+    take(language, detector, &folder);
+    // The tools are there, and not to be installed again because the project is newer.
+    let mut make = Command::new("make");
+    make.arg("--old-file=requirements.txt").args(targets).current_dir(&folder);
+    make.env("VENV", tools().join(environment(language)))
+        .env("GOCACHE", tools().join("go-cache"))
+        .env("ZIG_GLOBAL_CACHE_DIR", tools().join("zig-cache"));
+    succeed(&mut make);
+    folder
+}
+
+/// Further columns arrive as they are in the file.
+fn has_columns(folder: &Path) {
+    for name in ["columns.csv", "columns.settings"] {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes").join(name);
+        std::fs::copy(source, folder.join("cases").join(name)).unwrap();
+    }
+    let tested = finish(host().args(["plugin", "test", "./mistaken.wasm"]).current_dir(folder));
+    assert!(tested.stdout.contains("ok       columns (4 rows)"), "{}\n{}", tested.stdout, tested.stderr);
+}
+
+/// What is said about all these mistakes, in what `make` builds and in what `make debug` builds.
+fn told(language: &str, detector: &str, mistakes: &[&[&str]], in_debug: &[&str]) {
+    let files = Files::new();
+    let targets: &[&str] = if in_debug.is_empty() { &["mistaken.wasm"] } else { &["mistaken.wasm", "debug"] };
+    let folder = project(&files, language, detector, targets);
+    has_columns(&folder);
+    judge(&format!("told_{language}"), &folder.join("mistaken.wasm"), &mistakes.concat(), &files);
+    if !in_debug.is_empty() {
+        judge(&format!("told_{language}_debug"), &folder.join("mistaken-debug.wasm"), in_debug, &files);
+    }
+}
+
+#[test]
+fn c() {
+    let own = ["wild-pointer", "not-allocated", "double-free", "overflow", "assertion", "abort"];
+    let in_debug = [
+        "none",
+        "null-pointer",
+        "array-index",
+        "overrun",
+        "use-after-free",
+        "double-free",
+        "freed-before-returned",
+        "batch-freed-twice",
+        "not-allocated",
+        "overflow",
+        "divide-by-zero",
+        "assertion",
+        "too-much-memory",
+    ];
+    told("c", "plugin.c", &[&MISTAKES, &SYSTEM, &own], &in_debug);
+}
+
+#[test]
+fn cpp() {
+    let own = [
+        "vector-at",
+        "wrong-alternative",
+        "no-value",
+        "virtual-of-null",
+        "deleted-twice",
+        "assertion",
+        "abort",
+        "terminate",
+        "reason-too-long",
+    ];
+    let in_debug = ["none", "null-pointer", "array-index", "deleted-twice", "overrun", "assertion"];
+    told("cpp", "plugin.cpp", &[&MISTAKES, &SYSTEM, &own], &in_debug);
+}
+
+#[test]
+fn go() {
+    let own = ["null-map", "panic", "network", "goroutine", "deadlock"];
+    told("go", "detector.go", &[&MISTAKES, &SYSTEM, &own], &[]);
+}
+
+#[test]
+fn zig() {
+    told(
+        "zig",
+        "detector.zig",
+        &[&MISTAKES, &["overflow", "panic", "unreachable", "wrong-alternative"]],
+        &[],
+    );
+}
