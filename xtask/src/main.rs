@@ -17,9 +17,17 @@ mod task;
 mod test;
 mod user;
 
+use std::ffi::OsString;
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::Parser as _;
 
-fn main() -> Result<()> {
-    task::Task::parse().run()
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(code) = test::compiler::stand_in(&arguments)? {
+        return Ok(code);
+    }
+    task::Task::parse().run()?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -24,14 +24,14 @@ const EXAMPLES: [&str; 1] = ["abroad"];
 const FOR_USERS: &str = "plugins";
 const FOR_TESTS: &str = "test-plugins";
 /// Folders of the target folder that the host is built into.
-const PROFILES: [&str; 3] = ["debug", "demo", "release"];
+const PROFILES: [&str; 2] = ["debug", "release"];
 
 /// The files of the plugins for users, in the folder `plugins`.
 pub fn for_users() -> impl Iterator<Item = String> {
     PLUGINS.iter().map(|name| format!("{name}.wasm"))
 }
 
-/// Builds the plugins for users alone, for the host of one profile: all that it takes to use it.
+/// Builds the plugins for users alone, for the host in one profile's folder: all that it takes to use it.
 pub fn build_for_users(profile: &str) -> Result<()> {
     wasm_targets(&[WASM_TARGET])?;
     compile(WASM_TARGET, &PLUGINS)?;

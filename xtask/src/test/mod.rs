@@ -1,5 +1,6 @@
 //! Everything that must pass before a change is taken.
 
+pub mod compiler;
 mod left_out;
 mod other_user;
 pub mod postgresql;
@@ -23,19 +24,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
     setup::nextest()?;
     shell::run(cargo().args(["fmt", "--all", "--check"]))?;
     plugins::build()?;
-    shell::run(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
-    shell::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"]))?;
+    let checked = compiler::setting()?;
+    shell::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"]).args(&checked))?;
     let host = target()?.join("debug/host");
     setup::postgresql(&host)?;
     setup::pgbouncer()?;
 
-    let left_out = suite(&host, arguments)?;
-    shell::run(cargo().args(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
-    shell::run(
-        cargo()
-            .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--quiet"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
-    )?;
+    let left_out = suite(&host, arguments, &checked)?;
+    shell::run(cargo().args(["test", "--workspace", "--doc", "--locked", "--quiet"]).args(&checked))?;
     for one in &left_out {
         say(&format!("left out: {one}"));
     }
@@ -44,7 +40,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
 }
 
 /// All tests, and, where we are root, those that see a difference once more as another user.
-fn suite(host: &Path, arguments: &[String]) -> Result<Vec<String>> {
+fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<String>> {
     let tools = target()?.join("authors-tools");
     setup::authors_tools(&tools)?;
     let versions = target()?.join("postgresql");
@@ -56,6 +52,7 @@ fn suite(host: &Path, arguments: &[String]) -> Result<Vec<String>> {
     shell::run(
         cargo()
             .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
+            .args(checked)
             .args(arguments)
             .env("NEXTEST_TEST_THREADS", tests_at_once().to_string())
             .env("HOST_TEST_DATABASE_URL", &server.url)
@@ -72,7 +69,7 @@ fn suite(host: &Path, arguments: &[String]) -> Result<Vec<String>> {
         ensure!(unused.is_empty(), "no test uses these snapshots; remove them: {unused:#?}");
     }
     if let Some(other) = User::other_than_root()? {
-        left_out.extend(other_user::run_suite_as(&other, host, arguments)?);
+        left_out.extend(other_user::run_suite_as(&other, host, arguments, checked)?);
     }
     Ok(left_out)
 }

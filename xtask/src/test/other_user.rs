@@ -14,9 +14,10 @@ use crate::shell::{self, cargo, output, path, root, say};
 use crate::user::User;
 
 /// Modules of the suite that are left to root's run, and why that is enough.
-const LEFT_TO_ROOT: [(&str, &str); 7] = [
+const LEFT_TO_ROOT: [(&str, &str); 8] = [
     ("authors::templates", "builds plugins into the folder that root's run uses"),
     ("authors::mistakes", "the same"),
+    ("authors::mistakes_native", "the same"),
     ("authors::conformance", "the same"),
     ("database::faults", "is about the protocol, and takes long"),
     ("sandbox::generated", "is about the sandbox, and takes long"),
@@ -24,9 +25,14 @@ const LEFT_TO_ROOT: [(&str, &str); 7] = [
     ("database::postgresql_versions", "runs its servers as another user anyway"),
 ];
 
-/// Runs what a user other than root may see differently; `arguments` are for nextest. Returns what
-/// was left out, and why.
-pub fn run_suite_as(user: &User, host: &Path, arguments: &[String]) -> Result<Vec<String>> {
+/// Runs what a user other than root may see differently; `arguments` are for nextest, `checked` is the setting
+/// that all was compiled with. Returns what was left out, and why.
+pub fn run_suite_as(
+    user: &User,
+    host: &Path,
+    arguments: &[String],
+    checked: &[String],
+) -> Result<Vec<String>> {
     let whole = format!("the suite as `{user}`");
     let manifest = root().join("Cargo.toml");
     if let Some(file) = [host, &manifest].into_iter().find(|file| !user.can_read(file)) {
@@ -46,7 +52,7 @@ pub fn run_suite_as(user: &User, host: &Path, arguments: &[String]) -> Result<Ve
     let binaries = folder.path().join("binaries.json");
     let list =
         ["nextest", "list", "--workspace", "--locked", "--list-type=binaries-only", "--message-format=json"];
-    fs::write(&binaries, output(cargo().args(list))?)?;
+    fs::write(&binaries, output(cargo().args(list).args(checked))?)?;
     let metadata = folder.path().join("metadata.json");
     fs::write(&metadata, output(cargo().args(["metadata", "--format-version=1", "--locked"]))?)?;
     // It may be in a folder of root's.
