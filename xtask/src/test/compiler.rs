@@ -37,7 +37,8 @@ pub fn stand_in(arguments: &[OsString]) -> Result<Option<ExitCode>> {
     if status.success() && is_documented(arguments) {
         let folder = tempfile::tempdir().context("could not create a folder for documentation")?;
         let mut rustdoc = Command::new(beside(compiler, "rustdoc"));
-        status = finish(rustdoc.args(for_rustdoc(arguments)).args(RUSTDOC).arg("--out-dir").arg(folder.path()))?;
+        status =
+            finish(rustdoc.args(for_rustdoc(arguments)).args(RUSTDOC).arg("--out-dir").arg(folder.path()))?;
     }
     Ok(Some(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }
@@ -46,7 +47,8 @@ pub fn stand_in(arguments: &[OsString]) -> Result<Option<ExitCode>> {
 fn is_documented(arguments: &[OsString]) -> bool {
     let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
     let source = arguments.iter().find(|argument| argument.to_string_lossy().ends_with(".rs"));
-    let is_source = source.is_some_and(|source| Path::new(source).components().any(|part| part.as_os_str() == "src"));
+    let is_source =
+        source.is_some_and(|source| Path::new(source).components().any(|part| part.as_os_str() == "src"));
     is_source && has("--crate-type") && !has("--test")
 }
 
