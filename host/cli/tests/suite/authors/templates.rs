@@ -160,7 +160,7 @@ fn the_type_of_modules_is_up_to_date() {
 #[test]
 fn the_bindings_for_c_are_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut resolve = wit_bindgen_core::wit_parser::Resolve::default();
+    let mut resolve = wit_parser::Resolve::default();
     let (package, _) = resolve.push_path(root.join("../../wit/detector-0.1")).unwrap();
     let world = resolve.select_world(&[package], Some("detector")).unwrap();
     let mut made = wit_bindgen_core::Files::default();
