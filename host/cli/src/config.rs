@@ -56,7 +56,7 @@ impl IngestConfig {
     pub fn new(arguments: IngestArgs) -> Result<IngestConfig, ConfigError> {
         Ok(IngestConfig {
             files: arguments.files,
-            plugin: arguments.plugin,
+            plugin: arguments.plugin.ok_or(ConfigError::NoPlugin)?,
             settings: settings(arguments.settings)?,
             jobs: arguments.jobs.into(),
             rules: rules(arguments.input, arguments.batch_rows as usize)?,

@@ -13,7 +13,10 @@ use host_source::{InputRules, RejectLimit};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::{CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, RunArgs, RunsArgs, VerifyArgs};
+use crate::authors::project;
+use crate::cli::{
+    CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, PluginCommand, RunArgs, RunsArgs, VerifyArgs,
+};
 use crate::config::{self, IngestConfig, RunConfig, VerifyConfig};
 use crate::error::{ConfigError, DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
@@ -54,6 +57,7 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
         Command::Skipped(arguments) => list(&arguments, reporter, report::skip, "skipped nothing").await,
         Command::Migrate(arguments) => database::migrate(&arguments, reporter).await,
         Command::Db(command) => database::db(&command, reporter),
+        Command::Plugin(PluginCommand::Dev(arguments)) => plugin::dev(&arguments, reporter).await,
         Command::Plugin(command) => plugin::plugin(command, reporter),
         Command::Completions(arguments) => description::complete(&arguments, reporter),
         Command::Man(arguments) => description::man(&arguments, reporter),
@@ -61,7 +65,8 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
     done.map_err(no_rows)
 }
 
-async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
+async fn run(mut arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
+    choose_plugin(&mut arguments)?;
     let config = RunConfig::new(arguments)?;
     let mut interrupts = catch_interrupts()?;
     let progress = Arc::new(Progress::default());
@@ -83,6 +88,13 @@ async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
     Ok(exit::COMMITTED)
 }
 
+/// If no plugin is given, it is that of the project in this folder.
+fn choose_plugin(arguments: &mut RunArgs) -> Result<(), Error> {
+    let plugin = &mut arguments.ingest.plugin;
+    *plugin = Some(project::chosen_plugin(plugin.as_deref())?);
+    Ok(())
+}
+
 /// The run is committed, so it has succeeded, even if its summary is lost.
 fn note_lost_summary(printed: Result<(), Error>, run_id: i64) {
     if let Err(error) = printed {
@@ -99,7 +111,8 @@ fn catch_interrupts() -> Result<Interrupts, Error> {
 }
 
 /// Returns the exit code that a run would have.
-async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
+async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
+    choose_plugin(&mut arguments.run)?;
     let RunArgs { min_rows, ref rejects, .. } = arguments.run;
     let rejects = rejects.clone();
     // Arguments that make no sense for a run make none for its check.
