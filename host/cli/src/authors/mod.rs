@@ -3,11 +3,13 @@
 //!
 //! [`new`] starts a plugin from a template; [`project`] knows what such a project is, [`mod@build`] builds it,
 //! [`mod@dev`] does so on every save, [`doctor`] says what that takes. [`inspect`] says what a plugin is, [`check`] finds out whether
-//! it keeps the contract, [`cases`] runs an author's own tests, and [`bench`](mod@bench) measures.
+//! it keeps the contract, [`cases`] runs an author's own tests, [`mod@capture`] makes
+//! such a test of rows on which a run failed, and [`bench`](mod@bench) measures.
 //! [`workload`] provides the rows.
 
 pub mod bench;
 pub mod build;
+pub mod capture;
 pub mod cases;
 pub mod check;
 pub mod dev;

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::ingest::EngineArgs;
+use super::ingest::{EngineArgs, SandboxArgs};
 
 const BUILD_EXAMPLES: &str = "\
 Examples:
@@ -212,7 +212,7 @@ pub struct TestArgs {
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub engine: EngineArgs,
+    pub sandbox: SandboxArgs,
 }
 
 /// Arguments of `host plugin bench`.

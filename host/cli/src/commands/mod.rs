@@ -1,5 +1,6 @@
 //! One function per command: what happens between parsing the arguments and the exit code.
 
+mod capture;
 mod database;
 mod description;
 mod plugin;
@@ -67,11 +68,16 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
 
 async fn run(mut arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
     choose_plugin(&mut arguments)?;
+    let (folder, lines) = (arguments.capture.take(), arguments.capture_lines);
     let config = RunConfig::new(arguments)?;
     let mut interrupts = catch_interrupts()?;
+    capture::lines(&config.ingest, folder.as_deref(), lines, &mut interrupts).await?;
     let progress = Arc::new(Progress::default());
     let ended = pipeline::run(&config, &progress, &mut interrupts).await;
     progress.finish();
+    if let Err(Failure { error, .. }) = &ended {
+        capture::failure(&config.ingest, folder, error, &mut interrupts).await;
+    }
     let (run_id, printed) = match ended? {
         Ended::Committed(outcome) => {
             report::notes::of_run(&outcome).iter().for_each(|note| remarks::note(note));
@@ -117,6 +123,7 @@ async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Erro
     let rejects = rejects.clone();
     // Arguments that make no sense for a run make none for its check.
     config::options(&arguments.run)?;
+    let (folder, lines) = (arguments.run.capture.take(), arguments.run.capture_lines);
     let config = IngestConfig::new(arguments.run.ingest)?;
     let limit = config.rules.max_rejects;
     // All rejects are listed, whatever the limit.
@@ -125,6 +132,7 @@ async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Erro
         ..config
     };
     let mut interrupts = catch_interrupts()?;
+    capture::lines(&config, folder.as_deref(), lines, &mut interrupts).await?;
     let progress = Arc::new(Progress::default());
     let mut printed = Ok(());
     let list = |rejected: &[_]| {
@@ -137,6 +145,9 @@ async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Erro
     let rejects = rejects.as_deref();
     let checked = pipeline::check(&config, rejects, &progress, list, &mut interrupts).await;
     progress.finish();
+    if let Err(error) = &checked {
+        capture::failure(&config, folder, error, &mut interrupts).await;
+    }
     let checked = checked?;
     printed?;
     report::notes::of_check(&checked).iter().for_each(|note| remarks::note(note));

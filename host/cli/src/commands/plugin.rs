@@ -126,7 +126,9 @@ fn check_one(arguments: &PluginCheckArgs, reporter: &Reporter) -> Result<u8, Err
 }
 
 fn test(arguments: &TestArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let sandbox = sandbox(arguments.engine, Cache::of_user())?;
+    let (limits, requirements) =
+        (config::limits(&arguments.sandbox)?, config::requirements(&arguments.sandbox));
+    let sandbox = Sandbox::new(limits, requirements, Cache::of_user())?;
     let plugin = host_detector::load(&sandbox, &find(arguments.plugin.as_deref())?)?;
     let outcomes = cases::run(&plugin, &arguments.cases, arguments.tolerance, arguments.update)?;
     let passed = outcomes.iter().all(|outcome| outcome.differences.is_empty());

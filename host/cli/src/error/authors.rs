@@ -66,6 +66,18 @@ pub enum ToolsError {
         /// What it says instead.
         value: String,
     },
+    /// What says how a case is read does not say it.
+    #[error("`{}` does not say how a case is read", .0.display())]
+    CaseReading(PathBuf),
+    /// A setting that cannot be written as a line.
+    #[error("the setting `{}` cannot be kept with the case", printable(.0))]
+    NotALine(String),
+    /// A file whose rows are gone once they have been read.
+    #[error("`{}` cannot be read again", .0.display())]
+    NotAgain(PathBuf),
+    /// Lines of one file, but several files.
+    #[error("`--capture-lines` means lines of one file, but {0} are given")]
+    CaptureOfSeveral(usize),
     /// A line of a case's settings that is not a setting.
     #[error("`{}` in `{}` is not NAME=VALUE", printable(line), file.display())]
     CaseSetting {
@@ -130,7 +142,8 @@ impl ToolsError {
             ToolsError::Name { .. }
             | ToolsError::Exists(_)
             | ToolsError::OtherPlugin { .. }
-            | ToolsError::NoProject(_) => exit::USAGE,
+            | ToolsError::NoProject(_)
+            | ToolsError::CaptureOfSeveral(_) => exit::USAGE,
             ToolsError::NotBuilt { .. }
             | ToolsError::Start { .. }
             | ToolsError::Build { .. }

@@ -1,5 +1,6 @@
 //! For authors of plugins.
 
+mod capture;
 mod conformance;
 mod dev;
 mod ensemble;
