@@ -56,15 +56,12 @@ impl IngestConfig {
     pub fn new(arguments: IngestArgs) -> Result<IngestConfig, ConfigError> {
         Ok(IngestConfig {
             files: arguments.files,
-            plugin: arguments.plugin,
+            plugin: arguments.plugin.ok_or(ConfigError::NoPlugin)?,
             settings: settings(arguments.settings)?,
             jobs: arguments.jobs.into(),
             rules: rules(arguments.input, arguments.batch_rows as usize)?,
             limits: limits(&arguments.sandbox)?,
-            requirements: Requirements {
-                strict: arguments.sandbox.strict,
-                sha256: arguments.sandbox.plugin_sha256,
-            },
+            requirements: requirements(&arguments.sandbox),
         })
     }
 }
@@ -111,10 +108,7 @@ impl VerifyConfig {
             run_id: arguments.run,
             target: target(&arguments.database)?,
             limits: limits(&arguments.sandbox)?,
-            requirements: Requirements {
-                strict: arguments.sandbox.strict,
-                sha256: arguments.sandbox.plugin_sha256,
-            },
+            requirements: requirements(&arguments.sandbox),
             plugin: arguments.plugin,
             files: arguments.files,
         })
@@ -195,7 +189,10 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
 }
 
 /// The limits imposed on the plugin.
-fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
+///
+/// # Errors
+/// [`ConfigError`]
+pub fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
     let size = |flag, size: ByteSize| usize::try_from(size.as_u64()).map_err(|_| ConfigError::Size(flag));
     let defaults = Limits::default();
     Ok(Limits {
@@ -213,6 +210,12 @@ fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
         plugin_bytes: defaults.plugin_bytes,
         deterministic_nan: arguments.deterministic,
     })
+}
+
+/// What the plugin must be.
+#[must_use]
+pub fn requirements(arguments: &SandboxArgs) -> Requirements {
+    Requirements { strict: arguments.strict, sha256: arguments.plugin_sha256 }
 }
 
 /// The database selected by the arguments and the environment.

@@ -14,6 +14,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd;
+use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,15 @@ pub fn message(text: &str) {
     let text = text::without_control_characters(&text, Escape::Text);
     // If this fails, there is nobody left to tell.
     let _ = write(Stream::Stderr, text.as_bytes());
+}
+
+/// For what other programs print that is not a result of ours: it goes to stderr as it is.
+///
+/// # Errors
+/// If stderr cannot be passed on.
+#[allow(clippy::disallowed_methods, reason = "it is only passed on")]
+pub fn stderr_of_children() -> io::Result<Stdio> {
+    Ok(io::stderr().as_fd().try_clone_to_owned()?.into())
 }
 
 /// Whether stderr is a terminal.

@@ -369,6 +369,24 @@ impl DetectorError {
         all.map(|(label, text)| (label.to_owned(), text)).collect()
     }
 
+    /// What the guest was doing; `None` if it was not running.
+    #[must_use]
+    pub fn call(&self) -> Option<&Call> {
+        match self {
+            DetectorError::Guest { call, .. }
+            | DetectorError::Deadline { call, .. }
+            | DetectorError::RunDeadline { call, .. }
+            | DetectorError::Fuel { call, .. }
+            | DetectorError::Transfer { call, .. }
+            | DetectorError::Memory { call, .. }
+            | DetectorError::TableEntries { call, .. }
+            | DetectorError::Trap { call, .. }
+            | DetectorError::Malformation { call, .. }
+            | DetectorError::Violation { call, .. } => Some(call),
+            _ => None,
+        }
+    }
+
     /// What the user can do, if anything.
     #[must_use]
     pub fn help(&self) -> Option<String> {

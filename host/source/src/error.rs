@@ -145,6 +145,14 @@ pub enum SourceError {
         /// The physical line of a quote that is not closed within the limit.
         quote_line: Option<u64>,
     },
+    /// More than may be cut out of a file.
+    #[error("the records to be cut out of `{}` have more than {max_bytes} bytes", printable(file))]
+    ExcerptTooLong {
+        /// The file.
+        file: String,
+        /// The limit.
+        max_bytes: usize,
+    },
     /// It changed between the start and the end of reading.
     #[error("`{}` changed while it was read: {change}", file.display())]
     Changed {

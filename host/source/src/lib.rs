@@ -51,5 +51,5 @@ pub use input::open::FileDigests;
 pub use noticed::Noticed;
 pub use reader::{Parsed, Source};
 pub use rules::InputRules;
-pub use scan::{count_rows, hash_files};
+pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};

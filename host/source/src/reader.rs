@@ -25,7 +25,7 @@ use crate::tally::Tally;
 /// A batch ends early when the texts in it reach this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 1024 * 1024;
 /// A longer record is an error.
-const MAX_RECORD_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// How much of a header is kept.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -378,7 +378,7 @@ fn take_along(to: &mut [Column], record: &Record<'_>, columns: &Columns, numbers
     bytes
 }
 
-fn source_error(path: &std::path::Path, name: &str, error: RecordsError) -> SourceError {
+pub(crate) fn source_error(path: &std::path::Path, name: &str, error: RecordsError) -> SourceError {
     let file = name.to_owned();
     match error {
         RecordsError::Io(source) => SourceError::Read { file: path.to_owned(), source },

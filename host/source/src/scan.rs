@@ -1,15 +1,16 @@
 //! Looking at files outside the run itself: how many rows they have, and their digests. This works only for
 //! files that can be read again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host_core::batch::Batch;
 
+use crate::csv::records::Records;
 use crate::error::SourceError;
 use crate::input::list::FileList;
 use crate::input::open::{self, FileDigests};
-use crate::reader::Source;
+use crate::reader::{MAX_RECORD_BYTES, Source, source_error};
 use crate::rules::InputRules;
 use crate::tally::RejectLimit;
 
@@ -39,6 +40,55 @@ pub fn hash_files(files: &FileList) -> Result<Vec<Option<FileDigests>>, SourceEr
         _ => Ok(None),
     };
     files.files.iter().map(hash).collect()
+}
+
+/// Records of a file as they are in it: decompressed and decoded, but otherwise unchanged.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The header, which is empty if there is none, and the records, each with a line break.
+    pub text: Vec<u8>,
+    /// The physical lines of the first and the last record; `None` if there are none.
+    pub lines: Option<(u64, u64)>,
+    /// How many records there are, not counting the header.
+    pub records: u64,
+    /// How many fields the file's first record has.
+    pub columns: usize,
+}
+
+/// Cuts out those records of a file that start on a wanted physical line, and its header.
+///
+/// # Errors
+/// If the file cannot be read, or if this is more than `max_bytes`.
+pub fn excerpt(
+    path: &Path,
+    rules: &InputRules,
+    is_wanted: &dyn Fn(u64) -> bool,
+    max_bytes: usize,
+) -> Result<Excerpt, SourceError> {
+    let name = path.display().to_string();
+    let input = open::open(path, rules.encoding, Arc::default())?;
+    let mut records = Records::new(input, rules.delimiter, MAX_RECORD_BYTES);
+    let mut excerpt = Excerpt::default();
+    let mut is_header = rules.has_header;
+    while let Some(record) = records.next().map_err(|error| source_error(path, &name, error))? {
+        if excerpt.columns == 0 {
+            excerpt.columns = record.len();
+        }
+        if !is_header {
+            if !is_wanted(record.line) {
+                continue;
+            }
+            excerpt.lines = Some((excerpt.lines.map_or(record.line, |(first, _)| first), record.line));
+            excerpt.records += 1;
+        }
+        is_header = false;
+        excerpt.text.extend(record.raw);
+        excerpt.text.push(b'\n');
+        if excerpt.text.len() > max_bytes {
+            return Err(SourceError::ExcerptTooLong { file: name, max_bytes });
+        }
+    }
+    Ok(excerpt)
 }
 
 /// Opens the files again, with no limit on rejected rows; `None` if one of them has no size.

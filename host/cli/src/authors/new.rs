@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::project::language::{Facts, facts};
 use crate::cli::Language;
 use crate::error::ToolsError;
 
@@ -140,22 +141,12 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
 /// Tells the user what to do next.
 #[must_use]
 pub fn next_steps(name: &str, language: Language) -> String {
-    let (build, test, plugin) = match language {
-        Language::Rust => (
-            "cargo build --locked --release --target wasm32-unknown-unknown",
-            "cargo test --locked",
-            format!("target/wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_")),
-        ),
-        Language::Python | Language::C | Language::Cpp | Language::Go | Language::Zig => {
-            ("make", "make test", format!("./{name}.wasm"))
-        }
-        Language::Javascript | Language::Typescript | Language::Assemblyscript => {
-            ("npm install && npm run build", "npm test", format!("./{name}.wasm"))
-        }
-    };
+    let Facts { build, test, .. } = facts(language);
+    let build_command = "host plugin build";
     format!(
-        "created `{name}`; next:\n  cd {name}\n  {build}\n  {test}\n  host plugin check {plugin}\n  \
-         host run --plugin {plugin} cases/basic.csv\nREADME.md has more\n"
+        "created `{name}`; next:\n  cd {name}\n  {build_command:<27} # runs `{build}`\n  {test}\n  \
+         host plugin check\n  host run cases/basic.csv\n\
+         while you write: host plugin dev\nif a tool is missing: host plugin doctor\nREADME.md has more\n"
     )
 }
 

@@ -98,7 +98,7 @@ fn push(column: &mut Column, text: &str, number: f64) {
 /// # Errors
 /// If the file cannot be read, has an invalid record, or has no rows.
 pub fn read(file: &Path, columns: &[ColumnRequest]) -> Result<Batch, Error> {
-    let rows = read_all(file, columns, Some(MAX_BATCH_ROWS))?;
+    let rows = read_all(file, &InputRules::default(), columns, Some(MAX_BATCH_ROWS))?;
     if rows.is_empty() { Err(ToolsError::NoRows(file.to_owned()).into()) } else { Ok(rows) }
 }
 
@@ -106,9 +106,14 @@ pub fn read(file: &Path, columns: &[ColumnRequest]) -> Result<Batch, Error> {
 ///
 /// # Errors
 /// If the file cannot be read or has an invalid record.
-pub fn read_all(file: &Path, columns: &[ColumnRequest], max_rows: Option<usize>) -> Result<Batch, Error> {
+pub fn read_all(
+    file: &Path,
+    rules: &InputRules,
+    columns: &[ColumnRequest],
+    max_rows: Option<usize>,
+) -> Result<Batch, Error> {
     let files = host_source::expand(&[file.to_owned()])?;
-    let rules = InputRules { batch_rows: max_rows.unwrap_or(MAX_BATCH_ROWS), ..InputRules::default() };
+    let rules = InputRules { batch_rows: max_rows.unwrap_or(MAX_BATCH_ROWS), ..rules.clone() };
     let mut source = Source::open(files, rules, columns, Arc::new(AtomicU64::new(0)))?;
     let mut rows = Batch::new(columns);
     while let Some(part) = source.next_part(Batch::default())? {
@@ -127,7 +132,7 @@ pub fn select(rows: &Batch, indices: &[usize], first_row: u64) -> Batch {
     Batch { first_row, ..rows.select(indices.iter().copied()) }
 }
 
-fn append(to: &mut Batch, from: &Batch, indices: impl Iterator<Item = usize>) {
+pub(super) fn append(to: &mut Batch, from: &Batch, indices: impl Iterator<Item = usize>) {
     for i in indices {
         to.push(Row {
             transaction_id: from.transaction_ids[i],

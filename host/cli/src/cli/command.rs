@@ -75,6 +75,7 @@ Examples:
   host run --plugin threshold.wasm day.csv
   host run --plugin threshold --set limit=1000 --once 'incoming/*.csv.gz'
   host run --plugin threshold --max-rejects 0.5% --rejects bad.csv day.csv
+  host run --plugin night-owls --capture cases day.csv
   host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv";
 
 const CHECK_EXAMPLES: &str = "\

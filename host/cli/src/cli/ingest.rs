@@ -20,9 +20,10 @@ pub struct IngestArgs {
     pub files: Vec<PathBuf>,
 
     /// The detector: a path, or the name of a plugin in the current folder, in HOST_PLUGIN_PATH, in the
-    /// user's folder (see `host plugin add`) or in the folder `plugins` beside this program
+    /// user's folder (see `host plugin add`) or in the folder `plugins` beside this program; or the folder of a
+    /// project [default: that of the project in the current folder]
     #[arg(short, long, value_name = "PLUGIN")]
-    pub plugin: PathBuf,
+    pub plugin: Option<PathBuf>,
 
     /// A setting of the detector; may be repeated
     #[arg(short, long = "set", value_name = "NAME=VALUE")]

@@ -19,7 +19,7 @@ pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use parse::{format_asked_for, parse};
 pub use plugin::{
-    AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, ListArgs, NewArgs, PluginCheckArgs, PluginCommand,
-    SubjectArgs, TestArgs,
+    AddArgs, BenchArgs, BuildArgs, DevArgs, DigestArgs, DoctorArgs, InspectArgs, Language, ListArgs, NewArgs,
+    PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs,
 };
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};

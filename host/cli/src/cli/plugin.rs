@@ -6,13 +6,39 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use super::ingest::EngineArgs;
+use super::ingest::{EngineArgs, SandboxArgs};
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  host plugin build
+  host plugin build ../night-owls";
+
+const DEV_EXAMPLES: &str = "\
+^C ends it.
+
+Examples:
+  host plugin dev
+  host plugin dev ../night-owls";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  host plugin doctor
+  host plugin doctor --lang rust --lang go";
 
 /// What can be done with a plugin besides running it.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     /// Start a new detector: a project that builds, passes its tests and runs as it is
     New(NewArgs),
+    /// Build the project in this folder, whatever its language
+    #[command(after_help = BUILD_EXAMPLES)]
+    Build(BuildArgs),
+    /// While you write: build on every save, run the cases and the rules of `check`, and say what is different
+    #[command(after_help = DEV_EXAMPLES)]
+    Dev(DevArgs),
+    /// Say which tools a language needs, which of them are missing, and how to get them; exits with 4 if one is
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Say what a plugin is: its settings, what it imports, its hash
     Inspect(InspectArgs),
     /// Find out whether a plugin keeps the contract; exits with 4 if it does not
@@ -36,6 +62,9 @@ impl PluginCommand {
     pub fn name(&self) -> &'static str {
         match self {
             PluginCommand::New(_) => "plugin new",
+            PluginCommand::Build(_) => "plugin build",
+            PluginCommand::Dev(_) => "plugin dev",
+            PluginCommand::Doctor(_) => "plugin doctor",
             PluginCommand::Inspect(_) => "plugin inspect",
             PluginCommand::Check(_) => "plugin check",
             PluginCommand::Test(_) => "plugin test",
@@ -81,11 +110,34 @@ pub struct NewArgs {
     pub lang: Language,
 }
 
+/// Arguments of `host plugin build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// The project's folder [default: the current one, or the nearest above it that is one]
+    pub folder: Option<PathBuf>,
+}
+
+/// Arguments of `host plugin dev`.
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    /// The project's folder [default: the current one, or the nearest above it that is one]
+    pub folder: Option<PathBuf>,
+}
+
+/// Arguments of `host plugin doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// A language; may be repeated [default: that of the project in the current folder, else all]
+    #[arg(short, long, value_enum)]
+    pub lang: Vec<Language>,
+}
+
 /// Arguments of `host plugin inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A path, or the name of a plugin
-    pub plugin: PathBuf,
+    /// A path, the name of a plugin, or the folder of a project [default: that of the project in the current
+    /// folder]
+    pub plugin: Option<PathBuf>,
 
     /// Compile it anew, to see how long that takes
     #[arg(long)]
@@ -99,8 +151,9 @@ pub struct InspectArgs {
 /// A plugin, its settings, and rows to try it on.
 #[derive(Debug, Args)]
 pub struct SubjectArgs {
-    /// A path, or the name of a plugin
-    pub plugin: PathBuf,
+    /// A path, the name of a plugin, or the folder of a project [default: that of the project in the current
+    /// folder]
+    pub plugin: Option<PathBuf>,
 
     /// Rows to try it on, at most the first 65,536 of a CSV file [default: generated ones]
     pub file: Option<PathBuf>,
@@ -141,8 +194,9 @@ pub struct PluginCheckArgs {
 /// Arguments of `host plugin test`.
 #[derive(Debug, Args)]
 pub struct TestArgs {
-    /// A path, or the name of a plugin
-    pub plugin: PathBuf,
+    /// A path, the name of a plugin, or the folder of a project [default: that of the project in the current
+    /// folder]
+    pub plugin: Option<PathBuf>,
 
     /// The folder of the cases: CSV files with the column `expected_score`
     #[arg(long, value_name = "FOLDER", default_value = "cases")]
@@ -158,7 +212,7 @@ pub struct TestArgs {
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub engine: EngineArgs,
+    pub sandbox: SandboxArgs,
 }
 
 /// Arguments of `host plugin bench`.
@@ -180,8 +234,8 @@ pub struct ListArgs {
 /// Arguments of `host plugin add`.
 #[derive(Debug, Args)]
 pub struct AddArgs {
-    /// The plugin's file
-    pub file: PathBuf,
+    /// The plugin's file, or the folder of a project [default: that of the project in the current folder]
+    pub file: Option<PathBuf>,
 
     /// Replace another plugin of the same name
     #[arg(long)]

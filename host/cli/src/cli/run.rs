@@ -46,10 +46,28 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE", help_heading = "Writing")]
     pub rejects: Option<PathBuf>,
 
+    /// If the plugin fails, keep the rows on which it failed in this folder: as a case for `host plugin test`, with
+    /// which its author sees it fail again
+    #[arg(long, value_name = "FOLDER", help_heading = "Plugin author")]
+    pub capture: Option<PathBuf>,
+
+    /// Keep these physical lines of the file as a case, too, whatever comes of them, such as `5000-5100`
+    #[arg(long, value_name = "FIRST-LAST", requires = "capture", value_parser = lines, help_heading = "Plugin author")]
+    pub capture_lines: Option<(u64, u64)>,
+
     /// Fail, and write nothing, if there are fewer rows than this: a delivery without rows usually means that
     /// something went wrong
     #[arg(long, value_name = "ROWS", default_value_t = 0, help_heading = "Input", hide_default_value = true)]
     pub min_rows: u64,
+}
+
+/// Physical lines, from 1, both included.
+fn lines(text: &str) -> Result<(u64, u64), String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) if 0 < first && first <= last => Ok((first, last)),
+        _ => Err("give the first and the last line, such as `5000-5100`".into()),
+    }
 }
 
 /// Arguments of `host check`.

@@ -1,5 +1,6 @@
 //! One function per command: what happens between parsing the arguments and the exit code.
 
+mod capture;
 mod database;
 mod description;
 mod plugin;
@@ -13,7 +14,10 @@ use host_source::{InputRules, RejectLimit};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::{CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, RunArgs, RunsArgs, VerifyArgs};
+use crate::authors::project;
+use crate::cli::{
+    CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, PluginCommand, RunArgs, RunsArgs, VerifyArgs,
+};
 use crate::config::{self, IngestConfig, RunConfig, VerifyConfig};
 use crate::error::{ConfigError, DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
@@ -54,6 +58,7 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
         Command::Skipped(arguments) => list(&arguments, reporter, report::skip, "skipped nothing").await,
         Command::Migrate(arguments) => database::migrate(&arguments, reporter).await,
         Command::Db(command) => database::db(&command, reporter),
+        Command::Plugin(PluginCommand::Dev(arguments)) => plugin::dev(&arguments, reporter).await,
         Command::Plugin(command) => plugin::plugin(command, reporter),
         Command::Completions(arguments) => description::complete(&arguments, reporter),
         Command::Man(arguments) => description::man(&arguments, reporter),
@@ -61,12 +66,18 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
     done.map_err(no_rows)
 }
 
-async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
+async fn run(mut arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
+    choose_plugin(&mut arguments)?;
+    let (folder, lines) = (arguments.capture.take(), arguments.capture_lines);
     let config = RunConfig::new(arguments)?;
     let mut interrupts = catch_interrupts()?;
+    capture::lines(&config.ingest, folder.as_deref(), lines, &mut interrupts).await?;
     let progress = Arc::new(Progress::default());
     let ended = pipeline::run(&config, &progress, &mut interrupts).await;
     progress.finish();
+    if let Err(Failure { error, .. }) = &ended {
+        capture::failure(&config.ingest, folder, error, &mut interrupts).await;
+    }
     let (run_id, printed) = match ended? {
         Ended::Committed(outcome) => {
             report::notes::of_run(&outcome).iter().for_each(|note| remarks::note(note));
@@ -81,6 +92,13 @@ async fn run(arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
     };
     note_lost_summary(printed, run_id);
     Ok(exit::COMMITTED)
+}
+
+/// If no plugin is given, it is that of the project in this folder.
+fn choose_plugin(arguments: &mut RunArgs) -> Result<(), Error> {
+    let plugin = &mut arguments.ingest.plugin;
+    *plugin = Some(project::chosen_plugin(plugin.as_deref())?);
+    Ok(())
 }
 
 /// The run is committed, so it has succeeded, even if its summary is lost.
@@ -99,11 +117,13 @@ fn catch_interrupts() -> Result<Interrupts, Error> {
 }
 
 /// Returns the exit code that a run would have.
-async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
+async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
+    choose_plugin(&mut arguments.run)?;
     let RunArgs { min_rows, ref rejects, .. } = arguments.run;
     let rejects = rejects.clone();
     // Arguments that make no sense for a run make none for its check.
     config::options(&arguments.run)?;
+    let (folder, lines) = (arguments.run.capture.take(), arguments.run.capture_lines);
     let config = IngestConfig::new(arguments.run.ingest)?;
     let limit = config.rules.max_rejects;
     // All rejects are listed, whatever the limit.
@@ -112,6 +132,7 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
         ..config
     };
     let mut interrupts = catch_interrupts()?;
+    capture::lines(&config, folder.as_deref(), lines, &mut interrupts).await?;
     let progress = Arc::new(Progress::default());
     let mut printed = Ok(());
     let list = |rejected: &[_]| {
@@ -124,6 +145,9 @@ async fn check(arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     let rejects = rejects.as_deref();
     let checked = pipeline::check(&config, rejects, &progress, list, &mut interrupts).await;
     progress.finish();
+    if let Err(error) = &checked {
+        capture::failure(&config, folder, error, &mut interrupts).await;
+    }
     let checked = checked?;
     printed?;
     report::notes::of_check(&checked).iter().for_each(|note| remarks::note(note));

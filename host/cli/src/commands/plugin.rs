@@ -3,16 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::ValueEnum as _;
 use host_core::{exit, text};
 use host_detector::{Cache, DetectorError, Limits, Requirements, Sandbox};
 use serde_json::json;
 
-use crate::authors::{bench, cases, check, inspect, new};
+use crate::authors::dev::{self, Progress};
+use crate::authors::project::{self, Project};
+use crate::authors::{bench, build, cases, check, doctor, inspect, new};
 use crate::cli::{
-    BenchArgs, EngineArgs, EngineChoice, InspectArgs, PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs,
+    BenchArgs, DevArgs, EngineArgs, EngineChoice, InspectArgs, Language, PluginCheckArgs, PluginCommand,
+    SubjectArgs, TestArgs,
 };
 use crate::config;
 use crate::error::{ConfigError, Error};
+use crate::interrupt::{Interrupt, Interrupts};
 use crate::plugins::{self, library};
 use crate::report::Reporter;
 
@@ -24,6 +29,14 @@ pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> 
             let next_steps = || new::next_steps(&arguments.name, arguments.lang);
             reporter.end(exit::COMMITTED, json!({ "name": arguments.name }), next_steps)?;
         }
+        PluginCommand::Build(arguments) => {
+            let project = Project::chosen(arguments.folder.as_deref())?;
+            let built = build::build(&project, &mut |command| command.status())?;
+            reporter.end(exit::COMMITTED, &built, || built.human())?;
+        }
+        // It waits for changes and signals.
+        PluginCommand::Dev(_) => return Err(Error::Internal("`plugin dev` has a function of its own")),
+        PluginCommand::Doctor(arguments) => return doctor(arguments.lang, reporter),
         PluginCommand::Inspect(arguments) => inspect_one(&arguments, reporter)?,
         PluginCommand::Check(arguments) => return check_one(&arguments, reporter),
         PluginCommand::Test(arguments) => return test(&arguments, reporter),
@@ -36,7 +49,7 @@ pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> 
         PluginCommand::Add(arguments) => {
             let added = library::add(
                 &sandbox(arguments.engine, Cache::of_user())?,
-                &arguments.file,
+                &project::chosen_plugin(arguments.file.as_deref())?,
                 arguments.replace,
             )?;
             let (name, file, sha256) = (&added.name, text::path(&added.file), added.sha256.to_string());
@@ -53,10 +66,46 @@ pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> 
     Ok(exit::COMMITTED)
 }
 
+/// Builds and tries a project's plugin on every save, until it is interrupted: which is how it is meant to end.
+pub async fn dev(arguments: &DevArgs, reporter: &Reporter) -> Result<u8, Error> {
+    let project = Project::chosen(arguments.folder.as_deref())?;
+    let mut interrupts = Interrupts::catch().map_err(Error::Runtime)?;
+    let mut rounds = 0;
+    let tell = |progress: &Progress| {
+        rounds = progress.round;
+        reporter.record(progress, || progress.human())
+    };
+    match dev::dev(&project, &mut interrupts, tell).await? {
+        Interrupt::Interrupt => {
+            reporter.end(exit::COMMITTED, json!({ "rounds": rounds }), String::new)?;
+            Ok(exit::COMMITTED)
+        }
+        end @ Interrupt::Terminate => Err(Error::Interrupted(end)),
+    }
+}
+
+/// The file of the plugin that a command is about.
+fn find(given: Option<&Path>) -> Result<PathBuf, Error> {
+    Ok(plugins::lookup(&project::chosen_plugin(given)?)?)
+}
+
+fn doctor(languages: Vec<Language>, reporter: &Reporter) -> Result<u8, Error> {
+    let project = Project::chosen(None).ok().filter(|_| languages.is_empty());
+    let languages = match &project {
+        Some(project) => vec![project.language],
+        None if languages.is_empty() => Language::value_variants().to_vec(),
+        None => languages,
+    };
+    let diagnosis = doctor::examine(&languages, project.as_ref());
+    let exit_code = if diagnosis.complete { exit::COMMITTED } else { exit::PLUGIN };
+    reporter.end(exit_code, &diagnosis, || diagnosis.human())?;
+    Ok(exit_code)
+}
+
 fn inspect_one(arguments: &InspectArgs, reporter: &Reporter) -> Result<(), Error> {
     let cache = if arguments.fresh { Cache::none() } else { Cache::of_user() };
     let inspection =
-        inspect::inspect(&sandbox(arguments.engine, cache)?, &plugins::lookup(&arguments.plugin)?)?;
+        inspect::inspect(&sandbox(arguments.engine, cache)?, &find(arguments.plugin.as_deref())?)?;
     reporter.end(exit::COMMITTED, &inspection, || inspection.human())
 }
 
@@ -77,8 +126,10 @@ fn check_one(arguments: &PluginCheckArgs, reporter: &Reporter) -> Result<u8, Err
 }
 
 fn test(arguments: &TestArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let sandbox = sandbox(arguments.engine, Cache::of_user())?;
-    let plugin = host_detector::load(&sandbox, &plugins::lookup(&arguments.plugin)?)?;
+    let (limits, requirements) =
+        (config::limits(&arguments.sandbox)?, config::requirements(&arguments.sandbox));
+    let sandbox = Sandbox::new(limits, requirements, Cache::of_user())?;
+    let plugin = host_detector::load(&sandbox, &find(arguments.plugin.as_deref())?)?;
     let outcomes = cases::run(&plugin, &arguments.cases, arguments.tolerance, arguments.update)?;
     let passed = outcomes.iter().all(|outcome| outcome.differences.is_empty());
     let exit_code = if passed { exit::COMMITTED } else { exit::PLUGIN };
@@ -103,7 +154,7 @@ struct Subject {
 impl Subject {
     fn new(arguments: &SubjectArgs) -> Result<Subject, Error> {
         Ok(Subject {
-            plugin: plugins::lookup(&arguments.plugin)?,
+            plugin: find(arguments.plugin.as_deref())?,
             settings: config::settings(arguments.settings.clone())?,
             rows: arguments.file.clone(),
             limits: limits(arguments.engine),

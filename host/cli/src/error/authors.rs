@@ -1,10 +1,10 @@
 //! What can go wrong in the tools for plugin authors, besides what can go wrong with plugins and files
 //! anyway.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use host_core::exit;
-use host_core::text::printable;
+use host_core::text::{printable, shell_file};
 use thiserror::Error;
 
 /// Why a tool could not do its work.
@@ -66,6 +66,18 @@ pub enum ToolsError {
         /// What it says instead.
         value: String,
     },
+    /// What says how a case is read does not say it.
+    #[error("`{}` does not say how a case is read", .0.display())]
+    CaseReading(PathBuf),
+    /// A setting that cannot be written as a line.
+    #[error("the setting `{}` cannot be kept with the case", printable(.0))]
+    NotALine(String),
+    /// A file whose rows are gone once they have been read.
+    #[error("`{}` cannot be read again", .0.display())]
+    NotAgain(PathBuf),
+    /// Lines of one file, but several files.
+    #[error("`--capture-lines` means lines of one file, but {0} are given")]
+    CaptureOfSeveral(usize),
     /// A line of a case's settings that is not a setting.
     #[error("`{}` in `{}` is not NAME=VALUE", printable(line), file.display())]
     CaseSetting {
@@ -73,6 +85,49 @@ pub enum ToolsError {
         file: PathBuf,
         /// Its line.
         line: String,
+    },
+    /// A folder that is not a project.
+    #[error("`{}` is not the folder of a plugin's project", .0.display())]
+    NoProject(PathBuf),
+    /// A project whose plugin is not there.
+    #[error("the plugin `{}` has not been built", file.display())]
+    NotBuilt {
+        /// The plugin.
+        file: PathBuf,
+        /// The folder of its project.
+        project: PathBuf,
+    },
+    /// A build command that cannot even be started.
+    #[error("could not start `{command}`")]
+    Start {
+        /// The command.
+        command: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A build that fails.
+    #[error("`{command}` failed: {status}")]
+    Build {
+        /// The command.
+        command: &'static str,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+    /// A project in which changes cannot be noticed.
+    #[error("could not watch the folder `{}`", folder.display())]
+    Watch {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        source: notify::Error,
+    },
+    /// A build after which there is no plugin.
+    #[error("`{command}` succeeded, but there is no `{}`", file.display())]
+    NothingBuilt {
+        /// The command.
+        command: &'static str,
+        /// The plugin.
+        file: PathBuf,
     },
     /// A file without rows to measure with.
     #[error("`{}` has no rows", .0.display())]
@@ -84,7 +139,15 @@ impl ToolsError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            ToolsError::Name { .. } | ToolsError::Exists(_) | ToolsError::OtherPlugin { .. } => exit::USAGE,
+            ToolsError::Name { .. }
+            | ToolsError::Exists(_)
+            | ToolsError::OtherPlugin { .. }
+            | ToolsError::NoProject(_)
+            | ToolsError::CaptureOfSeveral(_) => exit::USAGE,
+            ToolsError::NotBuilt { .. }
+            | ToolsError::Start { .. }
+            | ToolsError::Build { .. }
+            | ToolsError::NothingBuilt { .. } => exit::PLUGIN,
             _ => exit::INPUT,
         }
     }
@@ -106,7 +169,32 @@ impl ToolsError {
                 Some("leave it empty where the row is not anomalous; else write a number or `any`".into())
             }
             ToolsError::CaseSetting { .. } => Some("settings look like `limit=500`, one a line".into()),
+            ToolsError::NoProject(_) => {
+                Some("a project is what `host plugin new` creates; go to its folder, or name it".into())
+            }
+            ToolsError::NotBuilt { project, .. } => Some(format!("run: {}", build_command(project))),
+            ToolsError::Build { .. } => {
+                Some("see what it printed above; if a tool is missing: host plugin doctor".into())
+            }
+            ToolsError::Watch { source, .. } => match source.kind {
+                notify::ErrorKind::MaxFilesWatch => {
+                    Some("the system allows no more; see `fs.inotify.max_user_watches` in `man 7 inotify`".into())
+                }
+                _ => None,
+            },
+            ToolsError::NothingBuilt { .. } => {
+                Some("the project's own files say what is built; this is where the plugin is looked for".into())
+            }
             _ => None,
         }
+    }
+}
+
+/// The command that builds the project in a folder, as it is written in the current one.
+#[must_use]
+pub fn build_command(folder: &Path) -> String {
+    match folder.to_str() {
+        Some(".") => "host plugin build".to_owned(),
+        _ => format!("host plugin build {}", shell_file(&folder.to_string_lossy())),
     }
 }

@@ -14,6 +14,9 @@ pub enum ConfigError {
     /// `--set` without `=`.
     #[error("`--set {}` is not NAME=VALUE", printable(.0))]
     Setting(String),
+    /// No plugin, and no project whose plugin could be meant.
+    #[error("no plugin is given, and the current folder is not that of a plugin's project")]
+    NoPlugin,
     /// The same setting twice.
     #[error("the setting `{}` is given twice", printable(.0))]
     SettingTwice(String),
@@ -56,6 +59,9 @@ impl ConfigError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
+            ConfigError::NoPlugin => Some(
+                "name it (after `--plugin` if it is `host run` or `host check`), or go to a folder that `host plugin new` created".into(),
+            ),
             ConfigError::Setting(_) => Some("settings look like `--set limit=500`".into()),
             ConfigError::Column(_) => {
                 Some("the columns are transaction_id, user_id, amount and timestamp, and those that the detector asks for; for instance `--column amount=TX_AMOUNT`".into())

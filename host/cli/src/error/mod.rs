@@ -8,7 +8,7 @@ mod kinds;
 mod plugins;
 mod verify;
 
-pub use self::authors::ToolsError;
+pub use self::authors::{ToolsError, build_command};
 pub use self::command::{DatabaseState, Error, Failure};
 pub use self::config::ConfigError;
 pub use self::kinds::{Place, Retry};

@@ -4,4 +4,4 @@
 pub mod library;
 mod lookup;
 
-pub use self::lookup::lookup;
+pub use self::lookup::{EXTENSION, lookup};
