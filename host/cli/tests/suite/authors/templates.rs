@@ -1,10 +1,12 @@
-//! What a new plugin author does, in an empty folder, in each language: the lines of the README that
-//! `host plugin new` writes, one by one.
+//! What a new plugin author does, in an empty folder, in each language: the guide's "Ten minutes" from top to bottom,
+//! line by line, and with it what the README says that `host plugin new` writes. How long each line takes is printed:
+//! `cargo nextest run authors::templates --no-capture`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use crate::support::{Database, Files, cache_folder, finish, host, sample, succeed};
 
@@ -49,54 +51,85 @@ pub fn environment(language: &str) -> &str {
     }
 }
 
-/// The commands of a README: the lines of its first block of shell.
-fn commands(readme: &str) -> Vec<&str> {
-    let (_, block) = readme.split_once("```sh\n").expect("the README has a block of shell");
-    block.split_once("```").expect("the block ends").0.lines().collect()
+/// The lines of a document's blocks of shell, without the comments behind them.
+fn blocks(document: &str) -> Vec<Vec<&str>> {
+    let blocks = document.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    let command = |line: &'_ str| line.split(" #").next().unwrap_or_default().trim_end().len();
+    blocks.map(|block| block.lines().map(|line| &line[..command(line)]).collect()).collect()
+}
+
+/// The cells of a row of a table that begins like this, as far as they are code.
+fn code_of_row<'a>(document: &'a str, start: &str) -> Vec<&'a str> {
+    let row = document.lines().find_map(|line| line.strip_prefix(start)).expect("the table has the row");
+    row.split('`').skip(1).step_by(2).collect()
 }
 
 fn new_to_run(language: &str) {
     let (database, files) = (Database::new(), Files::new());
-    let created = succeed(author("host", files.path(), language, &database).args([
-        "plugin",
-        "new",
-        "night-owls",
-        "--lang",
-        language,
-    ]));
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/README.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let blocks = blocks(&guide);
+    let [new, commands, ..] = &blocks[..] else { panic!("{blocks:?}") };
+    assert!(guide.lines().any(|line| line.starts_with(new[0]) && line.contains(language)), "{guide}");
+
+    let line = new[0].replace("rust", language);
+    let created = succeed(author("sh", files.path(), language, &database).args(["-ec", &line]));
     insta::assert_snapshot!(format!("created_{language}"), created);
     let folder = files.path().join("night-owls");
+    share_tools(&folder, language);
+    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    let readme = self::blocks(&readme).swap_remove(0);
+    let commands: Vec<String> =
+        commands.iter().map(|line| line.replace("FILE.csv", "cases/basic.csv")).collect();
+    let (own, common) = readme.split_at(2);
+    for (line, row) in own.iter().zip(["| build |", "| unit tests and cases |"]) {
+        assert!(code_of_row(&guide, row).contains(line), "the guide has another command than {line}");
+    }
+    assert!(common.iter().all(|line| commands.iter().any(|command| command == line)), "{common:?}");
+
+    // It never ends; it has a test of its own.
+    let commands = commands.iter().map(String::as_str).filter(|line| *line != "host plugin dev");
+    for line in own.iter().copied().chain(commands) {
+        let started = Instant::now();
+        let finished = finish(author("sh", &folder, language, &database).args(["-ec", line]));
+        println!("{language}: {line}: {:.1} s", started.elapsed().as_secs_f64());
+        judge(line, finished.code, &format!("{}\n{}", finished.stdout, finished.stderr));
+    }
+    assert_eq!(database.counts(), (5, 2, 1));
+
+    // The same detector in every language: score by score and word by word.
+    let plugins = code_of_row(&guide, "| the plugin |");
+    let plugin = plugins.iter().map(|file| folder.join(file)).find(|file| file.is_file());
+    let plugin = plugin.expect("the plugin is where the guide says");
+    let digest = succeed(host().args(["plugin", "digest"]).arg(plugin).arg(sample()));
+    insta::assert_snapshot!("the_same_in_every_language", digest);
+}
+
+/// The tools are there, and tests that share them must not install them again at the same time.
+fn share_tools(folder: &Path, language: &str) {
     if language == "rust" {
         // What it depends on is compiled once, not once a test.
         let target = tools().join("rust-target");
         fs::create_dir_all(&target).unwrap();
         symlink(target, folder.join("target")).unwrap();
     }
-    // The tools are there, and tests that share them must not install them again at the same time.
     if let Ok(requirements) = fs::File::options().write(true).open(folder.join("requirements.txt")) {
         requirements.set_modified(std::time::UNIX_EPOCH).unwrap();
     }
-    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
-    let commands = commands(&readme);
-    assert_eq!(commands.len(), 5, "{readme}");
-    for line in &commands {
-        let finished = finish(author("sh", &folder, language, &database).args(["-ec", line]));
-        let said = format!("{line}\n{}\n{}", finished.stdout, finished.stderr);
-        assert_eq!(finished.code, 0, "{said}");
-        match line.split(' ').take(3).collect::<Vec<_>>()[..] {
-            ["host", "plugin", "check"] => assert!(said.contains("0 broken, 0 warnings"), "{said}"),
-            ["host", "plugin", "bench"] => assert!(said.contains("times the time of `threshold`"), "{said}"),
-            ["host", "run", _] => assert!(said.contains("5 rows, 2 anomalies"), "{said}"),
-            _ if said.contains("plugin test") => assert!(said.contains("2 cases, 0 failed"), "{said}"),
-            _ => {}
-        }
-    }
-    assert_eq!(database.counts(), (5, 2, 1));
+}
 
-    // The same detector in every language: score by score and word by word.
-    let plugin = folder.join(commands[2].rsplit_once(' ').unwrap().1);
-    let digest = succeed(host().args(["plugin", "digest"]).arg(&plugin).arg(sample()));
-    insta::assert_snapshot!("the_same_in_every_language", digest);
+/// Whether a line of the guide did what the guide promises.
+fn judge(line: &str, code: i32, said: &str) {
+    assert_eq!(code, 0, "{line}\n{said}");
+    let promised = match line.split(' ').take(3).collect::<Vec<_>>()[..] {
+        ["host", "plugin", "check"] => "0 broken, 0 warnings",
+        ["host", "plugin", "bench"] => "times the time of `threshold`",
+        ["host", "check" | "run", _] => "5 rows, 2 anomalies",
+        ["host", "plugin", "add"] => "night-owls",
+        _ if line.ends_with("test") => "2 cases, 0 failed",
+        _ => "",
+    };
+    assert!(said.contains(promised), "{line}\n{said}");
 }
 
 #[test]
