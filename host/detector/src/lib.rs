@@ -48,3 +48,4 @@ pub use plugin::sandbox::{Requirements, Sandbox};
 pub use refusal::Refusal;
 pub use runtime::engine::NO_DEADLINE;
 pub use runtime::limits::{EngineKind, Limits, MIN_COMPILE_MEMORY_BYTES, TransferLimit};
+pub use runtime::profile::Profile;

@@ -2,18 +2,20 @@
 //! alternate, so that other load on the machine affects both; medians are reported.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use host_core::batch::Batch;
+use host_core::text::{counted, path};
 use host_detector::{Cache, DetectorError, Limits, Plugin, Requirements, Sandbox};
 use serde::Serialize;
 
 use super::start::{Settings, start};
 use super::workload;
-use crate::error::Error;
+use crate::error::{Error, ToolsError};
 use crate::plugins;
 
 /// What others are measured against.
@@ -24,6 +26,9 @@ const ROWS: usize = 8 * BATCH_ROWS;
 const ROUNDS: usize = 7;
 /// Calls with a single row, to measure what a call costs.
 const CALLS: usize = 200;
+/// A profile has this many samples, unless the plugin spends hardly any time in functions of its own.
+const SAMPLES: u64 = 1_000;
+const PROFILE_TIME: Duration = Duration::from_secs(10);
 
 /// What was measured; field names are part of the interface.
 #[derive(Debug, Serialize)]
@@ -33,6 +38,18 @@ pub struct Measured {
     threshold: Costs,
     /// Nanoseconds per row, divided by those of `threshold`.
     ratio: f64,
+    /// Where the plugin spends its time, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Profiled>,
+}
+
+/// A profile that was written.
+#[derive(Debug, Serialize)]
+struct Profiled {
+    /// The file, printable.
+    file: String,
+    /// How often one has looked where the plugin is.
+    samples: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,6 +73,7 @@ pub fn bench(
     settings: &Settings,
     limits: &Limits,
     rows: Option<&Path>,
+    profile: Option<&Path>,
 ) -> Result<Measured, Error> {
     let (ours, ours_sizes) = load(file, limits)?;
     let (theirs, their_sizes) = load(&plugins::lookup(Path::new(BASELINE))?, limits)?;
@@ -71,6 +89,7 @@ pub fn bench(
         our_rounds.push(round(&ours, settings, &batch)?);
         their_rounds.push(round(&theirs, &[], &plain)?);
     }
+    let profile = profile.map(|to| profiled(&ours, settings, &batch, to)).transpose()?;
     let ours = costs(ours_sizes, &our_rounds);
     let theirs = costs(their_sizes, &their_rounds);
     Ok(Measured {
@@ -78,6 +97,7 @@ pub fn bench(
         ratio: ours.nanos_per_row / theirs.nanos_per_row,
         plugin: ours,
         threshold: theirs,
+        profile,
     })
 }
 
@@ -126,6 +146,29 @@ fn round(plugin: &Plugin, settings: &Settings, rows: &Batch) -> Result<Round, De
     }
     let call_micros = started.elapsed().as_secs_f64() * 1e6 / calls.len() as f64;
     Ok(Round { nanos_per_row, call_micros, anomalies, memory_bytes })
+}
+
+/// Writes where the plugin spends its time, on the same rows in as many rounds as it takes.
+fn profiled(plugin: &Plugin, settings: &Settings, rows: &Batch, to: &Path) -> Result<Profiled, Error> {
+    let all: Vec<usize> = (0..rows.len()).collect();
+    let mut profile = plugin.profile()?;
+    let started = Instant::now();
+    while profile.samples() < SAMPLES && started.elapsed() < PROFILE_TIME {
+        let mut detector = start(plugin, settings)?;
+        detector.set_profile(profile);
+        for indices in all.chunks(BATCH_ROWS) {
+            black_box(detector.classify(&workload::select(rows, indices, indices[0] as u64))?);
+        }
+        profile = detector.take_profile().ok_or(Error::Internal("a detector lost its profile"))?;
+    }
+    let samples = profile.samples();
+    let write = fs::write(to, profile.json()?);
+    write.map_err(|source| ToolsError::File {
+        doing: "write the profile to",
+        path: to.to_owned(),
+        source,
+    })?;
+    Ok(Profiled { file: path(to), samples })
 }
 
 fn costs(sizes: Sizes, rounds: &[Round]) -> Costs {
@@ -183,6 +226,13 @@ impl Measured {
             format!("{:.3} s", threshold.compile_seconds),
         );
         let _ = writeln!(text, "{:.1} times the time of `{}` for a row", self.ratio, threshold.name);
+        if let Some(Profiled { file, samples }) = &self.profile {
+            let samples = counted(*samples, "sample");
+            let _ = writeln!(
+                text,
+                "profile: {file}, {samples}; to look at it, open it at https://profiler.firefox.com"
+            );
+        }
         text
     }
 }

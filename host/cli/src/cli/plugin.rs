@@ -13,6 +13,11 @@ Examples:
   host plugin build
   host plugin build ../night-owls";
 
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  host plugin bench threshold
+  host plugin bench night-owls day.csv --profile night-owls.json";
+
 const DEV_EXAMPLES: &str = "\
 ^C ends it.
 
@@ -46,6 +51,7 @@ pub enum PluginCommand {
     /// Run an author's own test cases; exits with 4 if one fails
     Test(TestArgs),
     /// Measure a plugin against the detector `threshold`
+    #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArgs),
     /// List the plugins that are found by name
     List(ListArgs),
@@ -221,6 +227,10 @@ pub struct BenchArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub subject: SubjectArgs,
+
+    /// Also write where the plugin spends its time, function by function, as a profile for https://profiler.firefox.com
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
 }
 
 /// Arguments of `host plugin list`.

@@ -139,7 +139,7 @@ fn test(arguments: &TestArgs, reporter: &Reporter) -> Result<u8, Error> {
 
 fn measure(arguments: &BenchArgs, reporter: &Reporter) -> Result<(), Error> {
     let Subject { plugin, settings, rows, limits } = Subject::new(&arguments.subject)?;
-    let measured = bench::bench(&plugin, &settings, &limits, rows.as_deref())?;
+    let measured = bench::bench(&plugin, &settings, &limits, rows.as_deref(), arguments.profile.as_deref())?;
     reporter.end(exit::COMMITTED, &measured, || measured.human())
 }
 

@@ -25,6 +25,7 @@ use crate::error::{BatchSpan, Call, DetectorError};
 use crate::plugin::load::{Plugin, file_name};
 use crate::runtime::guest_log::GuestLog;
 use crate::runtime::limits::{Limits, MemoryLimiter};
+use crate::runtime::profile::Profile;
 use crate::runtime::state::{Clock, GuestState};
 use crate::runtime::wasi;
 use crate::verify;
@@ -171,6 +172,16 @@ impl Detector {
         Some(self.guest.limits.fuel?.saturating_sub(left))
     }
 
+    /// From now on, where the guest is is written down here.
+    pub fn set_profile(&mut self, profile: Profile) {
+        self.guest.store.data_mut().profile = Some(Box::new(profile));
+    }
+
+    /// What has been written down; `None` if it was not asked for.
+    pub fn take_profile(&mut self) -> Option<Profile> {
+        self.guest.store.data_mut().profile.take().map(|profile| *profile)
+    }
+
     fn guest_error(&self, call: Call, error: GuestError) -> DetectorError {
         match error {
             GuestError::InvalidSetting { name, message } => self.refused_setting(name, message),
@@ -265,6 +276,7 @@ fn new_store(engine: &Engine, name: &str, limits: &Limits, fixed_bytes: usize) -
         resources,
         log,
         must_end_by: None,
+        profile: None,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.memory);
@@ -291,13 +303,23 @@ fn within<T>(
 
 /// Called in a guest when the engine's clock has ticked. It is not the ticks that count: each takes a bit longer than
 /// it should, on a busy machine much longer, and a long deadline has many.
-fn at_a_tick(context: StoreContextMut<'_, GuestState>) -> wasmtime::Result<UpdateDeadline> {
+fn at_a_tick(mut context: StoreContextMut<'_, GuestState>) -> wasmtime::Result<UpdateDeadline> {
+    if let Some(mut profile) = context.data_mut().profile.take() {
+        profile.sample(&context);
+        context.data_mut().profile = Some(profile);
+    }
     let is_late = context.data().is_late();
     Ok(if is_late { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(NEXT_TICK) })
 }
 
 /// Called whenever control passes between guest and host.
 fn at_the_border(mut context: StoreContextMut<'_, GuestState>, passes: CallHook) -> wasmtime::Result<()> {
+    if context.data().profile.is_some()
+        && matches!(passes, CallHook::CallingWasm | CallHook::ReturningFromHost)
+    {
+        // Otherwise the host's time would be that of the function that it calls next.
+        context.set_epoch_deadline(NEXT_TICK);
+    }
     let state = context.data();
     match passes {
         // The guest passes something: the host's copy counts as the guest's memory, too.

@@ -14,6 +14,7 @@ use crate::plugin::examine::{Opened, check_imports, check_strictly, contract_of,
 use crate::plugin::sandbox::Sandbox;
 use crate::refusal::Refusal;
 use crate::runtime::limits::Limits;
+use crate::runtime::profile::Profile;
 use crate::runtime::state::GuestState;
 use crate::runtime::{preview1, wasi};
 
@@ -32,6 +33,17 @@ pub struct Plugin {
     pub(crate) limits: Limits,
     /// What an instance takes besides memories and tables, its stack included, in bytes.
     pub(crate) fixed_bytes: usize,
+}
+
+impl Plugin {
+    /// An empty profile of this plugin, for its [instances](crate::Detector::set_profile) to fill.
+    ///
+    /// # Errors
+    /// [`DetectorError::Engine`] if the engine cannot do it.
+    pub fn profile(&self) -> Result<Profile, DetectorError> {
+        let profile = Profile::new(self.component.component(), &file_name(&self.file));
+        profile.map_err(|source| DetectorError::Engine { source })
+    }
 }
 
 /// Reads, checks and compiles a plugin.

@@ -80,7 +80,7 @@ impl Settings {
 /// An engine that runs guests; its epoch advances every [`TICK`] for as long as it lives.
 pub fn new(settings: &Settings) -> wasmtime::Result<Engine> {
     let engine = Engine::new(&settings.config()?)?;
-    start_ticking(&engine)?;
+    start_ticking(&engine, TICK)?;
     Ok(engine)
 }
 
@@ -94,11 +94,12 @@ fn address_space_is_limited() -> bool {
     getrlimit(Resource::As).current.is_some_and(|bytes| bytes < AMPLE_BYTES)
 }
 
-fn start_ticking(engine: &Engine) -> wasmtime::Result<()> {
+/// Advances the epoch of an engine in these intervals, for as long as it lives.
+pub(crate) fn start_ticking(engine: &Engine, interval: Duration) -> wasmtime::Result<()> {
     let engine = engine.weak();
     let tick = move || {
         loop {
-            thread::sleep(TICK);
+            thread::sleep(interval);
             match engine.upgrade() {
                 Some(engine) => engine.increment_epoch(),
                 None => return,

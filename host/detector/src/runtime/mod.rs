@@ -5,5 +5,6 @@ pub(crate) mod engine;
 pub(crate) mod guest_log;
 pub(crate) mod limits;
 pub(crate) mod preview1;
+pub(crate) mod profile;
 pub(crate) mod state;
 pub(crate) mod wasi;

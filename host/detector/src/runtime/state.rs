@@ -7,6 +7,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::runtime::guest_log::GuestLog;
 use crate::runtime::limits::{MemoryLimiter, TransferLimit};
+use crate::runtime::profile::Profile;
 
 /// How much a guest may pass to a function of the host: far more than any log line, and little enough to
 /// process in hardly any time.
@@ -25,6 +26,8 @@ pub struct GuestState {
     pub(crate) answer_bytes: usize,
     /// When the current call must have ended; `None` if it may take forever.
     pub(crate) must_end_by: Option<Instant>,
+    /// Where it has been, if somebody wants to know.
+    pub(crate) profile: Option<Box<Profile>>,
 }
 
 impl GuestState {

@@ -166,6 +166,43 @@ fn a_case_that_makes_no_sense_is_told() {
     assert!(test(&files, &["hostile"]).1.contains("row by row: `hostile.wasm` crashed"));
 }
 
+/// How often each function was the innermost one of a sample, in a profile as profiler.firefox.com opens it.
+fn innermost(profile: &serde_json::Value) -> std::collections::BTreeMap<String, usize> {
+    let thread = &profile["threads"][0];
+    let at = |table: &str, column: &str, row: &serde_json::Value| -> serde_json::Value {
+        thread[table][column][usize::try_from(row.as_u64().unwrap()).unwrap()].clone()
+    };
+    let mut functions = std::collections::BTreeMap::new();
+    let stacks = thread["samples"]["stack"].as_array().unwrap();
+    for stack in stacks.iter().filter(|stack| !stack.is_null()) {
+        let function = at("frameTable", "func", &at("stackTable", "frame", stack));
+        let name = at("funcTable", "name", &function).as_u64().unwrap();
+        let name = thread["stringArray"][usize::try_from(name).unwrap()].as_str().unwrap();
+        *functions.entry(name.to_owned()).or_default() += 1;
+    }
+    functions
+}
+
+#[test]
+fn a_profile_says_which_functions_take_the_time() {
+    let files = Files::new();
+    let file = files.path().join("zscore.json");
+    let mut bench = host();
+    bench.args(["plugin", "bench", "zscore", "--format", "json", "--profile"]).arg(&file);
+    let end: serde_json::Value = serde_json::from_str(&succeed(&mut bench)).unwrap();
+    assert_eq!(end["profile"]["file"], file.to_str().unwrap());
+    let profile: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let functions = innermost(&profile);
+    assert!(functions.values().sum::<usize>() as u64 <= end["profile"]["samples"].as_u64().unwrap());
+    // Names are those of the source. What takes most of the time is the detector, not what passes the rows to it.
+    let most = functions.iter().max_by_key(|(_, count)| **count).map(|(name, _)| name.as_str());
+    assert_eq!(most, Some("<zscore::ZScore as detector_sdk::Detector>::classify"), "{functions:?}");
+
+    let (code, message) =
+        failure(&files, host_in(&files).args(["plugin", "bench", "zscore", "--profile", "no/x"]));
+    assert!(code == 3 && message.contains("could not write the profile to `no/x`"), "{message}");
+}
+
 #[test]
 fn bench_measures_a_plugin_against_threshold() {
     let bench = |arguments: &[&str]| -> serde_json::Value {
