@@ -107,11 +107,11 @@ fn run_case(plugin: &Plugin, file: &Path, tolerance: f64, update: bool) -> Resul
 
 /// What a row is expected to be.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Expected {
+pub(super) struct Expected {
     /// `None` if it is not anomalous; `Some(None)` if any score will do.
-    score: Option<Option<f64>>,
+    pub(super) score: Option<Option<f64>>,
     /// `None` if any will do.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// What the columns with the expected scores and reasons say, of which each may be absent.
@@ -162,7 +162,13 @@ fn judge(
     Ok(found.into_iter().map(|one| one.map(|one| Anomaly { row: 0, ..one })).collect())
 }
 
-fn difference(row: usize, expected: &Expected, found: Option<&Anomaly>, tolerance: f64) -> Option<String> {
+/// How a row differs from what is expected. Without a tolerance, every bit of a score counts.
+pub(super) fn difference(
+    row: usize,
+    expected: &Expected,
+    found: Option<&Anomaly>,
+    tolerance: f64,
+) -> Option<String> {
     let number = row + 1;
     let (found, score) = match (found, expected.score) {
         (None, None) => return None,
@@ -173,9 +179,11 @@ fn difference(row: usize, expected: &Expected, found: Option<&Anomaly>, toleranc
         }
         (Some(found), Some(score)) => (found, score),
     };
-    if let Some(score) = score
-        && (found.score - score).abs() > tolerance * score.abs().max(1.0)
-    {
+    let is_near = |score: f64| match tolerance {
+        0.0 => found.score.to_bits() == score.to_bits(),
+        _ => (found.score - score).abs() <= tolerance * score.abs().max(1.0),
+    };
+    if let Some(score) = score.filter(|&score| !is_near(score)) {
         return Some(format!("row {number} has the score {}, not {score}", found.score));
     }
     match &expected.reason {
@@ -299,6 +307,9 @@ mod tests {
         assert!(is_alike(&expect(Some(None), Some("r")), 0.0));
         assert!(!is_alike(&expect(Some(None), Some("R")), 0.0));
         assert!(!is_alike(&expect(None, None), 1e9));
+        let zero = Anomaly { score: 0.0, ..found.clone() };
+        assert!(difference(0, &expect(Some(Some(-0.0)), None), Some(&zero), 0.0).is_some());
+        assert!(difference(0, &expect(Some(Some(-0.0)), None), Some(&zero), 1e-9).is_none());
         assert!(difference(0, &expect(Some(None), None), None, 1e9).is_some());
         assert!(difference(0, &expect(None, None), None, 0.0).is_none());
     }

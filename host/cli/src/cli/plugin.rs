@@ -121,6 +121,10 @@ pub struct PluginCheckArgs {
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub subject: SubjectArgs,
 
+    /// Put it through the cases of a kit instead: the plugin is one of its reference detectors, by its name
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["file", "settings", "row_time", "memory"])]
+    pub kit: Option<PathBuf>,
+
     /// Only warn if the plugin imports WASI
     #[arg(long)]
     pub allow_wasi: bool,

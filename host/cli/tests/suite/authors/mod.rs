@@ -2,6 +2,7 @@
 
 mod conformance;
 mod ensemble;
+mod kit;
 mod mistakes;
 mod mistakes_native;
 mod templates;
