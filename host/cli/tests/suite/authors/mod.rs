@@ -1,5 +1,6 @@
 //! For authors of plugins.
 
+mod abi;
 mod conformance;
 mod ensemble;
 mod kit;
