@@ -6,5 +6,6 @@ mod ensemble;
 mod kit;
 mod mistakes;
 mod mistakes_native;
+mod semantics;
 mod templates;
 mod tools;
