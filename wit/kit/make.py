@@ -42,9 +42,9 @@ class Any:
     def __init__(self, settings):
         text = settings["limit"]
         whole, _, decimals = text.removeprefix("-").partition(".")
-        if len(whole) > 12 or len(decimals) > 2:
+        if len(whole) > 12 or decimals[2:].strip("0"):
             raise Refused("configure", "invalid-setting", "limit")
-        self.limit = int(whole + decimals.ljust(2, "0")) * (-1 if text.startswith("-") else 1)
+        self.limit = int(whole + decimals[:2].ljust(2, "0")) * (-1 if text.startswith("-") else 1)
         self.word = settings.get("word")
         self.columns = [("note", "text", False)] if self.word is not None else []
         self.columns.append(("weight", "number", False))
@@ -122,7 +122,7 @@ class Echo:
             return "nan" if number != number else struct.pack(">d", number).hex()
 
         given = self.settings
-        tail = f"s={points(given['s'])} i={given['i']} d={given['d']} b={given['b']}"
+        tail = f"s={points(given['s'])} i={int(given['i'])} d={given['d']} b={given['b']}"
         tail += f" o={points(given['o']) if 'o' in given else 'none'}"
         for row in rows:
             note, number = row["note"], row["number"]
@@ -218,6 +218,7 @@ def any_cases():
     yield of("one row", "the smallest batch", rows=rows_of(amounts=[50_001]))
     yield of("extreme amounts", "the largest and smallest amounts, and a negative limit", {"limit": "-0.25"}, rows_of(amounts=[MAX_AMOUNT, -MAX_AMOUNT, -25, -24, 0, 1]))
     yield of("zeros in front", "the grammar of decimals allows them", {"limit": "007.5"}, rows_of(amounts=[750, 751, 75, 7]))
+    yield of("zeros behind", "and these, which do not make it more exact", {"limit": "7.5000"}, rows_of(amounts=[750, 751, 75, 7]))
     yield of("minus nothing", "so it does minus zero", {"limit": "-0.00"}, rows_of(amounts=[-1, 0, 1]))
     yield of("the longest limit", "twelve digits before the point", {"limit": "999999999999.99"}, rows_of(amounts=[MAX_AMOUNT, 0]))
     yield of("too many decimals", "of the right kind, but this detector cannot take it", {"limit": "1.005"})
@@ -242,8 +243,9 @@ def per_user_cases():
     yield of("each row", "with a count of 1, a row is enough", {"count": "1"}, rows_of(users=[1, 2, 1, -1]))
     edges = [0, 9_999_999, 20_000_000, 29_999_999, 29_999_999, 29_999_998, 39_999_998]
     yield of("edges of the window", "ten seconds are not within ten seconds; equal times are, earlier ones are not", {"count": "2", "seconds": "10"}, rows_of(users=[5] * 7, times=[START + edge for edge in edges]))
-    yield of("extreme users", "users are 64-bit numbers", {"count": "2"}, rows_of(users=[MIN, MAX, -1, 0, MAX, MIN, 0, -1, MIN + 1, MAX - 1]))
-    yield of("extreme times", "from the year 1 to 9999, and before and after 1970", {"count": "2", "seconds": "86400"}, rows_of(users=[1] * 8, times=[YEAR_1, YEAR_1 + 1, -1, 0, YEAR_9999 - 1, YEAR_9999, YEAR_1, YEAR_9999]))
+    yield of("64 bits of users", "at the limits of the type", {"count": "2"}, rows_of(users=[MIN, MAX, -1, 0, MAX, MIN, 0, -1, MIN + 1, MAX - 1]))
+    yield of("around 1970", "before it, times are negative", {"count": "2", "seconds": "1"}, rows_of(users=[1] * 6, times=[-2_000_000, -1_500_000, -1, 0, 999_998, 999_999]))
+    yield of("64 bits of time", "from the year 1 to 9999", {"count": "2", "seconds": "86400"}, rows_of(users=[1] * 8, times=[YEAR_1, YEAR_1 + 1, -1, 0, YEAR_9999 - 1, YEAR_9999, YEAR_1, YEAR_9999]))
     yield of("nothing to count", "of the right kind, but out of range", {"count": "0"})
     yield of("a window of no time", "of the right kind, but out of range", {"seconds": "-1"})
     yield of("too long a window", "one second more than a day", {"seconds": "86401"})
@@ -271,14 +273,16 @@ def echo_cases():
     yield of("plain", "settings by default, all columns", rows=rows_of(text=plain, note=["", "x", "", ""], number=[1.5, NAN, 0.0, -2.0]))
     yield of("no rows", "a run without a batch: finish comes straight after configure")
     yield of("absent columns", "the optional ones", rows=rows_of(text=plain))
-    yield of("extreme rows", "at the limits of what a host passes", rows=rows_of(users=[-2_147_483_648, 2_147_483_647, 0, -1], amounts=[MAX_AMOUNT, -MAX_AMOUNT, -1, 0], times=[YEAR_1, YEAR_9999, -1, 0], text=plain))
-    yield of("64 bits", "at the limits of the types; languages whose numbers have 53 bits fail here", rows=rows_of(users=[MIN, MAX, 2**53 + 1, -(2**53) - 1], times=[MAX, MIN, 2**53 + 1, -(2**53) - 1], text=plain))
+    yield of("extreme rows", "at the limits of what a host passes, and of 53 bits", rows=rows_of(users=[-2_147_483_648, 2_147_483_647, 0, -1], amounts=[MAX_AMOUNT, -MAX_AMOUNT, -1, 0], times=[-(2**53) + 1, 2**53 - 1, -1, 0], text=plain))
+    yield of("64 bits of time", "from the year 1 to 9999, which a host passes", rows=rows_of(times=[YEAR_1, YEAR_1 + 1, YEAR_9999 - 1, YEAR_9999], text=plain))
+    yield of("64 bits", "at the limits of the types", rows=rows_of(users=[MIN, MAX, 2**53 + 1, -(2**53) - 1], times=[MAX, MIN, 2**53 + 1, -(2**53) - 1], text=plain))
     yield of("strange texts", "every text arrives as it is, also what is not printable", rows=rows_of(text=STRANGE, note=list(reversed(STRANGE))))
     yield of("all equal", "dictionaries of one entry", rows=rows_of(text=[""] * 5, note=["same"] * 5))
     yield of("all different", "dictionaries of as many entries as rows", rows=rows_of(text=[f"t{i}" for i in range(8)], note=[f"n{i}" for i in range(8)]))
     yield of("numbers", "every bit counts, in and out, but for those of a NaN", rows=rows_of(text=["x"] * len(NUMBERS), number=NUMBERS))
     yield of("settings", "values arrive as they were given", {"s": "a=b\né\U0001f980", "i": "-007", "d": "-0.250", "b": "true", "o": ""}, rows_of(text=plain[:2]))
-    yield of("largest settings", "at the limits of their kinds", {"s": "x" * 4_096, "i": str(MIN), "d": "9" * 28, "o": "ö" * 2_048}, rows_of(text=plain[:2]))
+    yield of("largest settings", "at the limits of their kinds, and of 53 bits", {"s": "x" * 4_096, "i": str(-(2**53) + 1), "d": "9" * 28, "o": "ö" * 2_048}, rows_of(text=plain[:2]))
+    yield of("64 bits of a setting", "the smallest integer", {"i": str(MIN)}, rows_of(text=plain[:2]))
 
 
 # --- Writing: short things on one line.

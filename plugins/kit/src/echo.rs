@@ -32,11 +32,11 @@ impl Detector for Echo {
 
     fn configure(settings: &Settings) -> Result<Self, Error> {
         let given = |name| settings.text(name).unwrap_or_default();
+        let whole = settings.integer("i")?.unwrap_or_default();
         Ok(Echo {
             settings: format!(
-                "s={} i={} d={} b={} o={}",
+                "s={} i={whole} d={} b={} o={}",
                 points(given("s")),
-                given("i"),
                 given("d"),
                 given("b"),
                 settings.text("o").map_or_else(|| "none".into(), points),

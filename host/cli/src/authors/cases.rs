@@ -187,13 +187,25 @@ pub(super) fn difference(
         return Some(format!("row {number} has the score {}, not {score}", found.score));
     }
     match &expected.reason {
-        Some(reason) if *reason != found.reason => Some(format!(
-            "row {number} has the reason `{}`, not `{}`",
-            printable(&found.reason),
-            printable(reason)
-        )),
+        Some(reason) if *reason != found.reason => {
+            let [found, reason] = where_they_differ(&found.reason, reason);
+            Some(format!("row {number} has the reason `{}`, not `{}`", printable(&found), printable(&reason)))
+        }
         _ => None,
     }
+}
+
+/// Two texts as far as somebody can compare them: of long ones, what is around the first difference.
+fn where_they_differ(one: &str, other: &str) -> [String; 2] {
+    const SHORT_CHARS: usize = 80;
+    const BEFORE_CHARS: usize = 20;
+    let alike = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    [one, other].map(|text| {
+        let start = if text.chars().count() > SHORT_CHARS { alike.saturating_sub(BEFORE_CHARS) } else { 0 };
+        let rest: String = text.chars().skip(start).take(SHORT_CHARS).collect();
+        let is_cut = text.chars().count() > start + SHORT_CHARS;
+        format!("{}{rest}{}", if start > 0 { "…" } else { "" }, if is_cut { "…" } else { "" })
+    })
 }
 
 fn settings_of(file: &Path) -> Result<Vec<(String, String)>, ToolsError> {
@@ -292,6 +304,16 @@ pub fn human(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_long_reasons_the_difference_is_shown() {
+        let long = |middle: &str| format!("{}{middle}{}", "ä".repeat(90), "b".repeat(90));
+        let [one, other] = where_they_differ(&long("x"), &long("yz"));
+        assert_eq!(one, format!("…{}x{}…", "ä".repeat(20), "b".repeat(59)));
+        assert_eq!(other, format!("…{}yz{}…", "ä".repeat(20), "b".repeat(58)));
+        assert_eq!(where_they_differ("a", "b"), ["a", "b"]);
+        assert_eq!(where_they_differ("a", &"a".repeat(81))[1], format!("{}…", "a".repeat(80)));
+    }
 
     #[test]
     fn scores_have_a_tolerance_and_reasons_have_none() {

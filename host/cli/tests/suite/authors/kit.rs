@@ -1,9 +1,11 @@
 //! The kit in `wit/kit`: its detectors in Rust pass it, and what is not as it should be is found.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::templates::tools;
 use crate::support::{Files, finish, host, succeed, test_plugins};
 
 fn kit() -> PathBuf {
@@ -18,20 +20,49 @@ fn check(kit: &Path, plugin: &str) -> (i32, String) {
 
 #[test]
 fn the_detectors_in_rust_pass() {
-    for (plugin, rules) in [("kit-any", 22), ("kit-per-user", 13), ("kit-file", 15), ("kit-echo", 15)] {
+    for (plugin, rules) in [("kit-any", 23), ("kit-per-user", 14), ("kit-file", 15), ("kit-echo", 17)] {
         let (code, said) = check(&kit(), plugin);
         assert_eq!(code, 0, "{said}");
         assert!(said.contains(&format!("{rules} rules kept, 0 broken, 0 warnings")), "{said}");
     }
 }
 
-/// They are also what `host plugin check` wants without the kit.
+/// Those that learn are also what `host plugin check` wants without the kit.
 #[test]
 fn the_detectors_in_rust_keep_the_rules() {
-    for plugin in ["kit-any", "kit-per-user", "kit-file", "kit-echo"] {
+    for plugin in ["kit-per-user", "kit-file"] {
         let finished = finish(host().args(["plugin", "check", plugin, "--row-time", "1s"]));
         assert!(finished.stdout.contains(" 0 broken, "), "{}", finished.stdout);
     }
+}
+
+/// `kit-echo` in another language, built in a project as `host plugin new` makes it, and which cases it fails.
+fn fails(language: &str, detector: &str, build: &[&str]) -> Vec<String> {
+    let files = Files::new();
+    succeed(host().current_dir(files.path()).args(["plugin", "new", "kit-echo", "--lang", language]));
+    let folder = files.path().join("kit-echo");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kit").join(language).join(detector);
+    fs::copy(source, folder.join(detector)).unwrap();
+    symlink(tools().join(language).join("node_modules"), folder.join("node_modules")).unwrap();
+    let mut command = Command::new(build[0]);
+    succeed(command.args(&build[1..]).current_dir(&folder));
+    let mut check = host();
+    check.args(["plugin", "check", "./kit-echo.wasm", "--format", "json", "--kit"]).arg(kit());
+    let finished = finish(check.current_dir(&folder));
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let rules = report["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), 17, "{}", finished.stdout);
+    let failed = rules.iter().filter(|rule| rule["result"] != "ok");
+    failed.map(|rule| rule["rule"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn bindings_of_other_languages_lose_nothing() {
+    // Bindings by hand.
+    assert_eq!(fails("assemblyscript", "detector.ts", &["node", "build.js"]), [""; 0]);
+    // Its whole numbers have 53 bits.
+    let of_64_bits = ["64 bits of time", "64 bits", "64 bits of a setting"];
+    assert_eq!(fails("javascript", "detector.js", &["npm", "run", "build"]), of_64_bits);
 }
 
 #[test]
