@@ -8,6 +8,12 @@ use jiff::SignedDuration;
 
 use super::ingest::EngineArgs;
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  host plugin check threshold
+  host plugin check ./night-owls.wasm --set limit=100 transactions.csv
+  host plugin check ./my-echo.wasm --kit wit/kit";
+
 /// What can be done with a plugin besides running it.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
@@ -16,6 +22,7 @@ pub enum PluginCommand {
     /// Say what a plugin is: its settings, what it imports, its hash
     Inspect(InspectArgs),
     /// Find out whether a plugin keeps the contract; exits with 4 if it does not
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(PluginCheckArgs),
     /// Run an author's own test cases; exits with 4 if one fails
     Test(TestArgs),
