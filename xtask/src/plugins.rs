@@ -18,8 +18,11 @@ const GUESTS: [&str; 3] = ["counting", "hostile", "talkative"];
 const PARTS: [&str; 1] = ["ensemble"];
 /// Those that tests also need with WASI, under another name.
 const WITH_WASI: [&str; 2] = ["hostile", "threshold"];
-/// Examples of the SDK, which tests need.
-const EXAMPLES: [&str; 1] = ["abroad"];
+/// Examples of these crates, which tests need.
+const EXAMPLES: [(&str, &[&str]); 2] = [
+    ("detector-sdk", &["abroad"]),
+    ("kit", &["kit-any", "kit-broken", "kit-echo", "kit-file", "kit-per-user"]),
+];
 /// Where the host looks for plugins, and where the tests do, too; beside the host.
 const FOR_USERS: &str = "plugins";
 const FOR_TESTS: &str = "test-plugins";
@@ -59,8 +62,10 @@ pub fn build() -> Result<()> {
         for name in WITH_WASI {
             copy(&built(&target, WASI_TARGET, name), &for_tests, &format!("{name}-wasi"))?;
         }
-        for name in EXAMPLES {
-            copy(&built(&target, WASM_TARGET, &format!("examples/{name}")), &for_tests, name)?;
+        for name in EXAMPLES.iter().flat_map(|(_, names)| *names) {
+            // As a library's file is called.
+            let file = format!("examples/{}", name.replace('-', "_"));
+            copy(&built(&target, WASM_TARGET, &file), &for_tests, name)?;
         }
     }
     Ok(())
@@ -84,8 +89,9 @@ fn copy(plugin: &Path, folder: &Path, name: &str) -> Result<()> {
 fn compile_examples() -> Result<()> {
     let mut build = cargo();
     build.args(["build", "--locked", "--profile", "plugin", "--target", WASM_TARGET]);
-    build.args(["--package", "detector-sdk"]);
-    build.args(EXAMPLES.iter().flat_map(|name| ["--example", name]));
+    for (package, names) in EXAMPLES {
+        build.args(["--package", package]).args(names.iter().flat_map(|name| ["--example", name]));
+    }
     run(&mut build)
 }
 

@@ -324,4 +324,63 @@ mod tests {
             assert!(matches!(metadata(&spoilt), Err(Violation::Metadata { .. })), "{what}");
         }
     }
+
+    #[test]
+    fn columns_are_few_and_different() {
+        let named =
+            |names: &[&str]| columns(&names.iter().map(|name| ColumnRequest::text(name)).collect::<Vec<_>>());
+        let many: Vec<String> = (0..=MAX_COLUMNS).map(|i| format!("column {i}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(named(&["city", "Straße", "other city"]), Ok(()));
+        assert_eq!(named(&many[..MAX_COLUMNS]), Ok(()));
+        let long = "a".repeat(MAX_NAME_BYTES + 1);
+        for bad in [
+            &many[..],
+            &["city", "city"],
+            &["city", " CITY "],
+            &["É", "é"],
+            &[" "],
+            &["a\nb"],
+            &["a\0"],
+            &[&long],
+        ] {
+            assert!(matches!(named(bad), Err(Violation::Metadata { .. })), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn scores_are_one_a_row() {
+        assert_eq!(scores(&[0.0, -1.0], 2), Ok(()));
+        assert_eq!(scores(&[0.0], 2), Err(Violation::ScoreCount { found: 1, rows: 2 }));
+        assert_eq!(scores(&[0.0; 3], 2), Err(Violation::ScoreCount { found: 3, rows: 2 }));
+        let infinite = Violation::Score { row: 1, score: f64::INFINITY };
+        assert_eq!(scores(&[0.0, f64::INFINITY], 2), Err(infinite));
+    }
+
+    #[test]
+    fn a_state_divides_its_bytes() {
+        use Ordering::{Any, File, PerUser};
+        let of = |shared: Option<&[u8]>, users: &[i64], ends: &[u32], bytes: &[u8]| State {
+            shared: shared.map(<[u8]>::to_vec),
+            users: users.to_vec(),
+            ends: ends.to_vec(),
+            bytes: bytes.to_vec(),
+        };
+        let good = of(None, &[i64::MIN, 0, 7], &[2, 2, 3], b"abc");
+        for (ordering, state, is_good) in [
+            (Any, of(None, &[], &[], b""), true),
+            (PerUser, good.clone(), true),
+            (File, State { shared: Some(Vec::new()), ..good.clone() }, true),
+            (PerUser, State { shared: Some(Vec::new()), ..good.clone() }, false),
+            (Any, good.clone(), false),
+            (PerUser, of(None, &[1, 2], &[1], b"a"), false),
+            (PerUser, of(None, &[2, 1], &[0, 0], b""), false),
+            (PerUser, of(None, &[1, 1], &[0, 0], b""), false),
+            (PerUser, of(None, &[1, 2], &[1, 0], b""), false),
+            (PerUser, of(None, &[1], &[1], b"ab"), false),
+            (PerUser, of(None, &[], &[], b"a"), false),
+        ] {
+            assert_eq!(super::state(&state, ordering).is_ok(), is_good, "{ordering:?}: {state:?}");
+        }
+    }
 }

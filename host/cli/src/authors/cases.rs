@@ -112,11 +112,11 @@ fn run_case(plugin: &Plugin, file: &Path, tolerance: f64, update: bool) -> Resul
 
 /// What a row is expected to be.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Expected {
+pub(super) struct Expected {
     /// `None` if it is not anomalous; `Some(None)` if any score will do.
-    score: Option<Option<f64>>,
+    pub(super) score: Option<Option<f64>>,
     /// `None` if any will do.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// What the columns with the expected scores and reasons say, of which each may be absent.
@@ -168,7 +168,13 @@ pub(super) fn judge(
     Ok(found.into_iter().map(|one| one.map(|one| Anomaly { row: 0, ..one })).collect())
 }
 
-fn difference(row: usize, expected: &Expected, found: Option<&Anomaly>, tolerance: f64) -> Option<String> {
+/// How a row differs from what is expected. Without a tolerance, every bit of a score counts.
+pub(super) fn difference(
+    row: usize,
+    expected: &Expected,
+    found: Option<&Anomaly>,
+    tolerance: f64,
+) -> Option<String> {
     let number = row + 1;
     let (found, score) = match (found, expected.score) {
         (None, None) => return None,
@@ -179,19 +185,33 @@ fn difference(row: usize, expected: &Expected, found: Option<&Anomaly>, toleranc
         }
         (Some(found), Some(score)) => (found, score),
     };
-    if let Some(score) = score
-        && (found.score - score).abs() > tolerance * score.abs().max(1.0)
-    {
+    let is_near = |score: f64| match tolerance {
+        0.0 => found.score.to_bits() == score.to_bits(),
+        _ => (found.score - score).abs() <= tolerance * score.abs().max(1.0),
+    };
+    if let Some(score) = score.filter(|&score| !is_near(score)) {
         return Some(format!("row {number} has the score {}, not {score}", found.score));
     }
     match &expected.reason {
-        Some(reason) if *reason != found.reason => Some(format!(
-            "row {number} has the reason `{}`, not `{}`",
-            printable(&found.reason),
-            printable(reason)
-        )),
+        Some(reason) if *reason != found.reason => {
+            let [found, reason] = where_they_differ(&found.reason, reason);
+            Some(format!("row {number} has the reason `{}`, not `{}`", printable(&found), printable(&reason)))
+        }
         _ => None,
     }
+}
+
+/// Two texts as far as somebody can compare them: of long ones, what is around the first difference.
+fn where_they_differ(one: &str, other: &str) -> [String; 2] {
+    const SHORT_CHARS: usize = 80;
+    const BEFORE_CHARS: usize = 20;
+    let alike = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    [one, other].map(|text| {
+        let start = if text.chars().count() > SHORT_CHARS { alike.saturating_sub(BEFORE_CHARS) } else { 0 };
+        let rest: String = text.chars().skip(start).take(SHORT_CHARS).collect();
+        let is_cut = text.chars().count() > start + SHORT_CHARS;
+        format!("{}{rest}{}", if start > 0 { "…" } else { "" }, if is_cut { "…" } else { "" })
+    })
 }
 
 fn settings_of(file: &Path) -> Result<Vec<(String, String)>, ToolsError> {
@@ -314,6 +334,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_long_reasons_the_difference_is_shown() {
+        let long = |middle: &str| format!("{}{middle}{}", "ä".repeat(90), "b".repeat(90));
+        let [one, other] = where_they_differ(&long("x"), &long("yz"));
+        assert_eq!(one, format!("…{}x{}…", "ä".repeat(20), "b".repeat(59)));
+        assert_eq!(other, format!("…{}yz{}…", "ä".repeat(20), "b".repeat(58)));
+        assert_eq!(where_they_differ("a", "b"), ["a", "b"]);
+        assert_eq!(where_they_differ("a", &"a".repeat(81))[1], format!("{}…", "a".repeat(80)));
+    }
+
+    #[test]
     fn scores_have_a_tolerance_and_reasons_have_none() {
         let found = Anomaly { row: 0, score: 1_000.000_1, reason: "r".into() };
         let expect = |score: Option<Option<f64>>, reason: Option<&str>| Expected {
@@ -327,6 +357,9 @@ mod tests {
         assert!(is_alike(&expect(Some(None), Some("r")), 0.0));
         assert!(!is_alike(&expect(Some(None), Some("R")), 0.0));
         assert!(!is_alike(&expect(None, None), 1e9));
+        let zero = Anomaly { score: 0.0, ..found.clone() };
+        assert!(difference(0, &expect(Some(Some(-0.0)), None), Some(&zero), 0.0).is_some());
+        assert!(difference(0, &expect(Some(Some(-0.0)), None), Some(&zero), 1e-9).is_none());
         assert!(difference(0, &expect(Some(None), None), None, 1e9).is_some());
         assert!(difference(0, &expect(None, None), None, 0.0).is_none());
     }

@@ -77,7 +77,7 @@ impl Inspection {
     ) -> Inspection {
         let setting = |setting: &host_detector::SettingDescription| Setting {
             name: setting.name.clone(),
-            kind: kind_name(setting.kind),
+            kind: setting_kind_name(setting.kind),
             default: setting.default.clone(),
             doc: setting.doc.clone(),
         };
@@ -183,7 +183,9 @@ fn ordering_meaning(name: &str) -> &str {
     }
 }
 
-fn kind_name(kind: SettingKind) -> &'static str {
+/// The name used in the WIT.
+#[must_use]
+pub fn setting_kind_name(kind: SettingKind) -> &'static str {
     match kind {
         SettingKind::Text => "text",
         SettingKind::Integer => "integer",

@@ -30,6 +30,12 @@ Examples:
   host plugin doctor
   host plugin doctor --lang rust --lang go";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  host plugin check threshold
+  host plugin check ./night-owls.wasm --set limit=100 transactions.csv
+  host plugin check ./my-echo.wasm --kit wit/kit";
+
 /// What can be done with a plugin besides running it.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
@@ -47,6 +53,7 @@ pub enum PluginCommand {
     /// Say what a plugin is: its settings, what it imports, its hash
     Inspect(InspectArgs),
     /// Find out whether a plugin keeps the contract; exits with 4 if it does not
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(PluginCheckArgs),
     /// Run an author's own test cases; exits with 4 if one fails
     Test(TestArgs),
@@ -179,6 +186,10 @@ pub struct PluginCheckArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub subject: SubjectArgs,
+
+    /// Put it through the cases of a kit instead: the plugin is one of its reference detectors, by its name
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["file", "settings", "row_time", "memory"])]
+    pub kit: Option<PathBuf>,
 
     /// Only warn if the plugin imports WASI
     #[arg(long)]

@@ -119,7 +119,10 @@ fn check_one(arguments: &PluginCheckArgs, reporter: &Reporter) -> Result<u8, Err
         allows_wasi: arguments.allow_wasi,
     };
     let elsewhere = || digest_elsewhere(&plugin, &arguments.subject);
-    let report = check::check(&plugin, &settings, &limits, &budgets, rows.as_deref(), &elsewhere)?;
+    let report = match &arguments.kit {
+        Some(kit) => check::check_kit(&plugin, kit, &limits, &budgets)?,
+        None => check::check(&plugin, &settings, &limits, &budgets, rows.as_deref(), &elsewhere)?,
+    };
     let exit_code = if report.passed { exit::COMMITTED } else { exit::PLUGIN };
     reporter.end(exit_code, &report, || report.human())?;
     Ok(exit_code)

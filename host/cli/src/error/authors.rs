@@ -129,6 +129,24 @@ pub enum ToolsError {
         /// The plugin.
         file: PathBuf,
     },
+    /// A file that is not part of a kit.
+    #[error("`{}` is not a kit's file", file.display())]
+    Kit {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it, and where.
+        source: serde_json::Error,
+    },
+    /// A plugin that is not one of a kit's detectors.
+    #[error("the kit in `{}` has no detector `{}`", folder.display(), printable(detector))]
+    NotInKit {
+        /// The kit's folder.
+        folder: PathBuf,
+        /// What the plugin calls itself.
+        detector: String,
+        /// The detectors that it has.
+        known: Vec<String>,
+    },
     /// A file without rows to measure with.
     #[error("`{}` has no rows", .0.display())]
     NoRows(PathBuf),
@@ -168,6 +186,13 @@ impl ToolsError {
             ToolsError::Expectation { .. } => {
                 Some("leave it empty where the row is not anomalous; else write a number or `any`".into())
             }
+            ToolsError::NotInKit { known, .. } if known.is_empty() => {
+                Some("a kit is a folder of `.json` files, such as `wit/kit`".into())
+            }
+            ToolsError::NotInKit { known, .. } => Some(format!(
+                "`describe` must return the name of one of its detectors: {}",
+                printable(&known.join(", "))
+            )),
             ToolsError::CaseSetting { .. } => Some("settings look like `limit=500`, one a line".into()),
             ToolsError::NoProject(_) => {
                 Some("a project is what `host plugin new` creates; go to its folder, or name it".into())

@@ -141,6 +141,13 @@ mod tests {
     }
 
     #[test]
+    fn a_value_has_a_longest() {
+        let of = |bytes: usize| completed(&[("label", &"x".repeat(bytes))]);
+        assert!(of(MAX_VALUE_BYTES).is_ok());
+        assert_eq!(of(4_097), Err("label: its value has 4097 bytes; at most 4096 are allowed".to_owned()));
+    }
+
+    #[test]
     fn kinds_have_a_grammar() {
         use SettingKind::{Boolean, Decimal, Integer, Text};
         let cases: &[(SettingKind, &[&str], &[&str])] = &[

@@ -2,11 +2,13 @@
 //! through rule after rule, each on fresh instances, so that one failure does not hide another. The rules
 //! are in [`answers`] (does it answer correctly, whatever it is given), [`promises`] (are the answers
 //! the same when they must be), [`abilities`] (what only some detectors can do) and [`endurance`] (a thousand
-//! calls, time, memory). They use [`trial`] runs, and the result is a [`report`].
+//! calls, time, memory). They use [`trial`] runs, and the result is a [`report`]. With `--kit`, a
+//! reference detector is put through the cases of a [`kit`] instead.
 
 mod abilities;
 mod answers;
 mod endurance;
+mod kit;
 mod promises;
 mod report;
 mod trial;
@@ -32,6 +34,8 @@ use crate::error::Error;
 /// A rule; it returns `Err` if the plugin itself failed on the way.
 type Rule = fn(&Subject<'_>) -> Result<Finding, DetectorError>;
 
+/// Those that must pass before others can be tried.
+const FIRST_RULES: [&str; 3] = ["loads", "imports", "configure"];
 const RULES: [(&str, Rule); 17] = [
     ("describe", answers::describe),
     ("no-rows", answers::no_rows),
@@ -70,12 +74,9 @@ pub fn check(
 ) -> Result<Report, Error> {
     let mut rules = Vec::new();
     let loaded = load(file, settings, limits, budgets, &mut rules);
-    let report = |rules: Vec<RuleReport>| Report {
-        file: file.display().to_string(),
-        passed: rules.iter().all(|rule| rule.result != Verdict::Failed),
-        rules,
+    let Some(Loaded { plugin, info, metadata, columns }) = loaded else {
+        return Ok(Report::new(file, rules));
     };
-    let Some(Loaded { plugin, info, metadata, columns }) = loaded else { return Ok(report(rules)) };
     let rows = subject_rows(&columns, rows)?;
     let subject = Subject { plugin: &plugin, settings, metadata, columns, info, rows, budgets, elsewhere };
     for (name, rule) in RULES {
@@ -87,7 +88,24 @@ pub fn check(
         };
         rules.push(RuleReport::new(name, finding));
     }
-    Ok(report(rules))
+    Ok(Report::new(file, rules))
+}
+
+/// Puts a plugin that is one of the detectors of a kit, which is in a folder, through its cases.
+///
+/// # Errors
+/// If the kit cannot be read, or does not have this detector. What is wrong with the plugin is in the report.
+pub fn check_kit(file: &Path, folder: &Path, limits: &Limits, budgets: &Budgets) -> Result<Report, Error> {
+    let mut rules = Vec::new();
+    if let Some(Loaded { plugin, metadata, .. }) = load(file, &[], limits, budgets, &mut rules) {
+        rules.extend(kit::run(&plugin, &metadata, folder)?);
+    }
+    Ok(Report::new(file, rules))
+}
+
+/// The names of all rules, in the order in which they are reported.
+pub fn rule_names() -> impl Iterator<Item = &'static str> {
+    FIRST_RULES.into_iter().chain(RULES.iter().map(|(name, _)| *name))
 }
 
 /// The digest of a plugin's answers on the rows of a check, which must be the same in every process.
@@ -121,7 +139,7 @@ struct Loaded {
     columns: Vec<ColumnRequest>,
 }
 
-/// The rules that must pass before others can be tried: `loads`, `imports` and `configure`.
+/// The [`FIRST_RULES`].
 fn load(
     file: &Path,
     settings: &Settings,

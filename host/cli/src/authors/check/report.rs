@@ -1,10 +1,16 @@
 //! The results of the rules, and how they are reported.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use host_core::text::printable;
 use host_detector::DetectorError;
 use serde::Serialize;
+
+/// The column of the rules' names, in characters.
+const MIN_NAME_WIDTH: usize = 16;
+const MAX_NAME_WIDTH: usize = 40;
 
 /// The results of all rules; field names are part of the interface.
 #[derive(Debug, Serialize)]
@@ -20,8 +26,8 @@ pub struct Report {
 /// The result of a rule; field names are part of the interface.
 #[derive(Debug, Serialize)]
 pub struct RuleReport {
-    /// The rule's name.
-    pub rule: &'static str,
+    /// The rule's name, or a case's of a kit.
+    pub rule: Cow<'static, str>,
     /// Its result.
     pub result: Verdict,
     /// What was found.
@@ -82,16 +88,26 @@ pub(super) fn fix(error: &DetectorError) -> &'static str {
 }
 
 impl RuleReport {
-    pub(super) fn new(rule: &'static str, Finding(result, detail, fix): Finding) -> RuleReport {
-        RuleReport { rule, result, detail, fix }
+    pub(super) fn new(
+        rule: impl Into<Cow<'static, str>>,
+        Finding(result, detail, fix): Finding,
+    ) -> RuleReport {
+        RuleReport { rule: rule.into(), result, detail, fix }
     }
 }
 
 impl Report {
+    pub(super) fn new(file: &Path, rules: Vec<RuleReport>) -> Report {
+        let passed = rules.iter().all(|rule| rule.result != Verdict::Failed);
+        Report { file: file.display().to_string(), passed, rules }
+    }
+
     /// For people.
     #[must_use]
     pub fn human(&self) -> String {
         let mut text = String::new();
+        let longest = self.rules.iter().map(|rule| rule.rule.chars().count()).max();
+        let width = longest.unwrap_or_default().clamp(MIN_NAME_WIDTH, MAX_NAME_WIDTH);
         // Writing into a String cannot fail.
         for RuleReport { rule, result, detail, fix } in &self.rules {
             let result = match result {
@@ -100,9 +116,9 @@ impl Report {
                 Verdict::Warning => "warning",
                 Verdict::Failed => "FAILED",
             };
-            let _ = writeln!(text, "{result:<8} {rule:<16} {}", printable(detail));
+            let _ = writeln!(text, "{result:<8} {:<width$} {}", printable(rule), printable(detail));
             if let Some(fix) = fix {
-                let _ = writeln!(text, "{:25} {fix}", "");
+                let _ = writeln!(text, "{:8} {:width$} {fix}", "", "");
             }
         }
         let count = |wanted| self.rules.iter().filter(|rule| rule.result == wanted).count();

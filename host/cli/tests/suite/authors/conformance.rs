@@ -325,9 +325,10 @@ fn another_answer_in_another_process_is_found_out() {
     compiler::compile_with(env!("CARGO_BIN_EXE_host").into());
     let file = Path::new(env!("CARGO_BIN_EXE_host")).with_file_name("plugins/threshold.wasm");
     let budgets = Budgets { row_nanos: f64::INFINITY, memory_bytes: usize::MAX, allows_wasi: false };
-    let failed = |elsewhere: &dyn Fn() -> Result<String, String>| -> Vec<&'static str> {
+    let failed = |elsewhere: &dyn Fn() -> Result<String, String>| -> Vec<String> {
         let report = check::check(&file, &[], &Limits::default(), &budgets, None, elsewhere).unwrap();
-        report.rules.iter().filter(|rule| rule.result == Verdict::Failed).map(|rule| rule.rule).collect()
+        let broken = report.rules.into_iter().filter(|rule| rule.result == Verdict::Failed);
+        broken.map(|rule| rule.rule.into_owned()).collect()
     };
     assert_eq!(
         failed(&|| check::digest(&file, &[], &Limits::default(), None).map_err(|error| error.to_string())),

@@ -1,11 +1,14 @@
 //! For authors of plugins.
 
+mod abi;
 mod capture;
 mod conformance;
 mod dev;
 mod ensemble;
+mod kit;
 mod mistakes;
 mod mistakes_native;
 mod project;
+mod semantics;
 mod templates;
 mod tools;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{Database, Files, host_run, succeed, summary};
+use crate::support::{Database, Files, finish, host_run, succeed, summary};
 
 #[test]
 fn values_arrive_as_written() {
@@ -33,6 +33,67 @@ fn values_arrive_as_written() {
         ),
         [["2", "-7", "99999999.99", "0001-01-01 00:00:00", "99999499.99", "99999999.99 is above 500.00"]]
     );
+}
+
+/// Told by a detector that says of every row what arrived.
+#[test]
+fn a_detector_is_given_what_is_in_the_file() {
+    let (database, files) = (Database::new(), Files::new());
+    let file = files.write(
+        "f.csv",
+        "transaction_id,user_id,amount,timestamp, TEXT ,note,number
+1,-7,0.10,1969-12-31 23:59:59.5,\" a \",,
+2,7,-99999999.99,9999-12-31 23:59:59.999999,\"x\"\"y\",\u{e9}, 1e-320
+3,7,1.00,0001-01-01 00:00:00,\"two
+lines\",NaN,-0
+4,7,1.00,1970-01-01 00:00:00,, ,\"  \"
+",
+    );
+    let mut run = host_run(&database, "kit-echo", &file);
+    succeed(run.args(["--set", "s= =\u{e9}", "--set", "i=-007", "--set", "b=true"]));
+    let told = |row: &str| format!("{row} s=3:20.3d.e9 i=-7 d=0 b=true o=none");
+    let expected = [
+        ("0", told("user=-7 amount=10 timestamp=-500000 text=3:20.61.20 note=0: number=nan")),
+        (
+            "1e-320",
+            told(
+                "user=7 amount=-9999999999 timestamp=253402300799999999 text=3:78.22.79 note=1:e9 number=00000000000007e8",
+            ),
+        ),
+        (
+            "-0",
+            told(
+                "user=7 amount=100 timestamp=-62135596800000000 text=9:74.77.6f.a.6c.69.6e.65.73 note=3:4e.61.4e number=8000000000000000",
+            ),
+        ),
+        ("0", told("user=7 amount=100 timestamp=0 text=0: note=1:20 number=nan")),
+    ];
+    let found = database.rows("SELECT score, reason FROM anomalies ORDER BY transaction_id");
+    assert_eq!(found, expected.map(|(score, reason)| vec![score.to_owned(), reason]));
+}
+
+#[test]
+fn a_column_that_is_optional_may_be_in_some_files_only() {
+    let (database, files) = (Database::new(), Files::new());
+    let file = |name: &str, columns: &str, values: &str| {
+        let header = format!("transaction_id,user_id,amount,timestamp{columns}");
+        files.write(name, format!("{header}\n1,7,1.00,2024-01-01 00:00:00{values}\n"))
+    };
+    let (with, without) = (file("with.csv", ",note", ",x"), file("without.csv", "", ""));
+    let run = |plugin: &str, file: &std::path::Path| {
+        let mut run = host_run(&database, plugin, file);
+        if plugin == "kit-any" {
+            run.args(["--set", "word=x"]);
+        }
+        run
+    };
+    let summary = summary(run("kit-any", &with).args([&without, &with]));
+    assert_eq!((&summary["rows_written"], &summary["anomalies"]), (&3.into(), &2.into()));
+    // Not twice, and not absent if it is required.
+    let twice = file("twice.csv", ",note,NOTE", ",x,x");
+    for (plugin, file) in [("kit-any", &twice), ("kit-echo", &without)] {
+        assert_eq!(finish(&mut run(plugin, file)).code, 3, "{plugin}");
+    }
 }
 
 #[test]

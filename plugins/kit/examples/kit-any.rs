@@ -1,0 +1,3 @@
+//! `kit-any` as a plugin.
+
+detector_sdk::export_detector!(kit::Any);

@@ -1,0 +1,3 @@
+//! `kit-echo` as a plugin.
+
+detector_sdk::export_detector!(kit::Echo);

@@ -1,0 +1,3 @@
+//! `kit-file` as a plugin.
+
+detector_sdk::export_detector!(kit::File);

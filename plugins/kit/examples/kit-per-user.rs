@@ -1,0 +1,3 @@
+//! `kit-per-user` as a plugin.
+
+detector_sdk::export_detector!(kit::PerUser);
