@@ -53,7 +53,9 @@ fn bindings_of_another_language_pass() {
 /// Whether all numbers of a case can be told apart by a language whose whole numbers have 53 bits.
 fn is_within_53_bits(value: &serde_json::Value) -> bool {
     match value {
-        serde_json::Value::String(text) => text.parse().is_ok_and(|number: i64| number.unsigned_abs() < 1 << 53),
+        serde_json::Value::String(text) => {
+            text.parse().is_ok_and(|number: i64| number.unsigned_abs() < 1 << 53)
+        }
         serde_json::Value::Array(values) => values.iter().all(is_within_53_bits),
         other => panic!("{other}"),
     }
