@@ -5,13 +5,16 @@
 //! calls, time, memory). They use [`trial`] runs, and the result is a [`report`].
 
 mod abilities;
+mod advice;
 mod answers;
 mod endurance;
 mod promises;
 mod report;
 mod trial;
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use host_core::batch::Batch;
 use host_core::column::ColumnRequest;
@@ -20,11 +23,12 @@ use host_detector::{
     Access, Cache, Detector, DetectorError, Limits, Metadata, Plugin, PluginInfo, Requirements, Sandbox,
 };
 
-use self::report::{Finding, failed, fix, ok, skipped, warning};
+use self::advice::advice;
+use self::report::{Finding, failed, ok, skipped, warning};
 pub use self::report::{Report, RuleReport, Verdict};
 pub use self::trial::Budgets;
-use self::trial::{BATCH_ROWS, Subject, digest_of, indices, run};
-use super::cases::chain;
+use self::trial::{BATCH_ROWS, Input, Subject, digest_of, indices, run};
+use super::cases::{self, chain};
 use super::start::{Settings, start};
 use super::workload;
 use crate::error::Error;
@@ -40,9 +44,9 @@ const RULES: [(&str, Rule); 17] = [
     ("empty-batch", answers::empty_batch),
     ("large-batch", answers::large_batch),
     ("extreme-values", answers::extreme_values),
-    ("determinism", promises::determinism),
+    (DETERMINISM, promises::determinism),
     ("other-process", promises::other_process),
-    ("batch-size", promises::batch_size),
+    (BATCH_SIZE, promises::batch_size),
     ("instances", promises::instances),
     ("scores", abilities::scores),
     ("state", abilities::state),
@@ -54,6 +58,13 @@ const RULES: [(&str, Rule); 17] = [
 
 /// The rule without which those after it mean nothing.
 const USUAL_ROWS: &str = "usual-rows";
+/// Of the rules that compare answers, each means nothing without those before it: what is random differs in
+/// another process, too, and instances get other batches.
+const COMPARING: [&str; 4] = [DETERMINISM, "other-process", BATCH_SIZE, "instances"];
+const DETERMINISM: &str = "determinism";
+const BATCH_SIZE: &str = "batch-size";
+/// How many of a project's cases are tried; `host plugin test` takes all of them.
+const MAX_CASES: usize = 10;
 
 /// Checks a plugin, on generated rows or on those of a file. `elsewhere` returns what [`digest`] returns
 /// in another process.
@@ -77,13 +88,25 @@ pub fn check(
     };
     let Some(Loaded { plugin, info, metadata, columns }) = loaded else { return Ok(report(rules)) };
     let rows = subject_rows(&columns, rows)?;
-    let subject = Subject { plugin: &plugin, settings, metadata, columns, info, rows, budgets, elsewhere };
+    let mut inputs = vec![Input { place: String::new(), settings: settings.to_vec(), rows }];
+    inputs.extend(case_inputs(&plugin));
+    let reseeded = plugin.with_chance(1);
+    let subject = Subject {
+        plugin: &plugin,
+        reseeded: &reseeded,
+        settings,
+        metadata,
+        columns,
+        info,
+        inputs,
+        budgets,
+        elsewhere,
+        answered: RefCell::new(HashMap::new()),
+    };
     for (name, rule) in RULES {
-        let is_hopeless = rules.iter().any(|rule| rule.rule == USUAL_ROWS && rule.result == Verdict::Failed);
-        let finding = if is_hopeless {
-            skipped(format!("not tried while `{USUAL_ROWS}` is broken"))
-        } else {
-            rule(&subject).unwrap_or_else(|error| failed(chain(&error), fix(&error)))
+        let finding = match without(name, &rules) {
+            Some(broken) => skipped(format!("not tried while `{broken}` is broken")),
+            None => rule(&subject).unwrap_or_else(|error| failed(chain(&error), advice(&error))),
         };
         rules.push(RuleReport::new(name, finding));
     }
@@ -104,6 +127,39 @@ pub fn digest(
     let plugin = host_detector::load(&sandbox, file)?;
     let rows = subject_rows(&start(&plugin, settings)?.columns, rows)?;
     Ok(digest_of(&run(&plugin, settings, &rows, &indices(&rows, BATCH_ROWS))?))
+}
+
+/// The broken rule, if there is one, without which this one means nothing.
+fn without(name: &str, rules: &[RuleReport]) -> Option<&'static str> {
+    let comparing = |rule: &str| COMPARING.iter().position(|comparing| *comparing == rule);
+    let is_needed = |rule: &str| {
+        rule == USUAL_ROWS || [DETERMINISM, BATCH_SIZE].contains(&rule) && comparing(rule) < comparing(name)
+    };
+    rules
+        .iter()
+        .map(|rule| (rule.rule, rule.result))
+        .find_map(|(rule, result)| (result == Verdict::Failed && is_needed(rule)).then_some(rule))
+}
+
+/// The cases of the plugin's project. Those that cannot be used are for `host plugin test` to complain about.
+fn case_inputs(plugin: &Plugin) -> Vec<Input> {
+    let Some(files) = cases_folder(&plugin.file).and_then(|folder| cases::files_in(&folder).ok()) else {
+        return Vec::new();
+    };
+    let input = |file: &PathBuf| {
+        let (settings, rows) = cases::rows_of(plugin, file).ok()?;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        Some(Input { place: format!("in the case `{}`, ", printable(&name)), settings, rows })
+    };
+    files.iter().filter_map(input).take(MAX_CASES).collect()
+}
+
+/// The folder `cases` beside the plugin, or in the current folder if the plugin is anywhere below it.
+fn cases_folder(plugin: &Path) -> Option<PathBuf> {
+    let (plugin, here) = (plugin.canonicalize().ok()?, std::env::current_dir().ok()?.canonicalize().ok()?);
+    let beside = plugin.parent()?.join("cases");
+    let above = plugin.starts_with(&here).then(|| here.join("cases"));
+    [Some(beside), above].into_iter().flatten().find(|folder| folder.is_dir())
 }
 
 fn subject_rows(columns: &[ColumnRequest], file: Option<&Path>) -> Result<Batch, Error> {
@@ -149,7 +205,7 @@ fn load(
     rules.push(RuleReport::new("loads", ok(detail)));
     rules.push(RuleReport::new("imports", imports(&info, budgets)));
     if let Err(error) = detector.configure(settings) {
-        rules.push(RuleReport::new("configure", failed(chain(&error), fix(&error))));
+        rules.push(RuleReport::new("configure", failed(chain(&error), advice(&error))));
         return None;
     }
     let (settings, columns) = (detector.metadata.settings.len() as u64, detector.columns.len() as u64);
