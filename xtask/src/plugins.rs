@@ -19,7 +19,7 @@ const PARTS: [&str; 1] = ["ensemble"];
 /// Those that tests also need with WASI, under another name.
 const WITH_WASI: [&str; 2] = ["hostile", "threshold"];
 /// Examples of the SDK, which tests need.
-const EXAMPLES: [&str; 1] = ["abroad"];
+const EXAMPLES: [&str; 2] = ["abroad", "velocity"];
 /// Where the host looks for plugins, and where the tests do, too; beside the host.
 const FOR_USERS: &str = "plugins";
 const FOR_TESTS: &str = "test-plugins";

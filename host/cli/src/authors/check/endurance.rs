@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytesize::ByteSize;
+use host_core::batch::Batch;
 use host_detector::DetectorError;
 
 use super::report::{Finding, failed, ok, warning};
@@ -58,12 +59,8 @@ pub fn soak(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
 
 /// The time a row takes, in batches of the usual size.
 pub fn time(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    let rows = subject.rows().len().max(TIMED_ROWS);
-    let file = Endless::new(subject.rows());
-    let batches: Vec<_> = (0..rows)
-        .step_by(BATCH_ROWS)
-        .map(|start| file.batch(start..(start + BATCH_ROWS).min(rows)))
-        .collect();
+    let batches = timed(subject.rows());
+    let rows: usize = batches.iter().map(Batch::len).sum();
     let mut fastest = f64::INFINITY;
     for _ in 0..ROUNDS {
         let mut detector = subject.start()?;
@@ -84,6 +81,13 @@ pub fn time(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
+/// All rows in batches of the usual size; at least one such batch.
+fn timed(rows: &Batch) -> Vec<Batch> {
+    let (file, count) = (Endless::new(rows), rows.len().max(TIMED_ROWS));
+    let starts = (0..count).step_by(BATCH_ROWS);
+    starts.map(|start| file.batch(start..(start + BATCH_ROWS).min(count))).collect()
+}
+
 /// The memory that the largest batch takes, together with everything before and after it.
 pub fn memory(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut detector = subject.start()?;
@@ -97,4 +101,18 @@ pub fn memory(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     } else {
         failed(found, "free what belongs to a batch before the next one, and do not copy columns")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else eight rows would have to pay for a whole call.
+    #[test]
+    fn few_rows_are_timed_as_many() {
+        let lengths =
+            |rows| timed(&workload::generated(rows, &[])).iter().map(Batch::len).collect::<Vec<_>>();
+        assert_eq!(lengths(8), [BATCH_ROWS]);
+        assert_eq!(lengths(20_000), [BATCH_ROWS, BATCH_ROWS, 20_000 - 2 * BATCH_ROWS]);
+    }
 }

@@ -22,7 +22,7 @@ pub(super) const ROWS: usize = 20_000;
 /// One row per call is slow in slow languages; this many rows show enough.
 pub(super) const ROWS_ONE_BY_ONE: usize = 4_000;
 /// Lists of these lengths go through a guest's memory one after the other: whoever frees what is still used,
-/// or frees it twice, gets the same piece of it for two of them.
+/// or frees it twice, may get the same piece of it for two of them.
 const CHANGING_BATCHES: [usize; 9] = [1, 4_096, 3, 64, 997, 2, 512, 7, 128];
 /// How many instances share the work.
 pub(super) const INSTANCES: usize = 3;
