@@ -13,14 +13,14 @@ use crate::shell::{cargo, run, target};
 /// Crates of `plugins/` that are plugins for users.
 const PLUGINS: [&str; 2] = ["threshold", "zscore"];
 /// Those that are for tests.
-const GUESTS: [&str; 3] = ["counting", "hostile", "talkative"];
+const GUESTS: [&str; 4] = ["counting", "faithless", "hostile", "talkative"];
 /// Those that are no plugins by themselves, only parts of one.
 const PARTS: [&str; 1] = ["ensemble"];
 /// Those that tests also need with WASI, under another name.
 const WITH_WASI: [&str; 2] = ["hostile", "threshold"];
 /// Examples of these crates, which tests need.
 const EXAMPLES: [(&str, &[&str]); 2] = [
-    ("detector-sdk", &["abroad"]),
+    ("detector-sdk", &["abroad", "velocity"]),
     ("kit", &["kit-any", "kit-broken", "kit-echo", "kit-file", "kit-per-user"]),
 ];
 /// Where the host looks for plugins, and where the tests do, too; beside the host.

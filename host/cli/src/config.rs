@@ -209,6 +209,7 @@ pub fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
         log_lines: arguments.log_lines,
         plugin_bytes: defaults.plugin_bytes,
         deterministic_nan: arguments.deterministic,
+        chance: 0,
     })
 }
 

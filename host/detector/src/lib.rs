@@ -38,7 +38,7 @@ pub mod verify;
 
 pub use contract::types::{GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind, State};
 pub use contract::version::Ability;
-pub use error::{BatchSpan, Call, DetectorError};
+pub use error::{BatchSpan, Call, DetectorError, TrapReport};
 pub use instance::Detector;
 pub use plugin::cache::Cache;
 pub use plugin::compiler;

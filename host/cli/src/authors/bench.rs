@@ -79,7 +79,7 @@ pub fn bench(
     let (theirs, their_sizes) = load(&plugins::lookup(Path::new(BASELINE))?, limits)?;
     let columns = start(&ours, settings)?.columns;
     let batch = match rows {
-        Some(file) => workload::read(file, &columns)?,
+        Some(file) => workload::read(file, &InputRules::default(), &columns)?,
         None => workload::generated(ROWS, &columns),
     };
     let plain = Batch { columns: Vec::new(), ..batch.clone() };

@@ -45,6 +45,18 @@ pub struct Outcome {
 /// # Errors
 /// If there are no cases, or one cannot be read or written. If the plugin fails on a case, that case fails.
 pub fn run(plugin: &Plugin, folder: &Path, tolerance: f64, update: bool) -> Result<Vec<Outcome>, Error> {
+    let files = files_in(folder)?;
+    if files.is_empty() {
+        return Err(ToolsError::NoCases(folder.to_owned()).into());
+    }
+    files.iter().map(|file| run_case(plugin, file, tolerance, update)).collect()
+}
+
+/// The cases in a folder, in the order of their names.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>, ToolsError> {
     let read_dir = fs::read_dir(folder).map_err(|source| ToolsError::File {
         doing: "read the cases in",
         path: folder.to_owned(),
@@ -53,10 +65,18 @@ pub fn run(plugin: &Plugin, folder: &Path, tolerance: f64, update: bool) -> Resu
     let mut files: Vec<PathBuf> = read_dir.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "csv"));
     files.sort();
-    if files.is_empty() {
-        return Err(ToolsError::NoCases(folder.to_owned()).into());
-    }
-    files.iter().map(|file| run_case(plugin, file, tolerance, update)).collect()
+    Ok(files)
+}
+
+/// The rows of a case, without what is expected of them, and its settings.
+///
+/// # Errors
+/// If they cannot be read, or the plugin does not take the settings.
+pub fn rows_of(plugin: &Plugin, file: &Path) -> Result<(Vec<(String, String)>, Batch), Error> {
+    let settings = settings_of(file)?;
+    let columns = start(plugin, &settings)?.columns;
+    let rows = workload::read(file, &rules_of(file)?, &columns)?;
+    Ok((settings, rows))
 }
 
 fn run_case(plugin: &Plugin, file: &Path, tolerance: f64, update: bool) -> Result<Outcome, Error> {

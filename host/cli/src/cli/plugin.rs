@@ -239,7 +239,7 @@ pub struct BenchArgs {
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub subject: SubjectArgs,
 
-    /// Also write where the plugin spends its time, function by function, as a profile for https://profiler.firefox.com
+    /// Also write where the plugin spends its time, function by function, as a profile for profiler.firefox.com
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
 }

@@ -44,6 +44,18 @@ impl Plugin {
         let profile = Profile::new(self.component.component(), &file_name(&self.file));
         profile.map_err(|source| DetectorError::Engine { source })
     }
+
+    /// The same plugin with another [`chance`](Limits::chance), to be compared with this one.
+    #[must_use]
+    pub fn with_chance(&self, chance: u8) -> Plugin {
+        Plugin {
+            file: self.file.clone(),
+            contract_version: self.contract_version.clone(),
+            component: self.component.clone(),
+            limits: Limits { chance, ..self.limits.clone() },
+            ..*self
+        }
+    }
 }
 
 /// Reads, checks and compiles a plugin.

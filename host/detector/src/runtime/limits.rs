@@ -57,6 +57,9 @@ pub struct Limits {
     pub plugin_bytes: u64,
     /// Whether even the bits of a NaN must be the same on every machine, which costs time.
     pub deterministic_nan: bool,
+    /// Where random numbers and clocks begin. They are always the same, and no answer may depend on them;
+    /// another number is for finding out whether one does.
+    pub chance: u8,
 }
 
 impl Default for Limits {
@@ -75,6 +78,7 @@ impl Default for Limits {
             log_lines: 1_000,
             plugin_bytes: 64 * MIB as u64,
             deterministic_nan: false,
+            chance: 0,
         }
     }
 }

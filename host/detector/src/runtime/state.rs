@@ -61,7 +61,6 @@ impl WasiView for GuestState {
 
 /// The monotonic clock: time passes only when the guest reads the clock or sleeps. It never really sleeps,
 /// since no deadline could interrupt that.
-#[derive(Default)]
 pub struct Clock {
     pub(crate) nanos: u64,
 }

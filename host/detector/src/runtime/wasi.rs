@@ -51,16 +51,17 @@ pub fn offers(import: &str) -> bool {
     parts.is_some_and(|(package, version)| PACKAGES.contains(&package) && version.starts_with("0.2."))
 }
 
-/// A context that grants nothing.
-pub fn context(log: &GuestLog) -> WasiCtx {
+/// A context that grants nothing. Chance is what [`Limits`](crate::Limits) say.
+pub fn context(log: &GuestLog, chance: u8) -> WasiCtx {
+    let seed = SEED ^ chance;
     let output = |level| Output { log: log.clone(), level };
     WasiCtx::builder()
         .stdout(output(tracing::Level::INFO))
         .stderr(output(tracing::Level::WARN))
-        .wall_clock(StoppedClock)
-        .secure_random(Deterministic::new(vec![SEED]))
-        .insecure_random(Deterministic::new(vec![SEED]))
-        .insecure_random_seed(u128::from(SEED))
+        .wall_clock(StoppedClock(Duration::from_secs(u64::from(chance) * 1_000_000)))
+        .secure_random(Deterministic::new(vec![seed]))
+        .insecure_random(Deterministic::new(vec![seed]))
+        .insecure_random_seed(u128::from(seed))
         .max_random_size(MAX_RANDOM_BYTES)
         .allow_tcp(false)
         .allow_udp(false)
@@ -69,15 +70,15 @@ pub fn context(log: &GuestLog) -> WasiCtx {
         .build()
 }
 
-/// It is always 1970.
-struct StoppedClock;
+/// It is always the same time: 1970, unless chance says otherwise.
+struct StoppedClock(Duration);
 
 impl HostWallClock for StoppedClock {
     fn resolution(&self) -> Duration {
         Duration::from_nanos(1)
     }
     fn now(&self) -> Duration {
-        Duration::ZERO
+        self.0
     }
 }
 

@@ -4,7 +4,7 @@
 use host_detector::{Ability, Detector, DetectorError, State};
 
 use super::report::{Finding, failed, ok, skipped, warning};
-use super::trial::{Answer, BATCH_ROWS, Subject, difference, judge};
+use super::trial::{Answer, BATCH_ROWS, Subject, USUAL, difference, judge};
 use crate::authors::cases::chain;
 use crate::authors::workload;
 
@@ -24,10 +24,10 @@ pub fn scores(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let rows: Vec<usize> = (0..subject.usual()).collect();
     let mut scores = Vec::new();
     for batch in rows.chunks(BATCH_ROWS) {
-        scores.extend(detector.score(&workload::select(&subject.rows, batch, batch[0] as u64))?);
+        scores.extend(detector.score(&workload::select(subject.rows(), batch, batch[0] as u64))?);
     }
     detector.finish()?;
-    let flagged = subject.run(BATCH_ROWS)?;
+    let flagged = subject.answers(0, USUAL)?;
     Ok(match flagged.iter().find(|answer| answer.score.to_bits() != scores[answer.row].to_bits()) {
         None => ok(format!("the {} rows that `classify` flags have the same scores", flagged.len())),
         Some(Answer { row, score, .. }) => failed(
@@ -52,8 +52,8 @@ pub fn state(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
         for state in &kept {
             run.restore(state)?;
         }
-        expected.extend(judge(&mut continuous, &subject.rows, part, part[0] as u64)?);
-        restored.extend(judge(&mut run, &subject.rows, part, 0)?);
+        expected.extend(judge(&mut continuous, subject.rows(), part, part[0] as u64)?);
+        restored.extend(judge(&mut run, subject.rows(), part, 0)?);
         match changes(&mut run)? {
             Some(changed) => kept.extend(changed),
             None => {
@@ -112,9 +112,9 @@ pub fn feedback(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let run = |batch_rows: usize| -> Result<Vec<Answer>, DetectorError> {
         let mut detector = subject.start()?;
         for (rows, labels) in known.chunks(batch_rows).zip(labels.chunks(batch_rows)) {
-            detector.feedback(&workload::select(&subject.rows, rows, 0), labels)?;
+            detector.feedback(&workload::select(subject.rows(), rows, 0), labels)?;
         }
-        let answers = judge(&mut detector, &subject.rows, new, 0)?;
+        let answers = judge(&mut detector, subject.rows(), new, 0)?;
         detector.finish()?;
         Ok(answers)
     };

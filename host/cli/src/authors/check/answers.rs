@@ -4,8 +4,9 @@ use host_core::batch::Batch;
 use host_core::text::printable;
 use host_detector::DetectorError;
 
-use super::report::{Finding, failed, fix, ok, warning};
-use super::trial::{BATCH_ROWS, Subject, indices, judge, run};
+use super::advice::advice;
+use super::report::{Finding, failed, ok, warning};
+use super::trial::{Subject, USUAL, indices, judge, run};
 use crate::authors::cases::chain;
 use crate::authors::workload;
 
@@ -13,7 +14,7 @@ use crate::authors::workload;
 pub fn describe(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     let mut again = subject.start()?;
     // An instance that fails here has broken another rule, and cannot be used afterwards.
-    let after = match judge(&mut again, &subject.rows, &[0], 0) {
+    let after = match judge(&mut again, subject.rows(), &[0], 0) {
         Ok(_) => again.describe()?,
         Err(_) => again.metadata.clone(),
     };
@@ -22,7 +23,7 @@ pub fn describe(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     }
     Ok(failed(
         "it describes itself differently in another instance, or after a run",
-        "`describe` must not depend on anything; make it a constant",
+        "`describe` must not depend on anything; if it is a constant, memory was damaged: in C and C++, build with `make debug`",
     ))
 }
 
@@ -35,7 +36,7 @@ pub fn no_rows(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
 
 /// The smallest batch.
 pub fn one_row(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    run(subject.plugin, subject.settings, &subject.rows, &[vec![0]])?;
+    run(subject.plugin, subject.settings, subject.rows(), &[vec![0]])?;
     Ok(ok("a run of one row ends well"))
 }
 
@@ -51,26 +52,42 @@ pub fn empty_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
-/// Ordinary rows.
+/// Ordinary rows. Some should be anomalous, else nothing is seen of what could be wrong.
 pub fn usual_rows(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    match subject.run(BATCH_ROWS) {
-        Ok(answers) if answers.is_empty() => Ok(warning(
+    let flagged = match subject.answers(0, USUAL) {
+        Ok(answers) => answers.len(),
+        Err(DetectorError::Guest { message, .. }) => {
+            return Ok(failed(
+                format!("it fails on them: {}", printable(&message)),
+                "if it needs a special kind of rows, give a file of them: `host plugin check PLUGIN FILE`",
+            ));
+        }
+        Err(error) => return Err(error),
+    };
+    // What fails here is found by another rule.
+    let in_case = |input| subject.answers(input, USUAL).map_or(0, |answers| answers.len());
+    let in_cases: usize = (1..subject.inputs.len()).map(in_case).sum();
+    let found = format!("{flagged} of {} rows are anomalous", subject.usual());
+    Ok(match (flagged, in_cases) {
+        (0, 0) => warning(
             format!("none of {} rows is anomalous, so this shows little", subject.usual()),
-            "give a file with rows that it flags: `host plugin check PLUGIN FILE`",
-        )),
-        Ok(answers) => Ok(ok(format!("{} of {} rows are anomalous", answers.len(), subject.usual()))),
-        Err(DetectorError::Guest { message, .. }) => Ok(failed(
-            format!("it fails on them: {}", printable(&message)),
-            "if it needs a special kind of rows, give a file of them: `host plugin check PLUGIN FILE`",
-        )),
-        Err(error) => Err(error),
-    }
+            "give a file with rows that it flags, `host plugin check PLUGIN FILE`, or a case in the folder `cases`",
+        ),
+        (_, 0) => ok(found),
+        (_, 1) => ok(format!("{found}, and 1 in its cases")),
+        (_, _) => ok(format!("{found}, and {in_cases} in its cases")),
+    })
 }
 
 /// The largest batch that a host passes.
 pub fn large_batch(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    let rows = subject.rows.len();
-    run(subject.plugin, subject.settings, &subject.rows, &indices(&subject.rows, workload::MAX_BATCH_ROWS))?;
+    let rows = subject.rows().len();
+    run(
+        subject.plugin,
+        subject.settings,
+        subject.rows(),
+        &indices(subject.rows(), workload::MAX_BATCH_ROWS),
+    )?;
     Ok(ok(format!("{rows} rows at once")))
 }
 
@@ -84,6 +101,6 @@ pub fn extreme_values(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
         Err(error @ DetectorError::Guest { .. }) => {
             warning(chain(&error), "an error ends the run; return one only if rows cannot be judged at all")
         }
-        Err(error) => failed(chain(&error), fix(&error)),
+        Err(error) => failed(chain(&error), advice(&error)),
     })
 }

@@ -6,6 +6,7 @@
 //! reference detector is put through the cases of a [`kit`] instead.
 
 mod abilities;
+mod advice;
 mod answers;
 mod endurance;
 mod kit;
@@ -13,7 +14,9 @@ mod promises;
 mod report;
 mod trial;
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use host_core::batch::Batch;
 use host_core::column::ColumnRequest;
@@ -21,12 +24,15 @@ use host_core::text::{counted, listed, printable};
 use host_detector::{
     Access, Cache, Detector, DetectorError, Limits, Metadata, Plugin, PluginInfo, Requirements, Sandbox,
 };
+use host_source::InputRules;
 
-use self::report::{Finding, failed, fix, ok, skipped, warning};
+use self::advice::advice;
+use self::report::{Finding, failed, ok, skipped, warning};
 pub use self::report::{Report, RuleReport, Verdict};
 pub use self::trial::Budgets;
-use self::trial::{BATCH_ROWS, Subject, digest_of, indices, run};
-use super::cases::chain;
+use self::trial::{BATCH_ROWS, Input, Subject, digest_of, indices, run};
+use super::cases::{self, chain};
+use super::project::{CASES, Project};
 use super::start::{Settings, start};
 use super::workload;
 use crate::error::Error;
@@ -44,9 +50,9 @@ const RULES: [(&str, Rule); 17] = [
     ("empty-batch", answers::empty_batch),
     ("large-batch", answers::large_batch),
     ("extreme-values", answers::extreme_values),
-    ("determinism", promises::determinism),
+    (DETERMINISM, promises::determinism),
     ("other-process", promises::other_process),
-    ("batch-size", promises::batch_size),
+    (BATCH_SIZE, promises::batch_size),
     ("instances", promises::instances),
     ("scores", abilities::scores),
     ("state", abilities::state),
@@ -58,6 +64,13 @@ const RULES: [(&str, Rule); 17] = [
 
 /// The rule without which those after it mean nothing.
 const USUAL_ROWS: &str = "usual-rows";
+/// Of the rules that compare answers, each means nothing without those before it: what is random differs in
+/// another process, too, and instances get other batches.
+const COMPARING: [&str; 4] = [DETERMINISM, "other-process", BATCH_SIZE, "instances"];
+const DETERMINISM: &str = "determinism";
+const BATCH_SIZE: &str = "batch-size";
+/// How many of a project's cases are tried; `host plugin test` takes all of them.
+const MAX_CASES: usize = 10;
 
 /// Checks a plugin, on generated rows or on those of a file. `elsewhere` returns what [`digest`] returns
 /// in another process.
@@ -78,13 +91,25 @@ pub fn check(
         return Ok(Report::new(file, rules));
     };
     let rows = subject_rows(&columns, rows)?;
-    let subject = Subject { plugin: &plugin, settings, metadata, columns, info, rows, budgets, elsewhere };
+    let mut inputs = vec![Input { place: String::new(), settings: settings.to_vec(), rows }];
+    inputs.extend(case_inputs(&plugin));
+    let reseeded = plugin.with_chance(1);
+    let subject = Subject {
+        plugin: &plugin,
+        reseeded: &reseeded,
+        settings,
+        metadata,
+        columns,
+        info,
+        inputs,
+        budgets,
+        elsewhere,
+        answered: RefCell::new(HashMap::new()),
+    };
     for (name, rule) in RULES {
-        let is_hopeless = rules.iter().any(|rule| rule.rule == USUAL_ROWS && rule.result == Verdict::Failed);
-        let finding = if is_hopeless {
-            skipped(format!("not tried while `{USUAL_ROWS}` is broken"))
-        } else {
-            rule(&subject).unwrap_or_else(|error| failed(chain(&error), fix(&error)))
+        let finding = match without(name, &rules) {
+            Some(broken) => skipped(format!("not tried while `{broken}` is broken")),
+            None => rule(&subject).unwrap_or_else(|error| failed(chain(&error), advice(&error))),
         };
         rules.push(RuleReport::new(name, finding));
     }
@@ -124,9 +149,41 @@ pub fn digest(
     Ok(digest_of(&run(&plugin, settings, &rows, &indices(&rows, BATCH_ROWS))?))
 }
 
+/// The broken rule, if there is one, without which this one means nothing.
+fn without<'a>(name: &str, rules: &'a [RuleReport]) -> Option<&'a str> {
+    let comparing = |rule: &str| COMPARING.iter().position(|comparing| *comparing == rule);
+    let is_needed = |rule: &str| {
+        rule == USUAL_ROWS || [DETERMINISM, BATCH_SIZE].contains(&rule) && comparing(rule) < comparing(name)
+    };
+    rules
+        .iter()
+        .map(|rule| (&*rule.rule, rule.result))
+        .find_map(|(rule, result)| (result == Verdict::Failed && is_needed(rule)).then_some(rule))
+}
+
+/// The cases of the plugin's project. Those that cannot be used are for `host plugin test` to complain about.
+fn case_inputs(plugin: &Plugin) -> Vec<Input> {
+    let Some(files) = cases_folder(&plugin.file).and_then(|folder| cases::files_in(&folder).ok()) else {
+        return Vec::new();
+    };
+    let input = |file: &PathBuf| {
+        let (settings, rows) = cases::rows_of(plugin, file).ok()?;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        Some(Input { place: format!("in the case `{}`, ", printable(&name)), settings, rows })
+    };
+    files.iter().filter_map(input).take(MAX_CASES).collect()
+}
+
+/// The cases of the project that makes the plugin, or those beside it.
+fn cases_folder(plugin: &Path) -> Option<PathBuf> {
+    let of_project = Project::that_makes(plugin).map(|project| project.cases());
+    let beside = plugin.with_file_name(CASES);
+    of_project.into_iter().chain([beside]).find(|folder| folder.is_dir())
+}
+
 fn subject_rows(columns: &[ColumnRequest], file: Option<&Path>) -> Result<Batch, Error> {
     match file {
-        Some(file) => workload::read(file, columns),
+        Some(file) => workload::read(file, &InputRules::default(), columns),
         None => Ok(workload::generated(workload::MAX_BATCH_ROWS, columns)),
     }
 }
@@ -167,7 +224,7 @@ fn load(
     rules.push(RuleReport::new("loads", ok(detail)));
     rules.push(RuleReport::new("imports", imports(&info, budgets)));
     if let Err(error) = detector.configure(settings) {
-        rules.push(RuleReport::new("configure", failed(chain(&error), fix(&error))));
+        rules.push(RuleReport::new("configure", failed(chain(&error), advice(&error))));
         return None;
     }
     let (settings, columns) = (detector.metadata.settings.len() as u64, detector.columns.len() as u64);

@@ -1,34 +1,44 @@
 //! Rules about answers that must be the same: in a second run, in another process, however rows are cut
-//! into batches, and over as many instances as `ordering` allows.
+//! into batches, and over as many instances as `ordering` allows. Whether the very same calls are answered in
+//! the same way comes first: else nothing else could be told from it.
 
 use host_detector::{DetectorError, Ordering};
 
+use super::advice::advice;
 use super::report::{Finding, failed, ok, skipped};
-use super::trial::{Answer, BATCH_ROWS, Subject, difference, digest_of, indices, run};
+use super::trial::{
+    Answer, BATCH_ROWS, Cut, INSTANCES, Input, ROWS_ONE_BY_ONE, Subject, USUAL, difference, digest_of,
+    indices, run,
+};
+use crate::authors::cases::chain;
 
-/// Unusual batch sizes that do not divide anything evenly.
+/// Batch sizes that do not divide anything evenly.
 const ODD_BATCHES: [usize; 3] = [1, 7, 997];
-/// Rows per batch when instances share the work.
-const SHARED_BATCH_ROWS: usize = 1_000;
-/// One row per call is slow in slow languages; this many rows show enough.
-const ROWS_ONE_BY_ONE: usize = 4_000;
-/// How many instances share the work.
-const INSTANCES: usize = 3;
 
 const MEND_RANDOM: &str = "no clock, random number, memory address or hash map order may influence an answer";
 
-/// Two runs must give the same.
+/// Two runs must give the same, whatever cut of the rows they are given.
 pub fn determinism(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    let (first, second) = (subject.run(BATCH_ROWS)?, subject.run(BATCH_ROWS)?);
-    Ok(match difference(&first, &second) {
-        None => ok("two runs give the same"),
-        Some(difference) => failed(format!("two runs differ: {difference}"), MEND_RANDOM),
-    })
+    for (input, Input { place, .. }) in subject.inputs.iter().enumerate() {
+        for cut in cuts(subject, input).chain([USUAL, Cut::Instances]) {
+            // What fails already for the first time breaks another rule.
+            let Ok(first) = subject.answers(input, cut) else { continue };
+            let difference = match subject.answers_again(input, cut) {
+                Ok(second) => difference(&first, &second),
+                Err(error) => Some(format!("the second one failed: {}", chain(&error))),
+            };
+            if let Some(difference) = difference {
+                let found = format!("{place}two runs with the same batches differ: {difference}");
+                return Ok(failed(found, MEND_RANDOM));
+            }
+        }
+    }
+    Ok(ok("two runs give the same"))
 }
 
 /// So must a run in another process, where nothing is left of the first run.
 pub fn other_process(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    let here = run(subject.plugin, subject.settings, &subject.rows, &indices(&subject.rows, BATCH_ROWS))?;
+    let here = run(subject.plugin, subject.settings, subject.rows(), &indices(subject.rows(), BATCH_ROWS))?;
     Ok(match (subject.elsewhere)() {
         Ok(there) if there == digest_of(&here) => ok("another process gives the same"),
         Ok(_) => failed("another process gives different answers", MEND_RANDOM),
@@ -38,54 +48,74 @@ pub fn other_process(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
 
 /// The answers must not depend on how rows are cut into batches.
 pub fn batch_size(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    const MEND: &str = "keep what is learned across `classify` calls, and never judge a row by its batch";
-    for batch_rows in ODD_BATCHES {
-        let rows = if batch_rows == 1 { subject.usual().min(ROWS_ONE_BY_ONE) } else { subject.usual() };
-        let cut = |batch_rows: usize| {
-            let all: Vec<usize> = (0..rows).collect();
-            let batches: Vec<Vec<usize>> = all.chunks(batch_rows).map(<[usize]>::to_vec).collect();
-            run(subject.plugin, subject.settings, &subject.rows, &batches)
-        };
-        if let Some(difference) = difference(&cut(BATCH_ROWS)?, &cut(batch_rows)?) {
-            let found = format!("batches of {BATCH_ROWS} and of {batch_rows} rows differ: {difference}");
-            return Ok(failed(found, MEND));
+    const MEND: &str = "keep what is learned across `classify` calls, and never judge a row by its batch; also addresses, the order of a hash map, and memory that is freed twice or too early can be different in other batches";
+    for (input, Input { place, .. }) in subject.inputs.iter().enumerate() {
+        // A case that fails in any case is for `host plugin test` to complain about.
+        let Ok(usual) = subject.answers(input, USUAL) else { continue };
+        for cut in cuts(subject, input) {
+            let (rows, batches) = match cut {
+                Cut::Batches(1) => (ROWS_ONE_BY_ONE, "of 1 row".to_owned()),
+                Cut::Batches(size) => (usize::MAX, format!("of {size} rows")),
+                _ => (usize::MAX, "of changing sizes".to_owned()),
+            };
+            let other = match subject.answers(input, cut) {
+                Ok(other) => other,
+                Err(error) => {
+                    let found = format!("{place}in batches {batches}: {}", chain(&error));
+                    return Ok(failed(found, advice(&error)));
+                }
+            };
+            let usual: Vec<Answer> = usual.iter().take_while(|answer| answer.row < rows).cloned().collect();
+            if let Some(difference) = difference(&usual, &other) {
+                let found = format!("{place}batches of {BATCH_ROWS} rows and {batches} differ: {difference}");
+                return Ok(failed(found, MEND));
+            }
         }
     }
-    Ok(ok("batches of 1, 7, 997 and 8192 rows give the same"))
+    Ok(ok(format!(
+        "batches of 1, 7, 997, {BATCH_ROWS} and changing numbers of rows give the same{}",
+        also(subject)
+    )))
 }
 
 /// Several instances must give what `ordering` promises.
 pub fn instances(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
-    const MEND: &str =
-        "if a row's answer depends on other rows, `ordering` must be `per-user` or `file`; see the WIT";
-    let ordering = subject.metadata.ordering;
-    let mut shares: Vec<Vec<Vec<usize>>> = vec![Vec::new(); INSTANCES];
-    let all: Vec<usize> = (0..subject.usual()).collect();
-    match ordering {
+    let mend = match subject.metadata.ordering {
         Ordering::File => return Ok(skipped("file: there is only ever one")),
-        // Any batch may go to any instance, in any order.
         Ordering::Any => {
-            for (i, batch) in all.chunks(SHARED_BATCH_ROWS).enumerate().collect::<Vec<_>>().into_iter().rev()
-            {
-                shares[i % INSTANCES].push(batch.to_vec());
-            }
+            "if a row's answer depends on other rows, `ordering` must be `per-user` or `file`; if it should not, look for the order of a hash map or an address in memory"
         }
         Ordering::PerUser => {
-            for (instance, share) in shares.iter_mut().enumerate() {
-                let is_mine =
-                    |row: &usize| subject.rows.user_ids[*row].rem_euclid(INSTANCES as i64) == instance as i64;
-                let mine: Vec<usize> = all.iter().copied().filter(is_mine).collect();
-                *share = mine.chunks(SHARED_BATCH_ROWS).map(<[usize]>::to_vec).collect();
+            "with `per-user`, nothing of another user's rows may matter: keep everything by user, or let `ordering` be `file`; also the order of a hash map may not matter"
+        }
+    };
+    for (input, Input { place, .. }) in subject.inputs.iter().enumerate() {
+        let Ok(one) = subject.answers(input, USUAL) else { continue };
+        let several = match subject.answers(input, Cut::Instances) {
+            Ok(several) => several,
+            Err(error) => {
+                let found = format!("{place}in one of {INSTANCES} instances: {}", chain(&error));
+                return Ok(failed(found, advice(&error)));
             }
+        };
+        if let Some(difference) = difference(&one, &several) {
+            return Ok(failed(format!("{place}one and {INSTANCES} instances differ: {difference}"), mend));
         }
     }
-    let mut together: Vec<Answer> = Vec::new();
-    for share in &shares {
-        together.extend(run(subject.plugin, subject.settings, &subject.rows, share)?);
+    Ok(ok(format!("{INSTANCES} instances give what one gives{}", also(subject))))
+}
+
+/// How an input is cut, besides as usual: a case is often shorter than a batch.
+fn cuts(subject: &Subject<'_>, input: usize) -> impl Iterator<Item = Cut> + use<> {
+    let rows = subject.inputs[input].rows.len();
+    let sizes = ODD_BATCHES.into_iter().filter(move |&size| size < rows).map(Cut::Batches);
+    sizes.chain((rows > 1).then_some(Cut::Changing))
+}
+
+fn also(subject: &Subject<'_>) -> String {
+    match subject.inputs.len() - 1 {
+        0 => String::new(),
+        1 => ", also in its case".to_owned(),
+        cases => format!(", also in its {cases} cases"),
     }
-    together.sort_by_key(|answer| answer.row);
-    Ok(match difference(&subject.run(BATCH_ROWS)?, &together) {
-        None => ok(format!("{INSTANCES} instances give what one gives")),
-        Some(difference) => failed(format!("one and {INSTANCES} instances differ: {difference}"), MEND),
-    })
 }

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use host_core::text::printable;
-use host_detector::DetectorError;
 use serde::Serialize;
 
 /// The column of the rules' names, in characters.
@@ -67,24 +66,6 @@ pub(super) fn warning(detail: impl Into<String>, fix: &'static str) -> Finding {
 
 pub(super) fn failed(detail: impl Into<String>, fix: &'static str) -> Finding {
     Finding(Verdict::Failed, detail.into(), Some(fix))
-}
-
-/// What to do about an error of a plugin, in any rule.
-pub(super) fn fix(error: &DetectorError) -> &'static str {
-    match error {
-        DetectorError::Violation { .. } | DetectorError::Malformation { .. } => {
-            "check scores for infinity and NaN, sort by row, cut reasons to 1,000 bytes and keep control characters out of them"
-        }
-        DetectorError::Trap { .. } => {
-            "a crash ends the run; if the message says too little, build with WASI and without stripping"
-        }
-        DetectorError::Memory { .. } => {
-            "free what belongs to a batch; keep something for each user, not for each row"
-        }
-        DetectorError::Deadline { .. } => "a call must end; see `host plugin bench` for what it costs",
-        DetectorError::Setting { .. } => "give the settings that it needs: `--set NAME=VALUE`",
-        _ => "this ends a run; see the message",
-    }
 }
 
 impl RuleReport {

@@ -20,7 +20,7 @@ use crate::plugins::EXTENSION;
 use crate::remarks;
 
 /// The folder of the author's cases.
-const CASES: &str = "cases";
+pub const CASES: &str = "cases";
 /// Folders whose files do not become part of the plugin: what is built, what is installed, and what tests it.
 const NO_SOURCES: [&str; 10] = [
     "__pycache__",
@@ -58,6 +58,15 @@ impl Project {
     #[must_use]
     pub fn around(folder: &Path) -> Option<Project> {
         folder.ancestors().find_map(Project::at)
+    }
+
+    /// The project that makes this file.
+    #[must_use]
+    pub fn that_makes(file: &Path) -> Option<Project> {
+        let file = file.canonicalize().ok()?;
+        let project = Project::around(file.parent()?)?;
+        let made = project.plugin_file().ok()?.canonicalize().ok()?;
+        (made == file).then_some(project)
     }
 
     /// The project around the current folder, or in the one that is given.
@@ -145,7 +154,7 @@ pub fn chosen_plugin(given: Option<&Path>) -> Result<PathBuf, Error> {
         // A bare name is always looked up among the plugins, and never means a folder.
         Some(given) if is_path(given) && given.is_dir() => Project::chosen(Some(given))?,
         Some(given) => {
-            if let Some(project) = project_of(given) {
+            if let Some(project) = Project::that_makes(given) {
                 warn_if_outdated(&project, given)?;
             }
             return Ok(given.to_owned());
@@ -169,14 +178,6 @@ pub fn chosen_plugin(given: Option<&Path>) -> Result<PathBuf, Error> {
 /// Whether it can only be meant as a path.
 fn is_path(given: &Path) -> bool {
     given.as_os_str().as_encoded_bytes().contains(&b'/') || matches!(given.to_str(), Some("." | ".."))
-}
-
-/// The project that makes this file.
-fn project_of(file: &Path) -> Option<Project> {
-    let file = file.canonicalize().ok()?;
-    let project = Project::around(file.parent()?)?;
-    let made = project.plugin_file().ok()?.canonicalize().ok()?;
-    (made == file).then_some(project)
 }
 
 fn warn_if_outdated(project: &Project, file: &Path) -> Result<(), Error> {

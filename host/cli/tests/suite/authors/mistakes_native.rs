@@ -61,6 +61,20 @@ fn told(language: &str, detector: &str, mistakes: &[&[&str]], in_debug: &[&str])
     if !in_debug.is_empty() {
         judge(&format!("told_{language}_debug"), &folder.join("mistaken-debug.wasm"), in_debug, &files);
     }
+    if in_debug.contains(&"batch-freed-twice") {
+        damage_is_found(&folder);
+    }
+}
+
+/// Without a guard, memory that is freed twice is found where it damages what the detector says later.
+fn damage_is_found(folder: &Path) {
+    let check =
+        ["plugin", "check", "mistaken.wasm", "--row-time", "1s", "--set", "mistake=batch-freed-twice"];
+    let checked = finish(host().args(check).current_dir(folder));
+    assert_eq!(checked.code, 4, "{}", checked.stdout);
+    for found in ["FAILED   describe", "FAILED   batch-size"] {
+        assert!(checked.stdout.contains(found), "{}", checked.stdout);
+    }
 }
 
 #[test]
