@@ -11,6 +11,7 @@ use bytesize::ByteSize;
 use host_core::batch::Batch;
 use host_core::text::{counted, path};
 use host_detector::{Cache, DetectorError, Limits, Plugin, Requirements, Sandbox};
+use host_source::InputRules;
 use serde::Serialize;
 
 use super::start::{Settings, start};
