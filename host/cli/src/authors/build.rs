@@ -49,6 +49,7 @@ pub fn build(
     let nothing = || ToolsError::NothingBuilt { command: facts.build, file: from_here(&file) };
     let metadata = fs::metadata(&file).map_err(|_| nothing())?;
     mark_as_current(&file, started);
+    mark_as_newer(project, started)?;
     Ok(Built {
         name: project.name.clone(),
         language: facts.title,
@@ -76,6 +77,19 @@ fn mark_as_current(file: &PathBuf, started: SystemTime) {
     if let Err(error) = touched {
         tracing::info!("could not set the time of `{}`: {error}", path(file));
     }
+}
+
+/// A source that was saved during the build may have been read before that, but is older than what was built in the
+/// end: tools that compare times would never build it. So it is made newer than that.
+fn mark_as_newer(project: &Project, started: SystemTime) -> Result<(), ToolsError> {
+    let saved = project.sources()?.into_iter().filter(|(_, changed)| *changed > started);
+    for (source, _) in saved {
+        let touched = File::options().append(true).open(&source);
+        if let Err(error) = touched.and_then(|file| file.set_modified(SystemTime::now())) {
+            tracing::info!("could not set the time of `{}`: {error}", path(&source));
+        }
+    }
+    Ok(())
 }
 
 impl Built {

@@ -136,6 +136,8 @@ impl Facts {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         self.endings.iter().any(|ending| name.ends_with(ending))
             && !name.ends_with("_test.go")
+            // Written by the build.
+            && name != "package-lock.json"
             && !(name.ends_with(".js") && file.with_extension("ts").is_file())
     }
 }

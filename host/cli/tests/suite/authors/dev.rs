@@ -167,6 +167,9 @@ fn saves_during_a_build_lead_to_one_more_round() {
     );
     let (code, stderr) = dev.end();
     assert_eq!(code, Some(0), "{stderr}");
+    // All four are builds: make compares times, and by itself would take the third for up to date, because what was
+    // saved during the second is older than what that made.
+    assert_eq!(stderr.lines().filter(|line| *line == "compiling").count(), 4, "{stderr}");
 }
 
 #[test]
