@@ -20,6 +20,6 @@ pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use parse::{format_asked_for, parse};
 pub use plugin::{
     AddArgs, BenchArgs, DigestArgs, InspectArgs, Language, ListArgs, NewArgs, PluginCheckArgs, PluginCommand,
-    SubjectArgs, TestArgs,
+    SdkChoice, SubjectArgs, TestArgs,
 };
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};

@@ -4,5 +4,6 @@ mod conformance;
 mod ensemble;
 mod mistakes;
 mod mistakes_native;
+mod packages;
 mod templates;
 mod tools;

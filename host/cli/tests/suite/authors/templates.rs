@@ -16,7 +16,7 @@ pub fn tools() -> PathBuf {
 }
 
 /// The command in an environment with `host` on the path, the languages' tools, and this database.
-fn author(program: &str, folder: &Path, language: &str, database: &Database) -> Command {
+pub fn author(program: &str, folder: &Path, language: &str, database: &Database) -> Command {
     let bin = Path::new(env!("CARGO_BIN_EXE_host")).parent().unwrap();
     let path = std::env::var("PATH").unwrap();
     let mut command = Command::new(program);
