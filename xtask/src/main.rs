@@ -5,6 +5,7 @@ mod bench;
 mod changelog;
 mod demo;
 mod dist;
+mod packages;
 mod plugins;
 mod random;
 #[cfg(test)]

@@ -73,9 +73,13 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
             std::fs::create_dir_all(&folder)?;
             let needed = templates.join(language).join("package.json");
             std::fs::copy(&needed, folder.join("package.json"))?;
-            let mut npm = Command::new("npm");
-            npm.arg("install").current_dir(&folder).env("npm_config_cache", tools.join("npm-cache"));
-            if run(&mut npm).is_err() {
+            let npm = |arguments: &[&str]| {
+                let mut npm = Command::new("npm");
+                run(npm.args(arguments).current_dir(&folder).env("npm_config_cache", tools.join("npm-cache")))
+            };
+            // The SDK is a part of each project.
+            let installed = npm(&["pkg", "delete", "dependencies"]).and_then(|()| npm(&["install"]));
+            if installed.is_err() {
                 bail!("install what `{}` names, with npm", needed.display());
             }
         }

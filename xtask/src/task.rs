@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{bench, changelog, demo, dist, plugins, sample_data, test};
+use crate::{bench, changelog, demo, dist, packages, plugins, sample_data, test};
 
 /// Development tasks of this project
 #[derive(Parser)]
@@ -29,6 +29,8 @@ pub enum Task {
     SampleData,
     /// Build what a release has for this machine, in the folder dist of the target folder
     Dist,
+    /// Build the SDKs as packages for the registries of their languages, in the folder packages of the target folder
+    Packages,
     /// Print what CHANGELOG.md says of a version
     ReleaseNotes {
         /// Such as 0.1.0
@@ -46,6 +48,7 @@ impl Task {
             Task::Bench { names, ingest } => bench::run(&names, &ingest),
             Task::SampleData => sample_data::write(),
             Task::Dist => dist::make(),
+            Task::Packages => packages::build(),
             Task::ReleaseNotes { version } => changelog::print_notes(&version),
         }
     }

@@ -14,7 +14,7 @@ use anyhow::{Result, ensure};
 use crate::server::Server;
 use crate::shell::{self, cargo, say, target};
 use crate::user::User;
-use crate::{plugins, setup};
+use crate::{packages, plugins, setup};
 
 /// More tests side by side would take more connections than the server gives.
 const MOST_TESTS_AT_ONCE: usize = 12;
@@ -43,6 +43,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
 fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<String>> {
     let tools = target()?.join("authors-tools");
     setup::authors_tools(&tools)?;
+    packages::build()?;
     let versions = target()?.join("postgresql");
     postgresql::fetch(&versions)?;
     let notes = tempfile::tempdir()?;
@@ -57,6 +58,7 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
             .env("NEXTEST_TEST_THREADS", tests_at_once().to_string())
             .env("HOST_TEST_DATABASE_URL", &server.url)
             .env("HOST_TEST_AUTHORS_TOOLS", &tools)
+            .env("HOST_TEST_PACKAGES", target()?.join("packages"))
             .env("HOST_TEST_POSTGRESQL", &versions)
             .env("HOST_TEST_LEFT_OUT", &left_out)
             .env(snapshots::USED, &used),

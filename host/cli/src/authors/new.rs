@@ -1,18 +1,20 @@
 //! `host plugin new`: a project with a detector that builds, passes its tests and runs as it is. The
-//! templates are part of this program; they are complete projects with the name `my-detector`, in
-//! which only the name is replaced.
+//! templates are part of this program; with the SDK of their language they are complete projects with the name
+//! `my-detector`, in which only the name is replaced, and what names the SDK if it is not to be a copy ([`sdk`]).
+
+mod sdk;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::project::language::{Facts, facts};
-use crate::cli::Language;
+use crate::cli::{Language, SdkChoice};
 use crate::error::ToolsError;
 
 /// The longest name that the contract allows.
 const MAX_NAME_BYTES: usize = 64;
 /// Names that the languages' own tools refuse, or that mean something else in a new project.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 13] = [
     "alloc",
     "bindings",
     "cases",
@@ -20,6 +22,7 @@ const TAKEN: [&str; 12] = [
     "detector",
     "detector-sdk",
     "host",
+    "ingest-detector",
     "proc-macro",
     "sdk",
     "std",
@@ -53,9 +56,12 @@ const COMMON: &[TemplateFile] = files!("templates/common/":
 const WIT: &[TemplateFile] = files!("../../wit/detector-0.1/": "wit/detector.wit" = "detector.wit");
 const RUST: &[TemplateFile] = files!("templates/rust/":
     ".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "src/lib.rs");
-/// The SDK is not in a registry: each project has its own copy, with the WIT.
+/// The SDKs, as the copies that projects have, with the WIT, and the terms under which they are passed on.
 const SDK: &[TemplateFile] = files!("../../plugins/sdk/":
     "sdk/Cargo.toml" = "Cargo.toml",
+    "sdk/LICENSE-APACHE" = "LICENSE-APACHE",
+    "sdk/LICENSE-MIT" = "LICENSE-MIT",
+    "sdk/README.md" = "README.md",
     "sdk/examples/abroad.rs" = "examples/abroad.rs",
     "sdk/examples/velocity.rs" = "examples/velocity.rs",
     "sdk/src/batch.rs" = "src/batch.rs",
@@ -69,20 +75,36 @@ const SDK: &[TemplateFile] = files!("../../plugins/sdk/":
     "sdk/src/state.rs" = "src/state.rs",
     "sdk/src/testing.rs" = "src/testing.rs",
     "sdk/wit/detector.wit" = "wit/detector.wit");
-/// Whoever passes the SDK on passes on under which terms.
-const LICENCES: &[TemplateFile] = files!("../../":
-    "sdk/LICENSE-APACHE" = "LICENSE-APACHE", "sdk/LICENSE-MIT" = "LICENSE-MIT");
+const PYTHON_SDK: &[TemplateFile] = files!("../../plugins/sdk-python/":
+    "ingest_detector/LICENSE-APACHE" = "LICENSE-APACHE",
+    "ingest_detector/LICENSE-MIT" = "LICENSE-MIT",
+    "ingest_detector/__init__.py" = "ingest_detector/__init__.py",
+    "ingest_detector/__main__.py" = "ingest_detector/__main__.py",
+    "ingest_detector/component.py" = "ingest_detector/component.py",
+    "ingest_detector/py.typed" = "ingest_detector/py.typed",
+    "ingest_detector/sandbox.py" = "ingest_detector/sandbox.py",
+    "ingest_detector/wit/detector.wit" = "ingest_detector/wit/detector.wit");
+/// For TypeScript as well.
+const JAVASCRIPT_SDK: &[TemplateFile] = files!("../../plugins/sdk-javascript/":
+    "ingest-detector/LICENSE-APACHE" = "LICENSE-APACHE",
+    "ingest-detector/LICENSE-MIT" = "LICENSE-MIT",
+    "ingest-detector/README.md" = "README.md",
+    "ingest-detector/component.d.ts" = "component.d.ts",
+    "ingest-detector/component.js" = "component.js",
+    "ingest-detector/guard.js" = "guard.js",
+    "ingest-detector/index.d.ts" = "index.d.ts",
+    "ingest-detector/index.js" = "index.js",
+    "ingest-detector/package.json" = "package.json",
+    "ingest-detector/wit/detector.wit" = "wit/detector.wit");
 const PYTHON: &[TemplateFile] = files!("templates/python/":
-    ".gitignore", "Makefile", "README.md", "app.py", "component.py", "contract.py", "requirements.txt",
-    "sandbox.py", "tests/test_app.py");
+    ".gitignore", "Makefile", "README.md", "app.py", "requirements.txt", "tests/test_app.py");
 const JAVASCRIPT: &[TemplateFile] = files!("templates/javascript/":
-    ".gitignore", "README.md", "component.js", "contract.js", "detector.js", "package.json",
-    "test/detector.test.js");
+    ".gitignore", "README.md", "component.js", "detector.js", "package.json", "test/detector.test.js");
 const TYPESCRIPT: &[TemplateFile] = files!("templates/typescript/":
-    ".gitignore", "README.md", "build.js", "contract.d.ts", "detector.ts", "package.json",
-    "test/detector.test.ts", "tsconfig.json");
-/// What is between a detector and the contract is JavaScript for both.
-const FOR_TYPESCRIPT: &[TemplateFile] = files!("templates/javascript/": "component.js", "contract.js");
+    ".gitignore", "README.md", "build.js", "detector.ts", "package.json", "test/detector.test.ts",
+    "tsconfig.json");
+/// What the plugin is built from is JavaScript for both.
+const FOR_TYPESCRIPT: &[TemplateFile] = files!("templates/javascript/": "component.js");
 const ASSEMBLYSCRIPT: &[TemplateFile] = files!("templates/assemblyscript/":
     ".gitignore", "README.md", "build.js", "component-type.bin", "component.ts", "contract.ts",
     "detector.ts", "package.json", "tsconfig.json");
@@ -106,25 +128,33 @@ const STRIP: &[TemplateFile] = files!("templates/strip/": "strip-debug.py");
 /// Creates the folder `name` below `parent`; returns its path.
 ///
 /// # Errors
-/// [`ToolsError`] if the name is not valid, or the folder exists or cannot be written.
-pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, ToolsError> {
+/// [`ToolsError`] if the name is not valid, there is no such SDK, or the folder exists or cannot be written.
+pub fn create(
+    parent: &Path,
+    name: &str,
+    language: Language,
+    choice: &SdkChoice,
+) -> Result<PathBuf, ToolsError> {
     check_name(name)?;
+    let changes = sdk::changes(parent, language, choice)?;
     let folder = parent.join(name);
     if folder.exists() {
         return Err(ToolsError::Exists(folder));
     }
-    let own: &[&[TemplateFile]] = match language {
-        Language::Rust => &[RUST, SDK, LICENCES],
-        Language::Python => &[PYTHON, WIT],
-        Language::Javascript => &[JAVASCRIPT, WIT],
-        Language::Typescript => &[TYPESCRIPT, FOR_TYPESCRIPT, WIT],
-        Language::Assemblyscript => &[ASSEMBLYSCRIPT, WIT],
-        Language::C => &[C, BINDINGS, STRIP, WIT],
-        Language::Cpp => &[CPP, BINDINGS, STRIP, WIT],
-        Language::Go => &[GO, TYPE, WIT],
-        Language::Zig => &[ZIG, TYPE, STRIP, WIT],
+    let (own, copy): (&[&[TemplateFile]], &[TemplateFile]) = match language {
+        Language::Rust => (&[RUST], SDK),
+        Language::Python => (&[PYTHON], PYTHON_SDK),
+        Language::Javascript => (&[JAVASCRIPT], JAVASCRIPT_SDK),
+        Language::Typescript => (&[TYPESCRIPT, FOR_TYPESCRIPT], JAVASCRIPT_SDK),
+        Language::Assemblyscript => (&[ASSEMBLYSCRIPT], WIT),
+        Language::C => (&[C, BINDINGS, STRIP], WIT),
+        Language::Cpp => (&[CPP, BINDINGS, STRIP], WIT),
+        Language::Go => (&[GO, TYPE], WIT),
+        Language::Zig => (&[ZIG, TYPE, STRIP], WIT),
     };
-    for (path, content) in own.iter().copied().flatten().chain(COMMON) {
+    let copy = if *choice == SdkChoice::Copy { copy } else { &[] };
+    for (path, content) in own.iter().copied().flatten().chain(copy).chain(COMMON).chain(&changes.added) {
+        let Some(content) = changes.applied(path, content) else { continue };
         let path = folder.join(path);
         let fail = |doing| {
             let path = path.clone();
@@ -133,18 +163,19 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<PathBuf, 
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(fail("create the folder of"))?;
         }
-        fs::write(&path, renamed(content, name)).map_err(fail("write"))?;
+        fs::write(&path, renamed(&content, name)).map_err(fail("write"))?;
     }
     Ok(folder)
 }
 
 /// Tells the user what to do next.
 #[must_use]
-pub fn next_steps(name: &str, language: Language) -> String {
+pub fn next_steps(name: &str, language: Language, choice: &SdkChoice) -> String {
     let Facts { build, test, .. } = facts(language);
+    let first = sdk::first_step(language, choice).map(|step| format!("{step}\n  ")).unwrap_or_default();
     let build_command = "host plugin build";
     format!(
-        "created `{name}`; next:\n  cd {name}\n  {build_command:<27} # runs `{build}`\n  {test}\n  \
+        "created `{name}`; next:\n  cd {name}\n  {first}{build_command:<27} # runs `{build}`\n  {test}\n  \
          host plugin check\n  host run cases/basic.csv\n\
          while you write: host plugin dev\nif a tool is missing: host plugin doctor\nREADME.md has more\n"
     )
@@ -200,21 +231,22 @@ mod tests {
             "a_b",
             &"a".repeat(65),
         ] {
-            let refused = create(parent.path(), name, Language::C);
+            let refused = create(parent.path(), name, Language::C, &SdkChoice::Copy);
             assert!(matches!(refused, Err(ToolsError::Name { .. })), "{name}");
         }
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
-        let folder = create(parent.path(), "night-owls2", Language::Rust).unwrap();
+        let folder = create(parent.path(), "night-owls2", Language::Rust, &SdkChoice::Copy).unwrap();
         let code = fs::read_to_string(folder.join("src/lib.rs")).unwrap();
         assert!(code.contains("pub struct NightOwls2") && code.contains("\"night-owls2\""));
-        assert!(matches!(create(parent.path(), "night-owls2", Language::C), Err(ToolsError::Exists(_))));
+        let again = create(parent.path(), "night-owls2", Language::C, &SdkChoice::Copy);
+        assert!(matches!(again, Err(ToolsError::Exists(_))));
     }
 
     /// A file that is in a template's folder but not in a list would be missing from every new plugin.
     #[test]
     fn every_file_of_the_templates_is_embedded() {
         let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
-        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/sdk");
+        let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
         let cases = [
             (templates.join("common"), COMMON, ""),
             (templates.join("rust"), RUST, ""),
@@ -229,8 +261,9 @@ mod tests {
             (templates.join("bindings"), BINDINGS, ""),
             (templates.join("type"), TYPE, ""),
             (templates.join("strip"), STRIP, ""),
-            (sdk.join("src"), SDK, "sdk/src/"),
-            (sdk.join("examples"), SDK, "sdk/examples/"),
+            (plugins.join("sdk"), SDK, "sdk/"),
+            (plugins.join("sdk-javascript"), JAVASCRIPT_SDK, "ingest-detector/"),
+            (plugins.join("sdk-python/ingest_detector"), &PYTHON_SDK[2..], "ingest_detector/"),
         ];
         for (folder, list, prefix) in cases {
             let mut listed: Vec<_> = list.iter().filter_map(|(path, _)| path.strip_prefix(prefix)).collect();

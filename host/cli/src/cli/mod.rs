@@ -20,6 +20,6 @@ pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use parse::{format_asked_for, parse};
 pub use plugin::{
     AddArgs, BenchArgs, BuildArgs, DevArgs, DigestArgs, DoctorArgs, InspectArgs, Language, ListArgs, NewArgs,
-    PluginCheckArgs, PluginCommand, SubjectArgs, TestArgs,
+    PluginCheckArgs, PluginCommand, SdkChoice, SubjectArgs, TestArgs,
 };
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
@@ -36,10 +37,16 @@ Examples:
   host plugin check ./night-owls.wasm --set limit=100 transactions.csv
   host plugin check ./my-echo.wasm --kit wit/kit";
 
+const NEW_EXAMPLES: &str = "\
+Examples:
+  host plugin new night-owls --lang rust
+  host plugin new night-owls --lang python --sdk registry";
+
 /// What can be done with a plugin besides running it.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     /// Start a new detector: a project that builds, passes its tests and runs as it is
+    #[command(after_help = NEW_EXAMPLES)]
     New(NewArgs),
     /// Build the project in this folder, whatever its language
     #[command(after_help = BUILD_EXAMPLES)]
@@ -121,6 +128,32 @@ pub struct NewArgs {
     /// The language to write it in
     #[arg(short, long, value_enum)]
     pub lang: Language,
+
+    /// The SDK of Rust, Python, JavaScript or TypeScript: a `copy` in the project, the package of this release in the
+    /// language's `registry`, or a package at a PATH
+    #[arg(long, value_name = "copy|registry|PATH", default_value = "copy", value_parser = PathBufValueParser::new().map(SdkChoice::from))]
+    pub sdk: SdkChoice,
+}
+
+/// Where a new project's SDK comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SdkChoice {
+    /// This program, which has one of each.
+    Copy,
+    /// The language's registry.
+    Registry,
+    /// A folder or an archive.
+    Path(PathBuf),
+}
+
+impl From<PathBuf> for SdkChoice {
+    fn from(path: PathBuf) -> SdkChoice {
+        match path.to_str() {
+            Some("copy") => SdkChoice::Copy,
+            Some("registry") => SdkChoice::Registry,
+            _ => SdkChoice::Path(path),
+        }
+    }
 }
 
 /// Arguments of `host plugin build`.

@@ -25,8 +25,8 @@ use crate::report::Reporter;
 pub fn plugin(command: PluginCommand, reporter: &Reporter) -> Result<u8, Error> {
     match command {
         PluginCommand::New(arguments) => {
-            new::create(Path::new(""), &arguments.name, arguments.lang)?;
-            let next_steps = || new::next_steps(&arguments.name, arguments.lang);
+            new::create(Path::new(""), &arguments.name, arguments.lang, &arguments.sdk)?;
+            let next_steps = || new::next_steps(&arguments.name, arguments.lang, &arguments.sdk);
             reporter.end(exit::COMMITTED, json!({ "name": arguments.name }), next_steps)?;
         }
         PluginCommand::Build(arguments) => {

@@ -19,6 +19,19 @@ pub enum ToolsError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A package was asked for in a language that has none.
+    #[error("there is no package for this language: its projects contain all that they need")]
+    NoPackage,
+    /// Something else than the package that was asked for.
+    #[error("`{}` is not the package `{name}`: {why}", path.display())]
+    Package {
+        /// As given.
+        path: PathBuf,
+        /// The package's name.
+        name: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Something is already there.
     #[error("`{}` exists already", .0.display())]
     Exists(PathBuf),
@@ -158,6 +171,8 @@ impl ToolsError {
     pub fn exit_code(&self) -> u8 {
         match self {
             ToolsError::Name { .. }
+            | ToolsError::NoPackage
+            | ToolsError::Package { .. }
             | ToolsError::Exists(_)
             | ToolsError::OtherPlugin { .. }
             | ToolsError::NoProject(_)
@@ -175,6 +190,10 @@ impl ToolsError {
     pub fn help(&self) -> Option<String> {
         match self {
             ToolsError::Name { .. } => Some("for instance `host plugin new night-owls --lang rust`".into()),
+            ToolsError::NoPackage => Some("leave out `--sdk`".into()),
+            ToolsError::Package { .. } => {
+                Some("`cargo xtask packages` builds all of them in the project's sources; or leave out `--sdk`".into())
+            }
             ToolsError::Exists(_) => Some("choose another name, or remove it".into()),
             ToolsError::OtherPlugin { .. } => Some("to put this one in its place, pass `--replace`".into()),
             ToolsError::NoCases(_) => Some(

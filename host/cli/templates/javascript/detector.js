@@ -1,6 +1,6 @@
 // Flags round amounts: people who make up transactions tend to make up round ones.
 
-import { cents, refuse } from "./contract.js";
+import { cents, refuse } from "ingest-detector";
 
 /** One run: what it was configured with and what it learns, from `configure` to `finish`. */
 export class Detector {

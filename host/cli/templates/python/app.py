@@ -1,6 +1,6 @@
 """Flags round amounts: people who make up transactions tend to make up round ones."""
 
-from contract import Anomaly, Batch, Metadata, Setting, cents, refuse
+from ingest_detector import Anomaly, Batch, Metadata, Setting, cents, refuse
 
 
 class Detector:

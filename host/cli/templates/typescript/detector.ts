@@ -1,7 +1,7 @@
 // Flags round amounts: people who make up transactions tend to make up round ones.
 
-import { cents, refuse } from "./contract.js";
-import type * as contract from "./contract.js";
+import { cents, refuse } from "ingest-detector";
+import type * as contract from "ingest-detector";
 
 /** One run: what it was configured with and what it learns, from `configure` to `finish`. */
 export class Detector implements contract.Detector {

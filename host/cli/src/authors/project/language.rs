@@ -151,24 +151,24 @@ pub(super) fn below_target(name: &str) -> PathBuf {
 /// The language of the project in this folder, and the detector's name; `None` if it is not one.
 ///
 /// A folder with sources is a project if it is built like one: with cargo, if it depends on the SDK and is not one of
-/// several packages of a workspace; with npm or make, if it also has the contract.
+/// several packages of a workspace; with npm or pip, if that installs what makes plugins; with make, if it also has the
+/// contract.
 pub(super) fn recognise(folder: &Path) -> Option<(Language, String)> {
     if let Some(manifest) = text(folder, "Cargo.toml") {
         let is_project = has_line(&manifest, "detector-sdk") && folder.join("Cargo.lock").is_file();
         return Some((Language::Rust, value(&manifest, "name")?)).filter(|_| is_project);
-    }
-    if !folder.join("wit/detector.wit").is_file() {
-        return None;
     }
     if let Some(package) = text(folder, "package.json") {
         return of_package(&package);
     }
     let plugin = value(&text(folder, "Makefile")?, "PLUGIN")?;
     let name = plugin.strip_suffix(".wasm")?.to_owned();
-    let language = if folder.join("go.mod").is_file() {
-        Language::Go
-    } else if text(folder, "requirements.txt").is_some_and(|text| has_line(&text, "componentize-py")) {
+    let language = if text(folder, "requirements.txt").is_some_and(|text| has_line(&text, "componentize-py")) {
         Language::Python
+    } else if !folder.join("wit/detector.wit").is_file() {
+        return None;
+    } else if folder.join("go.mod").is_file() {
+        Language::Go
     } else {
         of_endings(folder)?
     };

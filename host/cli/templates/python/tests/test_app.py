@@ -3,7 +3,7 @@
 import unittest
 
 from app import Detector
-from contract import Anomaly, Batch, InvalidSetting
+from ingest_detector import Anomaly, Batch, InvalidSetting
 
 
 def judge(minimum: str, amounts: list[int]) -> list[Anomaly]:

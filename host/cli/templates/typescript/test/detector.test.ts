@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { Settings } from "../contract.js";
+import type { Settings } from "ingest-detector";
 import { Detector } from "../detector.js";
 
 const judge = (settings: Settings, amounts: number[]) => {

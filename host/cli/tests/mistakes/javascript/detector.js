@@ -1,6 +1,6 @@
 // Makes the mistake that its setting names; the test keeps what the host says about each.
 
-import { quoted } from "./contract.js";
+import { quoted } from "ingest-detector";
 
 export class Detector {
   mistake = "";

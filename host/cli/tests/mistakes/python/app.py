@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from contract import Anomaly, Batch, Column, Metadata, Setting, quoted
+from ingest_detector import Anomaly, Batch, Column, Metadata, Setting, quoted
 
 
 class Detector:

@@ -1,6 +1,6 @@
 // Makes the mistake that its setting names, past the compiler; the test keeps what the host says about each.
 
-import type * as contract from "./contract.js";
+import type * as contract from "ingest-detector";
 
 export class Detector implements contract.Detector {
   mistake = "";

@@ -1,7 +1,7 @@
 // What the compiler does not let pass.
 
-import { cents } from "./contract.js";
-import type * as contract from "./contract.js";
+import { cents } from "ingest-detector";
+import type * as contract from "ingest-detector";
 
 export class Nothing implements contract.Detector {
   describe(): contract.Metadata {

@@ -47,9 +47,20 @@ fn project(files: &Files, language: &str, detector: &str) -> PathBuf {
     let folder = files.path().join("mistaken");
     take(language, detector, &folder);
     if language != "python" {
-        symlink(tools().join(language).join("node_modules"), folder.join("node_modules")).unwrap();
+        install(language, &folder);
     }
     folder
+}
+
+/// What `npm install` would do with the copy of the SDK in the project, and tools that are there.
+fn install(language: &str, folder: &Path) {
+    let modules = folder.join("node_modules");
+    fs::create_dir(&modules).unwrap();
+    for entry in fs::read_dir(tools().join(language).join("node_modules")).unwrap() {
+        let entry = entry.unwrap();
+        symlink(entry.path(), modules.join(entry.file_name())).unwrap();
+    }
+    symlink("../ingest-detector", modules.join("ingest-detector")).unwrap();
 }
 
 /// Copies a file of `tests/mistakes` into the project.
@@ -119,7 +130,7 @@ fn python() {
     told("python", "app.py", &build, &[&MISTAKES, &UNTYPED, &own]);
 }
 
-/// What the types of `contract.d.ts` do not let pass.
+/// What the SDK's types do not let pass.
 #[test]
 fn the_compiler_of_typescript() {
     let files = Files::new();

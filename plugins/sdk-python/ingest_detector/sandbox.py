@@ -1,7 +1,6 @@
 """What a detector does not have, since its answers depend on its settings and rows only: clock, random numbers,
-files, network. Python's functions for these say so, and print() writes into the host's log. Nothing here needs
-a change. What gets past it (input(), asyncio.run(), extensions in C) ends the run with a backtrace that names
-the function of C.
+files, network. Python's functions for these say so, and print() writes into the host's log. What gets past it
+(input(), asyncio.run(), extensions in C) ends the run with a backtrace that names the function of C.
 """
 
 import datetime
@@ -124,11 +123,11 @@ sys.stdout = Log(host.Level.INFO, sys.stdout)
 sys.stderr = Log(host.Level.WARN, sys.stderr)
 
 
-def load_no_more() -> None:
-    """To be called when all is loaded, while there still are files."""
+def load_no_more(folder: str) -> None:
+    """To be called when all is loaded, while there still are files; `folder` is that of `app.py`."""
     # Tracebacks show the lines as they are now.
     for module in list(sys.modules.values()):
-        if (file := getattr(module, "__file__", None)) and os.path.dirname(file) == os.path.dirname(__file__):
+        if (file := getattr(module, "__file__", None)) and file.startswith(folder):
             linecache.getlines(file)
     linecache.checkcache = lambda filename=None: None
     if "logging" in sys.modules:  # It stamps every message with the time.

@@ -1,6 +1,7 @@
-"""What stands between `app.py` and the host: values by name instead of the contract's lists, and helpers.
+"""Write anomaly detectors for `host` in Python: what a detector gets and returns, and helpers.
 
-Nothing here needs a change. It is plain Python, so unit tests can use it.
+Values have names here, where the contract has lists. This module is plain Python, so unit tests can use it;
+`python -m ingest_detector` builds the plugin.
 """
 
 import re

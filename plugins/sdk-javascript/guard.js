@@ -1,39 +1,7 @@
-// What stands between `detector.js` and the host: values by name instead of the contract's lists, checks of
-// what comes back, and for every exception a message that says where it is from. Nothing here needs a change.
+// Between a detector and the contract: values by name instead of the contract's lists, checks of what comes
+// back, and for every exception a message that says where it is from.
 
-// ---- for detectors ----
-
-/** The error for a setting's value that the detector cannot take: `throw refuse("minimum", "it must …")`. */
-export function refuse(name, message) {
-  return purposeful("invalid-setting", { name, message }, message);
-}
-
-/** The error for rows that cannot be judged: `throw invalidInput("…")`. */
-export function invalidInput(message) {
-  return purposeful("invalid-input", message, message);
-}
-
-/** A decimal setting in hundredths, exactly: "12.50" is 1250. */
-export function cents(settings, name) {
-  const value = settings[name];
-  if (value === undefined) throw new Error(`\`describe\` lists no setting \`${name}\``);
-  if (value === null) throw new Error(`the setting \`${name}\` is not given`);
-  // Digit by digit, because 1.15 * 100 is not 115.
-  const [, sign, units, decimals] = /^(-?)([0-9]+)(?:\.([0-9]{1,2})0*)?$/.exec(value) ?? [];
-  const amount = Number(units + (decimals ?? "").padEnd(2, "0"));
-  if (!Number.isSafeInteger(amount)) {
-    throw refuse(name, `\`${value}\` is not an amount: it may have two decimal places, such as \`12.50\``);
-  }
-  return sign === "-" ? -amount : amount;
-}
-
-/** Text from the file as part of a reason: in quotes, printable, and not too long. */
-export function quoted(text) {
-  const characters = [...text];
-  return `"${printable(characters.slice(0, 100).join(""))}${characters.length > 100 ? "…" : ""}"`;
-}
-
-// ---- for `component.js` ----
+import { printable, refuse } from "./index.js";
 
 /** The functions that the contract asks for, made from a detector's; `log` is the host's. */
 export function guarded(detector, log) {
@@ -203,15 +171,6 @@ function checkedAnomalies(anomalies, rows) {
 
 // ---- text ----
 
-/** Control characters, and those that reorder or hide text: the host refuses reasons with them. */
-const UNPRINTABLE =
-  /[\p{Cc}\p{Cs}\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
-const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
-
-function printable(text) {
-  return text.replace(UNPRINTABLE, (one) => SHORT[one] ?? `\\u{${one.codePointAt(0).toString(16)}}`);
-}
-
 /** Cut so that it has at most so many bytes in UTF-8. */
 function withinBytes(text, limit) {
   if (text.length * 3 <= limit) return text;
@@ -229,10 +188,6 @@ function withinBytes(text, limit) {
 
 // ---- errors ----
 
-function purposeful(tag, val, message) {
-  return Object.assign(new Error(message), { tag, val });
-}
-
 /** Whatever was thrown, as an error of the contract. What was not thrown on purpose is logged with its stack. */
 function explained(error, log) {
   const { tag, val } = error ?? {};
@@ -243,7 +198,7 @@ function explained(error, log) {
   const said = `${error.name}: ${error.message}`;
   const frames = String(error.stack)
     .split("\n")
-    .filter((line) => /\.js:\d+/.test(line) && !/\/(contract|component)\.js:/.test(line))
+    .filter((line) => /\.js:\d+/.test(line) && !/\/ingest-detector\/\w+\.js:/.test(line))
     .map((line) => line.replace(/([(\s])\//, "$1"));
   const place = /([^\s(]+:\d+:\d+)\)?$/.exec(frames[0] ?? "");
   if (frames.length > 0) log("error", [said, ...frames].join("\n"));

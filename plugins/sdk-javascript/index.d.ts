@@ -1,6 +1,6 @@
-// The types of `contract.js`, and of what passes between a detector and it.
+// The types of what a detector gets and returns, and of the helpers.
 
-/** What `detector.ts` exports: a class `Detector` of this shape. */
+/** What `detector.js` or `detector.ts` exports: a class `Detector` of this shape. */
 export interface Detector {
   describe(): Metadata;
   /** Returns the further columns that the detector needs, if any. */
@@ -71,3 +71,6 @@ export function cents(settings: Settings, name: string): number;
 
 /** Text from the file as part of a reason: in quotes, printable, and not too long. */
 export function quoted(text: string): string;
+
+/** The text with control characters and their like as escapes. Reasons are made so in any case. */
+export function printable(text: string): string;

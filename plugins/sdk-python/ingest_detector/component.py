@@ -1,8 +1,8 @@
 """What the plugin is built from: the detector of `app.py` as the contract wants it.
 
 It checks what the detector returns, and turns every exception into an error that says what happened and
-where. Nothing here needs a change, and unit tests do not use it. It is loaded while the plugin is built, together
-with all that it and `app.py` import; the plugin is a snapshot of that.
+where. It is loaded while the plugin is built, together with all that it and `app.py` import; the plugin is a
+snapshot of that. Unit tests do not use it.
 """
 
 import inspect
@@ -16,8 +16,8 @@ import wit_world
 from componentize_py_types import Err
 from wit_world.imports import host, types
 
-import contract
-import sandbox
+import ingest_detector as contract
+from ingest_detector import sandbox
 
 # ---- the checks ----
 
@@ -146,9 +146,8 @@ def attempt(work: Callable) -> object:
 def explained(error: BaseException) -> str:
     """The exception, and where in the author's code it was raised; the whole traceback is logged."""
     trace = traceback.TracebackException.from_exception(error)
-    ours = (__file__, contract.__file__, sandbox.__file__)
-    trace.stack[:] = [frame for frame in trace.stack if frame.filename not in ours]
-    folder = os.path.dirname(app.__file__) + "/"
+    ours = os.path.dirname(__file__) + "/"
+    trace.stack[:] = [frame for frame in trace.stack if not frame.filename.startswith(ours)]
     host.log(host.Level.ERROR, "".join(trace.format()).replace(folder, "").rstrip())
     said = "".join(trace.format_exception_only()).strip()
     places = [frame for frame in trace.stack if frame.filename.startswith(folder)]
@@ -204,7 +203,8 @@ def read_column(column: types.Column) -> contract.Texts | list[float] | None:
 # Only now, since it may use any of this when it is loaded.
 import app  # noqa: E402
 
+folder = os.path.dirname(app.__file__) + "/"
 detector = app.Detector()
 metadata = checked_metadata(detector.describe())
 columns: list[types.ColumnRequest] = []
-sandbox.load_no_more()
+sandbox.load_no_more(folder)
