@@ -3,7 +3,7 @@
 //!
 //! Every plugin is assumed to be hostile. A plugin's path: [`plugin`] checks what its bytes are and which
 //! version of the contract they speak before any of its code runs, and turns them into something that can be
-//! started; [`runtime`] is the environment in which it lives; [`instance`] is the one gate through which
+//! started ([`confined`]: in a process of its own); [`runtime`] is the environment in which it lives; [`instance`] is the one gate through which
 //! every call passes (deadline, memory limit, traps explained); [`contract`] has one bindings module per
 //! released contract version, and [`verify`] checks everything that comes back. What the system refuses is
 //! not the plugin's fault: [`refusal`].
@@ -28,6 +28,7 @@
 //! # }
 //! ```
 
+mod confined;
 mod contract;
 mod error;
 mod instance;
