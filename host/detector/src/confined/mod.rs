@@ -1,6 +1,7 @@
 //! What is done to a plugin's bytes in a separate process, because no library does it safely to bytes that may
-//! be hostile: compiling them. A file of a few kilobytes can make a compiler take gigabytes, minutes or its whole
-//! stack, and inside the host it can neither be interrupted nor limited. So this program starts itself again (see [`process`]), with a limit on its address
+//! be hostile: compiling them, and looking up lines in their debug information. A file of a few kilobytes can
+//! make a compiler take gigabytes or minutes, and a parser overflow its stack; inside the host, neither can be
+//! interrupted or limited. So this program starts itself again (see [`process`]), with a limit on its address
 //! space, a deadline and none of the files that are open here. Whatever happens to that process is the
 //! plugin's fault, not the host's.
 

@@ -10,6 +10,7 @@ use host_core::digest::Sha256Digest;
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
+use crate::plugin::debug_info;
 use crate::refusal::Refusal;
 use crate::runtime::engine;
 
@@ -30,6 +31,8 @@ const EXIT_ORDER: u8 = 5;
 pub enum Job {
     /// Compile it for this.
     Compile(engine::Settings),
+    /// Find these offsets in its source.
+    Locate(Vec<usize>),
 }
 
 /// A job, and what the process may use.
@@ -74,6 +77,7 @@ fn answer(job: &Job, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
         Job::Compile(settings) => {
             engine::for_compiling(settings, has_threads())?.precompile_component(component)
         }
+        Job::Locate(offsets) => Ok(serde_json::to_vec(&debug_info::places(component, offsets)?)?),
     }
 }
 
