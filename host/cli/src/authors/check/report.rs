@@ -70,7 +70,7 @@ pub(super) fn fix(error: &DetectorError) -> &'static str {
             "check scores for infinity and NaN, sort by row, cut reasons to 1,000 bytes and keep control characters out of them"
         }
         DetectorError::Trap { .. } => {
-            "a crash ends the run; if the message says too little, build with WASI and without stripping"
+            "a crash ends the run; a build with debug information has files and lines (`make debug`; in Rust without `--release`)"
         }
         DetectorError::Memory { .. } => {
             "free what belongs to a batch; keep something for each user, not for each row"
