@@ -7,6 +7,7 @@
 //! help: what to do
 //! ```
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt::Write as _;
 
@@ -34,7 +35,7 @@ pub fn render(failure: &Failure) -> String {
         line("  caused by", &cause);
     }
     for (label, detail) in details(&failure.error) {
-        line(&format!("  {}", one_line(&label)), detail);
+        line(&format!("  {}", one_line(&label)), &detail);
     }
     if let Some(note) = note_on(failure.database) {
         line("note", note);
@@ -62,9 +63,11 @@ pub fn causes(error: &Error) -> Vec<String> {
 
 /// What else is known, each piece with a label.
 #[must_use]
-pub fn details(error: &Error) -> Vec<(String, &str)> {
+pub fn details(error: &Error) -> Vec<(String, Cow<'_, str>)> {
     match error {
-        Error::Source(error) => error.details(),
+        Error::Source(error) => {
+            error.details().into_iter().map(|(label, text)| (label, text.into())).collect()
+        }
         Error::Detector(error) => error.details(),
         _ => Vec::new(),
     }

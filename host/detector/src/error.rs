@@ -1,5 +1,6 @@
 //! What can be wrong with a plugin, from its bytes to its last answer.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::contract::types::GuestErrorKind;
 use crate::contract::version::SPOKEN;
 use crate::refusal::Refusal;
 use crate::runtime::limits::TransferLimit;
+use crate::trace::Trace;
 use crate::verify::Violation;
 
 /// How many of a plugin's imports a message lists.
@@ -187,6 +189,8 @@ pub enum DetectorError {
         call: Call,
         /// The time allowed for one call.
         deadline: Duration,
+        /// Where it was.
+        trace: Trace,
     },
     /// All calls together took too long.
     #[error("`{plugin}` used up the {} s allowed for the run {call}", deadline.as_secs_f64())]
@@ -197,6 +201,8 @@ pub enum DetectorError {
         call: Call,
         /// The time allowed for all calls of a run.
         deadline: Duration,
+        /// Where it was.
+        trace: Trace,
     },
     /// It could not be compiled in time.
     #[error("`{plugin}` could not be compiled within {} s", deadline.as_secs_f64())]
@@ -231,6 +237,8 @@ pub enum DetectorError {
         call: Call,
         /// The fuel allowed for a run.
         fuel: u64,
+        /// Where it was.
+        trace: Trace,
     },
     /// It passed too much data.
     #[error("`{plugin}` passed more than {} of lists and strings {call}", mebibytes(*allowed_bytes))]
@@ -243,6 +251,8 @@ pub enum DetectorError {
         allowed_bytes: usize,
         /// Where the limit comes from.
         because: TransferLimit,
+        /// Where it was.
+        trace: Trace,
     },
     /// Its bytes are not the expected ones.
     #[error("the plugin `{}` has the sha256 {found}, not {expected}", file.display())]
@@ -281,6 +291,8 @@ pub enum DetectorError {
         asked_bytes: usize,
         /// What is allowed.
         allowed_bytes: usize,
+        /// Where it was.
+        trace: Trace,
     },
     /// It wanted tables that are too large.
     #[error("`{plugin}` asked for tables of {asked} entries {call}; {allowed} are allowed")]
@@ -293,6 +305,8 @@ pub enum DetectorError {
         asked: usize,
         /// What is allowed.
         allowed: usize,
+        /// Where it was.
+        trace: Trace,
     },
     /// The system refused what it takes to run any plugin.
     #[error("the system refused {refusal} for `{plugin}` {during}")]
@@ -349,10 +363,10 @@ pub enum DetectorError {
 pub struct TrapReport {
     /// What happened, in a few words.
     pub summary: String,
-    /// The guest's panic message, if any.
-    pub panic: Option<String>,
-    /// Names of the guest's functions, innermost first, without the language runtime's own.
-    pub backtrace: Vec<String>,
+    /// The guest's panic messages: usually one, or none.
+    pub panics: Vec<String>,
+    /// Where it was.
+    pub trace: Trace,
     /// The last lines that the guest logged.
     pub log: Vec<String>,
 }
@@ -360,12 +374,22 @@ pub struct TrapReport {
 impl DetectorError {
     /// Further details, each with a label.
     #[must_use]
-    pub fn details(&self) -> Vec<(String, &str)> {
-        let DetectorError::Trap { trap, .. } = self else { return Vec::new() };
-        let panic = trap.panic.iter().map(|panic| ("panic", panic.as_str()));
-        let frames = trap.backtrace.iter().map(|name| ("called", name.as_str()));
-        let log = trap.log.iter().map(|line| ("logged", line.as_str()));
-        let all = panic.chain(frames).chain(log);
+    pub fn details(&self) -> Vec<(String, Cow<'_, str>)> {
+        let (panics, trace, log) = match self {
+            DetectorError::Trap { trap, .. } => (&trap.panics[..], &trap.trace, &trap.log[..]),
+            DetectorError::Deadline { trace, .. }
+            | DetectorError::RunDeadline { trace, .. }
+            | DetectorError::Fuel { trace, .. }
+            | DetectorError::Transfer { trace, .. }
+            | DetectorError::Memory { trace, .. }
+            | DetectorError::TableEntries { trace, .. } => (&[][..], trace, &[][..]),
+            _ => return Vec::new(),
+        };
+        let panics = panics.iter().map(|panic| ("panic", Cow::from(panic)));
+        let calls = trace.calls.iter().map(|call| ("called", Cow::from(call)));
+        let left_out = trace.left_out().map(|text| ("left out", Cow::from(text)));
+        let log = log.iter().map(|line| ("logged", Cow::from(line)));
+        let all = panics.chain(calls).chain(left_out).chain(log);
         all.map(|(label, text)| (label.to_owned(), text)).collect()
     }
 

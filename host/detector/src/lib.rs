@@ -3,9 +3,9 @@
 //!
 //! Every plugin is assumed to be hostile. A plugin's path: [`plugin`] checks what its bytes are and which
 //! version of the contract they speak before any of its code runs, and turns them into something that can be
-//! started; [`runtime`] is the environment in which it lives; [`instance`] is the one gate through which
+//! started ([`confined`]: in a process of its own); [`runtime`] is the environment in which it lives; [`instance`] is the one gate through which
 //! every call passes (deadline, memory limit, traps explained); [`contract`] has one bindings module per
-//! released contract version, and [`verify`] checks everything that comes back. What the system refuses is
+//! released contract version, and [`verify`] checks everything that comes back; [`trace`] is where a guest was when it was stopped. What the system refuses is
 //! not the plugin's fault: [`refusal`].
 //!
 //! Running a plugin from a test. Compiling is done by the program `host` in another process; a program other
@@ -28,12 +28,14 @@
 //! # }
 //! ```
 
+mod confined;
 mod contract;
 mod error;
 mod instance;
 mod plugin;
 mod refusal;
 mod runtime;
+mod trace;
 pub mod verify;
 
 pub use contract::types::{GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind, State};
@@ -49,3 +51,4 @@ pub use refusal::Refusal;
 pub use runtime::engine::NO_DEADLINE;
 pub use runtime::limits::{EngineKind, Limits, MIN_COMPILE_MEMORY_BYTES, TransferLimit};
 pub use runtime::profile::Profile;
+pub use trace::Trace;

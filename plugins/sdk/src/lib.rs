@@ -42,11 +42,28 @@
 //!
 //! A detector's answers depend on its settings and on the rows that it was given, and on nothing else: not on
 //! a clock, random numbers, or how rows are split into batches. [`Ordering`] says what it requires of the
-//! order. A `HashMap`'s order is random natively: do not let it affect an answer. `host plugin check` finds
+//! order. The order of a `HashMap` is random natively, and depends on addresses in memory in a plugin, and so on
+//! the size of batches, for instance: do not let it affect an answer. `host plugin check` finds
 //! most violations of these rules.
 //!
 //! An error ends the run, and nothing of it is written; so does a panic, whose message the host shows with a
 //! backtrace. No `unsafe` is needed.
+//!
+//! # What a plugin lacks
+//!
+//! There is no clock, file, network, thread or environment. `SystemTime::now`, `Instant::now` and
+//! `thread::sleep` panic, which the host's message explains; everything else returns an error. Rust's own
+//! `println!` and `eprintln!` print into nothing. Those of this crate write into the host's log, and take the
+//! place of Rust's in a whole crate whose `lib.rs` has these two lines, as `host plugin new` writes them:
+//!
+//! ```
+//! #[macro_use]
+//! extern crate detector_sdk;
+//! # fn main() {
+//! println!("{} users so far", 7);
+//! assert_eq!(dbg!(1 + 1), 2);
+//! # }
+//! ```
 //!
 //! # Versions
 //!
@@ -64,6 +81,8 @@ mod batch;
 pub mod bindings;
 pub mod log;
 mod metadata;
+#[doc(hidden)]
+pub mod print;
 mod reason;
 #[doc(hidden)]
 pub mod runtime;

@@ -145,6 +145,24 @@ pub fn describe<D: Detector>() -> Metadata {
 fn log_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+        std::panic::set_hook(Box::new(|panic| {
+            let message = panic.to_string();
+            match lacking(&message) {
+                Some(what) => log::error!(
+                    "{message}\n(a detector has no {what}: its answers may depend on its settings and rows only)"
+                ),
+                None => log::error!("{message}"),
+            }
+        }));
     });
+}
+
+/// What a plugin does not have, as far as the standard library says so in its own words.
+fn lacking(panic: &str) -> Option<&'static str> {
+    let said = [
+        ("time not implemented on this platform", "clock"),
+        ("can't sleep", "clock"),
+        ("operation not supported on this platform", "files, network, threads or processes"),
+    ];
+    said.iter().find(|(words, _)| panic.contains(words)).map(|(_, what)| *what)
 }

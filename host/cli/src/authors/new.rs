@@ -69,6 +69,7 @@ const SDK: &[TemplateFile] = files!("../../plugins/sdk/":
     "sdk/src/lib.rs" = "src/lib.rs",
     "sdk/src/log.rs" = "src/log.rs",
     "sdk/src/metadata.rs" = "src/metadata.rs",
+    "sdk/src/print.rs" = "src/print.rs",
     "sdk/src/reason.rs" = "src/reason.rs",
     "sdk/src/runtime.rs" = "src/runtime.rs",
     "sdk/src/settings.rs" = "src/settings.rs",

@@ -114,7 +114,7 @@ pub fn error(failure: &Failure) -> ErrorObject<'_> {
         kind: error.kind(),
         message: hidden(&error.to_string()),
         causes: diagnostic::causes(error).iter().map(|cause| hidden(cause)).collect(),
-        details: details.map(|(label, text)| Detail { label, text: hidden(text) }).collect(),
+        details: details.map(|(label, text)| Detail { label, text: hidden(&text) }).collect(),
         file: place.file.as_deref().map(hidden),
         line: place.line,
         column: place.column,

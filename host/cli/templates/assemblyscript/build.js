@@ -9,8 +9,8 @@ import asc from "assemblyscript/asc";
 const OUTPUT = "my-detector.wasm";
 
 const { error, stderr } = await asc.main([
-  ...["component.ts", "--outFile", OUTPUT, "-O3", "--runtime", "incremental"],
-  // What `throw` and `assert` call, instead of a function that no host has.
+  ...["component.ts", "--outFile", OUTPUT, "-O3", "--debug", "--runtime", "incremental"],
+  // `--debug` keeps the functions' names. What `throw` and `assert` call, instead of a function that no host has.
   ...["--use", "abort=contract/abort"],
 ]);
 process.stderr.write(stderr.toString());

@@ -136,7 +136,7 @@ export function log(level: Level, message: string): void {
 
 /** What `throw` and a failed `assert` come to: the run ends here, and the log says where. */
 export function abort(message: string | null, file: string | null, line: u32, column: u32): void {
-  log(Level.error, `${message === null ? "aborted" : message} (${file === null ? "?" : file}:${line}:${column})`);
+  log(Level.error, `panic: ${message === null ? "aborted" : message} (${file === null ? "?" : file}:${line}:${column})`);
   unreachable();
 }
 

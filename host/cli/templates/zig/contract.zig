@@ -155,7 +155,10 @@ fn logText(level: std.log.Level, text: []const u8) void {
 
 /// For `panic`: an index out of bounds, an overflow or `unreachable` ends the run, with its message in the log.
 pub fn panic(message: []const u8, _: ?usize) noreturn {
-    if (host_can_be_called) logText(.err, message);
+    if (host_can_be_called) {
+        var line: [1024]u8 = undefined;
+        logText(.err, std.fmt.bufPrint(&line, "panic: {s}", .{message}) catch message);
+    }
     @trap();
 }
 

@@ -8,6 +8,7 @@
 mod deadline;
 mod stopped;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host_core::anomaly::Anomaly;
@@ -23,6 +24,7 @@ use crate::contract::settings::{self, Refused};
 use crate::contract::types::{GuestError, Metadata, State};
 use crate::error::{BatchSpan, Call, DetectorError};
 use crate::plugin::load::{Plugin, file_name};
+use crate::plugin::source::Source;
 use crate::runtime::guest_log::GuestLog;
 use crate::runtime::limits::{Limits, MemoryLimiter};
 use crate::runtime::profile::Profile;
@@ -205,6 +207,7 @@ impl Detector {
 struct Guest {
     plugin: String,
     limits: Limits,
+    source: Arc<Source>,
     store: Store<GuestState>,
     exports: Box<dyn Exports>,
     /// How long all calls so far have taken.
@@ -214,11 +217,12 @@ struct Guest {
 impl Guest {
     fn start(plugin: &Plugin) -> Result<Guest, DetectorError> {
         let name = file_name(&plugin.file);
-        let limits = plugin.limits.clone();
+        let (limits, source) = (plugin.limits.clone(), Arc::clone(&plugin.source));
         let mut store = new_store(plugin.component.engine(), &name, &limits, plugin.fixed_bytes);
         let deadline = Deadline::of(&limits, Duration::ZERO);
-        let stopped =
-            |store: &Store<GuestState>, error| stopped(&name, &limits, store, Call::Start, deadline, error);
+        let stopped = |store: &Store<GuestState>, error| {
+            stopped(&name, &limits, &source, store, Call::Start, deadline, error)
+        };
         if let Some(fuel) = limits.fuel {
             store.set_fuel(fuel).map_err(|error| stopped(&store, error))?;
         }
@@ -227,7 +231,7 @@ impl Guest {
             plugin.contract.exports(store, &instance)
         });
         let exports = exports.map_err(|error| stopped(&store, error))?;
-        Ok(Guest { plugin: name, limits, store, exports, spent })
+        Ok(Guest { plugin: name, limits, source, store, exports, spent })
     }
 
     fn call<T>(
@@ -238,14 +242,23 @@ impl Guest {
         let deadline = Deadline::of(&self.limits, self.spent);
         let state = self.store.data_mut();
         state.memory.begin_call();
+        state.log.settle();
         state.answer_bytes = longest_answer_bytes(&call);
         let (answer, spent) = within(deadline, &mut self.store, |store| act(&*self.exports, store));
         self.spent += spent;
-        answer.map_err(|error| stopped(&self.plugin, &self.limits, &self.store, call, deadline, error))
+        answer.map_err(|error| {
+            stopped(&self.plugin, &self.limits, &self.source, &self.store, call, deadline, error)
+        })
     }
 
     fn violation(&self, call: Call, source: verify::Violation) -> DetectorError {
         DetectorError::Violation { plugin: self.plugin.clone(), call, source }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.store.data().log.settle();
     }
 }
 

@@ -22,7 +22,7 @@ use nix::unistd::geteuid;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::plugin::compiler::MachineCode;
+use crate::plugin::machine_code::MachineCode;
 use crate::runtime::preview1;
 
 /// How many compiled plugins are kept; the oldest are removed first.
@@ -201,7 +201,7 @@ mod tests {
             return false;
         }
         let content = engine.precompile_component(EMPTY).unwrap();
-        let bytes = [MachineCode::digest_of(&content).as_bytes(), content.as_slice()].concat();
+        let bytes = [Sha256Digest::of(&content).as_bytes(), content.as_slice()].concat();
         cache.keep(engine, plugin, &MachineCode::from_bytes(bytes).unwrap());
         true
     }

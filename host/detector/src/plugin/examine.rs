@@ -114,17 +114,22 @@ pub fn open(sandbox: &Sandbox, file: &Path) -> Result<Opened, DetectorError> {
         _ => {}
     }
     let size = bytes.len() as u64;
-    let (form, component) = match kind_of(file, &bytes)? {
-        Encoding::Component => (Form::Component, bytes),
-        Encoding::Module => (Form::CoreModule, componentize(file, &bytes)?),
-    };
+    let (form, component) = as_component(file, bytes)?;
     let names = names_of(file, &component)?;
     let state_bytes = state_size::state_bytes(&component).map_err(|error| malformed(file, error))?;
     Ok(Opened { bytes: size, sha256, form, component, names, state_bytes })
 }
 
+/// The component that is run for a file with these bytes.
+pub fn as_component(file: &Path, bytes: Vec<u8>) -> Result<(Form, Vec<u8>), DetectorError> {
+    match kind_of(file, &bytes)? {
+        Encoding::Component => Ok((Form::Component, bytes)),
+        Encoding::Module => Ok((Form::CoreModule, componentize(file, &bytes)?)),
+    }
+}
+
 /// Never reads more than allowed, whatever the file system says about the size.
-fn read(file: &Path, allowed: u64) -> Result<Vec<u8>, DetectorError> {
+pub fn read(file: &Path, allowed: u64) -> Result<Vec<u8>, DetectorError> {
     let fail = |source| DetectorError::Read { file: file.to_owned(), source };
     let handle = File::open(file).map_err(fail)?;
     let size = handle.metadata().map_err(fail)?.len();

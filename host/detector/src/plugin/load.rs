@@ -2,6 +2,7 @@
 //! the guest is found out here and in [`mod@crate::plugin::examine`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host_core::digest::Sha256Digest;
@@ -12,11 +13,13 @@ use crate::error::{Call, DetectorError};
 use crate::plugin::compiler::{self, CompileError};
 use crate::plugin::examine::{Opened, check_imports, check_strictly, contract_of, open};
 use crate::plugin::sandbox::Sandbox;
+use crate::plugin::source::Source;
 use crate::refusal::Refusal;
 use crate::runtime::limits::Limits;
 use crate::runtime::profile::Profile;
 use crate::runtime::state::GuestState;
 use crate::runtime::{preview1, wasi};
+use crate::trace::Trace;
 
 /// A plugin that has been checked and compiled; none of its code has run.
 pub struct Plugin {
@@ -30,6 +33,7 @@ pub struct Plugin {
     pub compile_time: Option<Duration>,
     pub(crate) contract: ContractVersion,
     pub(crate) component: InstancePre<GuestState>,
+    pub(crate) source: Arc<Source>,
     pub(crate) limits: Limits,
     /// What an instance takes besides memories and tables, its stack included, in bytes.
     pub(crate) fixed_bytes: usize,
@@ -90,6 +94,7 @@ pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
         compile_time,
         contract,
         component,
+        source: Arc::new(Source::new(file.to_owned(), sha256, sandbox.limits.plugin_bytes)),
         limits: sandbox.limits.clone(),
         fixed_bytes,
     })
@@ -102,7 +107,8 @@ fn check_state(file: &Path, state_bytes: u64, limits: &Limits) -> Result<usize, 
         return Ok(asked_bytes);
     }
     let (plugin, allowed_bytes) = (file_name(file), limits.memory_bytes);
-    Err(DetectorError::Memory { plugin, call: Call::Start, asked_bytes, allowed_bytes })
+    let (call, trace) = (Call::Start, Trace::default());
+    Err(DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes, trace })
 }
 
 /// The component from the cache, or else compiled, with the time that took.

@@ -1,13 +1,15 @@
 //! The WebAssembly engine: how guests are compiled and stopped.
 
+use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Engine, WasmBacktraceDetails};
 
 use crate::runtime::limits::{EngineKind, Limits};
+use crate::trace::MAX_FRAMES;
 
 /// How often the engine asks whether a guest still has time; less often on a busy machine.
 const TICK: Duration = Duration::from_millis(10);
@@ -59,6 +61,9 @@ impl Settings {
             .wasm_component_model(true)
             .epoch_interruption(self.has_deadline)
             .max_wasm_stack(self.stack_bytes)
+            .wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES))
+            // Not here: see `plugin/debug_info.rs`. The default is an environment variable's.
+            .wasm_backtrace_details(WasmBacktraceDetails::Disable)
             .consume_fuel(self.has_fuel)
             // A guest's results must not depend on the machine that it runs on.
             .relaxed_simd_deterministic(true)

@@ -15,8 +15,15 @@ const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 const MAX_LINE_CHARS: usize = 2_000;
 /// How many lines a crash report shows.
 const KEPT_LINES: usize = 10;
-/// What Rust's panic messages start with, on a line of their own: `panicked at src/lib.rs:10:5:`
-const PANIC: &str = "panicked at ";
+/// How many panic messages a crash report shows: a panic may be followed by others, and the first is the one that
+/// matters.
+const KEPT_PANICS: usize = 3;
+/// How many lines of panic messages are held back for a crash report; more are merely logged.
+const MAX_HELD: usize = 100;
+/// What Rust's panic messages have in their first line, `thread 'main' panicked at src/lib.rs:10:5:`; others follow.
+const PANICKED: &str = "panicked at ";
+/// What Go's begin with, and those of the template for Zig; they are one line.
+const ONE_LINE: [&str; 2] = ["panic: ", "fatal error: "];
 
 /// A guest's log. Clones share it.
 #[derive(Clone, Default)]
@@ -31,8 +38,11 @@ struct State {
     /// How many lines were too many, or in the part of a message that is not looked at.
     dropped: u64,
     last: VecDeque<String>,
-    panic: Option<String>,
-    /// Whether the next lines belong to the panic's message.
+    /// Panic messages, each in one line, for a crash report.
+    panics: Vec<String>,
+    /// Their lines, as far as they were not logged yet.
+    held: Vec<(Level, String)>,
+    /// Whether the next lines belong to the last panic's message.
     in_panic: bool,
     /// The beginning of a line of standard output or error that has not ended yet.
     unfinished: Vec<u8>,
@@ -49,7 +59,8 @@ impl GuestLog {
     pub fn message(&self, level: Level, message: &str) {
         let (message, rest) = message.split_at(message.floor_char_boundary(MAX_MESSAGE_BYTES));
         let mut state = self.state();
-        state.in_panic = false;
+        // Of a panic that is logged in several messages, the first ends in a colon.
+        state.in_panic &= state.panics.last().is_some_and(|panic| panic.ends_with(':'));
         for line in message.lines() {
             state.line(level, line);
         }
@@ -72,16 +83,25 @@ impl GuestLog {
         state.drop_lines(rest);
     }
 
-    /// The last lines, the oldest first, without a panic's message.
+    /// Logs the panic messages that no crash report has shown, and forgets them: the guest has survived them, or
+    /// something else has stopped it.
+    pub fn settle(&self) {
+        self.state().settle();
+    }
+
+    /// The last lines, the oldest first, without panic messages and empty lines.
     #[must_use]
     pub fn last_lines(&self) -> Vec<String> {
         self.state().last.iter().cloned().collect()
     }
 
-    /// The message of the last panic, if there was one.
+    /// The panic messages since the last [`settle`](Self::settle), each in one line, the first one first; they are
+    /// not logged any more.
     #[must_use]
-    pub fn panic(&self) -> Option<String> {
-        self.state().panic.clone()
+    pub fn take_panics(&self) -> Vec<String> {
+        let mut state = self.state();
+        state.held.clear();
+        std::mem::take(&mut state.panics)
     }
 
     /// How many lines were dropped.
@@ -99,28 +119,50 @@ impl GuestLog {
 impl State {
     fn line(&mut self, level: Level, line: &str) {
         let line = printable_up_to(line.trim_end(), MAX_LINE_CHARS).into_owned();
-        if let Some(at) = line.find(PANIC) {
-            self.panic = Some(line[at..].to_owned());
-            self.in_panic = true;
-        } else if line.starts_with("note: run with `RUST_BACKTRACE") {
-            self.in_panic = false;
-        } else if self.in_panic
-            && let Some(panic) = &mut self.panic
-            && panic.len() < MAX_LINE_CHARS
+        if let Some(at) = line.find(PANICKED)
+            && self.panics.len() < KEPT_PANICS
         {
-            panic.push(' ');
-            panic.push_str(&line);
-        } else {
-            if self.lines < self.max_lines {
-                self.lines += 1;
-                self.emit(level, &line);
-            } else {
-                self.dropped += 1;
+            self.in_panic = true;
+            self.panics.push(line[at..].to_owned());
+            self.held.push((level, line));
+        } else if self.in_panic && line.starts_with("note: run with `RUST_BACKTRACE") {
+            self.in_panic = false;
+        } else if self.in_panic && self.held.len() < MAX_HELD {
+            if let Some(panic) = self.panics.last_mut().filter(|panic| panic.len() < MAX_LINE_CHARS) {
+                panic.push(' ');
+                panic.push_str(&line);
             }
-            self.last.push_back(line);
+            self.held.push((level, line));
+        } else {
+            self.in_panic = false;
+            self.log(level, &line);
+            // What follows belongs to it, so it is not held back.
+            if ONE_LINE.iter().any(|beginning| line.starts_with(beginning)) && self.panics.len() < KEPT_PANICS
+            {
+                self.panics.push(line.trim_start_matches("panic: ").to_owned());
+            } else if !line.is_empty() {
+                self.last.push_back(line);
+            }
         }
         if self.last.len() > KEPT_LINES {
             self.last.pop_front();
+        }
+    }
+
+    fn log(&mut self, level: Level, line: &str) {
+        if self.lines < self.max_lines {
+            self.lines += 1;
+            self.emit(level, line);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn settle(&mut self) {
+        self.panics.clear();
+        self.in_panic = false;
+        for (level, line) in std::mem::take(&mut self.held) {
+            self.log(level, &line);
         }
     }
 
@@ -155,8 +197,50 @@ mod tests {
         log.message(Level::WARN, "before");
         log.message(Level::ERROR, "panicked at src/lib.rs:3:5:\nindex out of bounds\nby one");
         log.message(Level::WARN, "after");
-        assert_eq!(log.panic().as_deref(), Some("panicked at src/lib.rs:3:5: index out of bounds by one"));
+        assert_eq!(log.take_panics(), ["panicked at src/lib.rs:3:5: index out of bounds by one"]);
         assert_eq!(log.last_lines(), ["before", "after"]);
+    }
+
+    #[test]
+    fn the_first_of_several_panics_is_not_forgotten() {
+        let log = GuestLog::new("p", MAX_LINES);
+        for (file, why) in [("a", "the cause"), ("b", "dropped"), ("c", "cannot unwind"), ("d", "again")] {
+            log.message(Level::ERROR, &format!("panicked at src/{file}.rs:3:5:\n{why}"));
+        }
+        let kept = ["a.rs:3:5: the cause", "b.rs:3:5: dropped", "c.rs:3:5: cannot unwind"];
+        assert_eq!(log.take_panics(), kept.map(|panic| format!("panicked at src/{panic}")));
+        assert_eq!(log.last_lines(), ["panicked at src/d.rs:3:5:", "again"]);
+    }
+
+    /// A program that catches its panics would otherwise lose what they say.
+    #[test]
+    fn a_panic_that_was_survived_is_logged() {
+        let log = GuestLog::new("p", MAX_LINES);
+        log.message(Level::ERROR, "panicked at src/lib.rs:3:5:\nnot good");
+        assert_eq!(log.state().lines, 0);
+        log.settle();
+        assert_eq!(log.state().lines, 2);
+        assert!(log.take_panics().is_empty());
+    }
+
+    #[test]
+    fn a_panic_may_come_in_several_messages() {
+        let log = GuestLog::new("p", MAX_LINES);
+        for message in ["panicked at src/lib.rs:3:5:", "not good", "after"] {
+            log.message(Level::ERROR, message);
+        }
+        assert_eq!(log.take_panics(), ["panicked at src/lib.rs:3:5: not good"]);
+        assert_eq!(log.last_lines(), ["after"]);
+    }
+
+    /// In Go, what follows says where; there may be more of it than is kept.
+    #[test]
+    fn the_beginning_of_what_go_says_is_not_lost() {
+        let log = GuestLog::new("p", MAX_LINES);
+        log.write(Level::WARN, b"fatal error: all goroutines are asleep - deadlock!\n\n");
+        (0..KEPT_LINES + 1).for_each(|i| log.write(Level::WARN, format!("main.f{i}()\n").as_bytes()));
+        assert_eq!(log.take_panics(), ["fatal error: all goroutines are asleep - deadlock!"]);
+        assert_eq!(log.last_lines()[0], "main.f1()");
     }
 
     #[test]
@@ -171,7 +255,7 @@ mod tests {
         ] {
             log.write(Level::WARN, piece.as_bytes());
         }
-        assert_eq!(log.panic().as_deref(), Some("panicked at src/lib.rs:3:5: not good"));
+        assert_eq!(log.take_panics(), ["panicked at src/lib.rs:3:5: not good"]);
     }
 
     #[test]

@@ -163,7 +163,8 @@ pub(super) fn recognise(folder: &Path) -> Option<(Language, String)> {
     }
     let plugin = value(&text(folder, "Makefile")?, "PLUGIN")?;
     let name = plugin.strip_suffix(".wasm")?.to_owned();
-    let language = if text(folder, "requirements.txt").is_some_and(|text| has_line(&text, "componentize-py")) {
+    let language = if text(folder, "requirements.txt").is_some_and(|text| has_line(&text, "componentize-py"))
+    {
         Language::Python
     } else if !folder.join("wit/detector.wit").is_file() {
         return None;

@@ -1,8 +1,10 @@
 //! Flags round amounts: people who make up transactions tend to make up round ones.
 
-use detector_sdk::{
-    Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings, export_detector,
-};
+// With its macros: `println!` writes into the host's log.
+#[macro_use]
+extern crate detector_sdk;
+
+use detector_sdk::{Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings};
 
 /// The detector with its setting, in hundredths.
 pub struct MyDetector {

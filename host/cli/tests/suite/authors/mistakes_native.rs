@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::mistakes::{judge, take};
-use super::templates::{environment, tools};
+use super::templates::{environment, share_target, tools, without_our_cargo};
 use crate::support::{Files, finish, host, succeed};
 
 /// Those that are possible in every language.
@@ -77,6 +77,47 @@ fn damage_is_found(folder: &Path) {
     }
 }
 
+/// A project in Rust is built twice by its own tool: as it is used, and as it is looked into.
+#[test]
+fn rust() {
+    let files = Files::new();
+    succeed(host().current_dir(files.path()).args(["plugin", "new", "mistaken", "--lang", "rust"]));
+    let folder = files.path().join("mistaken");
+    take("rust", "src/lib.rs", &folder);
+    share_target(&folder);
+    let built = |profile: &str| {
+        let mut cargo = Command::new("cargo");
+        without_our_cargo(&mut cargo);
+        cargo.args(["build", "--locked", "--target=wasm32-unknown-unknown", "--profile", profile]);
+        succeed(cargo.current_dir(&folder));
+        let folder_name = if profile == "dev" { "debug" } else { profile };
+        let built = folder.join("target/wasm32-unknown-unknown").join(folder_name).join("mistaken.wasm");
+        // Other tests build there, too.
+        let plugin = folder.join(if profile == "dev" { "mistaken-debug.wasm" } else { "mistaken.wasm" });
+        std::fs::copy(built, &plugin).unwrap();
+        plugin
+    };
+    let own = [
+        "panic",
+        "overflow",
+        "not-a-number",
+        "borrowed",
+        "clock",
+        "stopwatch",
+        "sleep",
+        "file",
+        "network",
+        "environment",
+        "thread",
+        "exit",
+        "score-is-nan",
+        "row-out-of-range",
+    ];
+    judge("told_rust", &built("release"), &[&MISTAKES[..], &own].concat(), &files);
+    let in_debug = ["none", "clock", "exit", "endless-loop", "endless-recursion", "too-much-memory"];
+    judge("told_rust_debug", &built("dev"), &in_debug, &files);
+}
+
 #[test]
 fn c() {
     let own = ["wild-pointer", "not-allocated", "double-free", "overflow", "assertion", "abort"];
@@ -93,7 +134,11 @@ fn c() {
         "overflow",
         "divide-by-zero",
         "assertion",
+        "abort",
+        "exit",
         "too-much-memory",
+        "endless-loop",
+        "endless-recursion",
     ];
     told("c", "plugin.c", &[&MISTAKES, &SYSTEM, &own], &in_debug);
 }
@@ -111,7 +156,20 @@ fn cpp() {
         "terminate",
         "reason-too-long",
     ];
-    let in_debug = ["none", "null-pointer", "array-index", "deleted-twice", "overrun", "assertion"];
+    let in_debug = [
+        "none",
+        "null-pointer",
+        "array-index",
+        "divide-by-zero",
+        "deleted-twice",
+        "overrun",
+        "assertion",
+        "terminate",
+        "exit",
+        "too-much-memory",
+        "endless-loop",
+        "endless-recursion",
+    ];
     told("cpp", "plugin.cpp", &[&MISTAKES, &SYSTEM, &own], &in_debug);
 }
 
@@ -127,6 +185,16 @@ fn zig() {
         "zig",
         "detector.zig",
         &[&MISTAKES, &["overflow", "panic", "unreachable", "wrong-alternative"]],
-        &[],
+        &[
+            "none",
+            "null-pointer",
+            "array-index",
+            "divide-by-zero",
+            "overflow",
+            "panic",
+            "wrong-alternative",
+            "endless-loop",
+            "endless-recursion",
+        ],
     );
 }

@@ -8,6 +8,7 @@ mod ensemble;
 mod kit;
 mod mistakes;
 mod mistakes_native;
+mod mistakes_table;
 mod packages;
 mod project;
 mod semantics;

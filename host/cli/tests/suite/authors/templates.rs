@@ -33,14 +33,25 @@ pub fn author(program: &str, folder: &Path, language: &str, database: &Database)
         .env("ZIG_GLOBAL_CACHE_DIR", tools().join("zig-cache"))
         .env("npm_config_cache", tools().join("npm-cache"))
         .env("npm_config_prefer_offline", "true");
-    // The tests' own cargo must not decide for an author's.
+    without_our_cargo(&mut command);
+    command
+}
+
+/// The tests' own cargo must not decide for an author's.
+pub fn without_our_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if name.starts_with("CARGO_") && name != "CARGO_HOME" {
             command.env_remove(name);
         }
     }
-    command
+}
+
+/// What a project in Rust depends on is compiled once, not once a test.
+pub fn share_target(project: &Path) {
+    let target = tools().join("rust-target");
+    fs::create_dir_all(&target).unwrap();
+    symlink(target, project.join("target")).unwrap();
 }
 
 /// The folder of the language's tools: several have the same compiler.
@@ -108,10 +119,7 @@ fn new_to_run(language: &str) {
 /// The tools are there, and tests that share them must not install them again at the same time.
 fn share_tools(folder: &Path, language: &str) {
     if language == "rust" {
-        // What it depends on is compiled once, not once a test.
-        let target = tools().join("rust-target");
-        fs::create_dir_all(&target).unwrap();
-        symlink(target, folder.join("target")).unwrap();
+        share_target(&folder);
     }
     if let Ok(requirements) = fs::File::options().write(true).open(folder.join("requirements.txt")) {
         requirements.set_modified(std::time::UNIX_EPOCH).unwrap();

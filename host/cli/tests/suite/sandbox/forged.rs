@@ -81,7 +81,7 @@ pub fn with_components(components: &[(&str, u8)]) -> Vec<u8> {
 }
 
 /// As the format has it: seven bits a byte, the lowest first.
-fn length(mut length: usize) -> Vec<u8> {
+pub fn length(mut length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while length >= 0x80 {
         bytes.push(length as u8 | 0x80);

@@ -1,6 +1,7 @@
 //! Plugins that are hostile, and those that are not.
 
 mod compiler;
+mod debug_info;
 pub mod forged;
 mod generated;
 mod hardened;

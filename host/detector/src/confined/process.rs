@@ -1,15 +1,16 @@
-//! The compiler process: a component comes in on standard input, machine code goes out on standard output,
-//! and nothing else is open but standard error. It ends when its parent does.
+//! The confined process: a component comes in on standard input, the answer goes out on standard output, and
+//! nothing else is open but standard error. It ends when its parent does.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
+use host_core::digest::Sha256Digest;
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use super::machine_code::MachineCode;
+use crate::plugin::debug_info;
 use crate::refusal::Refusal;
 use crate::runtime::engine;
 
@@ -20,25 +21,36 @@ const THREADS: usize = 2;
 pub const SAID_BYTES: u64 = 4_096;
 /// The exit code if the component is not valid; standard output then has the error's causes.
 pub const EXIT_INVALID: i32 = 3;
-/// The exit code if there was not enough memory and the compiler noticed.
+/// The exit code if there was not enough memory and the process noticed.
 pub const EXIT_MEMORY: i32 = 4;
 /// The exit code if the order is not understood or the system refuses what it asks for.
 const EXIT_ORDER: u8 = 5;
 
 /// What to do with the component.
 #[derive(Deserialize, Serialize)]
+pub enum Job {
+    /// Compile it for this.
+    Compile(engine::Settings),
+    /// Find these offsets in its source.
+    Locate(Vec<usize>),
+}
+
+/// A job, and what the process may use.
+#[derive(Deserialize, Serialize)]
 pub struct Order {
-    /// What to compile for.
-    pub settings: engine::Settings,
+    /// What to do.
+    pub job: Job,
     /// All address space of the process, in bytes.
     pub memory_bytes: u64,
+    /// How much of a processor's time it may take; `None` if it does not matter.
+    pub processor_seconds: Option<u64>,
     /// The process with which this one ends.
     pub parent: u32,
 }
 
 /// Carries out an order.
 #[allow(clippy::print_stderr, reason = "the parent reads it")]
-pub fn compile(order: &OsStr) -> ExitCode {
+pub fn carry_out(order: &OsStr) -> ExitCode {
     let order = order.to_str().and_then(|order| serde_json::from_str(order).ok());
     let Some(order) = order else {
         eprintln!("the order is not understood");
@@ -48,9 +60,9 @@ pub fn compile(order: &OsStr) -> ExitCode {
         eprintln!("it could not be confined: {error}");
         return ExitCode::from(EXIT_ORDER);
     }
-    let answered = match compiled(&order.settings) {
+    let answered = match component().and_then(|component| answer(&order.job, &component)) {
         Ok(content) => {
-            let digest = MachineCode::digest_of(&content);
+            let digest = Sha256Digest::of(&content);
             write(digest.as_bytes()).and_then(|()| write(&content)).map(|()| 0)
         }
         Err(error) if is_memory(&error) => Ok(EXIT_MEMORY),
@@ -60,7 +72,16 @@ pub fn compile(order: &OsStr) -> ExitCode {
     ExitCode::from(answered.ok().and_then(|code| u8::try_from(code).ok()).unwrap_or(EXIT_ORDER))
 }
 
-/// Gives up everything that compiling does not need.
+fn answer(job: &Job, component: &[u8]) -> wasmtime::Result<Vec<u8>> {
+    match job {
+        Job::Compile(settings) => {
+            engine::for_compiling(settings, has_threads())?.precompile_component(component)
+        }
+        Job::Locate(offsets) => Ok(serde_json::to_vec(&debug_info::places(component, offsets)?)?),
+    }
+}
+
+/// Gives up everything that the job does not need.
 fn confine(order: &Order) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = getppid().map(|parent| parent.as_raw_nonzero().get());
@@ -71,6 +92,9 @@ fn confine(order: &Order) -> io::Result<()> {
     let set = |resource, limit| setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) });
     set(Resource::As, order.memory_bytes)?;
     set(Resource::Core, 0)?;
+    if let Some(seconds) = order.processor_seconds {
+        set(Resource::Cpu, seconds)?;
+    }
     // No other file can be opened, let alone written.
     set(Resource::Nofile, 3)?;
     // Its standard error is a file, of which no more is looked at.
@@ -90,13 +114,14 @@ fn close_all_but_standard() -> io::Result<()> {
     Ok(())
 }
 
-fn compiled(settings: &engine::Settings) -> wasmtime::Result<Vec<u8>> {
+/// What came in.
+fn component() -> wasmtime::Result<Vec<u8>> {
     let mut component = Vec::new();
     let mut stdin = io::stdin().lock();
     stdin.read_to_end(&mut component)?;
     // It is a file in memory, and now in memory twice.
     rustix::fs::ftruncate(stdin.as_fd(), 0)?;
-    engine::for_compiling(settings, has_threads())?.precompile_component(&component)
+    Ok(component)
 }
 
 /// Starts the threads that compile in parallel. If the system does not allow them, compiling without them is

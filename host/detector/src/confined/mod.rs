@@ -1,9 +1,10 @@
-//! Compiling in a separate process. A file of a few kilobytes can make a compiler take gigabytes, minutes or
-//! its whole stack, and inside the host it can neither be interrupted nor limited: so this program starts
-//! itself again (see [`process`]), with a limit on its address space, a deadline and none of the files that
-//! are open here. Whatever happens to that process is the plugin's fault, not the host's.
+//! What is done to a plugin's bytes in a separate process, because no library does it safely to bytes that may
+//! be hostile: compiling them, and looking up lines in their debug information. A file of a few kilobytes can
+//! make a compiler take gigabytes or minutes, and a parser overflow its stack; inside the host, neither can be
+//! interrupted or limited. So this program starts itself again (see [`process`]), with a limit on its address
+//! space, a deadline and none of the files that are open here. Whatever happens to that process is the
+//! plugin's fault, not the host's.
 
-mod machine_code;
 mod process;
 
 use std::ffi::OsString;
@@ -15,31 +16,32 @@ use std::process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use process::{EXIT_INVALID, EXIT_MEMORY, Order, SAID_BYTES};
+use host_core::digest::Sha256Digest;
+use process::{Order, SAID_BYTES};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
 
-use crate::runtime::engine;
-use crate::runtime::limits::{Limits, MIN_COMPILE_MEMORY_BYTES};
-pub use machine_code::MachineCode;
+pub(crate) use process::{EXIT_INVALID, EXIT_MEMORY, Job, error_from};
 
-/// The first argument of a compiler process; the second is the [`Order`].
+/// The first argument of such a process; the second is the [`Order`].
 const ARGUMENT: &str = "compile-plugin";
 
-/// The program that is started to compile.
+/// What goes before every answer: a digest of the rest, which may be executed.
+pub(crate) const DIGEST_BYTES: usize = 32;
+
+/// The program that is started.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// Must be the first thing that `host`'s `main` calls. If the arguments say that this process was started to
-/// compile, it does so and returns the exit code. Otherwise it registers this program as the one that is
-/// started to compile, and returns `None`.
+/// do a job, it does so and returns the exit code. Otherwise it registers this program as the one that is
+/// started for jobs, and returns `None`.
 #[must_use]
 pub fn serve(arguments: &[OsString]) -> Option<ExitCode> {
     if let [_, first, order] = arguments
         && first == ARGUMENT
     {
-        return Some(process::compile(order));
+        return Some(process::carry_out(order));
     }
     // By this name it is found even if another version has taken its place on disk.
     compile_with(PathBuf::from("/proc/self/exe"));
@@ -53,57 +55,70 @@ pub fn compile_with(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
 
-/// Why there is no machine code.
+/// What such a process may use.
+pub(crate) struct Bounds {
+    /// All its address space.
+    pub memory_bytes: u64,
+    /// How much of a processor's time; `None` if only the clock counts.
+    pub processor_seconds: Option<u64>,
+    /// When it is no longer waited for; `None` if it may take forever.
+    pub give_up: Option<Instant>,
+}
+
+/// How such a process has ended.
+pub(crate) struct Ended {
+    pub status: ExitStatus,
+    /// What it wrote to its standard output; after a success see [`content_of`].
+    pub answer: Vec<u8>,
+    /// The beginning of what it wrote to its standard error.
+    pub said: String,
+}
+
+impl Ended {
+    /// How it ended, in words.
+    pub fn in_words(&self) -> String {
+        match (self.status.signal(), self.said.lines().find(|line| !line.trim().is_empty())) {
+            (_, Some(line)) => host_core::text::printable(line).into_owned(),
+            (Some(signal), None) => {
+                let name =
+                    nix::sys::signal::Signal::try_from(signal).map_or("unknown", |signal| signal.as_str());
+                format!("it was killed by the signal {name}")
+            }
+            (None, None) => format!("it exited with code {}", self.status.code().unwrap_or_default()),
+        }
+    }
+}
+
+/// Why it is not known how such a process has ended.
 #[derive(Debug)]
-pub enum CompileError {
-    /// The process could not be started, or its output could not be read.
+pub(crate) enum Lost {
+    /// It could not be started, or its output could not be read.
     Start(io::Error),
     /// It took too long.
     Deadline,
-    /// It needed more memory than it may have.
-    Memory,
-    /// It needed more address space than the system allows this process, which is less than the limit.
-    SystemMemory,
-    /// It died; in words.
-    Crash(String),
-    /// The component is not valid WebAssembly.
-    Invalid(wasmtime::Error),
 }
 
-/// Compiles a component within the limits.
-pub fn compile(
-    component: Vec<u8>,
-    settings: &engine::Settings,
-    limits: &Limits,
-) -> Result<MachineCode, CompileError> {
-    let give_up = Instant::now().checked_add(limits.compile_deadline);
-    let inherited_bytes = getrlimit(Resource::As).current.unwrap_or(u64::MAX);
-    let memory_bytes = inherited_bytes.min(limits.compile_memory_bytes as u64);
-    let order = Order { settings: settings.clone(), memory_bytes, parent: std::process::id() };
-
-    let said = in_memory("said", &[]).map_err(CompileError::Start)?;
-    let mut started = start(&order, component, &said).map_err(CompileError::Start)?;
-    let answer = started.read(give_up)?;
-    let status = started.end().map_err(CompileError::Start)?;
-
-    let is_out_of_memory = |said: &str| said.contains("memory allocation of");
-    match status.code() {
-        Some(0) => {
-            let code = MachineCode::from_bytes(answer);
-            code.ok_or_else(|| CompileError::Crash("its output is damaged".into()))
-        }
-        Some(EXIT_INVALID) => Err(CompileError::Invalid(process::error_from(&answer))),
-        code => {
-            let said = last_words(said);
-            // If there is not even room for its own stack, the system kills it.
-            let has_no_room = memory_bytes < MIN_COMPILE_MEMORY_BYTES as u64 && status.signal().is_some();
-            if code != Some(EXIT_MEMORY) && !has_no_room && !is_out_of_memory(&said) {
-                return Err(CompileError::Crash(end_of(status, &said)));
-            }
-            let is_ours = memory_bytes < inherited_bytes;
-            Err(if is_ours { CompileError::Memory } else { CompileError::SystemMemory })
-        }
+impl From<io::Error> for Lost {
+    fn from(error: io::Error) -> Lost {
+        Lost::Start(error)
     }
+}
+
+/// Does a job with a component in a process of its own.
+pub(crate) fn run(job: Job, component: Vec<u8>, bounds: &Bounds) -> Result<Ended, Lost> {
+    let Bounds { memory_bytes, processor_seconds, give_up } = *bounds;
+    let order = Order { job, memory_bytes, processor_seconds, parent: std::process::id() };
+    let said = in_memory("said", &[])?;
+    let mut started = start(&order, component, &said)?;
+    let answer = started.read(give_up)?;
+    let status = started.end()?;
+    Ok(Ended { status, answer, said: beginning_of(said) })
+}
+
+/// The answer without the digest before it; `None` if that does not match.
+pub(crate) fn content_of(answer: &[u8]) -> Option<&[u8]> {
+    let (digest, content) = answer.split_at_checked(DIGEST_BYTES)?;
+    (Sha256Digest::of(content).as_bytes() == digest).then_some(content)
 }
 
 fn start(order: &Order, component: Vec<u8>, said: &File) -> io::Result<Started> {
@@ -146,7 +161,7 @@ struct Started {
 
 impl Started {
     /// Reads all of its output.
-    fn read(&mut self, give_up: Option<Instant>) -> Result<Vec<u8>, CompileError> {
+    fn read(&mut self, give_up: Option<Instant>) -> Result<Vec<u8>, Lost> {
         let mut answer = Vec::new();
         loop {
             self.wait_for_more(give_up)?;
@@ -156,23 +171,23 @@ impl Started {
                 Ok(0) => return Ok(answer),
                 Ok(bytes) => answer.extend_from_slice(&piece[..bytes]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(CompileError::Start(error)),
+                Err(error) => return Err(Lost::Start(error)),
             }
         }
     }
 
-    fn wait_for_more(&self, give_up: Option<Instant>) -> Result<(), CompileError> {
+    fn wait_for_more(&self, give_up: Option<Instant>) -> Result<(), Lost> {
         loop {
             let left = give_up.map(|end| end.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
-                return Err(CompileError::Deadline);
+                return Err(Lost::Deadline);
             }
             // More than a Timespec can hold means no timeout.
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
             match poll(&mut [PollFd::new(&self.stdout, PollFlags::IN)], timeout.as_ref()) {
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => return Ok(()),
-                Err(error) => return Err(CompileError::Start(error.into())),
+                Err(error) => return Err(Lost::Start(error.into())),
             }
         }
     }
@@ -192,21 +207,9 @@ impl Drop for Started {
 }
 
 /// The beginning of what it wrote to its standard error.
-fn last_words(mut said: File) -> String {
+fn beginning_of(mut said: File) -> String {
     let mut words = Vec::new();
     // If they cannot be read, the status is all that is known.
     let _ = said.rewind().and_then(|()| said.take(SAID_BYTES).read_to_end(&mut words));
     String::from_utf8_lossy(&words).into_owned()
-}
-
-/// How it ended, in words.
-fn end_of(status: ExitStatus, said: &str) -> String {
-    match (status.signal(), said.lines().find(|line| !line.trim().is_empty())) {
-        (_, Some(line)) => host_core::text::printable(line).into_owned(),
-        (Some(signal), None) => {
-            let name = nix::sys::signal::Signal::try_from(signal).map_or("unknown", |signal| signal.as_str());
-            format!("it was killed by the signal {name}")
-        }
-        (None, None) => format!("it exited with code {}", status.code().unwrap_or_default()),
-    }
 }

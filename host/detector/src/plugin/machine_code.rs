@@ -1,25 +1,18 @@
 //! The compiler's output for a plugin, on its way between processes and to and from the cache: preceded by a
 //! digest, because what is loaded will be executed.
 
-use host_core::digest::Sha256Digest;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-const DIGEST_BYTES: usize = 32;
+use crate::confined;
 
 /// Compiled code, as the engine serialises it, preceded by its digest.
 pub struct MachineCode(Vec<u8>);
 
 impl MachineCode {
-    /// The digest that goes before `content`.
-    pub fn digest_of(content: &[u8]) -> Sha256Digest {
-        Sha256Digest::of(content)
-    }
-
     /// `None` if the digest does not match the rest.
     pub fn from_bytes(bytes: Vec<u8>) -> Option<MachineCode> {
-        let (digest, content) = bytes.split_at_checked(DIGEST_BYTES)?;
-        (Sha256Digest::of(content).as_bytes() == digest).then_some(MachineCode(bytes))
+        confined::content_of(&bytes).is_some().then_some(MachineCode(bytes))
     }
 
     /// The digest, then the content.
@@ -34,7 +27,7 @@ impl MachineCode {
         // comes from a process that this program started, or from a folder that only this user, who could
         // run any code anyway, can write to.
         unsafe {
-            Component::deserialize(engine, &self.0[DIGEST_BYTES..])
+            Component::deserialize(engine, &self.0[confined::DIGEST_BYTES..])
         }
     }
 }
