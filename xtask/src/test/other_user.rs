@@ -14,12 +14,11 @@ use crate::shell::{self, cargo, output, path, root, say};
 use crate::user::User;
 
 /// Modules of the suite that are left to root's run, and why that is enough.
-const LEFT_TO_ROOT: [(&str, &str); 12] = [
+const LEFT_TO_ROOT: [(&str, &str); 11] = [
     ("authors::templates", "builds plugins into the folder that root's run uses"),
     ("authors::mistakes", "the same"),
     ("authors::mistakes_native", "the same"),
     ("authors::conformance", "the same"),
-    ("authors::project", "the same"),
     ("authors::dev", "the same"),
     ("authors::packages", "the same"),
     ("authors::kit", "the same"),
