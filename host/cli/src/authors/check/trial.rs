@@ -56,8 +56,11 @@ pub(super) struct Subject<'a> {
     /// The digest of the answers in another process.
     pub(super) elsewhere: &'a dyn Fn() -> Result<String, String>,
     /// What trials have answered: several rules compare the same ones.
-    pub(super) answered: RefCell<HashMap<(usize, Cut), Rc<Vec<Answer>>>>,
+    pub(super) answered: RefCell<Answered>,
 }
+
+/// By the number of the input and how it was cut.
+type Answered = HashMap<(usize, Cut), Rc<Vec<Answer>>>;
 
 /// Rows, and the settings that they are for.
 pub(super) struct Input {
