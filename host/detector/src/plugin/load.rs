@@ -56,6 +56,7 @@ impl Plugin {
             file: self.file.clone(),
             contract_version: self.contract_version.clone(),
             component: self.component.clone(),
+            source: Arc::clone(&self.source),
             limits: Limits { chance, ..self.limits.clone() },
             ..*self
         }
