@@ -190,7 +190,7 @@ pub enum DetectorError {
         /// The time allowed for one call.
         deadline: Duration,
         /// Where it was.
-        trace: Trace,
+        trace: Box<Trace>,
     },
     /// All calls together took too long.
     #[error("`{plugin}` used up the {} s allowed for the run {call}", deadline.as_secs_f64())]
@@ -202,7 +202,7 @@ pub enum DetectorError {
         /// The time allowed for all calls of a run.
         deadline: Duration,
         /// Where it was.
-        trace: Trace,
+        trace: Box<Trace>,
     },
     /// It could not be compiled in time.
     #[error("`{plugin}` could not be compiled within {} s", deadline.as_secs_f64())]
@@ -238,7 +238,7 @@ pub enum DetectorError {
         /// The fuel allowed for a run.
         fuel: u64,
         /// Where it was.
-        trace: Trace,
+        trace: Box<Trace>,
     },
     /// It passed too much data.
     #[error("`{plugin}` passed more than {} of lists and strings {call}", mebibytes(*allowed_bytes))]
@@ -252,7 +252,7 @@ pub enum DetectorError {
         /// Where the limit comes from.
         because: TransferLimit,
         /// Where it was.
-        trace: Trace,
+        trace: Box<Trace>,
     },
     /// Its bytes are not the expected ones.
     #[error("the plugin `{}` has the sha256 {found}, not {expected}", file.display())]
@@ -292,7 +292,7 @@ pub enum DetectorError {
         /// What is allowed.
         allowed_bytes: usize,
         /// Where it was.
-        trace: Trace,
+        trace: Box<Trace>,
     },
     /// It wanted tables that are too large.
     #[error("`{plugin}` asked for tables of {asked} entries {call}; {allowed} are allowed")]
@@ -306,7 +306,7 @@ pub enum DetectorError {
         /// What is allowed.
         allowed: usize,
         /// Where it was.
-        trace: Trace,
+        trace: Box<Trace>,
     },
     /// The system refused what it takes to run any plugin.
     #[error("the system refused {refusal} for `{plugin}` {during}")]
@@ -366,7 +366,7 @@ pub struct TrapReport {
     /// The guest's panic messages: usually one, or none.
     pub panics: Vec<String>,
     /// Where it was.
-    pub trace: Trace,
+    pub trace: Box<Trace>,
     /// The last lines that the guest logged.
     pub log: Vec<String>,
 }

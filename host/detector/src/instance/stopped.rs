@@ -39,7 +39,7 @@ fn cause(
 ) -> DetectorError {
     let plugin = plugin.to_owned();
     let state = store.data();
-    let trace = || Trace::of(&error, |offsets| source.places(offsets));
+    let trace = || Box::new(Trace::of(&error, |offsets| source.places(offsets)));
     match (error.downcast_ref::<Trap>(), limits.fuel, deadline) {
         (Some(Trap::Interrupt), _, Deadline::Call(deadline)) => {
             return DetectorError::Deadline { plugin, call, deadline, trace: trace() };
