@@ -19,7 +19,6 @@ use crate::runtime::limits::Limits;
 use crate::runtime::profile::Profile;
 use crate::runtime::state::GuestState;
 use crate::runtime::{preview1, wasi};
-use crate::trace::Trace;
 
 /// A plugin that has been checked and compiled; none of its code has run.
 pub struct Plugin {
@@ -108,7 +107,7 @@ fn check_state(file: &Path, state_bytes: u64, limits: &Limits) -> Result<usize, 
         return Ok(asked_bytes);
     }
     let (plugin, allowed_bytes) = (file_name(file), limits.memory_bytes);
-    let (call, trace) = (Call::Start, Trace::default());
+    let (call, trace) = (Call::Start, Box::default());
     Err(DetectorError::Memory { plugin, call, asked_bytes, allowed_bytes, trace })
 }
 
