@@ -105,7 +105,7 @@ fn malformed(call: &Call, message: &str) -> &'static str {
 
 fn crashed(call: &Call, trap: &TrapReport) -> &'static str {
     let is = |word: &str| trap.summary.contains(word);
-    if trap.panic.is_some() {
+    if !trap.panics.is_empty() {
         return "the message and the functions that were called say where; a crash ends the run";
     }
     if is("out of bounds") || is("indirect call") || is("uninitialized element") {
