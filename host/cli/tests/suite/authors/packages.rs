@@ -109,7 +109,10 @@ fn a_project_with_the_package_for_python() {
         };
         let shared = tools().join("python");
         fs::write(compiler(&venv, "compiler.pth"), compiler(&shared, "").to_str().unwrap()).unwrap();
-        fs::copy(shared.join("bin/componentize-py"), venv.join("bin/componentize-py")).unwrap();
+        let copied = venv.join("bin/componentize-py");
+        fs::copy(shared.join("bin/componentize-py"), &copied).unwrap();
+        // Older than what names the SDK, so that this is installed.
+        fs::File::options().write(true).open(copied).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     };
     let unit_tests = "PYTHONPATH=. $VENV/bin/python -m unittest discover --start-directory tests";
     let lines = ["make", unit_tests, "$VENV/bin/pip show ingest-detector"];
