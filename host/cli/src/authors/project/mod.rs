@@ -254,13 +254,14 @@ mod tests {
 
     use super::*;
     use crate::authors::new;
+    use crate::cli::SdkChoice;
 
     #[test]
     fn what_new_creates_is_recognised_wherever_one_is_in_it() {
         let parent = tempfile::tempdir().unwrap();
         for &language in Language::value_variants() {
             let name = format!("night-owls-{}", language.to_possible_value().unwrap().get_name());
-            let folder = new::create(parent.path(), &name, language).unwrap();
+            let folder = new::create(parent.path(), &name, language, &SdkChoice::Copy).unwrap();
             let project = Project { folder: folder.clone(), language, name };
             assert_eq!(Project::at(&folder).as_ref(), Some(&project));
             assert_eq!(Project::around(&folder.join("cases")).as_ref(), Some(&project));
@@ -284,7 +285,7 @@ mod tests {
             (Language::Go, ["contract/contract.go", "go.mod"], ["cases/basic.csv", "README.md"]),
         ] {
             let name = format!("a-{}", language.to_possible_value().unwrap().get_name());
-            let folder = new::create(parent.path(), &name, language).unwrap();
+            let folder = new::create(parent.path(), &name, language, &SdkChoice::Copy).unwrap();
             let project = Project::at(&folder).unwrap();
             let built = SystemTime::now() + Duration::from_secs(1);
             assert_eq!(project.changed_after(built).unwrap(), None);
@@ -304,7 +305,7 @@ mod tests {
     #[test]
     fn what_a_compiler_makes_is_not_a_source() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = new::create(parent.path(), "owls", Language::Typescript).unwrap();
+        let folder = new::create(parent.path(), "owls", Language::Typescript, &SdkChoice::Copy).unwrap();
         let project = Project::at(&folder).unwrap();
         let before = project.sources().unwrap().len();
         fs::write(folder.join("detector.js"), "").unwrap();
