@@ -75,6 +75,7 @@ fn code_of_row<'a>(document: &'a str, start: &str) -> Vec<&'a str> {
     row.split('`').skip(1).step_by(2).collect()
 }
 
+#[allow(clippy::print_stdout, reason = "the times are for whoever passes --no-capture")]
 fn new_to_run(language: &str) {
     let (database, files) = (Database::new(), Files::new());
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/README.md");
@@ -119,7 +120,7 @@ fn new_to_run(language: &str) {
 /// The tools are there, and tests that share them must not install them again at the same time.
 fn share_tools(folder: &Path, language: &str) {
     if language == "rust" {
-        share_target(&folder);
+        share_target(folder);
     }
     if let Ok(requirements) = fs::File::options().write(true).open(folder.join("requirements.txt")) {
         requirements.set_modified(std::time::UNIX_EPOCH).unwrap();

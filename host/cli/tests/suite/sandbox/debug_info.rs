@@ -80,7 +80,7 @@ fn trace(module: &[u8]) -> Trace {
     let mut detector = Detector::start(&plugin).unwrap();
     detector.configure(&[]).unwrap();
     match detector.classify(&batch()) {
-        Err(DetectorError::Trap { trap, .. }) => trap.trace,
+        Err(DetectorError::Trap { trap, .. }) => *trap.trace,
         other => panic!("{other:?}"),
     }
 }
