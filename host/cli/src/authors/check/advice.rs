@@ -130,7 +130,7 @@ fn crashed(call: &Call, trap: &TrapReport) -> &'static str {
     if is("exit(") {
         return "return an error instead of ending the program";
     }
-    "a crash ends the run; a build with debug information has files and lines (`make debug`; in Rust without `--release`)"
+    "return an error instead of aborting; a build with debug information has files and lines (`make debug`; in Rust without `--release`)"
 }
 
 #[cfg(test)]

@@ -174,11 +174,14 @@ fn case_inputs(plugin: &Plugin) -> Vec<Input> {
     files.iter().filter_map(input).take(MAX_CASES).collect()
 }
 
-/// The cases of the project that makes the plugin, or those beside it.
+/// The cases of the project that makes the plugin; or those beside it, or in the current folder if it is anywhere
+/// below.
 fn cases_folder(plugin: &Path) -> Option<PathBuf> {
     let of_project = Project::that_makes(plugin).map(|project| project.cases());
     let beside = plugin.with_file_name(CASES);
-    of_project.into_iter().chain([beside]).find(|folder| folder.is_dir())
+    let (plugin, here) = (plugin.canonicalize().ok()?, std::env::current_dir().ok()?.canonicalize().ok()?);
+    let above = plugin.starts_with(&here).then(|| here.join(CASES));
+    of_project.into_iter().chain([beside]).chain(above).find(|folder| folder.is_dir())
 }
 
 fn subject_rows(columns: &[ColumnRequest], file: Option<&Path>) -> Result<Batch, Error> {

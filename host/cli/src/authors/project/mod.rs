@@ -280,7 +280,11 @@ mod tests {
         for (language, sources, others) in [
             (Language::Rust, ["src/lib.rs", "sdk/src/lib.rs"], ["cases/basic.csv", "README.md"]),
             (Language::Python, ["app.py", "requirements.txt"], ["tests/test_app.py", ".gitignore"]),
-            (Language::Typescript, ["detector.ts", "contract.js"], ["test/detector.test.ts", "README.md"]),
+            (
+                Language::Typescript,
+                ["detector.ts", "ingest-detector/index.js"],
+                ["test/detector.test.ts", "README.md"],
+            ),
             (Language::Cpp, ["contract.hpp", "Makefile"], ["cases/basic.csv", "README.md"]),
             (Language::Go, ["contract/contract.go", "go.mod"], ["cases/basic.csv", "README.md"]),
         ] {
