@@ -2,7 +2,7 @@
 //! as it is.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::SystemTime;
 
@@ -68,28 +68,28 @@ fn command(project: &Project, line: &str) -> std::io::Result<Command> {
 }
 
 /// A tool that finds that there is nothing to do leaves the plugin as it is, however new its sources are.
-fn mark_as_current(file: &PathBuf, started: SystemTime) {
-    let is_older = |file: &File| file.metadata()?.modified().map(|built| built < started);
-    let touched = File::options().append(true).open(file).and_then(|file| match is_older(&file)? {
-        true => file.set_modified(started),
-        false => Ok(()),
-    });
-    if let Err(error) = touched {
-        tracing::info!("could not set the time of `{}`: {error}", path(file));
-    }
+fn mark_as_current(file: &Path, started: SystemTime) {
+    change_time(file, |built| (built < started).then_some(started));
 }
 
 /// A source that was saved during the build may have been read before that, but is older than what was built in the
 /// end: tools that compare times would never build it. So it is made newer than that.
 fn mark_as_newer(project: &Project, started: SystemTime) -> Result<(), ToolsError> {
     let saved = project.sources()?.into_iter().filter(|(_, changed)| *changed > started);
-    for (source, _) in saved {
-        let touched = File::options().append(true).open(&source);
-        if let Err(error) = touched.and_then(|file| file.set_modified(SystemTime::now())) {
-            tracing::info!("could not set the time of `{}`: {error}", path(&source));
-        }
-    }
+    saved.for_each(|(source, _)| change_time(&source, |_| Some(SystemTime::now())));
     Ok(())
+}
+
+/// Gives a file another time of its last change, if there is to be one for the time that it has. A build is no failure
+/// because this is.
+fn change_time(file: &Path, new: impl FnOnce(SystemTime) -> Option<SystemTime>) {
+    let changed = File::options().append(true).open(file).and_then(|file| {
+        let time = new(file.metadata()?.modified()?);
+        time.map_or(Ok(()), |time| file.set_modified(time))
+    });
+    if let Err(error) = changed {
+        tracing::info!("could not set the time of `{}`: {error}", path(file));
+    }
 }
 
 impl Built {

@@ -21,6 +21,7 @@ use process::{Order, SAID_BYTES};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 pub(crate) use process::{EXIT_INVALID, EXIT_MEMORY, Job, error_from};
 
@@ -102,6 +103,11 @@ impl From<io::Error> for Lost {
     fn from(error: io::Error) -> Lost {
         Lost::Start(error)
     }
+}
+
+/// How much address space the system allows this process, and so those that it starts.
+pub(crate) fn inherited_memory_bytes() -> u64 {
+    getrlimit(Resource::As).current.unwrap_or(u64::MAX)
 }
 
 /// Does a job with a component in a process of its own.

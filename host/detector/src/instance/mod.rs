@@ -18,7 +18,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use self::deadline::Deadline;
-use self::stopped::stopped;
+use self::stopped::Stopped;
 use crate::contract::exports::Exports;
 use crate::contract::settings::{self, Refused};
 use crate::contract::types::{GuestError, Metadata, State};
@@ -221,7 +221,8 @@ impl Guest {
         let mut store = new_store(plugin.component.engine(), &name, &limits, plugin.fixed_bytes);
         let deadline = Deadline::of(&limits, Duration::ZERO);
         let stopped = |store: &Store<GuestState>, error| {
-            stopped(&name, &limits, &source, store, Call::Start, deadline, error)
+            let (plugin, limits, source) = (&name, &limits, &source);
+            Stopped { plugin, limits, source, call: Call::Start, deadline }.by(store, error)
         };
         if let Some(fuel) = limits.fuel {
             store.set_fuel(fuel).map_err(|error| stopped(&store, error))?;
@@ -247,7 +248,8 @@ impl Guest {
         let (answer, spent) = within(deadline, &mut self.store, |store| act(&*self.exports, store));
         self.spent += spent;
         answer.map_err(|error| {
-            stopped(&self.plugin, &self.limits, &self.source, &self.store, call, deadline, error)
+            let Guest { plugin, limits, source, store, .. } = &*self;
+            Stopped { plugin, limits, source, call, deadline }.by(store, error)
         })
     }
 

@@ -12,33 +12,29 @@ use crate::runtime::limits::{Denial, Limits, MAX_TABLE_ENTRIES};
 use crate::runtime::state::GuestState;
 use crate::trace::{Trace, called_exit};
 
-/// Works out what stopped a guest.
-pub(crate) fn stopped(
-    plugin: &str,
-    limits: &Limits,
-    source: &Source,
-    store: &Store<GuestState>,
-    call: Call,
-    deadline: Deadline,
-    error: wasmtime::Error,
-) -> DetectorError {
-    let cause = cause(plugin, limits, source, store, call, deadline, error);
-    // Panic messages that are not part of it.
-    store.data().log.settle();
-    cause
+/// The call in which a guest was stopped, and what it was held to.
+pub(crate) struct Stopped<'a> {
+    pub plugin: &'a str,
+    pub limits: &'a Limits,
+    pub source: &'a Source,
+    pub call: Call,
+    pub deadline: Deadline,
 }
 
-fn cause(
-    plugin: &str,
-    limits: &Limits,
-    source: &Source,
-    store: &Store<GuestState>,
-    call: Call,
-    deadline: Deadline,
-    error: wasmtime::Error,
-) -> DetectorError {
+impl Stopped<'_> {
+    /// Works out what stopped the guest.
+    pub fn by(self, store: &Store<GuestState>, error: wasmtime::Error) -> DetectorError {
+        let state = store.data();
+        let cause = cause(self, state, error);
+        // Panic messages that are not part of it.
+        state.log.settle();
+        cause
+    }
+}
+
+fn cause(stopped: Stopped<'_>, state: &GuestState, error: wasmtime::Error) -> DetectorError {
+    let Stopped { plugin, limits, source, call, deadline } = stopped;
     let plugin = plugin.to_owned();
-    let state = store.data();
     let trace = || Box::new(Trace::of(&error, |offsets| source.places(offsets)));
     match (error.downcast_ref::<Trap>(), limits.fuel, deadline) {
         (Some(Trap::Interrupt), _, Deadline::Call(deadline)) => {

@@ -4,8 +4,6 @@ use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Instant;
 
-use rustix::process::{Resource, getrlimit};
-
 use crate::confined::{self, Bounds, EXIT_INVALID, EXIT_MEMORY, Ended, Job, Lost};
 use crate::plugin::machine_code::MachineCode;
 use crate::runtime::engine;
@@ -45,7 +43,7 @@ pub fn compile(
     settings: &engine::Settings,
     limits: &Limits,
 ) -> Result<MachineCode, CompileError> {
-    let inherited_bytes = getrlimit(Resource::As).current.unwrap_or(u64::MAX);
+    let inherited_bytes = confined::inherited_memory_bytes();
     let memory_bytes = inherited_bytes.min(limits.compile_memory_bytes as u64);
     let bounds = Bounds {
         memory_bytes,

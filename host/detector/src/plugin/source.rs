@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use host_core::digest::Sha256Digest;
-use rustix::process::{Resource, getrlimit};
 
 use crate::confined::{self, Bounds, Job};
 use crate::plugin::debug_info::{self, Place};
@@ -52,7 +51,7 @@ impl Source {
             return None;
         }
         let bounds = Bounds {
-            memory_bytes: getrlimit(Resource::As).current.unwrap_or(u64::MAX).min(MEMORY_BYTES),
+            memory_bytes: confined::inherited_memory_bytes().min(MEMORY_BYTES),
             processor_seconds: Some(PROCESSOR_SECONDS),
             give_up: Instant::now().checked_add(PATIENCE),
         };

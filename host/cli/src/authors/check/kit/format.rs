@@ -10,7 +10,6 @@ use std::str::FromStr;
 
 use host_core::batch::{Batch, Row};
 use host_core::column::{self, ColumnKind, TextColumn};
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ToolsError};
@@ -215,13 +214,13 @@ pub(super) fn kind_name(kind: ColumnKind) -> &'static str {
 
 /// A number of 64 bits, which is written as a string: not every JSON parser keeps all of it.
 fn number<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|error| D::Error::custom(format_args!("`{text}`: {error}")))
+    parsed(&String::deserialize(deserializer)?)
 }
 
 fn numbers<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let number =
-        |text: &String| text.parse().map_err(|error| D::Error::custom(format_args!("`{text}`: {error}")));
-    texts.iter().map(number).collect()
+    Vec::<String>::deserialize(deserializer)?.iter().map(|text| parsed(text)).collect()
+}
+
+fn parsed<T: FromStr<Err: Display>, E: serde::de::Error>(text: &str) -> Result<T, E> {
+    text.parse().map_err(|error| E::custom(format_args!("`{text}`: {error}")))
 }
