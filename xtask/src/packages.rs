@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
+use crate::setup;
 use crate::shell::{self, cargo, root, say, target, works};
 
 /// What Python's packages are built with.
@@ -54,11 +55,9 @@ fn for_python(target: &Path, sources: &Path, packages: &Path) -> Result<()> {
     let environment = target.join("python-build");
     let python = environment.join("bin/python");
     if !works(Command::new(&python).args(["-m", "build", "--version"])) {
-        shell::run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
-        let mut pip = Command::new(&python);
-        if shell::run(pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON_BUILD)).is_err() {
-            bail!("building the package for Python needs {} from PyPI", PYTHON_BUILD.join(" and "));
-        }
+        setup::python(&environment, &PYTHON_BUILD).with_context(|| {
+            format!("building the package for Python needs {} from PyPI", PYTHON_BUILD.join(" and "))
+        })?;
     }
     let mut build = Command::new(&python);
     build.args(["-m", "build", "--no-isolation", "--outdir"]).arg(packages).arg(sources);

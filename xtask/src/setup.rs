@@ -87,6 +87,12 @@ pub fn authors_tools(tools: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A Python with these packages from PyPI, in an environment of its own in this folder, which is made.
+pub fn python(folder: &Path, packages: &[&str]) -> Result<()> {
+    run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    run(Command::new(folder.join("bin/python3")).args(["-m", "pip", "install", "--quiet"]).args(packages))
+}
+
 /// What the tests put between the host and the server.
 pub fn pgbouncer() -> Result<()> {
     program_of("pgbouncer", &["--version"], "pgbouncer")

@@ -9,6 +9,8 @@
     reason = "a benchmark prints, and stops where it cannot go on"
 )]
 
+mod common;
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ use host_core::batch::Batch;
 use host_core::column::ColumnRequest;
 use host_detector::{Cache, Detector, Limits, Requirements, Sandbox, compiler, load};
 use host_source::{InputRules, Source, expand};
+
+use common::{folder, median};
 
 const ROWS: usize = 262_144;
 const ROUNDS: usize = 15;
@@ -98,7 +102,7 @@ fn read(file: &Path, column: Option<&str>) -> (f64, Vec<Batch>) {
 
 /// Nanoseconds a row.
 fn classify(sandbox: &Sandbox, batches: &[Batch], settings: &[(&str, &str)]) -> f64 {
-    let plugin = load(sandbox, &plugins_folder().join("counting.wasm")).unwrap();
+    let plugin = load(sandbox, &folder("test-plugins").join("counting.wasm")).unwrap();
     let mut detector = Detector::start(&plugin).unwrap();
     let settings: Vec<(String, String)> =
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -106,14 +110,4 @@ fn classify(sandbox: &Sandbox, batches: &[Batch], settings: &[(&str, &str)]) -> 
     let started = Instant::now();
     batches.iter().for_each(|batch| drop(black_box(detector.classify(batch).unwrap())));
     started.elapsed().as_secs_f64() * 1e9 / ROWS as f64
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-/// Benchmarks are built into `target/release/deps`.
-fn plugins_folder() -> PathBuf {
-    std::env::current_exe().unwrap().with_file_name("..").join("test-plugins")
 }

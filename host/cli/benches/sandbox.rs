@@ -9,6 +9,8 @@
     reason = "a benchmark prints, and stops where it cannot go on"
 )]
 
+mod common;
+
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -16,6 +18,8 @@ use std::time::Instant;
 use detector_sdk::Settings;
 use host_core::batch::{Batch, Row};
 use host_detector::{Cache, Detector, Limits, NO_DEADLINE, Requirements, Sandbox, compiler, load};
+
+use common::{folder, median};
 
 const BATCH_ROWS: usize = 4_096;
 const BATCHES: usize = 64;
@@ -96,7 +100,7 @@ fn native<D: detector_sdk::Detector>(batches: &[Batch]) -> f64 {
 fn sandboxed(plugin: &str, limits: &Limits, batches: &[Batch]) -> f64 {
     compiler::compile_with(PathBuf::from(env!("CARGO_BIN_EXE_host")));
     let sandbox = Sandbox::new(limits.clone(), Requirements::default(), Cache::of_user()).unwrap();
-    let plugin = load(&sandbox, &plugins_folder().join(plugin).with_extension("wasm")).unwrap();
+    let plugin = load(&sandbox, &folder("plugins").join(plugin).with_extension("wasm")).unwrap();
     let mut detector = Detector::start(&plugin).unwrap();
     detector.configure(&[]).unwrap();
     per_row(|| batches.iter().for_each(|batch| drop(black_box(detector.classify(batch).unwrap()))))
@@ -106,14 +110,4 @@ fn per_row(act: impl FnOnce()) -> f64 {
     let started = Instant::now();
     act();
     started.elapsed().as_secs_f64() * 1e9 / (BATCH_ROWS * BATCHES) as f64
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-/// Benchmarks are built into `target/release/deps`.
-fn plugins_folder() -> PathBuf {
-    std::env::current_exe().unwrap().with_file_name("..").join("plugins")
 }

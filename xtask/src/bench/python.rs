@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::Result;
 use indicatif::HumanCount;
 
-use crate::shell::{output, root, run, say, target, works};
+use crate::setup;
+use crate::shell::{output, root, say, target, works};
 
 /// It takes several times as long as the others, which at ten million rows is minutes a load.
 pub const MAX_ROWS: u64 = 2_000_000;
@@ -32,9 +33,7 @@ impl Python {
         }
         if !has_psycopg(&own) {
             say(&format!("making a Python environment with {PSYCOPG}"));
-            let made = run(Command::new(&system).args(["-m", "venv"]).arg(&folder))
-                .and_then(|()| run(Command::new(&own).args(["-m", "pip", "install", "--quiet", PSYCOPG])));
-            if let Err(error) = made {
+            if let Err(error) = setup::python(&folder, &[PSYCOPG]) {
                 say(&format!("{error:#}"));
             }
         }
