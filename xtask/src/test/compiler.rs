@@ -9,8 +9,6 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context as _, Result};
 
-/// What clippy's driver reads its own arguments from, and what stands between two of them there.
-const CLIPPY_ARGUMENTS: (&str, &str) = ("CLIPPY_ARGS", "__CLIPPY_HACKERY__");
 /// `rustdoc` lints in Cargo.toml are handed to rustdoc by cargo, which does not call it here.
 const RUSTDOC: [&str; 5] =
     ["--document-private-items", "-A", "rustdoc::private_intra_doc_links", "-D", "warnings"];
@@ -30,10 +28,9 @@ pub fn stand_in(arguments: &[OsString]) -> Result<Option<ExitCode>> {
     if Path::new(compiler).file_stem() != Some(OsStr::new("rustc")) {
         return Ok(None);
     }
-    let (name, separator) = CLIPPY_ARGUMENTS;
     let mut clippy = Command::new(beside(compiler, "clippy-driver"));
-    clippy.arg(compiler).args(arguments).env(name, ["-D", "warnings"].join(separator));
-    let mut status = finish(&mut clippy)?;
+    // Not by the variable that `cargo clippy` sets: cargo would find it changed, and compile everything again.
+    let mut status = finish(clippy.arg(compiler).args(arguments).args(["-D", "warnings"]))?;
     if status.success() && is_documented(arguments) {
         let folder = tempfile::tempdir().context("could not create a folder for documentation")?;
         let mut rustdoc = Command::new(beside(compiler, "rustdoc"));

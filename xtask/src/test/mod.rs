@@ -16,6 +16,8 @@ use crate::shell::{self, cargo, say, target};
 use crate::user::User;
 use crate::{packages, plugins, setup};
 
+/// They wait a good deal: for a server, for one another, for what they have started.
+const TESTS_PER_CORE: usize = 3;
 /// More tests side by side would take more connections than the server gives.
 const MOST_TESTS_AT_ONCE: usize = 12;
 
@@ -77,5 +79,5 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
 }
 
 fn tests_at_once() -> usize {
-    available_parallelism().map_or(1, |cores| (2 * cores.get()).min(MOST_TESTS_AT_ONCE))
+    available_parallelism().map_or(1, |cores| (TESTS_PER_CORE * cores.get()).min(MOST_TESTS_AT_ONCE))
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::left_out;
+use super::{left_out, tests_at_once};
 use crate::server::Server;
 use crate::shell::{self, cargo, output, path, root, say};
 use crate::user::User;
@@ -70,10 +70,8 @@ pub fn run_suite_as(
     suite.arg("--binaries-metadata").arg(&binaries);
     suite.args(["-E", &format!("package(host) & !test(/^({})::/)", modules.join("|"))]).args(arguments);
     suite.current_dir(root()).env_clear();
-    suite.env("PATH", path());
-    for name in ["LANG", "NEXTEST_TEST_THREADS"] {
-        suite.envs(std::env::var_os(name).map(|value| (name, value)));
-    }
+    suite.env("PATH", path()).env("NEXTEST_TEST_THREADS", tests_at_once().to_string());
+    suite.envs(std::env::var_os("LANG").map(|value| ("LANG", value)));
     suite.env("HOME", &home).env("INSTA_UPDATE", "no");
     suite.env("INSTA_WORKSPACE_ROOT", root().canonicalize()?);
     suite.env("HOST_TEST_DATABASE_URL", &server.url).env("HOST_TEST_CACHE", &cache);

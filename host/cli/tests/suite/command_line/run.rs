@@ -152,14 +152,15 @@ fn memory_is_bounded_whatever_the_rows_and_the_detectors() {
     let header = "transaction_id,user_id,amount,timestamp,country\n".to_owned();
     let rejects = files.write("rejects.csv", header + &rejects.collect::<String>());
     let most: &[&str] = &["--jobs", "16", "--batch-rows", "65536"];
-    // The program that is tested is not optimised: it takes some MiB more by itself than one that is released.
+    // The program that is tested is not optimised: it takes 10 to 15 MiB more by itself than one that is
+    // released, to which the budgets apply. Of what is to be found out, all would be 80 MiB and more.
     for (plugin, file, arguments, max_mib) in [
         // Its first run may compile the plugin, which takes memory, too.
         ("talkative", &many, most, 128),
-        ("talkative", &many, &[][..], 56),
+        ("talkative", &many, &[][..], 72),
         ("abroad", &large, &["--max-rejects", "40"], 96),
         ("abroad", &large, &["--max-rejects", "40", "--jobs", "16"], 128),
-        ("threshold", &rejects, &["--max-rejects", "250"], 64),
+        ("threshold", &rejects, &["--max-rejects", "250"], 72),
         ("threshold", &rejects, &["--max-rejects", "250", "--jobs", "16"], 80),
     ] {
         let summary = summary(host_run(&database, plugin, file).args(arguments));
