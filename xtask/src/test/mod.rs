@@ -16,8 +16,9 @@ use crate::shell::{self, cargo, say, target};
 use crate::user::User;
 use crate::{packages, plugins, setup};
 
-/// They wait a good deal: for a server, for one another, for what they have started.
-const TESTS_PER_CORE: usize = 3;
+/// They wait a good deal for a server, for one another, for what they have started. With three, what is measured
+/// or limited in time suffers.
+const TESTS_PER_CORE: usize = 2;
 /// More tests side by side would take more connections than the server gives.
 const MOST_TESTS_AT_ONCE: usize = 12;
 
@@ -73,7 +74,7 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
         ensure!(unused.is_empty(), "no test uses these snapshots; remove them: {unused:#?}");
     }
     if let Some(other) = User::other_than_root()? {
-        left_out.extend(other_user::run_suite_as(&other, host, arguments, checked)?);
+        left_out.extend(other_user::run_suite_as(&other, host, tests_at_once(), arguments, checked)?);
     }
     Ok(left_out)
 }
