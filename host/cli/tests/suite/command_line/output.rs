@@ -357,7 +357,7 @@ fn what_help_lines_propose_can_be_copied_into_a_shell() {
                     Ok(cli) => {
                         // No word of it was taken for a file.
                         if let (host::cli::Command::Run(run), false) = (cli.command, is_command) {
-                            assert_eq!(run.ingest.files, [Path::new("x.csv")], "{help}");
+                            assert_eq!(run.run.ingest.files, [Path::new("x.csv")], "{help}");
                         }
                         continue;
                     }
