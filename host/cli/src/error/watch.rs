@@ -102,7 +102,7 @@ impl WatchError {
                 "its later rows are missing in the database; let the sender rename files into the folder when they are complete, use `--done-file`, or a longer `--settle`".into(),
             ),
             WatchError::Argument("--rejects") => Some(
-                "rejected rows are in the database: `host rejects RUN` lists them, with their original bytes".into(),
+                "rejected rows are in the database: `host rejects` lists those of a run, with their original bytes".into(),
             ),
             WatchError::Argument(_) => Some("every file is ingested at most once, whatever its name".into()),
         }

@@ -368,7 +368,7 @@ fn what_help_lines_propose_can_be_copied_into_a_shell() {
                 let is_name = kind == clap::error::ErrorKind::MissingRequiredArgument
                     || kind == clap::error::ErrorKind::InvalidValue && !words.contains(' ')
                     // Of another command than `run`.
-                    || kind == clap::error::ErrorKind::UnknownArgument && ["--update", "--replace", "--sdk", "--yes"].contains(&words);
+                    || kind == clap::error::ErrorKind::UnknownArgument && ["--update", "--replace", "--sdk", "--yes", "--done-file", "--settle"].contains(&words);
                 assert!(is_name, "{help}: {error}");
             }
         }
