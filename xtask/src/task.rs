@@ -25,6 +25,12 @@ pub enum Task {
         #[command(flatten)]
         ingest: bench::Options,
     },
+    /// Do for long, and with much, what a test does for a moment: `watch` (500 files, 20 kills, two crashes of the server)
+    Soak {
+        /// What
+        #[arg(value_parser = ["watch"])]
+        what: String,
+    },
     /// Write data/consumed_transactions.csv again
     SampleData,
     /// Build what a release has for this machine, in the folder dist of the target folder
@@ -46,6 +52,7 @@ impl Task {
             Task::Test { arguments } => test::run(&arguments),
             Task::Plugins => plugins::build(),
             Task::Bench { names, ingest } => bench::run(&names, &ingest),
+            Task::Soak { what } => test::soak(&what),
             Task::SampleData => sample_data::write(),
             Task::Dist => dist::make(),
             Task::Packages => packages::build(),

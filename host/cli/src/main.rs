@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             Err(said) => return commands::instead(&said, &reporter),
         };
         reporter.is_of(cli.command.name());
-        logging::start(cli.verbose, &Environment::of_process())?;
+        logging::start(cli.verbose, cli.log_format == cli::LogFormat::Json, &Environment::of_process())?;
         commands::run_to_end(cli, &reporter)
     });
     ExitCode::from(done.unwrap_or_else(|failure| reporter.failed(&failure)))

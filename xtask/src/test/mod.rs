@@ -8,6 +8,7 @@ mod snapshots;
 
 use std::path::Path;
 use std::thread::available_parallelism;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
@@ -39,6 +40,21 @@ pub fn run(arguments: &[String]) -> Result<()> {
         say(&format!("left out: {one}"));
     }
     say(&format!("all passed; {} were left out", left_out.len()));
+    Ok(())
+}
+
+/// Does at length what a test of the suite does for a moment.
+pub fn soak(what: &str) -> Result<()> {
+    setup::nextest()?;
+    plugins::build()?;
+    shell::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"]))?;
+    setup::postgresql(&target()?.join("debug/host"))?;
+    let started = Instant::now();
+    let mut test = cargo();
+    test.args(["nextest", "run", "--workspace", "--locked", &format!("{what}_soak")])
+        .env("HOST_TEST_SOAK", "1");
+    shell::run(&mut test)?;
+    say(&format!("passed in {:.0} s", started.elapsed().as_secs_f64()));
     Ok(())
 }
 

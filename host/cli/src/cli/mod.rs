@@ -1,20 +1,23 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
-//! arguments of a run, of which [`ingest`] says what is read and what classifies it, and [`database`] where
+//! arguments of a run ([`each`]: how many there are; [`watch`]: for ever), of which [`ingest`] says what is read and what classifies it, and [`database`] where
 //! it is written; [`ledger`] is for looking back, [`plugin`] for plugin authors. [`description`] generates
 //! completions and man pages from all of this.
 
 mod command;
 mod database;
 mod description;
+mod each;
 mod ingest;
 mod ledger;
 mod parse;
 mod plugin;
 mod run;
+mod watch;
 
-pub use command::{Cli, Command, CompletionsArgs, Format, ManArgs};
+pub use command::{Cli, Command, CompletionsArgs, Format, LogFormat, ManArgs};
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use description::{completions, write_man_pages};
+pub use each::{EachArgs, RunCommandArgs};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use parse::{format_asked_for, parse};
@@ -23,3 +26,4 @@ pub use plugin::{
     PluginCheckArgs, PluginCommand, SdkChoice, SubjectArgs, TestArgs,
 };
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
+pub use watch::{FolderArgs, WatchArgs};

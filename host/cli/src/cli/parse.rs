@@ -27,7 +27,7 @@ fn for_psql(arguments: &[OsString]) -> Vec<OsString> {
     let mut arguments = arguments.to_vec();
     let is_ours = |argument: &OsString| {
         let argument = argument.to_string_lossy();
-        argument.starts_with('-') || ["json", "human"].contains(&&*argument)
+        argument.starts_with('-') || ["json", "human", "text"].contains(&&*argument)
     };
     let first = arguments.iter().skip(1).position(|argument| !is_ours(argument)).map_or(0, |at| at + 1);
     if arguments.get(first).is_some_and(|argument| argument == "db")

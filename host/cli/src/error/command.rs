@@ -13,6 +13,7 @@ use super::authors::ToolsError;
 use super::config::ConfigError;
 use super::plugins::LookupError;
 use super::verify::VerifyError;
+use super::watch::WatchError;
 use crate::interrupt::Interrupt;
 
 /// Why a command failed.
@@ -42,6 +43,9 @@ pub enum Error {
     /// A run cannot be replayed, or the replay differs from what is stored.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// A folder cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// ^C or `kill`.
     #[error("{}", match .0 { Interrupt::Interrupt => "interrupted", Interrupt::Terminate => "terminated (SIGTERM)" })]
     Interrupted(Interrupt),
@@ -95,7 +99,8 @@ impl Failure {
             Error::Variable(_) | Error::Lookup(LookupError::Variable(_)) => exit::USAGE,
             Error::Config(_) => exit::USAGE,
             Error::Sink(SinkError::Target { .. } | SinkError::Variable(_)) => exit::USAGE,
-            Error::Source(_) => exit::INPUT,
+            Error::Watch(WatchError::Listen { .. } | WatchError::Argument(_)) => exit::USAGE,
+            Error::Source(_) | Error::Watch(_) => exit::INPUT,
             Error::Lookup(_) | Error::Detector(_) => exit::PLUGIN,
             Error::Tools(error) => error.exit_code(),
             Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,

@@ -2,11 +2,13 @@
 //! module of this crate. The errors are all here, since a command's error contains all of them.
 
 mod authors;
+mod blame;
 mod command;
 mod config;
 mod kinds;
 mod plugins;
 mod verify;
+mod watch;
 
 pub use self::authors::{ToolsError, build_command};
 pub use self::command::{DatabaseState, Error, Failure};
@@ -14,3 +16,4 @@ pub use self::config::ConfigError;
 pub use self::kinds::{Place, Retry};
 pub use self::plugins::LookupError;
 pub use self::verify::VerifyError;
+pub use self::watch::WatchError;

@@ -3,6 +3,7 @@
 pub mod json;
 pub mod notes;
 mod runs;
+mod several;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -17,8 +18,8 @@ use host_sink::{FileRecord, PluginFacts, RejectRecord, SkipRecord};
 use host_source::RejectLimit;
 use serde::Serialize;
 
-use self::runs::anomalies_of;
-pub use self::runs::{RunObject, VerifyObject, page, table, verified};
+pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, table, verified};
+pub use self::several::{EachObject, OneRun, Totals, outcome};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
 use crate::error::{Error, Failure};

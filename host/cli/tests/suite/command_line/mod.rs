@@ -3,8 +3,9 @@
 mod advice;
 mod completions;
 mod compose;
+mod each;
 mod errors;
-mod json;
+pub mod json;
 mod output;
 mod remarks;
 mod run;
