@@ -2,6 +2,7 @@
 //! that must pass; both install what is missing where they can, and say what to install otherwise.
 
 mod bench;
+mod caretaker;
 mod changelog;
 mod demo;
 mod dist;

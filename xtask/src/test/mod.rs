@@ -4,10 +4,10 @@ pub mod compiler;
 mod left_out;
 mod other_user;
 pub mod postgresql;
+mod side_by_side;
 mod snapshots;
 
 use std::path::Path;
-use std::thread::available_parallelism;
 
 use anyhow::{Result, ensure};
 
@@ -15,11 +15,6 @@ use crate::server::Server;
 use crate::shell::{self, cargo, say, target};
 use crate::user::User;
 use crate::{packages, plugins, setup};
-
-/// They wait a good deal: for a server, for one another, for what they have started.
-const TESTS_PER_CORE: usize = 3;
-/// More tests side by side would take more connections than the server gives.
-const MOST_TESTS_AT_ONCE: usize = 12;
 
 /// Runs it all; `arguments` are for nextest. What was left out is named at the end.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -57,7 +52,7 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
             .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
             .args(checked)
             .args(arguments)
-            .env("NEXTEST_TEST_THREADS", tests_at_once().to_string())
+            .env("NEXTEST_TEST_THREADS", side_by_side::tests_at_once().to_string())
             .env("HOST_TEST_DATABASE_URL", &server.url)
             .env("HOST_TEST_AUTHORS_TOOLS", &tools)
             .env("HOST_TEST_PACKAGES", target()?.join("packages"))
@@ -76,8 +71,4 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
         left_out.extend(other_user::run_suite_as(&other, host, arguments, checked)?);
     }
     Ok(left_out)
-}
-
-fn tests_at_once() -> usize {
-    available_parallelism().map_or(1, |cores| (TESTS_PER_CORE * cores.get()).min(MOST_TESTS_AT_ONCE))
 }

@@ -8,7 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{left_out, tests_at_once};
+use super::left_out;
+use super::side_by_side::tests_at_once;
 use crate::server::Server;
 use crate::shell::{self, cargo, output, path, root, say};
 use crate::user::User;
