@@ -4,6 +4,7 @@
 mod bench;
 mod caretaker;
 mod changelog;
+mod compose;
 mod demo;
 mod dist;
 mod packages;

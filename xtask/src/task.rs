@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{bench, changelog, demo, dist, packages, plugins, sample_data, test};
+use crate::{bench, changelog, compose, demo, dist, packages, plugins, sample_data, test};
 
 /// Development tasks of this project
 #[derive(Parser)]
@@ -27,6 +27,11 @@ pub enum Task {
     },
     /// Write data/consumed_transactions.csv again
     SampleData,
+    /// Try the image and docker-compose.yml with a container engine
+    Compose {
+        #[command(flatten)]
+        options: compose::Options,
+    },
     /// Build what a release has for this machine, in the folder dist of the target folder
     Dist,
     /// Build the SDKs as packages for the registries of their languages, in the folder packages of the target folder
@@ -47,6 +52,7 @@ impl Task {
             Task::Plugins => plugins::build(),
             Task::Bench { names, ingest } => bench::run(&names, &ingest),
             Task::SampleData => sample_data::write(),
+            Task::Compose { options } => compose::run(&options),
             Task::Dist => dist::make(),
             Task::Packages => packages::build(),
             Task::ReleaseNotes { version } => changelog::print_notes(&version),
