@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{bench, changelog, compose, demo, dist, packages, plugins, sample_data, test};
+use crate::dist::{archive, deb};
+use crate::{bench, changelog, compose, demo, packages, plugins, sample_data, test};
 
 /// Development tasks of this project
 #[derive(Parser)]
@@ -32,8 +33,13 @@ pub enum Task {
         #[command(flatten)]
         options: compose::Options,
     },
-    /// Build what a release has for this machine, in the folder dist of the target folder
+    /// Build a release's archive for this machine, in the folder dist of the target folder
     Dist,
+    /// Build the package for Debian and Ubuntu, in the folder debian of the target folder
+    Deb {
+        #[command(flatten)]
+        options: deb::Options,
+    },
     /// Build the SDKs as packages for the registries of their languages, in the folder packages of the target folder
     Packages,
     /// Print what CHANGELOG.md says of a version
@@ -53,7 +59,8 @@ impl Task {
             Task::Bench { names, ingest } => bench::run(&names, &ingest),
             Task::SampleData => sample_data::write(),
             Task::Compose { options } => compose::run(&options),
-            Task::Dist => dist::make(),
+            Task::Dist => archive::make(),
+            Task::Deb { options } => deb::make(&options),
             Task::Packages => packages::build(),
             Task::ReleaseNotes { version } => changelog::print_notes(&version),
         }

@@ -1,13 +1,11 @@
-//! Every crate says what it is and under which licence; the package is made of what `dist` makes; what is
-//! built stays out of the repository.
+//! Every crate says what it is and under which licence; the compiler is the same everywhere; what is built stays
+//! out of the repository.
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
 
-use super::files::{packages, read, texts};
-use crate::dist;
+use super::files::{packages, read};
 use crate::shell::{output, root};
 
 const LICENCES: &str = "MIT OR Apache-2.0";
@@ -40,29 +38,6 @@ fn the_compiler_is_the_one_that_is_promised() {
     let dockerfile = read("Dockerfile");
     assert!(dockerfile.contains(&format!("FROM rust:{channel}-")), "{channel}");
     assert!(dockerfile.contains(&format!("ENV RUSTUP_TOOLCHAIN={channel}\n")), "{channel}");
-}
-
-/// An asset is a file, where it goes, and its permissions.
-#[test]
-fn the_package_has_all_that_dist_makes_at_its_place() {
-    const MADE: &str = "../../target/dist/deb/";
-    let packages = packages("Cargo.toml");
-    let host = packages.iter().find(|package| package["name"] == "host").unwrap();
-    let deb = &host["metadata"]["deb"];
-    assert_eq!(deb["name"], dist::NAME_IN_PACKAGE);
-    let manifest = Path::new(host["manifest_path"].as_str().unwrap());
-    let assets = deb["assets"].as_array().unwrap().iter().map(texts).collect::<Vec<_>>();
-    for asset in &assets {
-        match asset[0].strip_prefix(MADE) {
-            Some(place) => assert_eq!(place.rsplit_once('/').unwrap().0, asset[1].trim_end_matches('/')),
-            None => assert!(manifest.with_file_name(&asset[0]).is_file(), "{}", asset[0]),
-        }
-    }
-    let made =
-        [vec!["usr/lib/ingest-host/host".to_owned(), "usr/bin/ingest-host".to_owned()], dist::scripts()];
-    for file in made.concat() {
-        assert!(assets.iter().any(|asset| asset[0] == format!("{MADE}{file}")), "{file}");
-    }
 }
 
 #[test]

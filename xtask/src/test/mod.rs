@@ -7,10 +7,11 @@ pub mod postgresql;
 mod side_by_side;
 mod snapshots;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
+use crate::dist::deb;
 use crate::server::Server;
 use crate::shell::{self, cargo, say, target};
 use crate::user::User;
@@ -41,6 +42,7 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
     let tools = target()?.join("authors-tools");
     setup::authors_tools(&tools)?;
     packages::build()?;
+    let deb = deb(host)?;
     let versions = target()?.join("postgresql");
     postgresql::fetch(&versions)?;
     let notes = tempfile::tempdir()?;
@@ -57,6 +59,7 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
             .env("HOST_TEST_AUTHORS_TOOLS", &tools)
             .env("HOST_TEST_PACKAGES", target()?.join("packages"))
             .env("HOST_TEST_POSTGRESQL", &versions)
+            .envs(deb.map(|package| ("HOST_TEST_DEB", package)))
             .env("HOST_TEST_LEFT_OUT", &left_out)
             .env(snapshots::USED, &used),
     )?;
@@ -71,4 +74,10 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
         left_out.extend(other_user::run_suite_as(&other, host, arguments, checked)?);
     }
     Ok(left_out)
+}
+
+/// The package of what is tested, where packages can be made.
+fn deb(host: &Path) -> Result<Option<PathBuf>> {
+    let built = host.parent().filter(|_| deb::can_be_made());
+    built.map(|built| deb::package(built, deb::Packing::Quick)).transpose()
 }

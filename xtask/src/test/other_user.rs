@@ -15,7 +15,7 @@ use crate::shell::{self, cargo, output, path, root, say};
 use crate::user::User;
 
 /// Modules of the suite that are left to root's run, and why that is enough.
-const LEFT_TO_ROOT: [(&str, &str); 11] = [
+const LEFT_TO_ROOT: [(&str, &str); 12] = [
     ("authors::templates", "builds plugins into the folder that root's run uses"),
     ("authors::mistakes", "the same"),
     ("authors::mistakes_native", "the same"),
@@ -23,6 +23,7 @@ const LEFT_TO_ROOT: [(&str, &str); 11] = [
     ("authors::dev", "the same"),
     ("authors::packages", "the same"),
     ("authors::kit", "the same"),
+    ("command_line::package", "installs a package, for which dpkg wants root"),
     ("database::faults", "is about the protocol, and takes long"),
     ("sandbox::generated", "is about the sandbox, and takes long"),
     ("source::exact", "is about values"),

@@ -6,5 +6,6 @@ mod compose;
 mod errors;
 mod json;
 mod output;
+mod package;
 mod remarks;
 mod run;
