@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{bench, changelog, demo, dist, packages, plugins, sample_data, test};
+use crate::dist::{archive, deb};
+use crate::{bench, changelog, compose, demo, packages, plugins, sample_data, test};
 
 /// Development tasks of this project
 #[derive(Parser)]
@@ -33,8 +34,18 @@ pub enum Task {
     },
     /// Write data/consumed_transactions.csv again
     SampleData,
-    /// Build what a release has for this machine, in the folder dist of the target folder
+    /// Try the image and docker-compose.yml with a container engine
+    Compose {
+        #[command(flatten)]
+        options: compose::Options,
+    },
+    /// Build a release's archive for this machine, in the folder dist of the target folder
     Dist,
+    /// Build the package for Debian and Ubuntu, in the folder debian of the target folder
+    Deb {
+        #[command(flatten)]
+        options: deb::Options,
+    },
     /// Build the SDKs as packages for the registries of their languages, in the folder packages of the target folder
     Packages,
     /// Print what CHANGELOG.md says of a version
@@ -54,7 +65,9 @@ impl Task {
             Task::Bench { names, ingest } => bench::run(&names, &ingest),
             Task::Soak { what } => test::soak(&what),
             Task::SampleData => sample_data::write(),
-            Task::Dist => dist::make(),
+            Task::Compose { options } => compose::run(&options),
+            Task::Dist => archive::make(),
+            Task::Deb { options } => deb::make(&options),
             Task::Packages => packages::build(),
             Task::ReleaseNotes { version } => changelog::print_notes(&version),
         }

@@ -4,24 +4,19 @@ pub mod compiler;
 mod left_out;
 mod other_user;
 pub mod postgresql;
+mod side_by_side;
 mod snapshots;
 
-use std::path::Path;
-use std::thread::available_parallelism;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
+use crate::dist::deb;
 use crate::server::Server;
 use crate::shell::{self, cargo, say, target};
 use crate::user::User;
 use crate::{packages, plugins, setup};
-
-/// They wait a good deal for a server, for one another, for what they have started. With three, what is measured
-/// or limited in time suffers.
-const TESTS_PER_CORE: usize = 2;
-/// More tests side by side would take more connections than the server gives.
-const MOST_TESTS_AT_ONCE: usize = 12;
 
 /// Runs it all; `arguments` are for nextest. What was left out is named at the end.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -63,6 +58,7 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
     let tools = target()?.join("authors-tools");
     setup::authors_tools(&tools)?;
     packages::build()?;
+    let deb = deb(host)?;
     let versions = target()?.join("postgresql");
     postgresql::fetch(&versions)?;
     let notes = tempfile::tempdir()?;
@@ -74,11 +70,12 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
             .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
             .args(checked)
             .args(arguments)
-            .env("NEXTEST_TEST_THREADS", tests_at_once().to_string())
+            .env("NEXTEST_TEST_THREADS", side_by_side::tests_at_once().to_string())
             .env("HOST_TEST_DATABASE_URL", &server.url)
             .env("HOST_TEST_AUTHORS_TOOLS", &tools)
             .env("HOST_TEST_PACKAGES", target()?.join("packages"))
             .env("HOST_TEST_POSTGRESQL", &versions)
+            .envs(deb.map(|package| ("HOST_TEST_DEB", package)))
             .env("HOST_TEST_LEFT_OUT", &left_out)
             .env(snapshots::USED, &used),
     )?;
@@ -90,11 +87,13 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
         ensure!(unused.is_empty(), "no test uses these snapshots; remove them: {unused:#?}");
     }
     if let Some(other) = User::other_than_root()? {
-        left_out.extend(other_user::run_suite_as(&other, host, tests_at_once(), arguments, checked)?);
+        left_out.extend(other_user::run_suite_as(&other, host, arguments, checked)?);
     }
     Ok(left_out)
 }
 
-fn tests_at_once() -> usize {
-    available_parallelism().map_or(1, |cores| (TESTS_PER_CORE * cores.get()).min(MOST_TESTS_AT_ONCE))
+/// The package of what is tested, where packages can be made.
+fn deb(host: &Path) -> Result<Option<PathBuf>> {
+    let built = host.parent().filter(|_| deb::can_be_made());
+    built.map(|built| deb::package(built, deb::Packing::Quick)).transpose()
 }

@@ -9,12 +9,13 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::left_out;
+use super::side_by_side::tests_at_once;
 use crate::server::Server;
 use crate::shell::{self, cargo, output, path, root, say};
 use crate::user::User;
 
 /// Modules of the suite that are left to root's run, and why that is enough.
-const LEFT_TO_ROOT: [(&str, &str); 13] = [
+const LEFT_TO_ROOT: [(&str, &str); 14] = [
     ("authors::templates", "builds plugins into the folder that root's run uses"),
     ("authors::mistakes", "the same"),
     ("authors::mistakes_native", "the same"),
@@ -22,6 +23,7 @@ const LEFT_TO_ROOT: [(&str, &str); 13] = [
     ("authors::dev", "the same"),
     ("authors::packages", "the same"),
     ("authors::kit", "the same"),
+    ("command_line::package", "installs a package, for which dpkg wants root"),
     ("database::faults", "is about the protocol, and takes long"),
     ("sandbox::generated", "is about the sandbox, and takes long"),
     ("source::exact", "is about values"),
@@ -30,12 +32,11 @@ const LEFT_TO_ROOT: [(&str, &str); 13] = [
     ("database::postgresql_versions", "runs its servers as another user anyway"),
 ];
 
-/// Runs what a user other than root may see differently, so many tests at once; `arguments` are for nextest,
-/// `checked` is the setting that all was compiled with. Returns what was left out, and why.
+/// Runs what a user other than root may see differently; `arguments` are for nextest, `checked` is the setting
+/// that all was compiled with. Returns what was left out, and why.
 pub fn run_suite_as(
     user: &User,
     host: &Path,
-    tests_at_once: usize,
     arguments: &[String],
     checked: &[String],
 ) -> Result<Vec<String>> {
@@ -73,7 +74,7 @@ pub fn run_suite_as(
     suite.arg("--binaries-metadata").arg(&binaries);
     suite.args(["-E", &format!("package(host) & !test(/^({})::/)", modules.join("|"))]).args(arguments);
     suite.current_dir(root()).env_clear();
-    suite.env("PATH", path()).env("NEXTEST_TEST_THREADS", tests_at_once.to_string());
+    suite.env("PATH", path()).env("NEXTEST_TEST_THREADS", tests_at_once().to_string());
     suite.envs(std::env::var_os("LANG").map(|value| ("LANG", value)));
     suite.env("HOME", &home).env("INSTA_UPDATE", "no");
     suite.env("INSTA_WORKSPACE_ROOT", root().canonicalize()?);

@@ -7,5 +7,6 @@ mod each;
 mod errors;
 pub mod json;
 mod output;
+mod package;
 mod remarks;
 mod run;
