@@ -17,4 +17,5 @@ pub mod plugins;
 pub mod progress;
 pub mod remarks;
 pub mod report;
+pub mod status;
 pub mod verify;

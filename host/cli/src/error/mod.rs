@@ -1,6 +1,7 @@
 //! What can go wrong: in a whole command ([`command`], whose [`kinds`] are for programs), and in each
 //! module of this crate. The errors are all here, since a command's error contains all of them.
 
+mod anomalies_file;
 mod authors;
 mod command;
 mod config;
@@ -8,6 +9,7 @@ mod kinds;
 mod plugins;
 mod verify;
 
+pub use self::anomalies_file::AnomaliesFileError;
 pub use self::authors::{ToolsError, build_command};
 pub use self::command::{DatabaseState, Error, Failure};
 pub use self::config::ConfigError;

@@ -8,3 +8,5 @@ mod json;
 mod output;
 mod remarks;
 mod run;
+mod status;
+mod trial;
