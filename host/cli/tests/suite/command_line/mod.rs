@@ -3,6 +3,7 @@
 mod advice;
 mod completions;
 mod compose;
+mod documents;
 mod errors;
 mod json;
 mod output;
