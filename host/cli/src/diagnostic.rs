@@ -115,6 +115,7 @@ pub fn help(error: &Error) -> Option<String> {
         Error::Variable(error) => Some(error.help()),
         Error::Config(error) => error.help(),
         Error::Source(error) => error.help(),
+        Error::AnomaliesFile(error) => error.help(),
         Error::Lookup(error) => Some(error.help()),
         Error::Detector(error) => error.help(),
         Error::Tools(error) => error.help(),

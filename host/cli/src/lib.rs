@@ -17,5 +17,6 @@ pub mod plugins;
 pub mod progress;
 pub mod remarks;
 pub mod report;
+pub mod status;
 pub mod verify;
 pub mod watch;

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::database::{DbCommand, MigrateArgs};
 use super::each::RunCommandArgs;
 use super::ledger::{ListingArgs, RunsArgs, VerifyArgs};
+use super::operations::{PruneArgs, StatusArgs};
 use super::plugin::PluginCommand;
 use super::run::CheckArgs;
 use super::watch::WatchArgs;
@@ -46,6 +47,9 @@ impl Command {
             Command::Verify(_) => "verify",
             Command::Rejects(_) => "rejects",
             Command::Skipped(_) => "skipped",
+            Command::Replaced(_) => "replaced",
+            Command::Status(_) => "status",
+            Command::Prune(_) => "prune",
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
             Command::Plugin(command) => command.name(),
@@ -74,6 +78,7 @@ Exit codes:
   5    the database cannot be reached or refused something
   6    it is not known whether the run was committed; the message has a query that tells
   7    `verify`: what is stored differs from the replay
+  8    `status`: the latest run is not as expected
   130  interrupted by ^C
   143  terminated (SIGTERM)";
 
@@ -83,6 +88,7 @@ Examples:
   host run --plugin threshold --set limit=1000 --once 'incoming/*.csv.gz'
   host run --plugin threshold --max-rejects 0.5% --rejects bad.csv day.csv
   host run --plugin threshold --each --keep-going --once incoming
+  host run --plugin threshold --ids keep --on-conflict replace corrected.csv
   host run --plugin night-owls --capture cases day.csv
   host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv";
 
@@ -110,7 +116,8 @@ fn hidden(argument: Arg) -> Arg {
 const CHECK_EXAMPLES: &str = "\
 Examples:
   host check --plugin threshold.wasm day.csv
-  host check --plugin threshold --rejects bad.csv 'incoming/*.csv'";
+  host check --plugin threshold --rejects bad.csv 'incoming/*.csv'
+  host check --plugin zscore --set deviations=3 --anomalies found.csv day.csv";
 
 const RUNS_EXAMPLES: &str = "\
 Examples:
@@ -122,6 +129,17 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   host verify 3 day.csv
   host verify --plugin old/threshold.wasm 3 day.csv";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  host status --max-age 26h --min-rows 1000 --anomaly-change 50%
+  host status --source north --max-age 26h --format json";
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  host prune --rejects --older 90d --dry-run
+  host prune --rejects --older 90d
+  host prune --rejects --run 3";
 
 /// The host's commands.
 #[derive(Debug, Subcommand)]
@@ -137,7 +155,7 @@ pub enum Command {
     /// Do everything that `run` does except writing, and say what it would do. Takes the arguments of `run`,
     /// and needs no database
     #[command(after_help = CHECK_EXAMPLES)]
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// List the runs in the ledger, or show one of them
     #[command(after_help = RUNS_EXAMPLES)]
     Runs(RunsArgs),
@@ -148,6 +166,15 @@ pub enum Command {
     Rejects(ListingArgs),
     /// List the rows that a run skipped because their ids were already taken
     Skipped(ListingArgs),
+    /// List the rows that a run replaced, as they were before
+    Replaced(ListingArgs),
+    /// Say in one line whether the latest run is as expected, for cron and monitoring: exit code 0 if it is,
+    /// and 8 if it is not. Reads the ledger only
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Remove what old runs have recorded beside their rows, and note that in the ledger. Asks nothing
+    #[command(after_help = PRUNE_EXAMPLES)]
+    Prune(PruneArgs),
     /// Create or update the tables; `run` does so by itself
     Migrate(MigrateArgs),
     /// Start, stop and inspect the embedded server, the database that is used if no other is named
@@ -207,8 +234,17 @@ mod tests {
 
     #[test]
     fn examples_can_be_given_as_they_are() {
-        for line in
-            [RUN_EXAMPLES, WATCH_EXAMPLES, CHECK_EXAMPLES, RUNS_EXAMPLES, VERIFY_EXAMPLES].join("\n").lines()
+        for line in [
+            RUN_EXAMPLES,
+            WATCH_EXAMPLES,
+            CHECK_EXAMPLES,
+            RUNS_EXAMPLES,
+            VERIFY_EXAMPLES,
+            STATUS_EXAMPLES,
+            PRUNE_EXAMPLES,
+        ]
+        .join("\n")
+        .lines()
         {
             let Some(command) = line.strip_prefix("  ") else { continue };
             // Split like a shell would: the only quotes are around whole words.
@@ -254,6 +290,7 @@ mod tests {
             exit::DATABASE,
             exit::UNKNOWN,
             exit::DIFFERS,
+            exit::UNEXPECTED,
             exit::INTERRUPTED,
             exit::TERMINATED,
         ];

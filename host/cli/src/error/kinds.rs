@@ -69,6 +69,7 @@ impl Error {
             Error::Variable(error) => error.into(),
             Error::Config(error) => error.into(),
             Error::Source(error) => error.into(),
+            Error::AnomaliesFile(error) => error.into(),
             Error::Lookup(LookupError::Variable(error)) => error.into(),
             Error::Lookup(error) => error.into(),
             Error::Detector(error) => error.into(),
@@ -96,6 +97,7 @@ impl Error {
     pub fn place(&self) -> Place {
         match self {
             Error::Source(error) => source_place(error),
+            Error::AnomaliesFile(error) => Place::file(error.file().to_string_lossy()),
             Error::Sink(SinkError::IdTaken { transaction_id, file, line, .. }) => Place {
                 value: Some(transaction_id.to_string()),
                 ..Place::file(file).line(*line).column("transaction_id")

@@ -3,6 +3,7 @@
 mod advice;
 mod completions;
 mod compose;
+mod documents;
 mod each;
 mod errors;
 pub mod json;
@@ -10,3 +11,5 @@ mod output;
 mod package;
 mod remarks;
 mod run;
+mod status;
+mod trial;
