@@ -19,6 +19,7 @@ use host_core::threads;
 use tempfile::TempPath;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::csv::records::Dialect;
 use crate::error::SourceError;
 use crate::input::encoding::Encoding;
 use crate::input::identity::{FileIdentity, is_stream};
@@ -84,7 +85,7 @@ impl RejectsFile {
         let (rows, messages) = mpsc::channel(1);
         let (done, finished) = oneshot::channel();
         let writer = Writer {
-            delimiter: rules.delimiter,
+            dialect: rules.dialect(),
             encoding: rules.encoding,
             output: BufWriter::new(output),
             is_stream: new.is_none(),
@@ -196,7 +197,7 @@ fn create_beside(path: &Path) -> io::Result<(File, NewFile)> {
 
 /// Writes rejected rows as CSV.
 struct Writer {
-    delimiter: u8,
+    dialect: Dialect,
     encoding: Encoding,
     output: BufWriter<File>,
     is_stream: bool,
@@ -251,8 +252,9 @@ impl Writer {
 
     /// Our own fields, quoted where needed, followed by bytes as they are.
     fn write_record(&mut self, fields: &[String; 7], raw: &[u8]) -> io::Result<()> {
-        let delimiter = self.delimiter;
-        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+        let Dialect { delimiter, quote } = self.dialect;
+        let mut builder = csv::WriterBuilder::new();
+        let mut writer = builder.delimiter(delimiter).quote(quote).from_writer(Vec::new());
         writer.write_record(fields)?;
         let ours = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         let ours = ours.strip_suffix(b"\n").unwrap_or(&ours);

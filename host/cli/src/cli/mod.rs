@@ -1,11 +1,12 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
-//! arguments of a run, of which [`ingest`] says what is read and what classifies it, and [`database`] where
+//! arguments of a run, of which [`ingest`] says what is read (with [`ids`] of which kind) and what classifies it, and [`database`] where
 //! it is written; [`ledger`] is for looking back, [`plugin`] for plugin authors. [`description`] generates
 //! completions and man pages from all of this.
 
 mod command;
 mod database;
 mod description;
+mod ids;
 mod ingest;
 mod ledger;
 mod parse;
@@ -15,6 +16,7 @@ mod run;
 pub use command::{Cli, Command, CompletionsArgs, Format, ManArgs};
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use description::{completions, write_man_pages};
+pub use ids::IdKindArg;
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use parse::{format_asked_for, parse};

@@ -29,6 +29,5 @@ pub(crate) use self::interrupted::unless_interrupted;
 pub(crate) use self::message::{End, Message};
 pub use self::message::{GuestUse, Times};
 pub(crate) use self::prepare::{Prepared, prepare};
-pub(crate) use self::run::ID_DEMAND;
 pub use self::run::{Ended, Outcome, run};
-pub(crate) use self::stages::Stages;
+pub(crate) use self::stages::{Numbering, Stages};

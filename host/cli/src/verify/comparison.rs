@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use host_core::anomaly::{Anomaly, Classified};
-use host_core::batch::Batch;
+use host_core::batch::{Batch, SourceId};
 use host_core::digest::Sha256Digest;
 use host_core::rejected::RejectedRow;
 use host_core::text::without_nul;
@@ -16,7 +16,7 @@ use host_sink::{
 use super::difference::{Difference, Verified};
 use super::stream::{Place, Placed, Stream};
 use crate::error::Error;
-use crate::pipeline::{End, Message, Prepared, Stages};
+use crate::pipeline::{End, Message, Numbering, Prepared, Stages};
 use crate::progress::Progress;
 
 /// Differences that are described; the others are counted.
@@ -41,6 +41,8 @@ pub(super) struct Comparison {
     count: u64,
     /// How many of the differences are about skipped rows.
     skip_count: u64,
+    /// How many users with textual ids have no number.
+    lost_users: i64,
 }
 
 impl Comparison {
@@ -64,6 +66,7 @@ impl Comparison {
             differences: Vec::new(),
             count: 0,
             skip_count: 0,
+            lost_users: 0,
         };
         for (table, stored, recorded) in stored {
             match stored {
@@ -86,7 +89,7 @@ impl Comparison {
         progress: &Progress,
     ) -> Result<Verified, Error> {
         let Prepared { source, detectors, .. } = prepared;
-        let mut stages = Stages::start(source, detectors)?;
+        let mut stages = Stages::start(source, detectors, Numbering::Sink)?;
         loop {
             match stages.next().await? {
                 Message::Rows(part, _reserved) => {
@@ -94,12 +97,30 @@ impl Comparison {
                     progress.rows(part.batch.len() as u64);
                     stages.give_back(part.batch);
                 }
+                Message::Users(question) => {
+                    let numbers = self.number_users(&question.keys, snapshot).await?;
+                    question.answer(numbers);
+                }
                 Message::End(end) => {
                     self.compare_end(&end, snapshot).await?;
                     return Ok(Verified { run: self.run, differences: self.differences, count: self.count });
                 }
             }
         }
+    }
+
+    /// The numbers that users with textual ids have. Those who have lost theirs get one that no row can have.
+    async fn number_users(&mut self, keys: &[String], snapshot: &Snapshot) -> Result<Vec<i64>, Error> {
+        let stored = snapshot.number_users(keys).await?;
+        let mut numbers = Vec::with_capacity(keys.len());
+        for (key, number) in keys.iter().zip(stored) {
+            numbers.push(number.unwrap_or_else(|| {
+                self.add("users".into(), format!("the user `{key}` is not there"));
+                self.lost_users += 1;
+                i64::MIN + self.lost_users
+            }));
+        }
+        Ok(numbers)
     }
 
     async fn compare(&mut self, part: &Classified, snapshot: &Snapshot) -> Result<(), Error> {
@@ -132,7 +153,7 @@ impl Comparison {
                 self.add_row(batch, i, what);
             }
             self.anomalies += u64::from(anomaly.is_some());
-            let differing = differing_row(batch, i, anomaly, rows.get(&id))
+            let differing = differing_row(&self.encoding, batch, i, anomaly, rows.get(&id))
                 .or_else(|| self.differing_anomaly(batch, i, anomaly, stored_anomalies.get(&id)));
             if let Some(what) = differing {
                 self.add_row(batch, i, format!("transaction {id}: {what}"));
@@ -369,6 +390,7 @@ struct Skip {
 }
 
 fn differing_row(
+    encoding: &Encoding,
     batch: &Batch,
     i: usize,
     anomaly: Option<&Anomaly>,
@@ -378,12 +400,19 @@ fn differing_row(
     if !stored.has_values_of(batch, i) {
         return Some("user, amount or timestamp do not match what is stored".into());
     }
-    if stored.source_id != Some(batch.transaction_ids[i]) {
-        return Some(format!(
-            "source_id {} is stored, the file has {}",
-            shown(stored.source_id),
-            batch.transaction_ids[i]
-        ));
+    let (number, key) = match batch.source_id(i) {
+        SourceId::Number(id) => (Some(id), None),
+        SourceId::Text(key) => (None, Some(key)),
+        SourceId::None => (None, None),
+    };
+    if stored.source_id != number {
+        let stored = shown(stored.source_id);
+        return Some(format!("source_id {stored} is stored, the file has {}", shown(number)));
+    }
+    let key = key.map(|key| encoding.storable(key));
+    if stored.source_key.as_deref() != key.as_deref() {
+        let stored = shown(stored.source_key.as_deref());
+        return Some(format!("source_key {stored} is stored, the file has {}", shown(key)));
     }
     let expected = i64::from(anomaly.is_some());
     (stored.is_anomalous != Some(expected)).then(|| {

@@ -16,5 +16,7 @@ mod postgresql_versions;
 mod replays;
 mod signals;
 mod tls;
+mod users;
 mod verify;
 pub mod waiting;
+mod wide_columns;
