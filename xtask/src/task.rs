@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{bench, changelog, demo, dist, packages, plugins, sample_data, test};
+use crate::{bench, changelog, demo, dist, packages, plugins, sample_data, shapes, test};
 
 /// Development tasks of this project
 #[derive(Parser)]
@@ -25,7 +25,7 @@ pub enum Task {
         #[command(flatten)]
         ingest: bench::Options,
     },
-    /// Write data/consumed_transactions.csv again
+    /// Write data/consumed_transactions.csv and data/shapes again
     SampleData,
     /// Build what a release has for this machine, in the folder dist of the target folder
     Dist,
@@ -46,7 +46,7 @@ impl Task {
             Task::Test { arguments } => test::run(&arguments),
             Task::Plugins => plugins::build(),
             Task::Bench { names, ingest } => bench::run(&names, &ingest),
-            Task::SampleData => sample_data::write(),
+            Task::SampleData => sample_data::write().and_then(|()| shapes::write()),
             Task::Dist => dist::make(),
             Task::Packages => packages::build(),
             Task::ReleaseNotes { version } => changelog::print_notes(&version),

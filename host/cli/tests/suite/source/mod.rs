@@ -7,3 +7,4 @@ mod ids;
 mod input;
 mod places;
 mod rejects_file;
+mod shapes;
