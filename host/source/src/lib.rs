@@ -2,7 +2,7 @@
 //!
 //! [`input`] finds the files and turns their bytes into text, [`csv`] splits it into fields, [`cell`] turns
 //! one field into one exact value, and [`Source`] puts it together, file after file, as the [`InputRules`]
-//! say. What could not be parsed is counted in a [`Tally`] and kept where the user wants it
+//! say. [`users`] numbers users whose ids are texts. What could not be parsed is counted in a [`Tally`] and kept where the user wants it
 //! ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside a run.
 //!
 //! ```
@@ -34,11 +34,13 @@ mod hints;
 mod input;
 mod noticed;
 pub mod output_file;
+mod parsed;
 mod reader;
 pub mod rejects_file;
 mod rules;
 mod scan;
 mod tally;
+mod users;
 
 pub use cell::{timestamp, value};
 pub use csv::field::{ColumnMap, Field};
@@ -50,7 +52,9 @@ pub use input::identity::Change;
 pub use input::list::{FileList, Note};
 pub use input::open::FileDigests;
 pub use noticed::Noticed;
-pub use reader::{Parsed, Source};
+pub use parsed::Parsed;
+pub use reader::Source;
 pub use rules::InputRules;
 pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};
+pub use users::NumberUsers;

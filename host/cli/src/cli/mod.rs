@@ -1,13 +1,14 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
 //! arguments of a run ([`each`]: how many there are; [`watch`]: for ever), of which [`ingest`] says what is read
-//! and what classifies it, and [`database`] where it is written; [`ledger`] is for looking back, [`operations`]
-//! for keeping watch and order, [`plugin`] for plugin authors. [`description`] generates
+//! (with [`ids`] of which kind) and what classifies it, and [`database`] where it is written; [`ledger`] is for
+//! looking back, [`operations`] for keeping watch and order, [`plugin`] for plugin authors. [`description`] generates
 //! completions and man pages from all of this.
 
 mod command;
 mod database;
 mod description;
 mod each;
+mod ids;
 mod ingest;
 mod ledger;
 mod operations;
@@ -20,6 +21,7 @@ pub use command::{Cli, Command, CompletionsArgs, Format, LogFormat, ManArgs};
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use description::{completions, write_man_pages};
 pub use each::{EachArgs, RunCommandArgs};
+pub use ids::IdKindArg;
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use operations::{PruneArgs, StatusArgs};
