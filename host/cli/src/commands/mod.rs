@@ -51,8 +51,8 @@ fn no_rows(error: Error) -> Failure {
 
 async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
     let done = match command {
-        Command::Run(arguments) => return run::run(*arguments, reporter).await,
-        Command::Watch(arguments) => return watch::watch(*arguments, reporter).await,
+        Command::Run(arguments) => return run::run(arguments, reporter).await,
+        Command::Watch(arguments) => return watch::watch(arguments, reporter).await,
         Command::Check(arguments) => check(arguments, reporter).await,
         Command::Runs(arguments) => runs(&arguments, reporter).await,
         Command::Verify(arguments) => verify(arguments, reporter).await,
