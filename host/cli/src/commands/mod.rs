@@ -7,6 +7,7 @@ mod operations;
 mod plugin;
 mod psql;
 mod run;
+mod start;
 mod watch;
 
 use std::sync::Arc;
@@ -17,13 +18,12 @@ use host_source::{InputRules, RejectLimit};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::authors::project;
+use self::start::{catch_interrupts, choose_plugin};
 use crate::cli::{
     CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, PluginCommand, RunArgs, RunsArgs, VerifyArgs,
 };
 use crate::config::{self, IngestConfig, VerifyConfig};
-use crate::error::{ConfigError, DatabaseState, Error, Failure};
-use crate::interrupt::Interrupts;
+use crate::error::{ConfigError, Error, Failure};
 use crate::pipeline::CheckFiles;
 use crate::progress::Progress;
 use crate::report::{Reporter, Verdict};
@@ -43,19 +43,14 @@ pub fn run_to_end(cli: Cli, reporter: &Reporter) -> Result<u8, Failure> {
 /// # Errors
 /// If the help cannot be written.
 pub fn instead(said: &clap::Error, reporter: &Reporter) -> Result<u8, Failure> {
-    reporter.instead(said).map_err(no_rows)
-}
-
-/// The failure of a command that writes no rows.
-fn no_rows(error: Error) -> Failure {
-    Failure { error, database: DatabaseState::NotConcerned }
+    reporter.instead(said).map_err(Failure::without_rows)
 }
 
 async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
     let done = match command {
-        Command::Run(arguments) => return run::run(*arguments, reporter).await,
-        Command::Watch(arguments) => return watch::watch(*arguments, reporter).await,
-        Command::Check(arguments) => check(*arguments, reporter).await,
+        Command::Run(arguments) => return run::run(arguments, reporter).await,
+        Command::Watch(arguments) => return watch::watch(arguments, reporter).await,
+        Command::Check(arguments) => check(arguments, reporter).await,
         Command::Runs(arguments) => runs(&arguments, reporter).await,
         Command::Verify(arguments) => verify(arguments, reporter).await,
         Command::Rejects(arguments) => list(&arguments, reporter, report::reject, "rejected nothing").await,
@@ -72,18 +67,7 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
         Command::Completions(arguments) => description::complete(&arguments, reporter),
         Command::Man(arguments) => description::man(&arguments, reporter),
     };
-    done.map_err(no_rows)
-}
-
-/// If no plugin is given, it is that of the project in this folder.
-fn choose_plugin(arguments: &mut RunArgs) -> Result<(), Error> {
-    let plugin = &mut arguments.ingest.plugin;
-    *plugin = Some(project::chosen_plugin(plugin.as_deref())?);
-    Ok(())
-}
-
-fn catch_interrupts() -> Result<Interrupts, Error> {
-    Interrupts::catch().map_err(Error::Runtime)
+    done.map_err(Failure::without_rows)
 }
 
 /// Returns the exit code that a run would have.
@@ -217,11 +201,11 @@ async fn verify(arguments: VerifyArgs, reporter: &Reporter) -> Result<u8, Error>
         reporter.end(exit::COMMITTED, object, || report::verified(&verified))?;
         return Ok(exit::COMMITTED);
     };
-    let failure = no_rows(differs.into());
+    let failure = Failure::without_rows(differs);
     let object = report::VerifyObject::new(&verified, Some(&failure));
     let printed = reporter.end(failure.exit_code(), object, || report::verified(&verified));
     if let Err(error) = printed {
-        diagnostic::print(&no_rows(error));
+        diagnostic::print(&Failure::without_rows(error));
     }
     // That the replay differs is more important than this.
     diagnostic::print(&failure);
