@@ -11,6 +11,8 @@ use host_source::{Encoding, RejectLimit};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
+use super::values::ValueArgs;
+
 /// What is read, and what classifies it.
 #[derive(Debug, Args)]
 pub struct IngestArgs {
@@ -83,7 +85,8 @@ pub struct InputArgs {
     pub decimal_comma: bool,
 
     /// How timestamps are written: a strptime pattern such as `%d/%m/%Y %H:%M`, or
-    /// `epoch-seconds`, `epoch-millis` or `epoch-micros` [default: ISO 8601]
+    /// `epoch-seconds`, `epoch-millis` or `epoch-micros`, or, for Excel's day numbers, `excel` or
+    /// `excel-1904` [default: ISO 8601]
     #[arg(long, value_name = "PATTERN")]
     pub timestamp_format: Option<TimestampForm>,
 
@@ -91,6 +94,10 @@ pub struct InputArgs {
     /// zone, such as `UTC` or `Europe/Berlin` [default: an offset is an error]
     #[arg(long, value_name = "ZONE", value_parser = time_zone)]
     pub timezone: Option<TimeZone>,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub values: ValueArgs,
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

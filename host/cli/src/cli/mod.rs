@@ -1,5 +1,5 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
-//! arguments of a run, of which [`ingest`] says what is read and what classifies it, and [`database`] where
+//! arguments of a run, of which [`ingest`] says what is read and what classifies it, [`values`] what cells mean, and [`database`] where
 //! it is written; [`ledger`] is for looking back, [`plugin`] for plugin authors. [`description`] generates
 //! completions and man pages from all of this.
 
@@ -11,6 +11,7 @@ mod ledger;
 mod parse;
 mod plugin;
 mod run;
+mod values;
 
 pub use command::{Cli, Command, CompletionsArgs, Format, ManArgs};
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
@@ -23,3 +24,4 @@ pub use plugin::{
     PluginCheckArgs, PluginCommand, SdkChoice, SubjectArgs, TestArgs,
 };
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
+pub use values::ValueArgs;

@@ -7,7 +7,7 @@ use host_core::anomaly::{Anomaly, Classified};
 use host_core::batch::Batch;
 use host_core::digest::Sha256Digest;
 use host_core::rejected::RejectedRow;
-use host_core::text::without_nul;
+use host_core::text::{printable, without_nul};
 use host_sink::{
     AllottedIds, Encoding, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject,
     StoredRow, StoredSkip,
@@ -132,7 +132,7 @@ impl Comparison {
                 self.add_row(batch, i, what);
             }
             self.anomalies += u64::from(anomaly.is_some());
-            let differing = differing_row(batch, i, anomaly, rows.get(&id))
+            let differing = differing_row(batch, i, anomaly, rows.get(&id), &self.encoding)
                 .or_else(|| self.differing_anomaly(batch, i, anomaly, stored_anomalies.get(&id)));
             if let Some(what) = differing {
                 self.add_row(batch, i, format!("transaction {id}: {what}"));
@@ -373,10 +373,19 @@ fn differing_row(
     i: usize,
     anomaly: Option<&Anomaly>,
     stored: Option<&StoredRow>,
+    encoding: &Encoding,
 ) -> Option<String> {
     let Some(stored) = stored else { return Some("it is not in `transactions`".into()) };
     if !stored.has_values_of(batch, i) {
         return Some("user, amount or timestamp do not match what is stored".into());
+    }
+    if !stored.has_currency_of(batch, i, encoding) {
+        let currency = batch.currencies.as_text().map_or("", |texts| texts.get(i));
+        return Some(format!(
+            "currency {} is stored, the run wrote {}",
+            shown(stored.currency.as_deref().map(printable)),
+            shown((!currency.is_empty()).then(|| printable(currency)))
+        ));
     }
     if stored.source_id != Some(batch.transaction_ids[i]) {
         return Some(format!(

@@ -7,6 +7,7 @@ use host_core::batch::Batch;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 use crate::connection::connect::Connection;
+use crate::connection::encoding::Encoding;
 use crate::error::SinkError;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
@@ -14,7 +15,7 @@ pub(crate) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 /// A row of `transactions`. In tables that the host did not create, values may be NULL, which no file can
 /// contain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRow {
     /// See [`Batch::user_ids`].
     pub user_id: Option<i64>,
@@ -26,6 +27,10 @@ pub struct StoredRow {
     pub is_anomalous: Option<i64>,
     /// The id in the file.
     pub source_id: Option<i64>,
+    /// See [`Batch::currencies`]; `None` if there is none.
+    pub currency: Option<String>,
+    /// Whether the server fills in a currency if none is written, which it does in tables that others made.
+    pub has_default_currency: bool,
     /// Whether the current transaction wrote it.
     pub is_ours: bool,
 }
@@ -33,7 +38,10 @@ pub struct StoredRow {
 /// `amount` in hundredths, as text, because `NUMERIC` may hold what no number type here can.
 const QUERY: &str = "
     SELECT transaction_id::bigint, user_id::bigint, trim_scale(amount * 100)::text, transaction_timestamp,
-           is_anomalous::bigint, source_id, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
+           is_anomalous::bigint, source_id, currency::text,
+           (SELECT atthasdef OR attgenerated <> '' FROM pg_attribute
+            WHERE attrelid = 'transactions'::regclass AND attname = 'currency'),
+           coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
     FROM transactions WHERE transaction_id = ANY ($1::bigint[])";
 
 /// The rows that exist with these ids.
@@ -46,7 +54,9 @@ pub(crate) async fn rows(connection: &Connection, ids: &[i64]) -> Result<HashMap
             timestamp_micros: row.get::<_, Option<Micros>>(3).map(|micros| micros.0),
             is_anomalous: row.get(4),
             source_id: row.get(5),
-            is_ours: row.get(6),
+            currency: row.get(6),
+            has_default_currency: row.get(7),
+            is_ours: row.get(8),
         };
         (row.get(0), stored)
     };
@@ -58,6 +68,18 @@ impl StoredRow {
     #[must_use]
     pub fn has_values_of(&self, batch: &Batch, i: usize) -> bool {
         are_values_of(batch, i, (self.user_id, self.amount_cents, self.timestamp_micros))
+    }
+
+    /// Whether it has the currency of row `i` of a batch, or none if the batch has no currencies.
+    #[must_use]
+    pub fn has_currency_of(&self, batch: &Batch, i: usize, encoding: &Encoding) -> bool {
+        match batch.currencies.as_text() {
+            Some(texts) => {
+                let written = Some(encoding.storable(texts.get(i))).filter(|text| !text.is_empty());
+                self.currency.as_deref() == written.as_deref()
+            }
+            None => self.currency.is_none() || self.has_default_currency,
+        }
     }
 }
 

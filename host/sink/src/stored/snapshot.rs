@@ -41,7 +41,7 @@ impl Snapshot {
     /// # Errors
     /// If the server refuses, or the tables do not fit.
     pub async fn id_range(&self) -> Result<RangeInclusive<i64>, SinkError> {
-        Ok(columns::check(&self.connection).await?.id_range())
+        Ok(columns::check(&self.connection, false).await?.id_range())
     }
 
     /// The latest of the wanted runs, newest first, and how many more there are.

@@ -89,6 +89,24 @@ impl CopyBuffer {
         self.put_i64(source_id);
     }
 
+    /// A tuple of [`TRANSACTION_COLUMNS_WITH_CURRENCY`]; an empty currency is NULL.
+    pub fn put_transaction_with_currency(
+        &mut self,
+        row: TransactionRow,
+        is_anomalous: bool,
+        source_id: i64,
+        currency: &str,
+    ) {
+        self.put_common(7, row);
+        self.put_int(self.widths.is_anomalous, i64::from(is_anomalous));
+        self.put_i64(source_id);
+        match currency {
+            "" => self.bytes.put_i32(-1),
+            // A source has checked that it has no NUL.
+            currency => self.put_text_without_nul(currency),
+        }
+    }
+
     /// A tuple of [`ANOMALY_COLUMNS`].
     pub fn put_anomaly(&mut self, row: TransactionRow, score: f64, reason: &str, run_id: i64) {
         self.put_common(7, row);
@@ -199,6 +217,10 @@ impl CopyBuffer {
 /// What [`CopyBuffer::put_transaction`] encodes.
 pub const TRANSACTION_COLUMNS: &str =
     "transactions (transaction_id, user_id, amount, transaction_timestamp, is_anomalous, source_id)";
+
+/// What [`CopyBuffer::put_transaction_with_currency`] encodes.
+pub const TRANSACTION_COLUMNS_WITH_CURRENCY: &str = "transactions (transaction_id, user_id, amount, \
+     transaction_timestamp, is_anomalous, source_id, currency)";
 
 /// What [`CopyBuffer::put_anomaly`] encodes.
 pub const ANOMALY_COLUMNS: &str =

@@ -81,7 +81,11 @@ impl KeptIds {
                         let (first, j) = *entry.get();
                         (!has_same_values(first, j, batch, i), true)
                     }
-                    (Some(stored), _) => (!stored.has_values_of(batch, i), stored.is_ours),
+                    (Some(stored), _) => {
+                        let has_currency = batch.currencies.as_text().is_none()
+                            || stored.has_currency_of(batch, i, &connection.encoding);
+                        (!(stored.has_values_of(batch, i) && has_currency), stored.is_ours)
+                    }
                 };
                 if self.on_conflict == OnConflict::Fail {
                     return Err(taken(connection, batch, i, is_ours).await?);
@@ -94,10 +98,15 @@ impl KeptIds {
     }
 }
 
+fn currency(batch: &Batch, i: usize) -> Option<&str> {
+    batch.currencies.as_text().map(|texts| texts.get(i))
+}
+
 fn has_same_values(one: &Batch, i: usize, other: &Batch, j: usize) -> bool {
     one.user_ids[i] == other.user_ids[j]
         && one.amounts_cents[i] == other.amounts_cents[j]
         && one.timestamps_micros[i] == other.timestamps_micros[j]
+        && currency(one, i) == currency(other, j)
 }
 
 /// A run's ledger row was written by the same transaction as its rows.

@@ -302,7 +302,7 @@ impl Prepared {
         // Under the lock, since somebody may have altered the tables while we waited for it; in one round
         // trip, in which the first error is the real one.
         let (widths, triggers, numbers) = tokio::join!(
-            columns::check(connection),
+            columns::check(connection, options.has_currencies),
             triggers::look_up(connection),
             Numbers::look_up(connection)
         );
@@ -316,7 +316,7 @@ impl Prepared {
         if let Some(taken) = numbers.taken_name {
             connection.skip_names(taken).await?;
         }
-        let writer = Writer::new(connection, &numbers, widths, options.ids, triggers).await?;
+        let writer = Writer::new(connection, &numbers, widths, options, triggers).await?;
         Ok(Prepared { numbers, writer, deferred_keys, id_range: widths.id_range() })
     }
 }

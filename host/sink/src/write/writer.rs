@@ -20,11 +20,12 @@ use crate::ledger::skips::SkipDigest;
 use crate::schema::columns::{TableWidths, Widths};
 use crate::server_error::ErrorClass;
 use crate::write::copy::{
-    ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, SKIPPED_COLUMNS, TRANSACTION_COLUMNS, TransactionRow,
+    ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, SKIPPED_COLUMNS, TRANSACTION_COLUMNS,
+    TRANSACTION_COLUMNS_WITH_CURRENCY, TransactionRow,
 };
 use crate::write::keep::{Conflict, KeptIds};
 use crate::write::numbers::Numbers;
-use crate::write::options::IdPolicy;
+use crate::write::options::{IdPolicy, TransactionOptions};
 use crate::write::places::Places;
 use crate::write::triggers;
 use crate::write::triggers::Trigger;
@@ -40,6 +41,7 @@ const SEGMENT_SIDE_BYTES: usize = 1024 * 1024;
 pub(crate) struct Writer {
     run_id: i64,
     widths: Widths,
+    has_currencies: bool,
     ids: Ids,
     /// `None` once there is nothing more to write.
     copies: Option<Copies>,
@@ -82,17 +84,21 @@ impl Writer {
         connection: &Connection,
         numbers: &Numbers,
         widths: Widths,
-        policy: IdPolicy,
+        options: TransactionOptions,
         triggers: Vec<Trigger>,
     ) -> Result<Writer, SinkError> {
+        let columns = match options.has_currencies {
+            false => TRANSACTION_COLUMNS,
+            true => TRANSACTION_COLUMNS_WITH_CURRENCY,
+        };
         // Both are sent at once. If the first is refused, the server refuses the second because of that,
         // which the user does not need to know.
         let (transactions, anomalies) = tokio::join!(
-            prepare(connection, "prepare to write the transactions", TRANSACTION_COLUMNS),
+            prepare(connection, "prepare to write the transactions", columns),
             prepare(connection, "prepare to write the anomalies", ANOMALY_COLUMNS),
         );
         let (copy_transactions, copy_anomalies) = (transactions?, anomalies?);
-        let ids = match policy {
+        let ids = match options.ids {
             IdPolicy::Assign => Ids::Assigned(numbers.allotted()),
             IdPolicy::Keep(on_conflict) => Ids::Kept(KeptIds::new(on_conflict)),
         };
@@ -100,6 +106,7 @@ impl Writer {
         Ok(Writer {
             run_id: numbers.run_id,
             widths,
+            has_currencies: options.has_currencies,
             ids,
             copies: Some(Copies { transactions: copy_transactions, anomalies: copy_anomalies }),
             stream: None,
@@ -268,7 +275,13 @@ impl Writer {
             self.places.clear();
         }
         let tuple = self.places.push(batch, i);
-        self.transactions.put_transaction(row, is_anomalous, batch.transaction_ids[i]);
+        let source_id = batch.transaction_ids[i];
+        if self.has_currencies {
+            let currency = batch.currencies.as_text().map_or("", |texts| texts.get(i));
+            self.transactions.put_transaction_with_currency(row, is_anomalous, source_id, currency);
+        } else {
+            self.transactions.put_transaction(row, is_anomalous, source_id);
+        }
         widen(&mut self.written.transaction_ids, row.transaction_id);
         widen(&mut self.written.timestamps_micros, row.timestamp_micros);
         tuple

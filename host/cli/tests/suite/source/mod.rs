@@ -6,3 +6,4 @@ mod folders;
 mod input;
 mod places;
 mod rejects_file;
+mod values;
