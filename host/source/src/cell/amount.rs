@@ -150,7 +150,7 @@ impl AmountFormat {
         let whole = (cents.unsigned_abs() / 100).to_string();
         let mut text = String::new();
         for (i, digit) in whole.chars().enumerate() {
-            if i > 0 && (whole.len() - i) % 3 == 0 {
+            if i > 0 && (whole.len() - i).is_multiple_of(3) {
                 text.extend(self.grouping.map(Grouping::mark));
             }
             text.push(digit);
