@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
             } else {
                 TimestampForm::Pattern("%d/%m/%Y %H:%M:%S".into())
             },
-            zone: None,
+            ..TimestampRules::default()
         },
         max_rejects: RejectLimit::Percent(100.0),
         batch_rows: 1 + usize::from(choice >> 4),

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use host_core::advice;
+use host_core::column::is_same;
 use host_core::environment::Environment;
 use host_detector::{Limits, Requirements};
 use host_sink::{IdPolicy, OnConflict, Once, Patience, Target, TransactionOptions};
 use host_source::timestamp::TimestampRules;
-use host_source::{ColumnMap, InputRules};
+use host_source::{AmountColumns, ColumnMap, InputRules};
 use jiff::SignedDuration;
 
 use crate::cli::{
-    DatabaseArgs, IdKindArg, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs,
+    DatabaseArgs, IdKindArg, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, ValueArgs,
+    VerifyArgs,
 };
 use crate::error::{ConfigError, Error};
 
@@ -144,6 +146,7 @@ pub fn options(arguments: &RunArgs) -> Result<TransactionOptions, ConfigError> {
         ids,
         transaction_ids: arguments.ingest.input.ids.transaction_ids.into(),
         user_ids: arguments.ingest.input.ids.user_ids.into(),
+        has_currencies: arguments.ingest.input.values.currency.is_some(),
         once,
         defer_keys: arguments.defer_keys.into(),
     })
@@ -184,7 +187,17 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
             return Err(ConfigError::Column(mapping));
         }
     }
-    let decimal_point = if arguments.decimal_comma { b',' } else { b'.' };
+    let ValueArgs { timestamp_columns, date_only, amount_format, currency, .. } = &arguments.values;
+    let decimal_point = match amount_format {
+        Some(format) if arguments.decimal_comma && format.decimal_point() != b',' => {
+            return Err(ConfigError::DecimalComma);
+        }
+        Some(format) => format.decimal_point(),
+        None if arguments.decimal_comma => b',',
+        None => b'.',
+    };
+    let form = arguments.timestamp_format.unwrap_or_default();
+    let form = if *date_only { form.of_dates().ok_or(ConfigError::DateOnly)? } else { form };
     let rules = InputRules {
         delimiter: arguments.delimiter,
         quote: arguments.quote,
@@ -192,10 +205,11 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
         has_header: !arguments.no_header,
         columns,
         decimal_point,
-        timestamps: TimestampRules {
-            form: arguments.timestamp_format.unwrap_or_default(),
-            zone: arguments.timezone,
-        },
+        amount_format: amount_format.clone(),
+        amount_columns: amount_columns(&arguments.values)?,
+        timestamps: TimestampRules { form, zone: arguments.timezone, decimal_point },
+        timestamp_columns: timestamp_columns.clone(),
+        currency: currency.clone(),
         transaction_ids: arguments.ids.transaction_ids.into(),
         user_ids: arguments.ids.user_ids.into(),
         max_rejects: arguments.max_rejects,
@@ -205,14 +219,29 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
     if rules.delimiter == rules.quote {
         return Err(ConfigError::DelimiterAsQuote);
     }
-    let absent = rules.absent();
-    if let Some(field) = absent.iter().find(|field| rules.columns.get(field.name()).is_some()) {
+    if let Some(field) = rules.absent().iter().find(|field| rules.columns.get(field.name()).is_some()) {
         return Err(ConfigError::ColumnOfNone(field.name()));
     }
-    if arguments.no_header && !rules.columns.is_all_positions(&absent) {
+    if let Some((option, column)) = rules.column_named_twice() {
+        return Err(ConfigError::ColumnTwice { option, column });
+    }
+    if !rules.has_header && !rules.has_all_positions() {
         return Err(ConfigError::NoHeader);
     }
     Ok(rules)
+}
+
+/// Which columns amounts are in.
+fn amount_columns(arguments: &ValueArgs) -> Result<AmountColumns, ConfigError> {
+    // clap has seen to it that only one of these was given, and debit and credit together.
+    match (&arguments.debit, &arguments.credit, &arguments.sign) {
+        (Some(debit), Some(credit), _) if is_same(debit, credit) => Err(ConfigError::SameColumn),
+        (Some(debit), Some(credit), _) => {
+            Ok(AmountColumns::DebitOrCredit { debit: debit.clone(), credit: credit.clone() })
+        }
+        (_, _, Some(sign)) => Ok(AmountColumns::Signed(sign.clone())),
+        _ => Ok(AmountColumns::Amount),
+    }
 }
 
 /// The limits imposed on the plugin.

@@ -30,6 +30,8 @@ pub struct Batch {
     pub lines: Vec<u64>,
     /// The further columns that the detector asked for, in its order.
     pub columns: Vec<Column>,
+    /// Currencies, as texts that are empty where a row has none; absent unless they were asked for.
+    pub currencies: Column,
 }
 
 /// Where a row is.
@@ -75,12 +77,13 @@ impl Batch {
     }
 
     /// Empties it for rows of this file, from position `first_row` in the run; `columns` says for each further
-    /// column what the file has of it. Memory is reused.
+    /// column what the file has of it, and `has_currencies` whether rows have a currency. Memory is reused.
     pub fn renew(
         &mut self,
         (file_position, file): (i32, Arc<str>),
         first_row: u64,
         columns: impl ExactSizeIterator<Item = Option<ColumnKind>>,
+        has_currencies: bool,
     ) {
         (self.file, self.file_position, self.first_row) = (file, file_position, first_row);
         self.transaction_ids.clear();
@@ -92,9 +95,11 @@ impl Batch {
         self.lines.clear();
         self.columns.resize_with(columns.len(), Column::default);
         self.columns.iter_mut().zip(columns).for_each(|(column, kind)| column.renew(kind));
+        self.currencies.renew(has_currencies.then_some(ColumnKind::Text));
     }
 
-    /// Appends a row; the caller appends its keys, and its further values to [`columns`](Self::columns).
+    /// Appends a row; the caller appends its keys, its currency, and its further values to
+    /// [`columns`](Self::columns).
     #[inline]
     pub fn push(&mut self, row: Row) {
         self.transaction_ids.extend(row.transaction_id);
@@ -125,6 +130,7 @@ impl Batch {
             timestamps_micros: pick(&self.timestamps_micros),
             lines: rows.clone().map(|row| self.lines[row]).collect(),
             columns: self.columns.iter().map(|column| column.select(rows.clone())).collect(),
+            currencies: self.currencies.select(rows),
         }
     }
 
@@ -144,7 +150,8 @@ impl Batch {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let keys = self.transaction_keys.size_bytes() + self.user_keys.size_bytes();
-        self.len() * size_of::<Row>() + keys + self.columns.iter().map(Column::size_bytes).sum::<usize>()
+        let texts = self.columns.iter().chain([&self.currencies]).map(Column::size_bytes).sum::<usize>();
+        self.len() * size_of::<Row>() + keys + texts
     }
 
     /// What the file has as the id of transaction `i`.

@@ -54,6 +54,25 @@ pub struct Reading {
     /// The character around fields that contain delimiters or line breaks. Absent in JSON if it is the usual one.
     #[serde(default = "usual_quote", skip_serializing_if = "is_usual_quote")]
     pub quote: char,
+    // What follows is left out if it was not given, so that a run reads as it did before there were these.
+    /// The columns that make up a timestamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp_columns: Option<String>,
+    /// How amounts are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount_format: Option<String>,
+    /// The column of amounts that are negative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debit: Option<String>,
+    /// The column of amounts that are positive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit: Option<String>,
+    /// The column that says the sign of an amount, and its values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign: Option<String>,
+    /// The column of currencies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
 }
 
 fn usual_quote() -> char {

@@ -144,8 +144,14 @@ pub enum Problem {
     UnknownZone,
     /// A local time that occurs twice in its zone, because clocks were set back.
     Ambiguous,
-    /// Not in the format that `--timestamp-format` asks for.
+    /// Not in the format that `--timestamp-format` or `--amount-format` asks for.
     OtherForm,
+    /// Both `--debit` and `--credit` have an amount.
+    DebitAndCredit,
+    /// A sign of its own, where another column says what the sign is.
+    SignTwice,
+    /// None of the values that `--sign` names.
+    UnknownSign,
 }
 
 impl Problem {
@@ -164,6 +170,9 @@ impl Problem {
             Problem::UnknownZone => "unknown_zone",
             Problem::Ambiguous => "ambiguous_time",
             Problem::OtherForm => "other_form",
+            Problem::DebitAndCredit => "debit_and_credit",
+            Problem::SignTwice => "sign_twice",
+            Problem::UnknownSign => "unknown",
         }
     }
 }
@@ -182,6 +191,9 @@ impl fmt::Display for Problem {
             Problem::OutOfRange(range) => write!(f, "out of range: {range}"),
             Problem::NoSuch(what) => write!(f, "there is no such {what}"),
             Problem::OtherForm => f.write_str("it does not have the requested format"),
+            Problem::DebitAndCredit => f.write_str("both debit and credit have an amount"),
+            Problem::SignTwice => f.write_str("it has a minus sign, but its sign is said by another column"),
+            Problem::UnknownSign => f.write_str("it is none of the values that `--sign` names"),
             Problem::HasOffset => f.write_str(
                 "a time zone or offset would be lost, as the column has none; `--timezone` converts it",
             ),
@@ -206,8 +218,12 @@ pub enum Kind {
     UserKey,
     /// An amount of money.
     Amount,
+    /// What says whether an amount is negative.
+    Sign,
     /// A date and time.
     Timestamp,
+    /// A currency.
+    Currency,
     /// The text of a further column.
     Text,
     /// The number of a further column.
@@ -222,7 +238,9 @@ impl Kind {
             Kind::TransactionId | Kind::TransactionKey => "transaction id",
             Kind::UserId | Kind::UserKey => "user id",
             Kind::Amount => "amount",
+            Kind::Sign => "sign",
             Kind::Timestamp => "timestamp",
+            Kind::Currency => "currency",
             Kind::Text => "text",
             Kind::Number => "number",
         }
@@ -235,7 +253,8 @@ impl Kind {
             Kind::TransactionId | Kind::UserId => "ids are whole numbers such as `4182`",
             Kind::TransactionKey | Kind::UserKey => "ids are texts of 1 to 255 bytes",
             Kind::Amount => "amounts look like `12.50`",
-            Kind::Text => "",
+            Kind::Sign | Kind::Text => "",
+            Kind::Currency => "currencies look like `EUR`",
             Kind::Number => "numbers look like `12.5`, `-3` or `1e-9`",
             Kind::Timestamp => "timestamps look like `2024-02-29 23:59:59` or `2024-02-29T23:59:59.123456`",
         }

@@ -90,7 +90,7 @@ pub enum SourceError {
         column: String,
         /// The columns that it has.
         found: Vec<String>,
-        /// Its name, by which `--column` gives it another one.
+        /// Its name, by which `--column` gives it another one; or the option that names it.
         name: String,
     },
     /// A file without a header has too few columns, or nothing says which one is needed.
@@ -106,7 +106,7 @@ pub enum SourceError {
         column: String,
         /// The number of fields in the first record.
         fields: usize,
-        /// Its name, by which `--column` gives its position.
+        /// Its name, by which `--column` gives its position; or the option that names it.
         name: String,
     },
     /// Two columns have the name.
@@ -256,6 +256,9 @@ impl SourceError {
         match self {
             SourceError::MissingColumn { file, column, found, name } => {
                 Some(hints::on_header(file, name, column, found))
+            }
+            SourceError::MissingPosition { name, fields, .. } if name.starts_with("--") => {
+                Some(format!("name it in {name} by its position, from 1 to {fields}"))
             }
             SourceError::MissingPosition { name, fields, .. } => {
                 let argument = shell_quoted(name);

@@ -3,13 +3,16 @@
 //!
 //! Every command in a help line works when it is copied into a shell.
 
+mod amount;
+
 use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
 use host_core::text::{nearest, printable, shell_file, shell_quoted};
-use jiff::Span;
-use jiff::civil::date;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
+use crate::cell::excel::{self, DaySystem};
 use crate::cell::timestamp::TimestampRules;
-use crate::cell::{pattern, value};
+use crate::cell::{iso, pattern, value};
 use crate::csv::field::Field;
 
 /// Delimiters that people use, as `--delimiter` takes them.
@@ -19,8 +22,8 @@ const EXCEL_HINT: &str = "sep=";
 /// A byte order mark of UTF-8, read as Latin-1.
 const MISREAD_MARK: &str = "ï»¿";
 
-/// A hint for a missing column; `name` is the one by which `--column` gives it another, `column` the one that was
-/// looked for.
+/// A hint for a missing column; `name` is the one by which `--column` gives it another, or the option that names it,
+/// and `column` the one that was looked for.
 pub(crate) fn on_header(file: &str, name: &str, column: &str, found: &[String]) -> String {
     let first = found.first().map_or("", String::as_str);
     let starts_with = |beginning: &str| first.get(..beginning.len()) == Some(beginning);
@@ -45,6 +48,16 @@ pub(crate) fn on_header(file: &str, name: &str, column: &str, found: &[String]) 
         );
     }
     let names = || found.iter().map(String::as_str);
+    if let Some(option) = name.strip_prefix("--") {
+        return match nearest(column, names()) {
+            // The others name more than a column.
+            Some(near) if ["debit", "credit", "currency"].contains(&option) => {
+                format!("is it `{}`? Then pass `--{option} {}`", printable(near), shell_quoted(near))
+            }
+            Some(near) => format!("is it `{}`? Then name it so in --{option}", printable(near)),
+            None => format!("name it in --{option} as the header has it"),
+        };
+    }
     match nearest(column, names()).or_else(|| nearest(name, names())) {
         Some(near) => {
             let argument = format!("{name}={near}");
@@ -126,10 +139,6 @@ pub(crate) fn on_row(row: &RejectedRow) -> Option<String> {
     match &row.problem {
         RowProblem::FieldCount { expected, found } => on_line(row, *expected, *found),
         RowProblem::Value { kind: Kind::Timestamp, value, problem } => on_timestamp(value, *problem),
-        RowProblem::Value { kind: Kind::Amount, value, problem: Problem::Unexpected(',') } => {
-            value::amount_cents(value, b',').ok()?;
-            Some("amounts with a decimal comma are read with `--decimal-comma`".into())
-        }
         RowProblem::Value { kind: Kind::TransactionId, value, problem } => on_transaction_id(value, *problem),
         RowProblem::Value { kind: Kind::UserId, value, problem } => on_user_id(value, *problem),
         RowProblem::Value { kind: Kind::Amount, value, problem: Problem::OutOfRange(_) } => {
@@ -138,6 +147,7 @@ pub(crate) fn on_row(row: &RejectedRow) -> Option<String> {
                 format!("`amount` of both tables can be widened: `{}`", widened("amount", "DECIMAL(19, 2)"))
             })
         }
+        RowProblem::Value { kind: Kind::Amount, value, problem } => amount::hint(value, *problem),
         RowProblem::Value { .. } => None,
     }
 }
@@ -199,8 +209,7 @@ fn on_line(row: &RejectedRow, expected: usize, found: usize) -> Option<String> {
 }
 
 /// The strptime patterns of formats in common use.
-const PATTERNS: [&str; 19] = [
-    "%Y-%m-%d",
+const PATTERNS: [&str; 18] = [
     "%Y-%m-%d %H:%M",
     "%Y-%m-%dT%H:%M",
     "%Y/%m/%d",
@@ -242,6 +251,9 @@ fn on_timestamp(cell: &[u8], problem: Problem) -> Option<String> {
     if let Some(meaning) = on_number(text) {
         return Some(meaning);
     }
+    if iso::parse_date(text.as_bytes()).is_ok() {
+        return Some("dates without a time are read, as midnight, with `--date-only`".into());
+    }
     let fitting: Vec<String> = PATTERNS
         .iter()
         .filter(|pattern| pattern::read(text.as_bytes(), pattern).is_ok())
@@ -276,16 +288,12 @@ fn on_number(text: &str) -> Option<String> {
     Some(format!("{unit} since 1970 are read with `--timestamp-format {form}`"))
 }
 
-/// Days since 1899-12-30, as spreadsheets count them.
+/// Days as spreadsheets count them.
 fn on_day_number(text: &str) -> Option<String> {
-    const SECONDS_PER_DAY: f64 = 86_400.0;
-    let seconds = (text.parse::<f64>().ok()? * SECONDS_PER_DAY).round() as i64;
-    let time = date(1899, 12, 30).at(0, 0, 0, 0).checked_add(Span::new().seconds(seconds)).ok()?;
+    let micros = excel::micros(text.as_bytes(), DaySystem::From1900, b'.').ok()?;
+    let time = Timestamp::from_microsecond(micros).ok()?.to_zoned_datetime(TimeZone::UTC);
     let shown = time.strftime("%Y-%m-%d %H:%M:%S");
-    Some(format!(
-        "read as a spreadsheet's day number, it would be {shown}; give the column the format \
-         `yyyy-mm-dd hh:mm:ss` before saving it as CSV"
-    ))
+    Some(format!("as Excel's day number it would be {shown}; these are read with `--timestamp-format excel`"))
 }
 
 #[cfg(test)]
@@ -320,6 +328,23 @@ mod tests {
     }
 
     #[test]
+    fn a_column_that_an_option_names() {
+        let found = ["Betrag Soll".to_owned(), "x".to_owned()];
+        assert_eq!(
+            on_header("f", "--debit", "Betrag_Soll", &found),
+            "is it `Betrag Soll`? Then pass `--debit 'Betrag Soll'`"
+        );
+        assert_eq!(
+            on_header("f", "--sign", "Betrag_Soll", &found),
+            "is it `Betrag Soll`? Then name it so in --sign"
+        );
+        assert_eq!(
+            on_header("f", "--currency", "Currency", &found),
+            "name it in --currency as the header has it"
+        );
+    }
+
+    #[test]
     fn a_name_that_was_given_is_not_taken_for_the_columns_own() {
         let found = ["User Id".to_owned(), "x".to_owned()];
         for given in ["User_ID", "nothing like it"] {
@@ -341,7 +366,7 @@ mod tests {
             ("1704115270123456", Problem::Unexpected('1'), "epoch-micros"),
             ("1704115270.5", Problem::Unexpected('1'), "'%s%.f'"),
             ("20240101", Problem::Unexpected('0'), "%Y%m%d`"),
-            ("2024-01-01", Problem::Incomplete, "`--timestamp-format %Y-%m-%d`"),
+            ("2024-01-01", Problem::Incomplete, "`--date-only`"),
             ("2024-01-01 13:21", Problem::Incomplete, "`--timestamp-format '%Y-%m-%d %H:%M'`"),
             ("31/12/2023", Problem::Unexpected('/'), "with `--timestamp-format %d/%m/%Y`"),
             ("01/02/2023", Problem::Unexpected('/'), "%d/%m/%Y` or `--timestamp-format %m/%d/%Y`"),

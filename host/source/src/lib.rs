@@ -1,8 +1,9 @@
 //! From files' bytes to batches of typed rows. Knows nothing of plugins or databases.
 //!
 //! [`input`] finds the files and turns their bytes into text, [`csv`] splits it into fields, [`cell`] turns
-//! one field into one exact value, and [`Source`] puts it together, file after file, as the [`InputRules`]
-//! say. [`users`] numbers users whose ids are texts. What could not be parsed is counted in a [`Tally`] and kept where the user wants it
+//! one field into one exact value, [`composed`] several into one, and [`Source`] puts it together, file after
+//! file, as the [`InputRules`] say. [`users`] numbers users whose ids are texts. What could not be parsed is counted in a
+//! [`Tally`] and kept where the user wants it
 //! ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside a run.
 //!
 //! ```
@@ -28,6 +29,7 @@
 //! ```
 
 mod cell;
+mod composed;
 mod csv;
 mod error;
 mod hints;
@@ -42,7 +44,8 @@ mod scan;
 mod tally;
 mod users;
 
-pub use cell::{timestamp, value};
+pub use cell::{amount, excel, timestamp, value};
+pub use composed::{AmountColumns, SignColumn, TimestampColumns};
 pub use csv::field::{ColumnMap, Field};
 pub use error::SourceError;
 pub use input::encoding::Encoding;

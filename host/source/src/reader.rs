@@ -13,6 +13,7 @@ use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
 use host_core::text::without_nul;
 
 use crate::cell::{key, value};
+use crate::csv::cells::Fault;
 use crate::csv::columns::{Columns, Requested};
 use crate::csv::records::{Record, Records, RecordsError};
 use crate::error::SourceError;
@@ -136,7 +137,7 @@ impl Source {
             // Files that were left out do not count.
             let position = i32::try_from(self.finished.len() + 1).unwrap_or(i32::MAX);
             let kinds = file.columns.requested.iter().map(|requested| requested.map(|found| found.kind));
-            spent.renew((position, file.name.clone()), self.rows, kinds);
+            spent.renew((position, file.name.clone()), self.rows, kinds, file.columns.currency.is_some());
             let mut parsed = Parsed { batch: spent, rejected: Vec::new() };
             let at_end = match file.fill(&mut parsed, &self.rules, &self.capacity, &mut self.noticed) {
                 Ok(at_end) => at_end,
@@ -210,8 +211,7 @@ struct OpenFile {
     header: Option<Arc<[u8]>>,
     records: Records<Input>,
     columns: Columns,
-    /// The numbers of the record that is being read.
-    numbers: Vec<f64>,
+    scratch: Scratch,
     records_read: u64,
     rejected: u64,
 }
@@ -232,11 +232,10 @@ impl OpenFile {
         };
         let (header, columns) = if rules.has_header {
             let names = first.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-            let columns = Columns::by_name(&name, names, (&rules.columns, &rules.absent()), requests)?;
+            let columns = Columns::by_name(&name, names, rules, requests)?;
             (Some(first.raw.into()), columns)
         } else {
-            let columns =
-                Columns::by_position(&name, first.len(), (&rules.columns, &rules.absent()), requests)?;
+            let columns = Columns::by_position(&name, first.len(), rules, requests)?;
             // The first record is a row like any other.
             records.again();
             (None, columns)
@@ -247,7 +246,7 @@ impl OpenFile {
             header,
             records,
             columns,
-            numbers: Vec::new(),
+            scratch: Scratch::default(),
             records_read: 0,
             rejected: 0,
         })
@@ -261,7 +260,7 @@ impl OpenFile {
         capacity: &Capacity,
         noticed: &mut Noticed,
     ) -> Result<bool, SourceError> {
-        let OpenFile { path, name, header, records, columns, numbers, records_read, rejected } = self;
+        let OpenFile { path, name, header, records, columns, scratch, records_read, rejected } = self;
         let mut text_bytes = 0;
         let stop_at_first = rules.max_rejects == crate::tally::RejectLimit::Count(0);
         let is_full = |parsed: &Parsed| parsed.batch.len() + parsed.rejected.len() >= rules.batch_rows;
@@ -272,16 +271,16 @@ impl OpenFile {
                 Err(error) => return Err(source_error(path, name, error)),
             };
             *records_read += 1;
-            match type_record(&record, columns, rules, capacity, numbers) {
+            match type_record(&record, columns, rules, capacity, scratch) {
                 Ok(Typed { row, transaction_key, user_key }) => {
                     let batch = &mut parsed.batch;
-                    text_bytes += take_along(&mut batch.columns, &record, columns, numbers);
+                    text_bytes += take_along(batch, &record, columns, &scratch.numbers);
                     text_bytes += transaction_key.map_or(0, |key| batch.transaction_keys.push(key));
                     text_bytes += user_key.map_or(0, |key| batch.user_keys.push(key));
                     noticed.row(name, row.line, row.timestamp_micros);
                     batch.push(row);
                 }
-                Err((column, problem)) => {
+                Err((places, problem)) => {
                     *rejected += 1;
                     text_bytes += record.raw.len() + REJECTED_ROW_BYTES;
                     parsed.rejected.push(RejectedRow {
@@ -290,7 +289,7 @@ impl OpenFile {
                         header: header.clone(),
                         line: record.line,
                         byte_offset: record.offset,
-                        column: column.map(|column| columns.names[column].clone()),
+                        column: columns.joined_names(&places),
                         problem,
                         raw: record.raw.to_vec(),
                     });
@@ -327,6 +326,15 @@ impl OpenFile {
     }
 }
 
+/// What is needed of the record that is being read, in memory that is reused.
+#[derive(Default)]
+struct Scratch {
+    /// The numbers of its further columns.
+    numbers: Vec<f64>,
+    /// A timestamp of several cells.
+    joined: Vec<u8>,
+}
+
 /// No message shows more of a cell than this: at most [`SHOWN_CHARS`](host_core::text::SHOWN_CHARS)
 /// characters of four bytes each. The record has all of it.
 const MAX_QUOTED_BYTES: usize = 4 * host_core::text::SHOWN_CHARS + 8;
@@ -348,25 +356,30 @@ const ONLY_USER: i64 = 0;
 /// The user of a row until its number is known.
 const UNKNOWN_USER: i64 = 0;
 
-/// Parses a record into a row and the `numbers` of its further columns, or returns the offending column, if it
-/// is a single one, and the problem.
+/// Parses a record into a row and the numbers of its further columns, or returns the cells that are to blame, if
+/// it is not the whole record, and the problem.
 fn type_record<'a>(
     record: &Record<'a>,
     columns: &Columns,
     rules: &InputRules,
     capacity: &Capacity,
-    numbers: &mut Vec<f64>,
-) -> Result<Typed<'a>, (Option<usize>, RowProblem)> {
+    Scratch { numbers, joined }: &mut Scratch,
+) -> Result<Typed<'a>, (Vec<usize>, RowProblem)> {
     if record.len() != columns.names.len() {
         let (expected, found) = (columns.names.len(), record.len());
-        return Err((None, RowProblem::FieldCount { expected, found }));
+        return Err((Vec::new(), RowProblem::FieldCount { expected, found }));
     }
     let wrong = |field: usize, kind: Kind, problem: Problem| {
         let cell = record.field(field);
         let value = cell[..cell.len().min(MAX_QUOTED_BYTES)].to_vec();
-        (Some(field), RowProblem::Value { kind, value, problem })
+        (vec![field], RowProblem::Value { kind, value, problem })
     };
-    let Columns { transaction_id, user_id, amount, timestamp, .. } = *columns;
+    let composed = |fault: Box<Fault>| {
+        let Fault { places, kind, mut value, problem } = *fault;
+        value.truncate(MAX_QUOTED_BYTES);
+        (places, RowProblem::Value { kind, value, problem })
+    };
+    let Columns { transaction_id, user_id, .. } = *columns;
     numbers.clear();
     for &Requested { place, kind } in columns.requested.iter().flatten() {
         let cell = record.field(place);
@@ -379,6 +392,10 @@ fn type_record<'a>(
                     .map_err(|problem| wrong(place, Kind::Number, problem))?,
             ),
         }
+    }
+    if let Some(currency) = columns.currency {
+        value::currency(record.field(currency))
+            .map_err(|problem| wrong(currency, Kind::Currency, problem))?;
     }
     let (mut transaction_key, mut user_key, mut number) = (None, None, None);
     match transaction_id {
@@ -405,23 +422,21 @@ fn type_record<'a>(
                 .and_then(|id| capacity.user_id(id))
                 .map_err(|problem| wrong(field, Kind::UserId, problem))?,
         },
-        amount_cents: value::amount_cents(record.field(amount), rules.decimal_point)
-            .and_then(|cents| capacity.amount_cents(cents))
-            .map_err(|problem| wrong(amount, Kind::Amount, problem))?,
-        timestamp_micros: rules
-            .timestamps
-            .micros(record.field(timestamp))
-            .map_err(|problem| wrong(timestamp, Kind::Timestamp, problem))?,
+        amount_cents: columns.amount.cents(record, rules, capacity).map_err(composed)?,
+        timestamp_micros: columns.timestamp.micros(record, rules, joined).map_err(composed)?,
         line: record.line,
     };
     Ok(Typed { row, transaction_key, user_key })
 }
 
 /// Appends the further values of a record that has been parsed; returns how many bytes they took.
-fn take_along(to: &mut [Column], record: &Record<'_>, columns: &Columns, numbers: &[f64]) -> usize {
+fn take_along(to: &mut Batch, record: &Record<'_>, columns: &Columns, numbers: &[f64]) -> usize {
     let mut numbers = numbers.iter();
     let mut bytes = 0;
-    for (column, requested) in to.iter_mut().zip(&columns.requested) {
+    if let (Column::Text(currencies), Some(place)) = (&mut to.currencies, columns.currency) {
+        bytes += currencies.push(value::currency(record.field(place)).unwrap_or_default());
+    }
+    for (column, requested) in to.columns.iter_mut().zip(&columns.requested) {
         match (column, requested) {
             // It has been checked that it is text.
             (Column::Text(texts), Some(requested)) => {

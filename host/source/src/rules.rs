@@ -1,11 +1,17 @@
 //! How files are to be read; and the part of these rules that determines a file's values, in a form that the
 //! ledger keeps and that can be read back.
 
+use std::str::FromStr;
+
 use host_core::facts::{IdKind, Reading};
+use host_core::rejected::Problem;
 use jiff::tz::TimeZone;
 
+use crate::cell::amount::AmountFormat;
 use crate::cell::timestamp::TimestampRules;
-use crate::csv::field::{ColumnMap, Field};
+use crate::cell::value;
+use crate::composed::{AmountColumns, SignColumn, TimestampColumns};
+use crate::csv::field::{ColumnMap, Field, position_from_zero};
 use crate::csv::records::Dialect;
 use crate::input::encoding::Encoding;
 use crate::tally::RejectLimit;
@@ -25,12 +31,20 @@ pub struct InputRules {
     pub columns: ColumnMap,
     /// The decimal point of amounts, and of numbers in further columns.
     pub decimal_point: u8,
+    /// How amounts are written, if not as plain numbers.
+    pub amount_format: Option<AmountFormat>,
+    /// Which columns amounts are in.
+    pub amount_columns: AmountColumns,
     /// How timestamps are written.
     pub timestamps: TimestampRules,
     /// What the files have as ids of transactions.
     pub transaction_ids: IdKind,
     /// What they have as ids of users.
     pub user_ids: IdKind,
+    /// The columns that make up a timestamp, if it is more than one.
+    pub timestamp_columns: Option<TimestampColumns>,
+    /// The column of currencies, if they are to be kept.
+    pub currency: Option<String>,
     /// How many records may be rejected.
     pub max_rejects: RejectLimit,
     /// Whether an empty file among others is an error.
@@ -48,9 +62,13 @@ impl Default for InputRules {
             has_header: true,
             columns: ColumnMap::default(),
             decimal_point: b'.',
+            amount_format: None,
+            amount_columns: AmountColumns::default(),
             timestamps: TimestampRules::default(),
             transaction_ids: IdKind::default(),
             user_ids: IdKind::default(),
+            timestamp_columns: None,
+            currency: None,
             max_rejects: RejectLimit::default(),
             strict_files: false,
             batch_rows: 8_192,
@@ -74,9 +92,79 @@ impl InputRules {
             .collect()
     }
 
+    /// An amount in hundredths, without what other cells say of its sign.
+    ///
+    /// # Errors
+    /// The [`Problem`] with the cell.
+    #[inline]
+    pub fn amount_cents(&self, cell: &[u8]) -> Result<i64, Problem> {
+        match &self.amount_format {
+            None => value::amount_cents(cell, self.decimal_point),
+            Some(format) => format.cents(cell),
+        }
+    }
+
+    /// Whether all columns that are needed are given by positions, as is needed without a header.
+    #[must_use]
+    pub fn has_all_positions(&self) -> bool {
+        let is_needed = |field: Field| match field {
+            Field::Amount => !matches!(self.amount_columns, AmountColumns::DebitOrCredit { .. }),
+            Field::Timestamp => self.timestamp_columns.is_none(),
+            Field::TransactionId | Field::UserId => !self.absent().contains(&field),
+        };
+        self.columns.is_all_positions(is_needed)
+            && self.columns_of_options().all(|column| position_from_zero(column).is_some())
+    }
+
+    /// An option that names a column which `--column` names, too, and that column.
+    #[must_use]
+    pub fn column_named_twice(&self) -> Option<(&'static str, &'static str)> {
+        let is_mapped = |field: Field| self.columns.get(field.name()).is_some();
+        if matches!(self.amount_columns, AmountColumns::DebitOrCredit { .. }) && is_mapped(Field::Amount) {
+            return Some(("--debit", Field::Amount.name()));
+        }
+        (self.timestamp_columns.is_some() && is_mapped(Field::Timestamp))
+            .then(|| ("--timestamp-columns", Field::Timestamp.name()))
+    }
+
+    /// The columns that options of their own name.
+    fn columns_of_options(&self) -> impl Iterator<Item = &str> {
+        let of_amounts = match &self.amount_columns {
+            AmountColumns::Amount => [None, None],
+            AmountColumns::Signed(sign) => [Some(&*sign.column), None],
+            AmountColumns::DebitOrCredit { debit, credit } => [Some(&**debit), Some(&**credit)],
+        };
+        let of_timestamps = self.timestamp_columns.iter().flat_map(TimestampColumns::iter);
+        of_amounts.into_iter().flatten().chain(of_timestamps).chain(self.currency.as_deref())
+    }
+
+    /// Gives the columns that options name other names.
+    pub fn rename_columns_of_options(&mut self, rename: impl Fn(&str) -> String) {
+        match &mut self.amount_columns {
+            AmountColumns::Amount => {}
+            AmountColumns::Signed(sign) => sign.column = rename(&sign.column),
+            AmountColumns::DebitOrCredit { debit, credit } => {
+                (*debit, *credit) = (rename(debit), rename(credit));
+            }
+        }
+        if let Some(columns) = &mut self.timestamp_columns {
+            *columns = columns.renamed(|column| rename(column));
+        }
+        if let Some(column) = &mut self.currency {
+            *column = rename(column);
+        }
+    }
+
     /// The part of these rules that the ledger keeps.
     #[must_use]
     pub fn reading(&self) -> Reading {
+        let (debit, credit, sign) = match &self.amount_columns {
+            AmountColumns::Amount => (None, None, None),
+            AmountColumns::Signed(column) => (None, None, Some(column.to_string())),
+            AmountColumns::DebitOrCredit { debit, credit } => {
+                (Some(debit.clone()), Some(credit.clone()), None)
+            }
+        };
         Reading {
             delimiter: self.delimiter.into(),
             encoding: self.encoding.name().to_owned(),
@@ -92,6 +180,12 @@ impl InputRules {
             transaction_ids: self.transaction_ids,
             user_ids: self.user_ids,
             quote: self.quote.into(),
+            timestamp_columns: self.timestamp_columns.as_ref().map(ToString::to_string),
+            amount_format: self.amount_format.as_ref().map(ToString::to_string),
+            debit,
+            credit,
+            sign,
+            currency: self.currency.clone(),
         }
     }
 
@@ -104,18 +198,40 @@ impl InputRules {
             Some(name) => Some(TimeZone::get(name).ok()?),
             None => None,
         };
+        let decimal_point = if reading.decimal_comma { b',' } else { b'.' };
         Some(InputRules {
             delimiter: u8::try_from(reading.delimiter).ok()?,
             quote: u8::try_from(reading.quote).ok()?,
             encoding: Encoding::by_name(&reading.encoding)?,
             has_header: !reading.no_header,
             columns: are_distinct.then_some(columns)?,
-            decimal_point: if reading.decimal_comma { b',' } else { b'.' },
-            timestamps: TimestampRules { form: reading.timestamp_format.parse().ok()?, zone },
+            decimal_point,
+            amount_format: parsed(reading.amount_format.as_deref())?,
+            amount_columns: amount_columns(reading)?,
+            timestamps: TimestampRules { form: reading.timestamp_format.parse().ok()?, zone, decimal_point },
+            timestamp_columns: parsed(reading.timestamp_columns.as_deref())?,
+            currency: reading.currency.clone(),
             transaction_ids: reading.transaction_ids,
             user_ids: reading.user_ids,
             ..InputRules::default()
         })
+    }
+}
+
+/// What a text means, if there is one; `None` if it means nothing.
+fn parsed<T: FromStr>(text: Option<&str>) -> Option<Option<T>> {
+    text.map(|text| text.parse().ok()).map_or(Some(None), |parsed: Option<T>| parsed.map(Some))
+}
+
+fn amount_columns(reading: &Reading) -> Option<AmountColumns> {
+    let sign: Option<SignColumn> = parsed(reading.sign.as_deref())?;
+    match (&reading.debit, &reading.credit, sign) {
+        (None, None, None) => Some(AmountColumns::Amount),
+        (None, None, Some(sign)) => Some(AmountColumns::Signed(sign)),
+        (Some(debit), Some(credit), None) => {
+            Some(AmountColumns::DebitOrCredit { debit: debit.clone(), credit: credit.clone() })
+        }
+        _ => None,
     }
 }
 
@@ -138,9 +254,34 @@ mod tests {
                 transaction_ids: IdKind::None,
                 user_ids: IdKind::Text,
                 quote: '\'',
+                ..InputRules::default().reading()
+            },
+            Reading {
+                decimal_comma: true,
+                amount_format: Some("(€1.234,56)".into()),
+                sign: Some("type=DR,CR".into()),
+                timestamp_columns: Some("Date,Time,Zone".into()),
+                currency: Some("Currency".into()),
+                ..InputRules::default().reading()
+            },
+            Reading {
+                debit: Some("Soll".into()),
+                credit: Some("Haben".into()),
+                ..InputRules::default().reading()
             },
         ];
-        for form in ["iso", "epoch-days", "epoch-hours", "epoch-seconds", "epoch-millis", "epoch-micros"] {
+        let forms = [
+            "iso",
+            "iso-date",
+            "epoch-days",
+            "epoch-hours",
+            "epoch-seconds",
+            "epoch-millis",
+            "epoch-micros",
+            "excel",
+            "excel-1904",
+        ];
+        for form in forms {
             let reading = Reading { timestamp_format: form.into(), ..kept[0].clone() };
             assert_eq!(InputRules::of_reading(&reading).unwrap().reading(), reading);
         }
@@ -148,6 +289,14 @@ mod tests {
             assert_eq!(InputRules::of_reading(&reading).unwrap().reading(), reading);
             let json = serde_json::to_string(&reading).unwrap();
             assert_eq!(serde_json::from_str::<Reading>(&json).unwrap(), reading);
+        }
+        // One without the other, and what no host has written.
+        for reading in [
+            Reading { debit: Some("a".into()), ..InputRules::default().reading() },
+            Reading { sign: Some("a".into()), ..InputRules::default().reading() },
+            Reading { amount_format: Some("1,234".into()), ..InputRules::default().reading() },
+        ] {
+            assert!(InputRules::of_reading(&reading).is_none(), "{reading:?}");
         }
     }
 

@@ -247,8 +247,13 @@ fn as_kept(rules: &InputRules, columns: usize) -> (InputRules, String) {
             column.clone_into(name);
         }
     }
+    let mut kept = InputRules { has_header: true, columns: Default::default(), ..kept };
+    kept.rename_columns_of_options(|position| {
+        let place = position.parse::<usize>().ok().and_then(|position| position.checked_sub(1));
+        place.and_then(|place| names.get(place)).map_or(position, String::as_str).to_owned()
+    });
     let header = names.join(&char::from(rules.delimiter).to_string()) + "\n";
-    (InputRules { has_header: true, columns: Default::default(), ..kept }, header)
+    (kept, header)
 }
 
 /// The settings, as a case has them.

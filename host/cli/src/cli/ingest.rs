@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::ids::IdArgs;
+use super::values::ValueArgs;
 
 /// What is read, and what classifies it.
 #[derive(Debug, Args)]
@@ -94,7 +95,8 @@ pub struct InputArgs {
     pub decimal_comma: bool,
 
     /// How timestamps are written: a strptime pattern such as `%d/%m/%Y %H:%M`, or, for counts since 1970,
-    /// `epoch-days`, `epoch-hours`, `epoch-seconds`, `epoch-millis` or `epoch-micros` [default: ISO 8601]
+    /// `epoch-days`, `epoch-hours`, `epoch-seconds`, `epoch-millis` or `epoch-micros`, or, for Excel's day
+    /// numbers, `excel` or `excel-1904` [default: ISO 8601]
     #[arg(long, value_name = "PATTERN")]
     pub timestamp_format: Option<TimestampForm>,
 
@@ -102,6 +104,10 @@ pub struct InputArgs {
     /// zone, such as `UTC` or `Europe/Berlin` [default: an offset is an error]
     #[arg(long, value_name = "ZONE", value_parser = time_zone)]
     pub timezone: Option<TimeZone>,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub values: ValueArgs,
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

@@ -1,7 +1,8 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
 //! arguments of a run ([`each`]: how many there are; [`watch`]: for ever), of which [`ingest`] says what is read
-//! (with [`ids`] of which kind) and what classifies it, and [`database`] where it is written; [`ledger`] is for
-//! looking back, [`operations`] for keeping watch and order, [`plugin`] for plugin authors. [`description`] generates
+//! (with [`ids`] of which kind, and [`values`]: what cells mean) and what classifies it, and [`database`] where it is
+//! written; [`ledger`] is for looking back, [`operations`] for keeping watch and order, [`plugin`] for plugin authors.
+//! [`description`] generates
 //! completions and man pages from all of this.
 
 mod command;
@@ -15,6 +16,7 @@ mod operations;
 mod parse;
 mod plugin;
 mod run;
+mod values;
 mod watch;
 
 pub use command::{Cli, Command, CompletionsArgs, Format, LogFormat, ManArgs};
@@ -31,4 +33,5 @@ pub use plugin::{
     PluginCheckArgs, PluginCommand, SdkChoice, SubjectArgs, TestArgs,
 };
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
+pub use values::ValueArgs;
 pub use watch::{FolderArgs, WatchArgs};

@@ -20,7 +20,7 @@ pub async fn migrate(arguments: &MigrateArgs, reporter: &Reporter) -> Result<u8,
     if !arguments.status {
         let connection = host_sink::connect(&target).await?;
         newly_applied = Some(host_sink::ensure_schema(&connection, None).await?.len() as u64);
-        host_sink::check_columns(&connection).await?;
+        host_sink::check_columns(&connection, false).await?;
         connection.close().await;
     }
     let migrations = host_sink::migration_status(&target).await?;

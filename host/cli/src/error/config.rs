@@ -43,6 +43,23 @@ pub enum ConfigError {
     /// `--no-header` without positions.
     #[error("without a header, the position of every column must be given, and nothing but positions")]
     NoHeader,
+    /// An option names the columns of a value, and `--column` names another one.
+    #[error("`{option}` says where `{column}` is, and so does `--column {column}=…`")]
+    ColumnTwice {
+        /// The option.
+        option: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+    /// `--debit` and `--credit` are one column.
+    #[error("`--debit` and `--credit` name the same column")]
+    SameColumn,
+    /// `--decimal-comma` with a format that has none.
+    #[error("`--decimal-comma` contradicts the example of `--amount-format`, which has a decimal point")]
+    DecimalComma,
+    /// `--date-only` with a format that has a time.
+    #[error("`--date-only` does not go with a `--timestamp-format` that has a time of day")]
+    DateOnly,
     /// `--on-conflict` without `--ids keep`.
     #[error("`--on-conflict` needs `--ids keep`: ids that the host allots are never taken")]
     ConflictOfAssigned,
@@ -77,6 +94,9 @@ impl ConfigError {
                 "name it (after `--plugin` if it is `host run` or `host check`), or go to a folder that `host plugin new` created".into(),
             ),
             ConfigError::Setting(_) => Some("settings look like `--set limit=500`".into()),
+            ConfigError::Column(mapping) if mapping.starts_with("timestamp=") => {
+                Some("columns that make up a timestamp together are given as in `--timestamp-columns Date,Time`".into())
+            }
             ConfigError::Column(_) => {
                 Some("the columns are transaction_id, user_id, amount and timestamp, and those that the detector asks for; for instance `--column amount=TX_AMOUNT`".into())
             }
@@ -88,6 +108,11 @@ impl ConfigError {
                 "the numbers of runs that wrote nothing are not reused, so some are missing; `{}` lists the runs that exist",
                 advice::on_database("runs")
             )),
+            ConfigError::DecimalComma => Some("leave out `--decimal-comma`".into()),
+            ConfigError::SameColumn => Some(
+                "if another column says which of them a row is, as in `--sign type=DR`, name that one".into(),
+            ),
+            ConfigError::ColumnTwice { .. } => Some("leave out one of them".into()),
             ConfigError::OtherServer(_) => Some("for another server, run `psql` itself".into()),
             ConfigError::NoHeader => Some(
                 "for instance `--column transaction_id=1 --column user_id=2 --column amount=3 --column timestamp=4`".into(),

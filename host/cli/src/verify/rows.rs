@@ -5,6 +5,7 @@ use std::fmt;
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::{Batch, SourceId};
+use host_core::text::printable;
 use host_sink::{Encoding, StoredAnomaly, StoredRow};
 
 use super::replaced::OfIds;
@@ -44,6 +45,14 @@ impl ReplayedRow<'_> {
         let Some(stored) = stored else { return Some("it is not in `transactions`".into()) };
         if !stored.has_values_of(batch, i) {
             return Some("user, amount or timestamp do not match what is stored".into());
+        }
+        if !stored.has_currency_of(batch, i, encoding) {
+            let currency = batch.currencies.as_text().map_or("", |texts| texts.get(i));
+            return Some(format!(
+                "currency {} is stored, the run wrote {}",
+                shown(stored.currency.as_deref().map(printable)),
+                shown((!currency.is_empty()).then(|| printable(currency)))
+            ));
         }
         let (number, key) = match batch.source_id(i) {
             SourceId::Number(id) => (Some(id), None),

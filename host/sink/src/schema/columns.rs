@@ -30,6 +30,10 @@ const COLUMNS: [(&str, &str, Need); 15] = [
     ("anomalies", "anomaly_id", Need::Counted),
 ];
 
+/// The column that is written only if a file's currencies are kept. Tables that others made may have one of this name
+/// and of any type.
+const CURRENCY: (&str, &str, Need) = ("transactions", "currency", Need::Currency);
+
 /// All columns of the two tables, domains resolved: table, column, its type as shown to people (however
 /// `quote_all_identifiers` writes it), the underlying type and its modifier, whether a value is
 /// required, and whether the column is generated.
@@ -63,6 +67,8 @@ enum Need {
     Timestamp,
     Double,
     Text,
+    /// Text of at most 16 bytes.
+    Currency,
     /// Nothing: the server numbers it by itself.
     Counted,
 }
@@ -76,7 +82,7 @@ impl Need {
             Need::Money => "numeric(10,2)",
             Need::Timestamp => "timestamp without time zone",
             Need::Double => "double precision",
-            Need::Text => "text",
+            Need::Text | Need::Currency => "text",
         }
     }
 
@@ -89,10 +95,20 @@ impl Need {
             Need::Timestamp => type_name == "timestamp without time zone" && matches!(modifier, -1 | 6),
             Need::Double => type_name == "double precision",
             Need::Text => matches!(type_name, "text" | "character varying") && modifier == -1,
+            Need::Currency => match type_name {
+                "text" => true,
+                "character varying" => modifier == -1 || modifier >= VARCHAR_HEADER + MAX_CURRENCY_CHARS,
+                _ => false,
+            },
             Need::Counted => true,
         }
     }
 }
+
+/// What the modifier of `varchar` counts besides its characters.
+const VARCHAR_HEADER: i32 = 4;
+/// A source rejects longer ones.
+const MAX_CURRENCY_CHARS: i32 = 16;
 
 /// How many digits a `numeric` with this modifier has before the point; `None` if it does not hold hundredths
 /// (`numeric_typmod_precision` and `numeric_typmod_scale` in PostgreSQL's `numeric.c`).
@@ -193,17 +209,18 @@ impl Widths {
     }
 }
 
-/// Checks that the tables can take what the host writes.
+/// Checks that the tables can take what the host writes, with currencies or without.
 ///
 /// # Errors
 /// [`SinkError::TableDoesNotFit`] with the first column that does not.
-pub async fn check(connection: &Connection) -> Result<Widths, SinkError> {
+pub async fn check(connection: &Connection, has_currencies: bool) -> Result<Widths, SinkError> {
     let rows = connection.query("look at the tables' columns", QUERY, &[]).await?;
     let columns: Vec<_> = rows.iter().map(Column::of).collect();
-    for (table, name, need) in COLUMNS {
+    let written = || COLUMNS.into_iter().chain(has_currencies.then_some(CURRENCY));
+    for (table, name, need) in written() {
         check_column(&columns, table, name, need)?;
     }
-    let is_known = |column: &&Column| COLUMNS.iter().any(|&(table, name, _)| column.is(table, name));
+    let is_known = |column: &&Column| written().any(|(table, name, _)| column.is(table, name));
     if let Some(unknown) = columns.iter().filter(|column| !is_known(column)).find(|column| column.is_required)
     {
         return Err(unknown.has_no_value());

@@ -26,7 +26,7 @@ pub struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     Migration {
         version: 1,
         name: "tables",
@@ -71,9 +71,15 @@ const MIGRATIONS: [Migration; 8] = [
     },
     Migration {
         version: 8,
+        name: "currency",
+        creates: &[],
+        sql: include_str!("../../../../migrations/0008_currency.sql"),
+    },
+    Migration {
+        version: 9,
         name: "operations",
         creates: &["replaced_rows", "ingest_prunes"],
-        sql: include_str!("../../../../migrations/0008_operations.sql"),
+        sql: include_str!("../../../../migrations/0009_operations.sql"),
     },
 ];
 

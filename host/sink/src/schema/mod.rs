@@ -85,6 +85,6 @@ async fn migrate(
     let relations = Relations::look_up(connection).await?;
     relations.check_complete()?;
     relations.check_usable()?;
-    columns::check(connection).await?;
+    columns::check(connection, false).await?;
     Ok(missing)
 }

@@ -7,6 +7,7 @@ use host_core::batch::Batch;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 use crate::connection::connect::Connection;
+use crate::connection::encoding::Encoding;
 use crate::error::SinkError;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
@@ -28,6 +29,10 @@ pub struct StoredRow {
     pub source_id: Option<i64>,
     /// The id in the file, if it is a text.
     pub source_key: Option<String>,
+    /// See [`Batch::currencies`]; `None` if there is none.
+    pub currency: Option<String>,
+    /// Whether the server fills in a currency if none is written, which it does in tables that others made.
+    pub has_default_currency: bool,
     /// Whether the current transaction wrote it.
     pub is_ours: bool,
 }
@@ -35,7 +40,10 @@ pub struct StoredRow {
 /// `amount` in hundredths, as text, because `NUMERIC` may hold what no number type here can.
 const QUERY: &str = "
     SELECT transaction_id::bigint, user_id::bigint, trim_scale(amount * 100)::text, transaction_timestamp,
-           is_anomalous::bigint, source_id, source_key, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
+           is_anomalous::bigint, source_id, source_key, currency::text,
+           (SELECT atthasdef OR attgenerated <> '' FROM pg_attribute
+            WHERE attrelid = 'transactions'::regclass AND attname = 'currency'),
+           coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
     FROM transactions WHERE transaction_id = ANY ($1::bigint[])";
 
 /// The rows that exist with these ids.
@@ -49,7 +57,9 @@ pub(crate) async fn rows(connection: &Connection, ids: &[i64]) -> Result<HashMap
             is_anomalous: row.get(4),
             source_id: row.get(5),
             source_key: row.get(6),
-            is_ours: row.get(7),
+            currency: row.get(7),
+            has_default_currency: row.get(8),
+            is_ours: row.get(9),
         };
         (row.get(0), stored)
     };
@@ -61,6 +71,18 @@ impl StoredRow {
     #[must_use]
     pub fn has_values_of(&self, batch: &Batch, i: usize) -> bool {
         are_values_of(batch, i, (self.user_id, self.amount_cents, self.timestamp_micros))
+    }
+
+    /// Whether it has the currency of row `i` of a batch, or none if the batch has no currencies.
+    #[must_use]
+    pub fn has_currency_of(&self, batch: &Batch, i: usize, encoding: &Encoding) -> bool {
+        match batch.currencies.as_text() {
+            Some(texts) => {
+                let written = Some(encoding.storable(texts.get(i))).filter(|text| !text.is_empty());
+                self.currency.as_deref() == written.as_deref()
+            }
+            None => self.currency.is_none() || self.has_default_currency,
+        }
     }
 }
 

@@ -49,7 +49,7 @@ impl Snapshot {
     pub async fn capacity_of(&self, run: &LedgerRun) -> Result<Capacity, SinkError> {
         const TEXTUAL_USERS: &str =
             "SELECT EXISTS (SELECT FROM ingest_runs WHERE reading ->> 'user_ids' = 'text' AND run_id < $1)";
-        let widths = columns::check(&self.connection).await?;
+        let widths = columns::check(&self.connection, false).await?;
         let parameters: [&dyn Parameter; 1] = [&run.record.run_id];
         let rows = self.connection.query("look for textual users", TEXTUAL_USERS, &parameters).await?;
         let has_textual_users = rows.first().is_some_and(|row| row.get(0));

@@ -85,14 +85,28 @@ impl CopyBuffer {
         self.bytes.split().freeze()
     }
 
-    /// A tuple of [`transaction_columns`], as they are for this kind of id.
-    pub fn put_transaction(&mut self, row: TransactionRow, is_anomalous: bool, source_id: SourceId<'_>) {
-        self.put_common(if source_id == SourceId::None { 5 } else { 6 }, row);
+    /// A tuple of [`transaction_columns`], as they are for this kind of id, and with a currency or without; an
+    /// empty currency is NULL.
+    pub fn put_transaction(
+        &mut self,
+        row: TransactionRow,
+        is_anomalous: bool,
+        source_id: SourceId<'_>,
+        currency: Option<&str>,
+    ) {
+        let further = i16::from(source_id != SourceId::None) + i16::from(currency.is_some());
+        self.put_common(5 + further, row);
         self.put_int(self.widths.is_anomalous, i64::from(is_anomalous));
         match source_id {
             SourceId::Number(id) => self.put_i64(id),
             SourceId::Text(key) => self.put_text(key),
             SourceId::None => {}
+        }
+        match currency {
+            None => {}
+            Some("") => self.bytes.put_i32(-1),
+            // A source has checked that it has no NUL.
+            Some(currency) => self.put_text_without_nul(currency),
         }
     }
 
@@ -209,19 +223,18 @@ impl CopyBuffer {
     }
 }
 
-/// What [`CopyBuffer::put_transaction`] encodes, if these are the files' own ids. A column that would always be NULL
-/// is left out.
+/// What [`CopyBuffer::put_transaction`] encodes for files with ids of this kind, and with currencies or without.
 #[must_use]
-pub fn transaction_columns(ids: IdKind) -> &'static str {
-    match ids {
-        IdKind::Number => {
-            "transactions (transaction_id, user_id, amount, transaction_timestamp, is_anomalous, source_id)"
-        }
-        IdKind::Text => {
-            "transactions (transaction_id, user_id, amount, transaction_timestamp, is_anomalous, source_key)"
-        }
-        IdKind::None => "transactions (transaction_id, user_id, amount, transaction_timestamp, is_anomalous)",
-    }
+pub fn transaction_columns(ids: IdKind, has_currencies: bool) -> String {
+    let id = match ids {
+        IdKind::Number => ", source_id",
+        IdKind::Text => ", source_key",
+        IdKind::None => "",
+    };
+    let currency = if has_currencies { ", currency" } else { "" };
+    format!(
+        "transactions (transaction_id, user_id, amount, transaction_timestamp, is_anomalous{id}{currency})"
+    )
 }
 
 /// What [`CopyBuffer::put_anomaly`] encodes.

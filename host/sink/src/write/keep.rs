@@ -85,7 +85,10 @@ impl KeptIds {
                     (None, None) => continue,
                     (None, Some((first, j))) => (!has_same_values(first, j, batch, i), true),
                     (Some(stored), first) => {
-                        (!stored.has_values_of(batch, i), stored.is_ours || first.is_some())
+                        let has_currency = batch.currencies.as_text().is_none()
+                            || stored.has_currency_of(batch, i, &connection.encoding);
+                        let differs = !(stored.has_values_of(batch, i) && has_currency);
+                        (differs, stored.is_ours || first.is_some())
                     }
                 };
                 let is_refused = match self.on_conflict {
@@ -104,10 +107,15 @@ impl KeptIds {
     }
 }
 
+fn currency(batch: &Batch, i: usize) -> Option<&str> {
+    batch.currencies.as_text().map(|texts| texts.get(i))
+}
+
 fn has_same_values(one: &Batch, i: usize, other: &Batch, j: usize) -> bool {
     one.user_ids[i] == other.user_ids[j]
         && one.amounts_cents[i] == other.amounts_cents[j]
         && one.timestamps_micros[i] == other.timestamps_micros[j]
+        && currency(one, i) == currency(other, j)
 }
 
 /// A run's ledger row was written by the same transaction as its rows.

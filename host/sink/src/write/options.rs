@@ -22,6 +22,8 @@ pub struct TransactionOptions {
     pub once: Option<Once>,
     /// Whether the keys of empty tables are built after the rows.
     pub defer_keys: DeferKeys,
+    /// Whether rows have currencies to be written.
+    pub has_currencies: bool,
 }
 
 /// Where `transaction_id` comes from.

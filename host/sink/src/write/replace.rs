@@ -19,7 +19,8 @@ use crate::write::keep::Conflict;
 const KEEP: &str = "
     WITH old AS MATERIALIZED (
         SELECT n.line, n.differs, t.transaction_id::bigint AS id, t.user_id, t.amount, t.transaction_timestamp,
-               t.is_anomalous, t.source_id, t.source_key, t.xmin AS writer, a.transaction_id IS NOT NULL AS had_anomaly,
+               t.is_anomalous, t.source_id, t.source_key, t.currency::text AS currency,
+               t.xmin AS writer, a.transaction_id IS NOT NULL AS had_anomaly,
                a.run_id AS anomaly_run_id, a.score, a.reason
         FROM unnest($4::bigint[], $5::bigint[], $6::bool[]) AS n (id, line, differs)
             JOIN transactions t ON t.transaction_id = n.id AND t.transaction_id = ANY ($4::bigint[])
@@ -31,11 +32,11 @@ const KEEP: &str = "
         GROUP BY id
     ), kept AS (
         INSERT INTO replaced_rows (run_id, position, file, line, transaction_id, differs, written_by, user_id,
-            amount, transaction_timestamp, is_anomalous, source_id, source_key, had_anomaly, anomaly_run_id, score,
-            reason)
+            amount, transaction_timestamp, is_anomalous, source_id, source_key, currency, had_anomaly, anomaly_run_id,
+            score, reason)
         SELECT $1, $2, $3, line, id, differs, coalesce(known.run_id, anomaly_run_id), user_id,
-            amount, transaction_timestamp, is_anomalous, source_id, source_key, had_anomaly, anomaly_run_id, score,
-            reason
+            amount, transaction_timestamp, is_anomalous, source_id, source_key, currency, had_anomaly, anomaly_run_id,
+            score, reason
         FROM old LEFT JOIN known USING (id)
         RETURNING had_anomaly
     )
@@ -45,18 +46,24 @@ const REMOVE_ANOMALIES: &str = "
     WITH removed AS (DELETE FROM anomalies WHERE transaction_id = ANY ($1::bigint[]) RETURNING transaction_id)
     SELECT count(*) FROM removed";
 
-/// Amounts are hundredths; the product is exact.
-const UPDATE: &str = "
+/// Amounts are hundredths; the product is exact. Without currencies in the file, the column gets what a new row
+/// would have there.
+fn update(has_currencies: bool) -> String {
+    let currency = if has_currencies { "n.currency" } else { "DEFAULT" };
+    format!(
+        "
     WITH updated AS (
         UPDATE transactions t SET user_id = n.user_id, amount = n.cents * 0.01,
             transaction_timestamp = n.at::timestamp, is_anomalous = n.is_anomalous, source_id = n.id,
-            source_key = NULL
-        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[])
-            AS n (id, user_id, cents, at, is_anomalous)
+            source_key = NULL, currency = {currency}
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::text[])
+            AS n (id, user_id, cents, at, is_anomalous, currency)
         WHERE t.transaction_id = n.id AND t.transaction_id = ANY ($1::bigint[])
         RETURNING t.transaction_id
     )
-    SELECT count(*) FROM updated";
+    SELECT count(*) FROM updated"
+    )
+}
 
 /// Writes the rows of a part whose ids are taken in place of the stored ones; their anomalies are still to be
 /// written. `may_leave_out` names the triggers of `transactions` that may leave rows out.
@@ -91,8 +98,15 @@ pub(crate) async fn replace(
     let time = |micros: &i64| local_time(*micros).map(|time| time.to_string());
     let times: Vec<Option<String>> = of_rows(&batch.timestamps_micros).iter().map(time).collect();
     let (users, cents) = (of_rows(&batch.user_ids), of_rows(&batch.amounts_cents));
-    let parameters: [&dyn Parameter; 5] = [&ids, &users, &cents, &times, &is_anomalous];
-    let [updated] = counts(connection, "replace rows of `transactions`", UPDATE, &parameters).await?;
+    let texts = batch.currencies.as_text();
+    let currency = |i: &usize| texts.map(|texts| texts.get(*i)).filter(|text| !text.is_empty());
+    let currencies: Vec<Option<String>> = taken
+        .iter()
+        .map(|(i, _)| currency(i).map(|text| connection.encoding.storable(text).into_owned()))
+        .collect();
+    let parameters: [&dyn Parameter; 6] = [&ids, &users, &cents, &times, &is_anomalous, &currencies];
+    let update = update(texts.is_some());
+    let [updated] = counts(connection, "replace rows of `transactions`", &update, &parameters).await?;
     expect("transactions", ids.len() as u64, updated, may_leave_out)?;
     Ok(updated)
 }

@@ -355,7 +355,7 @@ impl Prepared {
         // Under the lock, since somebody may have altered the tables while we waited for it; in one round
         // trip, in which the first error is the real one.
         let (widths, triggers, numbers) = tokio::join!(
-            columns::check(connection),
+            columns::check(connection, options.has_currencies),
             triggers::look_up(connection),
             Numbers::look_up(connection)
         );

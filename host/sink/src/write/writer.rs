@@ -42,6 +42,7 @@ const SEGMENT_SIDE_BYTES: usize = 1024 * 1024;
 pub(crate) struct Writer {
     run_id: i64,
     widths: Widths,
+    has_currencies: bool,
     ids: Ids,
     /// `None` once there is nothing more to write.
     copies: Option<Copies>,
@@ -100,14 +101,11 @@ impl Writer {
         options: TransactionOptions,
         triggers: Vec<Trigger>,
     ) -> Result<Writer, SinkError> {
+        let columns = transaction_columns(options.transaction_ids, options.has_currencies);
         // Both are sent at once. If the first is refused, the server refuses the second because of that,
         // which the user does not need to know.
         let (transactions, anomalies) = tokio::join!(
-            prepare(
-                connection,
-                "prepare to write the transactions",
-                transaction_columns(options.transaction_ids)
-            ),
+            prepare(connection, "prepare to write the transactions", &columns),
             prepare(connection, "prepare to write the anomalies", ANOMALY_COLUMNS),
         );
         let (copy_transactions, copy_anomalies) = (transactions?, anomalies?);
@@ -119,6 +117,7 @@ impl Writer {
         Ok(Writer {
             run_id: numbers.run_id,
             widths,
+            has_currencies: options.has_currencies,
             ids,
             copies: Some(Copies { transactions: copy_transactions, anomalies: copy_anomalies }),
             stream: None,
@@ -318,7 +317,9 @@ impl Writer {
             self.places.clear();
         }
         let tuple = self.places.push(batch, i);
-        self.transactions.put_transaction(row, is_anomalous, batch.source_id(i));
+        let currency = || batch.currencies.as_text().map_or("", |texts| texts.get(i));
+        let currency = self.has_currencies.then(currency);
+        self.transactions.put_transaction(row, is_anomalous, batch.source_id(i), currency);
         tuple
     }
 

@@ -5,7 +5,7 @@ use host_core::rejected::Problem;
 use crate::cell::value::{trim, unexpected};
 
 pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
-const SECONDS_PER_DAY: i64 = 86_400;
+pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
 /// The message for a time beyond what the column can hold.
 pub(crate) const YEARS: &str = "years are 0001 to 9999";
 
@@ -51,6 +51,21 @@ pub(crate) fn parse(cell: &[u8]) -> Result<(i64, &[u8]), Problem> {
     let seconds = days_from_epoch(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
     let (micros, rest) = fraction_micros(&cell[SHAPE.len()..])?;
     Ok((seconds * MICROS_PER_SECOND + micros, rest))
+}
+
+/// `YYYY-MM-DD` and nothing else. Returns the microseconds of its midnight.
+pub(crate) fn parse_date(cell: &[u8]) -> Result<i64, Problem> {
+    const DATE_BYTES: usize = "YYYY-MM-DD".len();
+    let Some((date, rest)) = cell.split_at_checked(DATE_BYTES) else {
+        return Err(parse(cell).err().unwrap_or(Problem::Incomplete));
+    };
+    match parse(&[date, b" 00:00:00"].concat()) {
+        Ok((micros, _)) if rest.is_empty() => Ok(micros),
+        Ok(_) => Err(unexpected(rest)),
+        // A character may have been cut in two.
+        Err(Problem::InvalidUtf8) => Err(parse(cell).err().unwrap_or(Problem::InvalidUtf8)),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// What follows the seconds: nothing, or `.` and decimals. Returns microseconds and the rest of the cell.

@@ -1,6 +1,8 @@
-//! From one cell to one exact value: ids and amounts ([`value`]), textual ids ([`key`]), dates and times ([`timestamp`], in [`iso`]
-//! format or by a [`pattern`]).
+//! From one cell to one exact value: ids and amounts ([`value`], or as an example says, [`amount`]), textual ids
+//! ([`key`]), dates and times ([`timestamp`], in [`iso`] format, by a [`pattern`] or as [`excel`]'s day numbers).
 
+pub mod amount;
+pub mod excel;
 pub(crate) mod iso;
 pub(crate) mod key;
 pub(crate) mod pattern;

@@ -118,6 +118,15 @@ pub(crate) fn check(pattern: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a pattern that has been checked means dates alone: it writes all times of a day in the same way.
+pub(crate) fn is_date(pattern: &str) -> bool {
+    let write = |hour, minute| {
+        let time = date(2024, 11, 23).at(hour, minute, minute, 0).to_zoned_datetime(TimeZone::UTC).ok()?;
+        BrokenDownTime::from(&time).to_string(pattern).ok()
+    };
+    write(2, 3) == write(13, 14)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +134,7 @@ mod tests {
 
     fn rules(pattern: &str, zone: Option<&str>) -> TimestampRules {
         let zone = zone.map(|zone| TimeZone::get(zone).unwrap());
-        TimestampRules { form: TimestampForm::Pattern(pattern.into()), zone }
+        TimestampRules { form: TimestampForm::Pattern(pattern.into()), zone, ..TimestampRules::default() }
     }
 
     fn iso(text: &str) -> i64 {

@@ -1,5 +1,5 @@
 //! From a cell to an exact date and time: [`iso`] 8601 by hand, because every row has one; other formats by a
-//! [`pattern`]. The column has no time zone, so an offset is an error unless the rules name the zone to whose
+//! [`pattern`], or as [`excel`]'s day numbers. The column has no time zone, so an offset is an error unless the rules name the zone to whose
 //! local time it is converted. A time without an offset is stored as it is.
 
 use std::fmt;
@@ -9,6 +9,7 @@ use host_core::rejected::Problem;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::cell::excel::{self, DaySystem};
 use crate::cell::iso::{self, MICROS_PER_SECOND, YEARS};
 use crate::cell::pattern::{self, Time};
 use crate::cell::value::{integer, trim};
@@ -17,12 +18,20 @@ use crate::cell::value::{integer, trim};
 const MICROS_RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// How timestamps are written in a file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TimestampRules {
     /// Their format.
     pub form: TimestampForm,
     /// The zone to whose local time values with an offset (and counts of seconds) are converted.
     pub zone: Option<TimeZone>,
+    /// The decimal point of day numbers, usually `.`
+    pub decimal_point: u8,
+}
+
+impl Default for TimestampRules {
+    fn default() -> TimestampRules {
+        TimestampRules { form: TimestampForm::default(), zone: None, decimal_point: b'.' }
+    }
 }
 
 /// The format of timestamps.
@@ -31,6 +40,8 @@ pub enum TimestampForm {
     /// `2024-02-29 23:59:59.123456`, also with `T`.
     #[default]
     Iso,
+    /// `2024-02-29`, which means its midnight.
+    IsoDate,
     /// By a strptime pattern.
     Pattern(String),
     /// A count of this many microseconds each since 1970-01-01T00:00:00Z.
@@ -38,16 +49,21 @@ pub enum TimestampForm {
         /// 1,000,000 for seconds.
         unit_micros: i64,
     },
+    /// Excel's day numbers, which are local times.
+    Excel(DaySystem),
 }
 
 /// The formats that have a name.
-const NAMED_FORMS: [(&str, TimestampForm); 6] = [
+const NAMED_FORMS: [(&str, TimestampForm); 9] = [
     ("iso", TimestampForm::Iso),
+    ("iso-date", TimestampForm::IsoDate),
     ("epoch-days", TimestampForm::Epoch { unit_micros: 86_400_000_000 }),
     ("epoch-hours", TimestampForm::Epoch { unit_micros: 3_600_000_000 }),
     ("epoch-seconds", TimestampForm::Epoch { unit_micros: 1_000_000 }),
     ("epoch-millis", TimestampForm::Epoch { unit_micros: 1_000 }),
     ("epoch-micros", TimestampForm::Epoch { unit_micros: 1 }),
+    ("excel", TimestampForm::Excel(DaySystem::From1900)),
+    ("excel-1904", TimestampForm::Excel(DaySystem::From1904)),
 ];
 
 impl FromStr for TimestampForm {
@@ -59,9 +75,11 @@ impl FromStr for TimestampForm {
             None if text.contains('%') => {
                 pattern::check(text).map(|()| TimestampForm::Pattern(text.to_owned()))
             }
-            None => {
-                Err("give a pattern with `%`, or epoch-days, -hours, -seconds, -millis or -micros".into())
-            }
+            None => Err(
+                "give a pattern with `%`, or epoch-days, -hours, -seconds, -millis or -micros, or excel or \
+                          excel-1904"
+                    .into(),
+            ),
         }
     }
 }
@@ -72,7 +90,22 @@ impl fmt::Display for TimestampForm {
             (_, Some((name, _))) => f.write_str(name),
             (TimestampForm::Pattern(pattern), None) => f.write_str(pattern),
             (TimestampForm::Epoch { unit_micros }, None) => write!(f, "epoch in {unit_micros} µs"),
-            (TimestampForm::Iso, None) => f.write_str("iso"),
+            // These have names.
+            (TimestampForm::Iso | TimestampForm::IsoDate | TimestampForm::Excel(_), None) => Ok(()),
+        }
+    }
+}
+
+impl TimestampForm {
+    /// The form of dates without a time that belongs to this one, if there is one.
+    #[must_use]
+    pub fn of_dates(self) -> Option<TimestampForm> {
+        match self {
+            TimestampForm::Iso | TimestampForm::IsoDate => Some(TimestampForm::IsoDate),
+            TimestampForm::Pattern(pattern) if pattern::is_date(&pattern) => {
+                Some(TimestampForm::Pattern(pattern))
+            }
+            _ => None,
         }
     }
 }
@@ -89,6 +122,8 @@ impl TimestampRules {
                 (micros, []) => Ok(micros),
                 (micros, rest) => self.with_offset(micros, rest),
             },
+            TimestampForm::IsoDate => iso::parse_date(cell),
+            TimestampForm::Excel(system) => excel::micros(cell, *system, self.decimal_point),
             TimestampForm::Pattern(pattern) => match pattern::read(cell, pattern)? {
                 Time::Local(micros) => in_range(micros),
                 Time::SinceEpoch(micros) => self.local(micros),
@@ -186,7 +221,7 @@ mod tests {
     }
 
     fn zoned(form: TimestampForm, zone: &str) -> TimestampRules {
-        TimestampRules { form, zone: Some(TimeZone::get(zone).unwrap()) }
+        TimestampRules { form, zone: Some(TimeZone::get(zone).unwrap()), ..TimestampRules::default() }
     }
 
     fn pattern(pattern: &str) -> TimestampForm {
@@ -194,9 +229,11 @@ mod tests {
     }
 
     fn all_rules() -> Vec<TimestampRules> {
-        let no_zone = |form| TimestampRules { form, zone: None };
+        let no_zone = |form| TimestampRules { form, ..TimestampRules::default() };
         vec![
             TimestampRules::default(),
+            no_zone(TimestampForm::IsoDate),
+            no_zone(TimestampForm::Excel(DaySystem::From1900)),
             zoned(TimestampForm::Iso, "Europe/Berlin"),
             no_zone(pattern("%d/%m/%Y %H:%M:%S%.f")),
             zoned(pattern("%Y-%m-%dT%H:%M:%S%z"), "America/New_York"),
@@ -241,7 +278,10 @@ mod tests {
 
     #[test]
     fn counts_since_1970() {
-        let utc = |unit_micros| TimestampRules { form: TimestampForm::Epoch { unit_micros }, zone: None };
+        let utc = |unit_micros| TimestampRules {
+            form: TimestampForm::Epoch { unit_micros },
+            ..TimestampRules::default()
+        };
         assert_eq!(utc(1_000_000).micros(b"1709251199"), Ok(iso("2024-02-29 23:59:59")));
         assert_eq!(utc(1_000).micros(b" 1709251199123 "), Ok(iso("2024-02-29 23:59:59.123")));
         assert_eq!(utc(1_000).micros(b"-1"), Ok(-1_000));
@@ -250,6 +290,38 @@ mod tests {
         assert_eq!(utc(1_000_000).micros(b"9223372036854775807"), Err(Problem::OutOfRange(YEARS)));
         let kathmandu = zoned(TimestampForm::Epoch { unit_micros: 1_000_000 }, "Asia/Kathmandu");
         assert_eq!(kathmandu.micros(b"1709251199"), Ok(iso("2024-03-01 05:44:59")));
+    }
+
+    #[test]
+    fn dates_without_a_time_mean_midnight() {
+        let rules = TimestampRules { form: TimestampForm::IsoDate, ..TimestampRules::default() };
+        let cases = [
+            ("2024-02-29", Ok("2024-02-29 00:00:00")),
+            (" 0001-01-01\t", Ok("0001-01-01 00:00:00")),
+            ("2023-02-29", Err(Problem::NoSuch("day"))),
+            ("2024-02-2", Err(Problem::Incomplete)),
+            ("", Err(Problem::Empty)),
+            ("2024/02/29", Err(Problem::Unexpected('/'))),
+            ("2024-02-29 00:00:00", Err(Problem::Unexpected(' '))),
+            ("2024-02-29Z", Err(Problem::Unexpected('Z'))),
+            ("2024-02-2\u{e9}", Err(Problem::Unexpected('\u{e9}'))),
+        ];
+        for (cell, expected) in cases {
+            assert_eq!(rules.micros(cell.as_bytes()), expected.map(iso), "{cell}");
+        }
+        let form = |text: &str| text.parse::<TimestampForm>().unwrap();
+        for (given, of_dates) in [
+            ("iso", Some("iso-date")),
+            ("iso-date", Some("iso-date")),
+            ("%d/%m/%Y", Some("%d/%m/%Y")),
+            ("%d/%m/%Y %H:%M", None),
+            ("%I %p %d/%m/%Y", None),
+            ("epoch-seconds", None),
+            ("%s", None),
+            ("excel", None),
+        ] {
+            assert_eq!(form(given).of_dates(), of_dates.map(form), "{given}");
+        }
     }
 
     proptest! {

@@ -2,6 +2,10 @@
 //! value that the database can hold, or it is rejected with a [`Problem`].
 
 use host_core::rejected::Problem;
+use host_core::text::is_unprintable;
+
+/// The longest currency.
+const MAX_CURRENCY_BYTES: usize = 16;
 
 /// A transaction id: a whole number of 64 bits.
 ///
@@ -103,6 +107,21 @@ pub fn text(cell: &[u8]) -> Result<&str, Problem> {
         return Err(Problem::Unexpected('\0'));
     }
     str::from_utf8(cell).map_err(|_| Problem::InvalidUtf8)
+}
+
+/// A currency, as it stands in the file but for blanks around it; empty if there is none.
+///
+/// # Errors
+/// The [`Problem`] with the cell.
+pub fn currency(cell: &[u8]) -> Result<&str, Problem> {
+    let text = text(trim(cell))?;
+    if let Some(control) = text.chars().find(|character| is_unprintable(*character)) {
+        return Err(Problem::Unexpected(control));
+    }
+    if text.len() > MAX_CURRENCY_BYTES {
+        return Err(Problem::OutOfRange("currencies have at most 16 bytes"));
+    }
+    Ok(text)
 }
 
 /// Removes at least one digit; returns the rest.
@@ -244,6 +263,18 @@ mod tests {
         assert!(number(b" ", b'.').unwrap().is_nan());
         assert_eq!(number(b"-1,5e2", b','), Ok(-150.0));
         assert_eq!(number(b"1.5", b','), Err(Problem::Unexpected('.')));
+    }
+
+    #[test]
+    fn currencies() {
+        assert_eq!(currency(b" EUR\t"), Ok("EUR"));
+        assert_eq!(currency("€".as_bytes()), Ok("€"));
+        assert_eq!(currency(b"  "), Ok(""));
+        assert_eq!(currency(b"0123456789abcdef"), Ok("0123456789abcdef"));
+        assert!(matches!(currency(b"0123456789abcdefg"), Err(Problem::OutOfRange(_))));
+        assert_eq!(currency(b"E\0R"), Err(Problem::Unexpected('\0')));
+        assert_eq!(currency(b"E\x1bR"), Err(Problem::Unexpected('\u{1b}')));
+        assert_eq!(currency(b"E\xffR"), Err(Problem::InvalidUtf8));
     }
 
     #[test]

@@ -3,8 +3,11 @@
 
 use host_core::column::{ColumnKind, ColumnRequest, is_same};
 
-use crate::csv::field::{ColumnMap, Field};
+use crate::composed::AmountColumns;
+use crate::csv::cells::{AmountCells, TimestampCells};
+use crate::csv::field::{ColumnMap, Field, position_from_zero};
 use crate::error::SourceError;
+use crate::rules::InputRules;
 
 /// Where each column's field is in a record, from 0.
 #[derive(Debug)]
@@ -15,8 +18,9 @@ pub(crate) struct Columns {
     pub transaction_id: Option<usize>,
     /// The same.
     pub user_id: Option<usize>,
-    pub amount: usize,
-    pub timestamp: usize,
+    pub amount: AmountCells,
+    pub timestamp: TimestampCells,
+    pub currency: Option<usize>,
     /// The columns that the detector asked for, in its order; `None` if the file has no such column.
     pub requested: Vec<Option<Requested>>,
 }
@@ -32,10 +36,15 @@ pub(crate) struct Requested {
 impl Columns {
     /// Names of the columns that were not asked for.
     pub fn ignored(&self) -> impl Iterator<Item = &str> {
-        let asked = [self.transaction_id, self.user_id, Some(self.amount), Some(self.timestamp)];
-        let is_requested =
-            |place: usize| self.requested.iter().flatten().any(|requested| requested.place == place);
-        let is_asked = move |place: &usize| asked.contains(&Some(*place)) || is_requested(*place);
+        let requested = self.requested.iter().flatten().map(|requested| requested.place);
+        let asked: Vec<usize> = [self.transaction_id, self.user_id, self.currency]
+            .into_iter()
+            .flatten()
+            .chain(self.amount.places())
+            .chain(self.timestamp.places().iter().copied())
+            .chain(requested)
+            .collect();
+        let is_asked = move |place: &usize| asked.contains(place);
         self.names
             .iter()
             .enumerate()
@@ -43,23 +52,33 @@ impl Columns {
             .map(|(_, name)| name.as_str())
     }
 
+    /// The names of these columns, joined by commas; `None` if there are none.
+    pub fn joined_names(&self, places: &[usize]) -> Option<String> {
+        let names: Vec<&str> = places.iter().map(|&place| self.names[place].as_str()).collect();
+        (!names.is_empty()).then(|| names.join(","))
+    }
+
     /// Finds the columns by the header's names.
     pub fn by_name(
         file: &str,
         names: Vec<String>,
-        (map, absent): (&ColumnMap, &[Field]),
+        rules: &InputRules,
         requests: &[ColumnRequest],
     ) -> Result<Columns, SourceError> {
+        let map = &rules.columns;
         let of = |field: Field| match map.get(field.name()) {
             Some(in_file) => position(file, &names, &[in_file], field.name()),
             None => position(file, &names, field.names(), field.name()),
         };
+        let of_option = |option: &str, in_file: &str| position(file, &names, &[in_file], option);
+        let absent = rules.absent();
         let unless_absent = |field| if absent.contains(&field) { Ok(None) } else { of(field).map(Some) };
         Ok(Columns {
             transaction_id: unless_absent(Field::TransactionId)?,
             user_id: unless_absent(Field::UserId)?,
-            amount: of(Field::Amount)?,
-            timestamp: of(Field::Timestamp)?,
+            amount: amount(rules, of, of_option)?,
+            timestamp: timestamp(rules, of, of_option)?,
+            currency: currency(rules, of_option)?,
             requested: requests
                 .iter()
                 .map(|request| requested_by_name(file, &names, map, request))
@@ -72,18 +91,22 @@ impl Columns {
     pub fn by_position(
         file: &str,
         fields: usize,
-        (map, absent): (&ColumnMap, &[Field]),
+        rules: &InputRules,
         requests: &[ColumnRequest],
     ) -> Result<Columns, SourceError> {
         let names: Vec<String> = (1..=fields).map(|position| format!("column {position}")).collect();
-        let of_name = |name: &str| match map.position(name) {
+        let map = &rules.columns;
+        let at = |position: Option<usize>, name: &str| match position {
             Some(position) if position < fields => Ok(position),
             other => {
                 let column = other.map_or(name.into(), |at| format!("column {}", at + 1));
                 Err(SourceError::MissingPosition { file: file.into(), column, fields, name: name.into() })
             }
         };
+        let of_name = |name: &str| at(map.position(name), name);
         let of = |field: Field| of_name(field.name());
+        let of_option = |option: &str, position: &str| at(position_from_zero(position), option);
+        let absent = rules.absent();
         let unless_absent = |field| if absent.contains(&field) { Ok(None) } else { of(field).map(Some) };
         let requested = |request: &ColumnRequest| {
             let is_absent = !request.required && map.get(&request.name).is_none();
@@ -93,12 +116,54 @@ impl Columns {
         Ok(Columns {
             transaction_id: unless_absent(Field::TransactionId)?,
             user_id: unless_absent(Field::UserId)?,
-            amount: of(Field::Amount)?,
-            timestamp: of(Field::Timestamp)?,
+            amount: amount(rules, of, of_option)?,
+            timestamp: timestamp(rules, of, of_option)?,
+            currency: currency(rules, of_option)?,
             requested: requests.iter().map(requested).collect::<Result<_, _>>()?,
             names,
         })
     }
+}
+
+/// Where amounts are; `of` finds a column that every file must have, `of_option` one that an option names.
+fn amount(
+    rules: &InputRules,
+    of: impl Fn(Field) -> Result<usize, SourceError>,
+    of_option: impl Fn(&str, &str) -> Result<usize, SourceError>,
+) -> Result<AmountCells, SourceError> {
+    Ok(match &rules.amount_columns {
+        AmountColumns::Amount => AmountCells::Amount(of(Field::Amount)?),
+        AmountColumns::Signed(column) => AmountCells::Signed {
+            amount: of(Field::Amount)?,
+            sign: of_option("--sign", &column.column)?,
+            column: column.clone(),
+        },
+        AmountColumns::DebitOrCredit { debit, credit } => AmountCells::DebitOrCredit {
+            debit: of_option("--debit", debit)?,
+            credit: of_option("--credit", credit)?,
+        },
+    })
+}
+
+/// Where timestamps are, in the same way.
+fn timestamp(
+    rules: &InputRules,
+    of: impl Fn(Field) -> Result<usize, SourceError>,
+    of_option: impl Fn(&str, &str) -> Result<usize, SourceError>,
+) -> Result<TimestampCells, SourceError> {
+    let Some(columns) = &rules.timestamp_columns else {
+        return Ok(TimestampCells::One(of(Field::Timestamp)?));
+    };
+    let places = columns.iter().map(|column| of_option("--timestamp-columns", column));
+    Ok(TimestampCells::Several(places.collect::<Result<_, _>>()?))
+}
+
+/// Where currencies are, if they are asked for.
+fn currency(
+    rules: &InputRules,
+    of_option: impl Fn(&str, &str) -> Result<usize, SourceError>,
+) -> Result<Option<usize>, SourceError> {
+    rules.currency.as_ref().map(|column| of_option("--currency", column)).transpose()
 }
 
 /// A column that the detector asked for, by its own name or by the one that the user says it has in the file.
@@ -117,7 +182,7 @@ fn requested_by_name(
 }
 
 /// The position, from 0, of the column with one of the `wanted` names; `name` is the
-/// one by which `--column` gives it another.
+/// one by which `--column` gives it another, or the option that names it.
 fn position(file: &str, names: &[String], wanted: &[&str], name: &str) -> Result<usize, SourceError> {
     let mut places = names
         .iter()

@@ -86,15 +86,19 @@ impl ColumnMap {
         self.iter().find(|(mapped, _)| is_same(mapped, name)).map(|(_, in_file)| in_file)
     }
 
-    /// Whether every field but these has a position, and every name is mapped to one, as is needed without a header.
-    #[must_use]
-    pub fn is_all_positions(&self, absent: &[Field]) -> bool {
-        let mut needed = FIELDS.into_iter().filter(|field| !absent.contains(field));
-        needed.all(|field| self.position(field.name()).is_some())
+    /// Whether every field that is `needed` has a position, and every name is mapped to one, as is needed without a
+    /// header.
+    pub(crate) fn is_all_positions(&self, needed: impl Fn(Field) -> bool) -> bool {
+        FIELDS.into_iter().all(|field| !needed(field) || self.position(field.name()).is_some())
             && self.iter().all(|(name, _)| self.position(name).is_some())
     }
 
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        self.get(name)?.parse::<usize>().ok()?.checked_sub(1)
+        position_from_zero(self.get(name)?)
     }
+}
+
+/// A position from 1, as users give it, from 0.
+pub(crate) fn position_from_zero(position: &str) -> Option<usize> {
+    position.parse::<usize>().ok()?.checked_sub(1)
 }

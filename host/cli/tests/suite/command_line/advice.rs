@@ -162,7 +162,8 @@ fn no_header() {
 fn times_of_other_forms() {
     for (time, expected) in [
         ("2024-01-01T13:21:30+02:00", &["--timezone UTC"][..]),
-        ("2024-01-01", &["--timestamp-format %Y-%m-%d"]),
+        ("2024-01-01", &["--date-only"]),
+        ("45292.5563657407", &["--timestamp-format excel"]),
         ("31/12/2023 13:21", &["--timestamp-format '%d/%m/%Y %H:%M'"]),
         ("12/31/2023 01:21 PM", &["--timestamp-format '%m/%d/%Y %I:%M %p'"]),
         ("1704115270", &["--timestamp-format epoch-seconds"]),
@@ -176,6 +177,38 @@ fn times_of_other_forms() {
         taken.sort();
         assert_eq!(taken, expected, "{time}");
     }
+}
+
+#[test]
+fn amounts_of_other_forms() {
+    for (amount, expected) in [
+        ("\"1,250.00\"", "--amount-format 1,234.56"),
+        ("\"-1.250,00\"", "--amount-format 1.234,56"),
+        ("1'250.00", r"--amount-format '1'\''234.56'"),
+        ("($1250.00)", "--amount-format '($1,234.56)'"),
+        ("12.50-", "--amount-format 1,234.56-"),
+        ("\"1 250,00 €\"", "--amount-format '1 234,56 €'"),
+    ] {
+        let taken = follow(format!("{HEADER}1,7,{amount},2024-01-01 00:00:00\n"), &[], "");
+        assert_eq!(taken, [expected], "{amount}");
+    }
+}
+
+#[test]
+fn a_format_in_place_of_a_decimal_comma() {
+    let file = "transaction_id;user_id;amount;timestamp\n\
+                1;7;12,50;2024-01-01 00:00:00\n2;7;1.250,00;2024-01-01 00:00:00\n";
+    let expected = ["--delimiter ';'", "--decimal-comma", "--amount-format 1.234,56"];
+    assert_eq!(follow(file, &[], ""), expected);
+}
+
+#[test]
+fn columns_that_options_name() {
+    let file = "transaction_id,user_id,Debit amount,Credit amount,timestamp,Currency\n\
+                1,7,1.00,,2024-01-01 00:00:00,EUR\n";
+    let given = ["--debit Debit_amount", "--credit 'Credit amount'", "--currency Curency"];
+    let taken = follow(file, &given, "");
+    assert_eq!(taken, ["--credit 'Credit amount'", "--debit 'Debit amount'", "--currency Currency"]);
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod input;
 mod places;
 mod rejects_file;
 mod shapes;
+mod values;

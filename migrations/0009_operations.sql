@@ -30,6 +30,7 @@ CREATE TABLE replaced_rows (
     is_anomalous BIGINT,
     source_id BIGINT,
     source_key TEXT,
+    currency TEXT,
     -- Its anomaly, if it had one.
     had_anomaly BOOLEAN NOT NULL,
     anomaly_run_id BIGINT,

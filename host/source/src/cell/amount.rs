@@ -1,0 +1,532 @@
+//! Amounts as an example says that they are written, such as `1.234,56 €`, `$1,234.56` or `(1 234.56)`: which marks
+//! stand between thousands and before decimals, which currency signs, and where the sign stands.
+//!
+//! An example that could mean two formats is refused, and so is a cell that is not written exactly like it.
+//! Optional are only the marks between thousands (all of them or none), decimals, the sign, and blanks between the
+//! sign, currency signs and digits.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use host_core::rejected::Problem;
+
+use crate::cell::value;
+
+/// Longer examples are refused.
+const MAX_EXAMPLE_BYTES: usize = 64;
+/// The amount that a format is shown with, in hundredths.
+const SHOWN_CENTS: i64 = 123_456;
+/// Writers of spreadsheets and web pages use either.
+const MINUS_SIGNS: [char; 2] = ['-', '\u{2212}'];
+
+/// How amounts are written. Written as text, it is an example from which it can be parsed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmountFormat {
+    /// What stands before decimals: `.` or `,`.
+    decimal_point: u8,
+    /// What stands between thousands.
+    grouping: Option<Grouping>,
+    sign: SignPlace,
+    /// The currency sign before the digits, which every amount has.
+    before: Box<str>,
+    /// The currency sign after the digits, which every amount has.
+    after: Box<str>,
+}
+
+/// What stands between thousands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grouping {
+    Point,
+    Comma,
+    /// Any blank, also those at which lines are not broken.
+    Blank,
+    /// Straight or curly.
+    Apostrophe,
+}
+
+/// Where the sign of an amount stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SignPlace {
+    Before,
+    After,
+    /// Negative amounts are in parentheses, others have no sign.
+    Parentheses,
+}
+
+impl AmountFormat {
+    /// What stands before decimals: `.` or `,`.
+    #[must_use]
+    pub fn decimal_point(&self) -> u8 {
+        self.decimal_point
+    }
+
+    /// An amount in hundredths.
+    ///
+    /// # Errors
+    /// The [`Problem`] with the cell.
+    pub fn cents(&self, cell: &[u8]) -> Result<i64, Problem> {
+        let text = str::from_utf8(cell).map_err(|_| Problem::InvalidUtf8)?.trim_matches(is_blank);
+        if text.is_empty() {
+            return Err(Problem::Empty);
+        }
+        // The sign may be on either side of a currency sign, but only once.
+        let (outer, text) = self.split_first_sign(text);
+        let text = text.strip_prefix(&*self.before).ok_or(Problem::OtherForm)?.trim_start_matches(is_blank);
+        let (first, text) = if outer.is_some() { (outer, text) } else { self.split_first_sign(text) };
+        let (outer, text) = self.split_last_sign(text);
+        let text = text.strip_suffix(&*self.after).ok_or(Problem::OtherForm)?.trim_end_matches(is_blank);
+        let (last, text) = if outer.is_some() { (outer, text) } else { self.split_last_sign(text) };
+        let negative = match (first, last) {
+            (Some('('), None) | (None, Some(')')) => return Err(Problem::OtherForm),
+            (first, last) => first.or(last).is_some_and(|sign| sign != '+'),
+        };
+        let cents = self.magnitude(text)?;
+        Ok(if negative { -cents } else { cents })
+    }
+
+    /// Digits, with marks between thousands or without, and perhaps decimals.
+    fn magnitude(&self, text: &str) -> Result<i64, Problem> {
+        let end = text.find(char::from(self.decimal_point)).unwrap_or(text.len());
+        let (whole, decimals) = text.split_at(end);
+        let is_number = whole.starts_with(|first: char| first.is_ascii_digit())
+            && decimals.bytes().skip(1).all(|byte| byte.is_ascii_digit());
+        if !is_number {
+            return Err(Problem::OtherForm);
+        }
+        let plain = match self.without_marks(whole).ok_or(Problem::OtherForm)? {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            Cow::Owned(whole) => Cow::Owned(whole + decimals),
+        };
+        value::amount_cents(plain.as_bytes(), self.decimal_point).map_err(|problem| match problem {
+            Problem::Unexpected(_) | Problem::Incomplete => Problem::OtherForm,
+            other => other,
+        })
+    }
+
+    /// Removes the marks between thousands, if there are any; `None` if there is one that is not between thousands.
+    /// With marks, the first digit is not zero: `0,125` has a decimal comma.
+    fn without_marks<'a>(&self, whole: &'a str) -> Option<Cow<'a, str>> {
+        let Some(grouping) = self.grouping else { return Some(Cow::Borrowed(whole)) };
+        let mut groups = whole.split(|character| grouping.is(character));
+        let first = groups.next()?;
+        let mut plain = String::new();
+        for group in groups {
+            if group.len() != 3 {
+                return None;
+            }
+            plain.push_str(group);
+        }
+        if plain.is_empty() {
+            return Some(Cow::Borrowed(whole));
+        }
+        let is_first = (1..=3).contains(&first.len()) && !first.starts_with('0');
+        is_first.then(|| Cow::Owned(format!("{first}{plain}")))
+    }
+
+    /// Splits off a sign at the beginning, if it may stand there, and blanks behind it.
+    fn split_first_sign<'a>(&self, text: &'a str) -> (Option<char>, &'a str) {
+        let sign = text.chars().next().filter(|first| match self.sign {
+            SignPlace::Before => *first == '+' || MINUS_SIGNS.contains(first),
+            SignPlace::Parentheses => *first == '(',
+            SignPlace::After => false,
+        });
+        (sign, text[sign.map_or(0, char::len_utf8)..].trim_start_matches(is_blank))
+    }
+
+    /// The same at the end.
+    fn split_last_sign<'a>(&self, text: &'a str) -> (Option<char>, &'a str) {
+        let sign = text.chars().next_back().filter(|last| match self.sign {
+            SignPlace::After => *last == '+' || MINUS_SIGNS.contains(last),
+            SignPlace::Parentheses => *last == ')',
+            SignPlace::Before => false,
+        });
+        (sign, text[..text.len() - sign.map_or(0, char::len_utf8)].trim_end_matches(is_blank))
+    }
+
+    /// Writes an amount in hundredths, with marks between thousands and two decimals.
+    #[must_use]
+    pub fn write(&self, cents: i64) -> String {
+        let whole = (cents.unsigned_abs() / 100).to_string();
+        let mut text = String::new();
+        for (i, digit) in whole.chars().enumerate() {
+            if i > 0 && (whole.len() - i).is_multiple_of(3) {
+                text.extend(self.grouping.map(Grouping::mark));
+            }
+            text.push(digit);
+        }
+        let decimals = cents.unsigned_abs() % 100;
+        let (before, after) = (&self.before, &self.after);
+        // Letters are not written next to digits, signs are.
+        let is_word = before.ends_with(char::is_alphabetic) || before.ends_with('.');
+        let gap = if is_word { " " } else { "" };
+        let end = if after.is_empty() { "" } else { " " };
+        let text = format!("{before}{gap}{text}{}{decimals:02}{end}{after}", char::from(self.decimal_point));
+        match self.sign {
+            _ if cents >= 0 => text,
+            SignPlace::Before => format!("-{text}"),
+            SignPlace::After => format!("{text}-"),
+            SignPlace::Parentheses => format!("({text})"),
+        }
+    }
+}
+
+impl Grouping {
+    fn of(mark: char) -> Option<Grouping> {
+        [Grouping::Point, Grouping::Comma, Grouping::Blank, Grouping::Apostrophe]
+            .into_iter()
+            .find(|grouping| grouping.is(mark))
+    }
+
+    fn is(self, character: char) -> bool {
+        match self {
+            Grouping::Point => character == '.',
+            Grouping::Comma => character == ',',
+            Grouping::Blank => is_blank(character) && character != '\t',
+            Grouping::Apostrophe => matches!(character, '\'' | '\u{2019}'),
+        }
+    }
+
+    fn mark(self) -> char {
+        match self {
+            Grouping::Point => '.',
+            Grouping::Comma => ',',
+            Grouping::Blank => ' ',
+            Grouping::Apostrophe => '\'',
+        }
+    }
+}
+
+/// Blanks, also those at which lines are not broken, which spreadsheets put into numbers.
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\u{a0}' | '\u{2009}' | '\u{202f}')
+}
+
+impl fmt::Display for AmountFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Only a negative amount shows where a sign stands, if that is not before the digits.
+        let is_negative = self.sign != SignPlace::Before;
+        f.write_str(&self.write(if is_negative { -SHOWN_CENTS } else { SHOWN_CENTS }))
+    }
+}
+
+impl FromStr for AmountFormat {
+    type Err = String;
+
+    fn from_str(example: &str) -> Result<AmountFormat, Self::Err> {
+        let is_digit = |character: char| character.is_ascii_digit();
+        let (Some(first), Some(last)) = (example.find(is_digit), example.rfind(is_digit)) else {
+            return Err("give an amount as an example, such as `1,234.56`".into());
+        };
+        if example.len() > MAX_EXAMPLE_BYTES {
+            return Err(format!("an example has at most {MAX_EXAMPLE_BYTES} bytes"));
+        }
+        let (decimal_point, grouping) = marks(&example[first..=last])?;
+        let (before, first_sign) = currency(&example[..first])?;
+        let (after, last_sign) = currency(&example[last + 1..])?;
+        let is_sign = |sign: char| sign == '+' || MINUS_SIGNS.contains(&sign);
+        let sign = match (first_sign, last_sign) {
+            (None, None) => SignPlace::Before,
+            (Some(sign), None) if is_sign(sign) => SignPlace::Before,
+            (None, Some(sign)) if is_sign(sign) => SignPlace::After,
+            (Some('('), Some(')')) => SignPlace::Parentheses,
+            _ => return Err("the sign must be `-` before or behind the digits, or `(` and `)`".into()),
+        };
+        Ok(AmountFormat { decimal_point, grouping, sign, before: before.into(), after: after.into() })
+    }
+}
+
+/// The marks of an example, from its first digit to its last: before decimals, and between thousands.
+fn marks(number: &str) -> Result<(u8, Option<Grouping>), String> {
+    let mark = |(at, character): (usize, char)| (!character.is_ascii_digit()).then_some((at, character));
+    let all: Vec<(usize, char)> = number.char_indices().filter_map(mark).collect();
+    let Some((&(at, decimal), others)) = all.split_last() else {
+        return Err(format!("it does not say how decimals are written: give it two, such as `{number}.00`"));
+    };
+    let decimals = number.len() - at - decimal.len_utf8();
+    if decimals == 3 && others.iter().all(|&(_, other)| other == decimal) {
+        return Err(match (others.is_empty(), decimal) {
+            (true, '.' | ',') => {
+                let other = if decimal == ',' { '.' } else { ',' };
+                format!(
+                    "`{decimal}` may stand between thousands or before decimals: give two decimals, such as \
+                     `{number}{other}00`"
+                )
+            }
+            _ => "it does not say how decimals are written: give it two, such as `1,234.56`".into(),
+        });
+    }
+    if decimals != 2 || !matches!(decimal, '.' | ',') {
+        return Err("it must have two decimals, behind `.` or `,`".into());
+    }
+    let Some(&(_, mark)) = others.first() else { return Ok((decimal as u8, None)) };
+    let grouping = Grouping::of(mark)
+        .filter(|grouping| !grouping.is(decimal) && others.iter().all(|&(_, other)| grouping.is(other)))
+        .ok_or_else(|| format!("`{mark}` cannot stand between thousands here"))?;
+    let format = AmountFormat {
+        decimal_point: decimal as u8,
+        grouping: Some(grouping),
+        sign: SignPlace::Before,
+        before: "".into(),
+        after: "".into(),
+    };
+    // The example itself must be written like itself; the largest amounts are no matter here.
+    match format.without_marks(&number[..at]) {
+        Some(_) => Ok((decimal as u8, Some(grouping))),
+        None => Err(format!("between its `{mark}` there must be three digits, as in `{format}`")),
+    }
+}
+
+/// What stands before or behind the digits of an example: a currency sign, and the sign of the amount.
+fn currency(text: &str) -> Result<(&str, Option<char>), String> {
+    let is_sign = |character: char| matches!(character, '+' | '(' | ')') || MINUS_SIGNS.contains(&character);
+    let mut rest = text.trim_matches(is_blank);
+    let mut sign = None;
+    if let Some(first) = rest.chars().next().filter(|first| is_sign(*first)) {
+        (sign, rest) = (Some(first), &rest[first.len_utf8()..]);
+    } else if let Some(last) = rest.chars().next_back().filter(|last| is_sign(*last)) {
+        (sign, rest) = (Some(last), &rest[..rest.len() - last.len_utf8()]);
+    }
+    let rest = rest.trim_matches(is_blank);
+    if ["DR", "CR"].iter().any(|word| rest.eq_ignore_ascii_case(word)) {
+        return Err(format!("`{rest}` is no currency; a column that says the sign is named with `--sign`"));
+    }
+    // A sign of a currency (Unicode's category Sc is mostly U+20A0 to U+20CF), or its name.
+    let is_currency = |character: char| {
+        character.is_alphabetic()
+            || matches!(character, '$' | '.' | '¢' | '£' | '¤' | '¥' | '؋' | '৳' | '฿' | '៛' | '﷼')
+            || ('\u{20a0}'..='\u{20cf}').contains(&character)
+    };
+    // With a point alone, `.50` would have two meanings.
+    let wrong = rest.chars().find(|character| !is_currency(*character));
+    match wrong.or_else(|| rest.chars().all(|character| character == '.').then(|| rest.chars().next())?) {
+        None => Ok((rest, sign)),
+        Some(wrong) => Err(format!("`{}` is not part of an amount or a currency", wrong.escape_debug())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn format(example: &str) -> AmountFormat {
+        example.parse().unwrap_or_else(|error| panic!("{example}: {error}"))
+    }
+
+    /// Examples, and how each is shown.
+    const EXAMPLES: [(&str, &str); 25] = [
+        ("1,234.56", "1,234.56"),
+        ("-9,999,999.00", "1,234.56"),
+        ("1.234,56", "1.234,56"),
+        ("1 234,56", "1 234,56"),
+        ("1\u{202f}234,56", "1 234,56"),
+        ("1 234.56", "1 234.56"),
+        ("1'234.56", "1'234.56"),
+        ("1\u{2019}234,56", "1'234,56"),
+        ("12.50", "1234.56"),
+        ("12,50", "1234,56"),
+        ("(1,234.56)", "(1,234.56)"),
+        ("1234.56-", "1234.56-"),
+        ("1.234,56 +", "1.234,56-"),
+        ("1.234,56\u{2212}", "1.234,56-"),
+        ("$1,234.56", "$1,234.56"),
+        ("($1,234.56)", "($1,234.56)"),
+        ("$(1,234.56)", "($1,234.56)"),
+        ("-$ 1,234.56", "$1,234.56"),
+        ("€ 1.234,56", "€1.234,56"),
+        ("1.234,56 €", "1.234,56 €"),
+        ("1.234,56- EUR", "1.234,56 EUR-"),
+        ("CHF 1'234.56", "CHF 1'234.56"),
+        ("R$ 1.234,56", "R$1.234,56"),
+        ("Rs. 1,234.56", "Rs. 1,234.56"),
+        ("$1,234.56 USD", "$1,234.56 USD"),
+    ];
+
+    #[test]
+    fn an_example_says_the_format() {
+        for (example, shown) in EXAMPLES {
+            let format = format(example);
+            assert_eq!(format.to_string(), shown, "{example}");
+            assert_eq!(shown.parse().as_ref(), Ok(&format), "{example}");
+        }
+    }
+
+    #[test]
+    fn an_example_with_two_meanings_is_refused() {
+        for (example, expected) in [
+            ("", "give an amount as an example"),
+            ("$", "give an amount as an example"),
+            (
+                "1,234",
+                "`,` may stand between thousands or before decimals: give two decimals, such as `1,234.00`",
+            ),
+            ("1.234", "such as `1.234,00`"),
+            ("1234", "does not say how decimals are written: give it two, such as `1234.00`"),
+            ("1,234,567", "does not say how decimals are written"),
+            ("1 234", "does not say how decimals are written"),
+            ("1.5", "two decimals"),
+            ("1,234.567", "two decimals"),
+            ("1234'56", "two decimals"),
+            ("1,234,56", "`,` cannot stand between thousands"),
+            ("1.234,567.89", "`.` cannot stand between thousands"),
+            ("1_234.56", "`_` cannot stand between thousands"),
+            ("12,34.56", "three digits, as in `1,234.56`"),
+            ("1,2345.56", "three digits"),
+            ("1234,567.89", "three digits"),
+            ("0,123.45", "three digits"),
+            ("1,,234.56", "three digits"),
+            ("-1,234.56-", "the sign must be"),
+            ("(1,234.56", "the sign must be"),
+            ("1,234.56)", "the sign must be"),
+            ("(1,234.56-)", "`)` is not part"),
+            ("--1.50", "`-` is not part"),
+            ("-$-1.50", "`-` is not part"),
+            ("1,234.56 CR", "`--sign`"),
+            ("1,234.56%", "`%` is not part"),
+            ("1,234.56 a b", "` ` is not part"),
+            (".12.50", "`.` is not part"),
+            ("1,234.56e", ""),
+            ("\"1.50", "`\\\"` is not part"),
+            ("\n1.50", "`\\n` is not part"),
+        ] {
+            match example.parse::<AmountFormat>() {
+                Ok(format) => assert!(expected.is_empty(), "{example}: {format}"),
+                Err(error) => assert!(!expected.is_empty() && error.contains(expected), "{example}: {error}"),
+            }
+        }
+        assert!(format!("{}1.50", "x".repeat(MAX_EXAMPLE_BYTES)).parse::<AmountFormat>().is_err());
+    }
+
+    const OTHER: Result<i64, Problem> = Err(Problem::OtherForm);
+
+    #[test]
+    fn cells() {
+        let cases: &[(&str, &str, Result<i64, Problem>)] = &[
+            ("1,234.56", "1,234.56", Ok(123_456)),
+            ("1,234.56", "1234.56", Ok(123_456)),
+            ("1,234.56", "-1,234", Ok(-123_400)),
+            ("1,234.56", "\u{2212}0.5", Ok(-50)),
+            ("1,234.56", "+ 12", Ok(1_200)),
+            ("1,234.56", "99,999,999.990", Ok(9_999_999_999)),
+            ("1,234.56", "92,233,720,368,547,758.07", Ok(i64::MAX)),
+            (
+                "1,234.56",
+                "92,233,720,368,547,758.08",
+                Err(Problem::OutOfRange("amounts lie within ±92233720368547758.07")),
+            ),
+            ("1,234.56", "1,234.567", Err(Problem::TooPrecise)),
+            ("1,234.56", "  ", Err(Problem::Empty)),
+            ("1,234.56", "1,23", OTHER),
+            ("1,234.56", "12,50", OTHER),
+            ("1,234.56", "1,2345", OTHER),
+            ("1,234.56", "1234,567", OTHER),
+            ("1,234.56", ",234", OTHER),
+            ("1,234.56", "1,,234", OTHER),
+            ("1,234.56", "1,234,", OTHER),
+            // It may be a decimal comma.
+            ("1,234.56", "0,125", OTHER),
+            ("1,234.56", "1.234,56", OTHER),
+            ("1,234.56", "1,234.5.6", OTHER),
+            ("1,234.56", "1,234.", OTHER),
+            ("1,234.56", "1,234.56-", OTHER),
+            ("1,234.56", "(1,234.56)", OTHER),
+            ("1,234.56", "--1", OTHER),
+            ("1,234.56", "1,-23", OTHER),
+            ("1,234.56", "-", OTHER),
+            ("1,234.56", "$1.00", OTHER),
+            ("1,234.56", "1e3", OTHER),
+            ("1,234.56", "٣", OTHER),
+            ("1 234,56", "1\u{a0}234 567,5", Ok(123_456_750)),
+            ("1 234,56", "1\t234", OTHER),
+            ("1 234,56", "1  234", OTHER),
+            ("1'234.56", "1\u{2019}234'567.00", Ok(123_456_700)),
+            ("1234.56", "1,234.56", OTHER),
+            ("1234.56-", "12.50-", Ok(-1_250)),
+            ("1234.56-", "12.50 \u{2212}", Ok(-1_250)),
+            ("1234.56-", "12.50+", Ok(1_250)),
+            ("1234.56-", "12.50", Ok(1_250)),
+            ("1234.56-", "-12.50", OTHER),
+            ("1234.56-", "-12.50-", OTHER),
+            ("(1,234.56)", "(12.50)", Ok(-1_250)),
+            ("(1,234.56)", "( 12.50 )", Ok(-1_250)),
+            ("(1,234.56)", "12.50", Ok(1_250)),
+            ("(1,234.56)", "(12.50", OTHER),
+            ("(1,234.56)", "12.50)", OTHER),
+            ("(1,234.56)", "((12.50))", OTHER),
+            ("(1,234.56)", "()", OTHER),
+            ("(1,234.56)", "-12.50", OTHER),
+            ("($1,234.56)", "$(12.50)", Ok(-1_250)),
+            ("($1,234.56)", "($12.50)", Ok(-1_250)),
+            ("($1,234.56)", "$12.50", Ok(1_250)),
+            ("($1,234.56)", "($(12.50))", OTHER),
+            ("$1,234.56", "-$12.50", Ok(-1_250)),
+            ("$1,234.56", "$-12.50", Ok(-1_250)),
+            ("$1,234.56", "-$-12.50", OTHER),
+            // It may be of another currency.
+            ("$1,234.56", "12.50", OTHER),
+            ("$1,234.56", "€12.50", OTHER),
+            ("$1,234.56", "$$12.50", OTHER),
+            ("$1,234.56", "$", OTHER),
+            ("€ 1.234,56", "€\u{a0}-1.234,56", Ok(-123_456)),
+            ("1.234,56 €", "-12€", Ok(-1_200)),
+            ("1.234,56- EUR", "12,50 EUR-", Ok(-1_250)),
+            ("1.234,56- EUR", "12,50- EUR", Ok(-1_250)),
+            ("1.234,56- EUR", "12,50-EUR-", OTHER),
+            ("Rs. 1,234.56", "Rs.12", Ok(1_200)),
+        ];
+        for (example, cell, expected) in cases {
+            assert_eq!(format(example).cents(cell.as_bytes()), *expected, "{example}: {cell}");
+        }
+        assert_eq!(format("12.50").cents(b"5\xff"), Err(Problem::InvalidUtf8));
+    }
+
+    fn any_format() -> impl Strategy<Value = AmountFormat> {
+        (0..EXAMPLES.len()).prop_map(|i| format(EXAMPLES[i].0))
+    }
+
+    proptest! {
+        #[test]
+        fn every_amount_that_is_written_is_read_as_itself(
+            format in any_format(),
+            cents in -i64::MAX..=i64::MAX,
+        ) {
+            let written = format.write(cents);
+            prop_assert_eq!(format.cents(written.as_bytes()), Ok(cents), "{}", written);
+        }
+
+        /// Against a reader that knows nothing but digits: what a format accepts has no other meaning.
+        #[test]
+        fn what_is_read_is_written_back_with_the_same_digits(
+            format in any_format(),
+            cell in "[-+(]?(\\$|€ ?|CHF |Rs\\. )?[0-9]{1,3}([.,' ]?[0-9]{3}){0,2}([.,][0-9]{1,2})?( ?(€|EUR|USD))?[-)]?",
+        ) {
+            let Ok(cents) = format.cents(cell.as_bytes()) else { return Ok(()) };
+            let point = char::from(format.decimal_point());
+            let digits = |text: &str| {
+                let (whole, decimals) = text.rsplit_once(point).unwrap_or((text, ""));
+                let only = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+                let whole = only(whole);
+                (whole.trim_start_matches('0').to_owned(), format!("{:0<2}", only(decimals)))
+            };
+            // `Rs.` has a point of its own.
+            let cell = cell.replace("Rs.", "Rs");
+            let written = format.write(cents).replace("Rs.", "Rs");
+            prop_assert_eq!(digits(&cell), digits(&written), "{} {}", cell, written);
+            prop_assert!(cents == 0 || (cents < 0) == cell.contains(['-', '(']));
+        }
+
+        #[test]
+        fn no_text_makes_a_format_panic(example: String, cell: Vec<u8>) {
+            if let Ok(format) = example.parse::<AmountFormat>() {
+                let shown = format.to_string().parse::<AmountFormat>();
+                prop_assert_eq!(shown, Ok(format.clone()));
+                let _ = format.cents(&cell);
+            }
+            for (example, _) in EXAMPLES {
+                let _ = format(example).cents(&cell);
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What an amount may have meant, and the format that reads it so.
+
+use host_core::rejected::Problem;
+use host_core::text::shell_quoted;
+
+use crate::cell::amount::AmountFormat;
+use crate::cell::value;
+
+/// Amounts as people write them, without a currency: with the sign before them, behind them, in parentheses. An
+/// amount without a sign fits all three, and means the first.
+const AMOUNTS: [&[&str]; 3] = [
+    &["1,234.56", "1.234,56", "1 234,56", "1 234.56", "1'234.56", "1'234,56"],
+    &["1,234.56-", "1.234,56-", "1 234,56-"],
+    &["(1,234.56)", "(1.234,56)", "(1 234,56)"],
+];
+/// How many formats a hint proposes for an amount.
+const SHOWN_FORMATS: usize = 2;
+/// Longer cells are not taken for amounts.
+const MAX_AMOUNT_BYTES: usize = 64;
+
+pub(super) fn hint(cell: &[u8], problem: Problem) -> Option<String> {
+    match problem {
+        Problem::OtherForm => {
+            return Some("amounts must be written like the example in --amount-format".into());
+        }
+        Problem::DebitAndCredit => return Some("one of the two must be empty or zero".into()),
+        Problem::SignTwice => {
+            return Some("a minus sign could mean either direction here, so it must be removed".into());
+        }
+        Problem::Unexpected(_) => {}
+        _ => return None,
+    }
+    let text = str::from_utf8(cell).ok().filter(|text| text.len() <= MAX_AMOUNT_BYTES)?.trim();
+    let is_digit = |character: char| character.is_ascii_digit();
+    let (first, last) = (text.find(is_digit)?, text.rfind(is_digit)?);
+    let currency = |text: &str| text.trim_matches(|c: char| "+-\u{2212}() ".contains(c)).to_owned();
+    let (before, after) = (currency(&text[..first]), currency(&text[last + 1..]));
+    let has_decimal_comma = value::amount_cents(cell, b',').is_ok();
+    let fitting = |amounts: &&[&str]| -> Vec<AmountFormat> {
+        let formats = amounts.iter().filter_map(|amount| format!("{before}{amount}{after}").parse().ok());
+        formats.filter(|format: &AmountFormat| format.cents(cell).is_ok()).collect()
+    };
+    let fitting = AMOUNTS.iter().map(fitting).find(|formats| !formats.is_empty()).unwrap_or_default();
+    let fitting = fitting
+        .iter()
+        // There is a shorter option for that.
+        .filter(|format| !(has_decimal_comma && format.decimal_point() == b','))
+        .map(|format| format!("`--amount-format {}`", shell_quoted(&format.to_string())));
+    let short = has_decimal_comma.then(|| "`--decimal-comma`".to_owned());
+    let options: Vec<String> = short.into_iter().chain(fitting).take(SHOWN_FORMATS).collect();
+    match options.as_slice() {
+        [] => None,
+        [_] if has_decimal_comma => {
+            Some("amounts with a decimal comma are read with `--decimal-comma`".into())
+        }
+        options => Some(format!("amounts of this form are read with {}", options.join(" or "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts() {
+        let on = |cell: &str| hint(cell.as_bytes(), Problem::Unexpected('x')).unwrap_or_default();
+        for (cell, expected) in [
+            ("1,250.00", "with `--amount-format 1,234.56`"),
+            // It may be either.
+            ("1,250", "with `--decimal-comma` or `--amount-format 1,234.56`"),
+            ("12,50", "with `--decimal-comma`"),
+            ("-1.250,00", "with `--amount-format 1.234,56`"),
+            ("1 250,00", "with `--amount-format '1 234,56'`"),
+            ("1'250.00", "with `--amount-format '1'\\''234.56'`"),
+            ("$5", "with `--amount-format '$1,234.56'` or `--amount-format '$1.234,56'`"),
+            ("-$5.00", "with `--amount-format '$1,234.56'`"),
+            ("5,00 €", "with `--amount-format '1.234,56 €'`"),
+            ("(12.50)", "with `--amount-format '(1,234.56)'`"),
+            ("(€ 12,50)", "with `--amount-format '(€1.234,56)'`"),
+            ("12.50-", "with `--amount-format 1,234.56-`"),
+        ] {
+            assert!(on(cell).contains(expected), "{cell}: {}", on(cell));
+        }
+        for nothing in ["", "NaN", "1e3", "1.2.3", "12,50,00", "0x10", "5 CR", "\u{1b}5"] {
+            assert_eq!(on(nothing), "", "{nothing}");
+        }
+        assert_eq!(hint(b"1.234", Problem::TooPrecise), None);
+    }
+}
