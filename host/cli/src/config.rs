@@ -9,10 +9,13 @@ use host_core::environment::Environment;
 use host_detector::{Limits, Requirements};
 use host_sink::{IdPolicy, OnConflict, Once, Patience, Target, TransactionOptions};
 use host_source::timestamp::TimestampRules;
-use host_source::{ColumnMap, InputRules};
+use host_source::{ColumnMap, Expectations, InputRules, LineRules};
 use jiff::SignedDuration;
 
-use crate::cli::{DatabaseArgs, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs};
+use crate::cli::{
+    ControlArgs, DatabaseArgs, IdsArg, IngestArgs, InputArgs, LineArgs, OnceArg, RunArgs, SandboxArgs,
+    VerifyArgs,
+};
 use crate::error::{ConfigError, Error};
 
 /// What is read and what classifies it, as asked for.
@@ -28,6 +31,8 @@ pub struct IngestConfig {
     pub jobs: usize,
     /// How the files are read.
     pub rules: InputRules,
+    /// What must be true of them.
+    pub expected: Expectations,
     /// Limits of the sandbox.
     pub limits: Limits,
     /// What the plugin must be.
@@ -60,6 +65,7 @@ impl IngestConfig {
             settings: settings(arguments.settings)?,
             jobs: arguments.jobs.into(),
             rules: rules(arguments.input, arguments.batch_rows as usize)?,
+            expected: expectations(arguments.control),
             limits: limits(&arguments.sandbox)?,
             requirements: requirements(&arguments.sandbox),
         })
@@ -174,6 +180,7 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
     let decimal_point = if arguments.decimal_comma { b',' } else { b'.' };
     Ok(InputRules {
         delimiter: arguments.delimiter,
+        lines: line_rules(arguments.lines),
         encoding: arguments.encoding,
         has_header: !arguments.no_header,
         columns,
@@ -186,6 +193,20 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
         strict_files: arguments.strict_files,
         batch_rows,
     })
+}
+
+fn line_rules(arguments: LineArgs) -> LineRules {
+    let LineArgs { skip_lines, header_contains, skip_last, stop_at, trailer } = arguments;
+    LineRules { skip_lines, header_contains, skip_last, stop_at, trailer }
+}
+
+fn expectations(arguments: ControlArgs) -> Expectations {
+    Expectations {
+        rows: arguments.expect_rows,
+        total_cents: arguments.expect_total,
+        sha256: arguments.expect_sha256,
+        final_newline: arguments.require_final_newline,
+    }
 }
 
 /// The limits imposed on the plugin.

@@ -1,8 +1,8 @@
 //! From files' bytes to batches of typed rows. Knows nothing of plugins or databases.
 //!
-//! [`input`] finds the files and turns their bytes into text, [`csv`] splits it into fields, [`cell`] turns
-//! one field into one exact value, and [`Source`] puts it together, file after file, as the [`InputRules`]
-//! say. What could not be parsed is counted in a [`Tally`] and kept where the user wants it
+//! [`input`] finds the files and turns their bytes into text, [`csv`] splits it into fields, [`layout`] says which
+//! lines are rows, [`cell`] turns one field into one exact value, and [`Source`] puts it together, file after file,
+//! as the [`InputRules`] say. The end of a file must be as its [`Trailer`] says, and all as is [`expected`]. What could not be parsed is counted in a [`Tally`] and kept where the user wants it
 //! ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside a run.
 //!
 //! ```
@@ -30,26 +30,32 @@
 mod cell;
 mod csv;
 mod error;
+mod expected;
 mod hints;
 mod input;
+mod layout;
 mod noticed;
 mod reader;
 pub mod rejects_file;
 mod rules;
 mod scan;
 mod tally;
+mod trailer;
 
+pub use cell::total::{Total, total_cents};
 pub use cell::{timestamp, value};
 pub use csv::field::{ColumnMap, Field};
 pub use error::SourceError;
+pub use expected::Expectations;
 pub use input::encoding::Encoding;
 pub use input::expand::expand;
 pub use input::format::Foreign;
 pub use input::identity::Change;
 pub use input::list::{FileList, Note};
 pub use input::open::FileDigests;
-pub use noticed::Noticed;
+pub use noticed::{LinesLeftOut, Noticed};
 pub use reader::{Parsed, Source};
-pub use rules::InputRules;
+pub use rules::{InputRules, LineRules};
 pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};
+pub use trailer::Trailer;

@@ -84,7 +84,7 @@ impl RejectsFile {
         let (rows, messages) = mpsc::channel(1);
         let (done, finished) = oneshot::channel();
         let writer = Writer {
-            delimiter: rules.delimiter,
+            delimiter: rules.delimiter(),
             encoding: rules.encoding,
             output: BufWriter::new(output),
             is_stream: new.is_none(),
@@ -196,12 +196,20 @@ fn create_beside(path: &Path) -> io::Result<(File, NewFile)> {
 
 /// Writes rejected rows as CSV.
 struct Writer {
+    /// The byte between fields, if nothing in the file says otherwise.
     delimiter: u8,
     encoding: Encoding,
     output: BufWriter<File>,
     is_stream: bool,
-    /// The header of the records so far; the outer `None` before the first record.
-    header: Option<Option<Arc<[u8]>>>,
+    /// That of the records so far.
+    header: Option<Header>,
+}
+
+/// What the records so far have in common.
+#[derive(PartialEq, Eq)]
+struct Header {
+    record: Option<Arc<[u8]>>,
+    delimiter: u8,
 }
 
 impl Writer {
@@ -220,15 +228,21 @@ impl Writer {
     }
 
     fn write_row(&mut self, run_id: Option<i64>, row: &RejectedRow) -> io::Result<()> {
+        let header = Header { record: row.header.clone(), delimiter: row.delimiter };
         match &self.header {
             None => {
                 self.output.write_all(&self.encoding.mark())?;
+                if row.delimiter != self.delimiter {
+                    // As in the file itself.
+                    self.write_line(&[b"sep=", &[row.delimiter][..]].concat())?;
+                    self.delimiter = row.delimiter;
+                }
                 if let Some(header) = &row.header {
                     self.write_record(&COLUMNS.map(str::to_owned), header)?;
                 }
-                self.header = Some(row.header.clone());
+                self.header = Some(header);
             }
-            Some(header) if *header != row.header => {
+            Some(first) if *first != header => {
                 return Err(io::Error::other("the files have different headers; run them one by one"));
             }
             Some(_) => {}

@@ -11,6 +11,9 @@ use host_source::{Encoding, RejectLimit};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
+use super::control::ControlArgs;
+use super::lines::LineArgs;
+
 /// What is read, and what classifies it.
 #[derive(Debug, Args)]
 pub struct IngestArgs {
@@ -45,6 +48,10 @@ pub struct IngestArgs {
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub control: ControlArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub sandbox: SandboxArgs,
 }
 
@@ -70,9 +77,14 @@ pub struct InputArgs {
     #[arg(long)]
     pub strict_files: bool,
 
-    /// What separates fields: a character, or `tab`
-    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
-    pub delimiter: u8,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub lines: LineArgs,
+
+    /// What separates fields: a character, or `tab` [default: `,`, or what the file's first line names, as in
+    /// `sep=;`]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
 
     /// The text encoding of the file: `utf-8`, `utf-16`, `utf-16be`, `latin1`, `windows-1252` …
     #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = encoding)]

@@ -81,6 +81,10 @@ async fn run(mut arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure>
     let (run_id, printed) = match ended? {
         Ended::Committed(outcome) => {
             report::notes::of_run(&outcome).iter().for_each(|note| remarks::note(note));
+            let rejects = config.rejects_file.as_deref();
+            report::notes::on_rejects(rejects, &outcome.tally, &config.ingest, config.min_rows)
+                .iter()
+                .for_each(|note| remarks::note(note));
             let summary = report::Summary::new(&outcome, &config);
             (outcome.committed.run.record.run_id, reporter.end(exit::COMMITTED, &summary, || summary.human()))
         }
@@ -151,6 +155,9 @@ async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Erro
     let checked = checked?;
     printed?;
     report::notes::of_check(&checked).iter().for_each(|note| remarks::note(note));
+    report::notes::on_rejects(rejects, &checked.tally, &config, min_rows)
+        .iter()
+        .for_each(|note| remarks::note(note));
     let records = checked.files.iter().map(|file| file.rows_read).sum();
     let verdict = Verdict {
         limit,

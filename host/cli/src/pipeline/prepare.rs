@@ -52,6 +52,10 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
         list = list.without_empty_files()?;
     }
     list.notes.iter().for_each(|note| remarks::note(&note.to_string()));
+    let (digests, files) = (config.expected.sha256.len(), list.files.len());
+    if digests > 0 && digests != files {
+        return Err(ConfigError::DigestCount { digests, files }.into());
+    }
     let sandbox = Sandbox::new(config.limits.clone(), config.requirements.clone(), Cache::of_user())?;
     let plugin_file = plugins::lookup(&config.plugin)?;
     let plugin = host_detector::load(&sandbox, &plugin_file)?;
@@ -80,7 +84,8 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     progress.start(list.size_bytes, read_bytes.clone());
     let batch_rows = config.rules.batch_rows.min(budget::rows_a_part(detectors.len()));
     let rules = InputRules { batch_rows, ..config.rules.clone() };
-    let source = Source::open(list.clone(), rules, &columns, read_bytes)?;
+    let mut source = Source::open(list.clone(), rules, &columns, read_bytes)?;
+    source.expect(config.expected.clone());
     let plugin = PluginFacts {
         name: metadata.name,
         version: metadata.version,

@@ -1,8 +1,10 @@
 //! Files and folders: what is read, rejected, refused.
 
 mod changing;
+mod control;
 mod exact;
 mod folders;
 mod input;
+mod lines;
 mod places;
 mod rejects_file;
