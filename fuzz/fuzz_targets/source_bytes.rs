@@ -14,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let Some((&choice, content)) = bytes.split_first() else { return };
     let rules = InputRules {
-        delimiter: if choice & 1 == 0 { b',' } else { b';' },
+        delimiter: if choice & 1 == 0 { None } else { Some(b';') },
         decimal_point: if choice & 2 == 0 { b'.' } else { b',' },
         encoding: if choice & 4 == 0 {
             Encoding::Utf8

@@ -10,12 +10,12 @@ use host_core::environment::Environment;
 use host_detector::{Limits, Requirements};
 use host_sink::{IdPolicy, OnConflict, Once, Patience, Target, TransactionOptions};
 use host_source::timestamp::TimestampRules;
-use host_source::{AmountColumns, ColumnMap, InputRules};
+use host_source::{AmountColumns, ColumnMap, Expectations, InputRules, LineRules};
 use jiff::SignedDuration;
 
 use crate::cli::{
-    DatabaseArgs, IdKindArg, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, ValueArgs,
-    VerifyArgs,
+    ControlArgs, DatabaseArgs, IdKindArg, IdsArg, IngestArgs, InputArgs, LineArgs, OnceArg, RunArgs,
+    SandboxArgs, ValueArgs, VerifyArgs,
 };
 use crate::error::{ConfigError, Error};
 
@@ -32,6 +32,8 @@ pub struct IngestConfig {
     pub jobs: usize,
     /// How the files are read.
     pub rules: InputRules,
+    /// What must be true of them.
+    pub expected: Expectations,
     /// Limits of the sandbox.
     pub limits: Limits,
     /// What the plugin must be.
@@ -67,6 +69,7 @@ impl IngestConfig {
             settings: settings(arguments.settings)?,
             jobs: arguments.jobs.into(),
             rules: rules(arguments.input, arguments.batch_rows as usize)?,
+            expected: expectations(arguments.control),
             limits: limits(&arguments.sandbox)?,
             requirements: requirements(&arguments.sandbox),
         })
@@ -201,6 +204,7 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
     let rules = InputRules {
         delimiter: arguments.delimiter,
         quote: arguments.quote,
+        lines: line_rules(arguments.lines),
         encoding: arguments.encoding,
         has_header: !arguments.no_header,
         columns,
@@ -216,7 +220,7 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
         strict_files: arguments.strict_files,
         batch_rows,
     };
-    if rules.delimiter == rules.quote {
+    if rules.delimiter() == rules.quote {
         return Err(ConfigError::DelimiterAsQuote);
     }
     if let Some(field) = rules.absent().iter().find(|field| rules.columns.get(field.name()).is_some()) {
@@ -241,6 +245,20 @@ fn amount_columns(arguments: &ValueArgs) -> Result<AmountColumns, ConfigError> {
         }
         (_, _, Some(sign)) => Ok(AmountColumns::Signed(sign.clone())),
         _ => Ok(AmountColumns::Amount),
+    }
+}
+
+fn line_rules(arguments: LineArgs) -> LineRules {
+    let LineArgs { skip_lines, header_contains, skip_last, stop_at, trailer } = arguments;
+    LineRules { skip_lines, header_contains, skip_last, stop_at, trailer }
+}
+
+fn expectations(arguments: ControlArgs) -> Expectations {
+    Expectations {
+        rows: arguments.expect_rows,
+        total_cents: arguments.expect_total,
+        sha256: arguments.expect_sha256,
+        final_newline: arguments.require_final_newline,
     }
 }
 

@@ -24,6 +24,8 @@ pub struct FileFacts {
     pub rows_read: u64,
     /// Those of them that are not valid rows.
     pub rows_rejected: u64,
+    /// The sum of the amounts of the valid ones.
+    pub total_cents: i128,
 }
 
 /// The reading rules that determine a file's values. Named as on the command line.
@@ -73,6 +75,26 @@ pub struct Reading {
     /// The column of currencies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// How many physical lines were left out at the beginning of each file.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skip_lines: u32,
+    /// A text in a cell of the header, which may be further down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_contains: Option<String>,
+    /// How many records were left out at the end of each file.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skip_last: u32,
+    /// The beginning of the first line that was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_at: Option<String>,
+    /// The record that each file had to end in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trailer: Option<String>,
+}
+
+/// What is as by default is not stored, so that what earlier hosts stored has the same digest.
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 fn usual_quote() -> char {

@@ -14,6 +14,8 @@ pub struct RejectedRow {
     pub file_position: i32,
     /// The file's header record, verbatim; `None` with `--no-header`.
     pub header: Option<Arc<[u8]>>,
+    /// The byte between its fields.
+    pub delimiter: u8,
     /// The physical line on which the record starts, from 1.
     pub line: u64,
     /// Its position in the decompressed and decoded file.

@@ -92,6 +92,69 @@ pub enum SourceError {
         found: Vec<String>,
         /// Its name, by which `--column` gives it another one; or the option that names it.
         name: String,
+        /// The physical line of a record further down that looks like the header.
+        header_line: Option<u64>,
+    },
+    /// Nothing is left of it.
+    #[error(
+        "`{}` has only {}, and `--skip-lines {skip_lines}` leaves nothing of it",
+        printable(file),
+        counted(*lines, "line")
+    )]
+    TooFewLines {
+        /// The file.
+        file: String,
+        /// How many physical lines it has.
+        lines: u64,
+        /// How many of them are left out.
+        skip_lines: u32,
+    },
+    /// No record has the text by which the header is recognised.
+    #[error(
+        "`{}` has no header with `{}`: no cell on lines {} to {} contains it",
+        printable(file),
+        printable(text),
+        lines.0,
+        lines.1
+    )]
+    HeaderNotFound {
+        /// The file.
+        file: String,
+        /// The text.
+        text: String,
+        /// The first and the last physical line that was searched.
+        lines: (u64, u64),
+        /// The first of them: where, and what.
+        shown: Vec<(String, String)>,
+    },
+    /// Its first line names another delimiter than the one that was given.
+    #[error(
+        "the first line of `{}` says that `{}` separates its fields, but `--delimiter` is `{}`",
+        printable(file),
+        named.escape_debug(),
+        given.escape_debug()
+    )]
+    OtherDelimiter {
+        /// The file.
+        file: String,
+        /// The one that the line names.
+        named: char,
+        /// The one that was given.
+        given: char,
+    },
+    /// The records that are to be left out at the end are too large to find out which they are.
+    #[error(
+        "{} of `{}`, from line {line}, are too large to be held back until the end of the file is known",
+        counted(*records as u64, "record"),
+        printable(file)
+    )]
+    HeldBack {
+        /// The file.
+        file: String,
+        /// The physical line on which the first of them starts.
+        line: u64,
+        /// How many they are.
+        records: usize,
     },
     /// A file without a header has too few columns, or nothing says which one is needed.
     #[error(
@@ -187,6 +250,71 @@ pub enum SourceError {
     /// Nobody is there any more to number users: whoever was has failed, and says so itself.
     #[error("nobody numbers the users any more")]
     UsersNotNumbered,
+    /// The last record is not the trailer.
+    #[error("`{}` does not end in the trailer `{}`", printable(file), printable(trailer))]
+    NoTrailer {
+        /// The file.
+        file: String,
+        /// What it looks like.
+        trailer: String,
+        /// What separates its fields, and those of the file.
+        delimiter: char,
+        /// The last record: its physical line, and what it is.
+        found: Option<(u64, String)>,
+    },
+    /// The trailer says something else than what was read.
+    #[error(
+        "the trailer of `{}` at line {line} says that the {what} is `{expected}`, but it is {found}",
+        printable(file)
+    )]
+    TrailerDisagrees {
+        /// The file.
+        file: String,
+        /// The physical line of the trailer.
+        line: u64,
+        /// What it says something about.
+        what: &'static str,
+        /// What it says.
+        expected: String,
+        /// What was read.
+        found: String,
+        /// Records that were rejected, and are not in what was read.
+        rejected: u64,
+    },
+    /// The last line has no line break.
+    #[error("the last line of `{}` has no line break: it may have been cut off", printable(file))]
+    NoFinalNewline {
+        /// The file.
+        file: String,
+    },
+    /// The file is another than the one that is expected.
+    #[error("the sha256 of `{}` is {found}, but `--expect-sha256` is {expected}", printable(file))]
+    OtherDigest {
+        /// The file.
+        file: String,
+        /// The digest that it should have.
+        expected: String,
+        /// The one it has.
+        found: String,
+    },
+    /// More or fewer records than expected.
+    #[error("the run has read {}, but `--expect-rows` is {expected}", counted(*found, "record"))]
+    OtherRowCount {
+        /// How many there should be.
+        expected: u64,
+        /// How many there are, also those that were rejected.
+        found: u64,
+    },
+    /// Another sum of amounts than expected.
+    #[error("the amounts that the run has read sum up to {found}, but `--expect-total` is {expected}")]
+    OtherTotal {
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+        /// Records that were rejected, whose amounts are not in it.
+        rejected: u64,
+    },
     /// The rejected rows were written, but not under the requested name.
     #[error("could not move the rejected rows to `{}`; they are in `{}`", file.display(), kept.display())]
     RejectsNotInPlace {
@@ -244,7 +372,16 @@ impl SourceError {
     /// Further details, each with a label.
     #[must_use]
     pub fn details(&self) -> Vec<(String, &str)> {
-        let SourceError::TooManyRejects { tally, .. } = self else { return Vec::new() };
+        let tally = match self {
+            SourceError::TooManyRejects { tally, .. } => tally,
+            SourceError::HeaderNotFound { shown, .. } => {
+                return shown.iter().map(|(line, text)| (line.clone(), text.as_str())).collect();
+            }
+            SourceError::NoTrailer { found: Some((line, text)), .. } => {
+                return vec![(format!("line {line}"), text.as_str())];
+            }
+            _ => return Vec::new(),
+        };
         let reasons =
             tally.by_reason.iter().map(|(reason, count)| (counted(*count, "time"), reason.as_str()));
         reasons.chain(tally.first.iter().map(|first| ("for instance".to_owned(), first.as_str()))).collect()
@@ -254,8 +391,32 @@ impl SourceError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            SourceError::MissingColumn { file, column, found, name } => {
-                Some(hints::on_header(file, name, column, found))
+            SourceError::MissingColumn { column, found, name, header_line, .. } => {
+                Some(hints::on_header(name, column, found, *header_line))
+            }
+            SourceError::HeaderNotFound { .. } => {
+                Some("the text must be in the header as it is there, in the same case; or say how many lines come before the header, with `--skip-lines`".into())
+            }
+            SourceError::OtherDelimiter { .. } => Some("leave out `--delimiter`".into()),
+            SourceError::HeldBack { .. } => {
+                Some("are there really so many records at the end that are not rows? `--stop-at` needs no memory".into())
+            }
+            SourceError::NoTrailer { delimiter, .. } => Some(format!(
+                "a file without its trailer is not complete; fields of the template are separated as in the file, by `{}`",
+                delimiter.escape_debug()
+            )),
+            SourceError::TrailerDisagrees { rejected, .. } | SourceError::OtherTotal { rejected, .. }
+                if *rejected > 0 =>
+            {
+                let records = counted(*rejected, "record");
+                Some(format!("the sum is without {records} that could not be read; `host check` with the same arguments lists what could not be read"))
+            }
+            SourceError::TrailerDisagrees { .. }
+            | SourceError::NoFinalNewline { .. }
+            | SourceError::OtherDigest { .. }
+            | SourceError::OtherRowCount { .. }
+            | SourceError::OtherTotal { .. } => {
+                Some("is it complete? Ask its sender for the whole file, or check what was expected of it".into())
             }
             SourceError::MissingPosition { name, fields, .. } if name.starts_with("--") => {
                 Some(format!("name it in {name} by its position, from 1 to {fields}"))

@@ -23,12 +23,15 @@ const EXCEL_HINT: &str = "sep=";
 const MISREAD_MARK: &str = "ï»¿";
 
 /// A hint for a missing column; `name` is the one by which `--column` gives it another, or the option that names it,
-/// and `column` the one that was looked for.
-pub(crate) fn on_header(file: &str, name: &str, column: &str, found: &[String]) -> String {
+/// `column` the one that was looked for; `header_line` is that of a record further down that looks like the header.
+pub(crate) fn on_header(name: &str, column: &str, found: &[String], header_line: Option<u64>) -> String {
     let first = found.first().map_or("", String::as_str);
     let starts_with = |beginning: &str| first.get(..beginning.len()) == Some(beginning);
     if first.get(..EXCEL_HINT.len()).is_some_and(|start| start.eq_ignore_ascii_case(EXCEL_HINT)) {
-        return on_excel_hint(file, first);
+        return on_excel_hint(found);
+    }
+    if let Some(line) = header_line {
+        return format!("line {line} looks like the header: pass `--skip-lines {}`", line - 1);
     }
     if starts_with(MISREAD_MARK) {
         return "the file begins with the byte order mark of UTF-8: leave out `--encoding`".into();
@@ -82,15 +85,13 @@ pub(crate) fn without(name: &str) -> Option<&'static str> {
     }
 }
 
-fn on_excel_hint(file: &str, line: &str) -> String {
-    let delimiter = line[EXCEL_HINT.len()..].chars().next();
-    let known = DELIMITERS.iter().find(|(known, _)| Some(*known) == delimiter);
-    // If it already is the delimiter in use, it is not in the first field.
-    let pass = known.map(|(_, argument)| format!(", and pass `--delimiter {}`", shell_quoted(argument)));
+/// A line such as `sep=;` is understood, but this one was not.
+fn on_excel_hint(found: &[String]) -> String {
+    let delimiter = DELIMITERS.iter().find(|(known, _)| found.iter().any(|name| name.contains(*known)));
+    let pass = delimiter.map(|(_, argument)| format!(", and pass `--delimiter {}`", shell_quoted(argument)));
     format!(
-        "its first line tells Excel the delimiter, and is not read here: remove it, for instance with \
-         `tail -n +2 {} > without-first-line.csv`{}",
-        shell_file(file),
+        "its first line begins like the one that tells Excel the delimiter (`sep=;`), but names none: leave it out \
+         with `--skip-lines 1`{}",
         pass.unwrap_or_default()
     )
 }
@@ -302,7 +303,7 @@ mod tests {
 
     fn header(found: &[&str]) -> String {
         let found: Vec<String> = found.iter().map(|name| (*name).to_owned()).collect();
-        on_header("my day.csv", "user_id", "user_id", &found)
+        on_header("user_id", "user_id", &found, None)
     }
 
     #[test]
@@ -314,9 +315,10 @@ mod tests {
         assert!(header(&["a\tb"]).ends_with("pass `--delimiter tab`"));
         assert!(header(&["a|b"]).ends_with("pass `--delimiter '|'`"));
         assert!(header(&["a,b;c"]).contains("--delimiter"));
-        assert!(header(&["sep=;"]).contains("`tail -n +2 'my day.csv' > "));
-        assert!(header(&["sep=;"]).ends_with("pass `--delimiter ';'`"));
-        assert!(!header(&["sep=", ""]).contains("--delimiter"));
+        assert!(header(&["sep=;;"]).ends_with("with `--skip-lines 1`, and pass `--delimiter ';'`"));
+        assert!(header(&["sep=", ""]).ends_with("with `--skip-lines 1`"));
+        let preamble = [String::from("Account: 7")];
+        assert!(on_header("user_id", "user_id", &preamble, Some(6)).ends_with("pass `--skip-lines 5`"));
         assert!(header(&["ï»¿user_id", "b"]).ends_with("leave out `--encoding`"));
         let positions = "`--no-header --column transaction_id=2 --column user_id=3 --column amount=4 --column timestamp=1`";
         assert!(header(&["2024-01-01 00:00:00", "5", "7", "1.50"]).ends_with(positions));
@@ -348,11 +350,13 @@ mod tests {
     fn a_name_that_was_given_is_not_taken_for_the_columns_own() {
         let found = ["User Id".to_owned(), "x".to_owned()];
         for given in ["User_ID", "nothing like it"] {
-            let help = on_header("f", "user_id", given, &found);
+            let help = on_header("user_id", given, &found, None);
             assert_eq!(help, "is it `User Id`? Then pass `--column 'user_id=User Id'`");
         }
         for given in ["user_idd", "User_Ids"] {
-            assert!(on_header("f", "user_idd", given, &found).contains("pass `--column 'user_idd=User Id'`"));
+            assert!(
+                on_header("user_idd", given, &found, None).contains("pass `--column 'user_idd=User Id'`")
+            );
         }
     }
 

@@ -1,9 +1,10 @@
 //! From files' bytes to batches of typed rows. Knows nothing of plugins or databases.
 //!
-//! [`input`] finds the files and turns their bytes into text, [`csv`] splits it into fields, [`cell`] turns
-//! one field into one exact value, [`composed`] several into one, and [`Source`] puts it together, file after
-//! file, as the [`InputRules`] say. [`users`] numbers users whose ids are texts. What could not be parsed is counted in a
-//! [`Tally`] and kept where the user wants it
+//! [`input`] finds the files and turns their bytes into text, [`csv`] splits it into fields, [`layout`] says which
+//! lines are rows, [`cell`] turns one field into one exact value, [`composed`] several into one, and [`Source`] puts it
+//! together, file after file, as the [`InputRules`] say. [`users`] numbers users whose ids are texts. The end of a file
+//! must be as its [`Trailer`] says, and all as is [`expected`]. What could not be parsed is counted in a [`Tally`] and
+//! kept where the user wants it
 //! ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside a run.
 //!
 //! ```
@@ -32,8 +33,10 @@ mod cell;
 mod composed;
 mod csv;
 mod error;
+mod expected;
 mod hints;
 mod input;
+mod layout;
 mod noticed;
 pub mod output_file;
 mod parsed;
@@ -42,22 +45,26 @@ pub mod rejects_file;
 mod rules;
 mod scan;
 mod tally;
+mod trailer;
 mod users;
 
+pub use cell::total::{Total, total_cents};
 pub use cell::{amount, excel, timestamp, value};
 pub use composed::{AmountColumns, SignColumn, TimestampColumns};
 pub use csv::field::{ColumnMap, Field};
 pub use error::SourceError;
+pub use expected::Expectations;
 pub use input::encoding::Encoding;
 pub use input::expand::{data_ending, expand};
 pub use input::format::Foreign;
 pub use input::identity::Change;
 pub use input::list::{FileList, Note};
 pub use input::open::FileDigests;
-pub use noticed::Noticed;
+pub use noticed::{LinesLeftOut, Noticed};
 pub use parsed::Parsed;
 pub use reader::Source;
-pub use rules::InputRules;
+pub use rules::{InputRules, LineRules};
 pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};
+pub use trailer::Trailer;
 pub use users::NumberUsers;

@@ -29,8 +29,25 @@ pub struct Noticed {
     pub ignored_columns: Vec<String>,
     /// Files that end in ^Z, which is ignored.
     pub ended_by_mark: Vec<String>,
+    /// Lines that were left out before the header and after the rows, file after file.
+    pub lines_left_out: Vec<LinesLeftOut>,
+    /// Files whose first line named the delimiter, and the delimiter.
+    pub separator_lines: Vec<(String, u8)>,
+    /// Files without the line that would have ended their rows.
+    pub never_stopped: Vec<String>,
     /// The time of the last row.
     last_micros: Option<i64>,
+}
+
+/// Lines of a file that were left out because they are neither its header nor rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinesLeftOut {
+    /// The file's name as it was given.
+    pub file: String,
+    /// Their physical lines, from 1.
+    pub first_line: u64,
+    /// The last of them.
+    pub last_line: u64,
 }
 
 impl Noticed {
@@ -54,7 +71,7 @@ impl Noticed {
     /// matters to it.
     #[must_use]
     pub fn notes(&self, detector: &str, minds_order: bool) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut notes = self.notes_on_lines();
         if !self.ended_by_mark.is_empty() {
             let files = listed(&self.ended_by_mark, SHOWN_NAMES);
             notes.push(format!("the mark (^Z) that ends a file on DOS was ignored at the end of {files}"));
@@ -74,6 +91,55 @@ impl Noticed {
                 .push(format!("ignored {}: {columns}", counted(self.ignored_columns.len() as u64, "column")));
         }
         notes
+    }
+
+    fn notes_on_lines(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let [(file, delimiter), rest @ ..] = self.separator_lines.as_slice() {
+            let more = match rest.len() {
+                0 => String::new(),
+                more => format!(", and that of {}", counted(more as u64, "more file")),
+            };
+            notes.push(format!(
+                "the first line of `{}`{more} says what separates its fields: `{}`",
+                printable(file),
+                char::from(*delimiter).escape_debug(),
+            ));
+        }
+        if let [first, ..] = self.lines_left_out.as_slice() {
+            let mut files: Vec<&str> = self.lines_left_out.iter().map(|lines| lines.file.as_str()).collect();
+            files.dedup();
+            let of_first = self.lines_left_out.iter().take_while(|lines| lines.file == first.file);
+            let ranges: Vec<String> = of_first.map(LinesLeftOut::range).collect();
+            let lines: u64 = self.lines_left_out.iter().map(LinesLeftOut::count).sum();
+            let more = match files.len() as u64 - 1 {
+                0 => String::new(),
+                more => format!(
+                    ", and such lines of {}, {} in all",
+                    counted(more, "more file"),
+                    counted(lines, "line")
+                ),
+            };
+            notes.push(format!("left out {} of `{}`{more}", ranges.join(" and "), printable(&first.file)));
+        }
+        if !self.never_stopped.is_empty() {
+            let files = listed(&self.never_stopped, SHOWN_NAMES);
+            notes.push(format!("no line begins with the text of `--stop-at` in {files}"));
+        }
+        notes
+    }
+}
+
+impl LinesLeftOut {
+    fn count(&self) -> u64 {
+        self.last_line - self.first_line + 1
+    }
+
+    fn range(&self) -> String {
+        match self.count() {
+            1 => format!("line {}", self.first_line),
+            _ => format!("lines {} to {}", self.first_line, self.last_line),
+        }
     }
 }
 
@@ -96,6 +162,23 @@ mod tests {
             ]
         );
         assert!(noticed.notes("x", false).is_empty());
+    }
+
+    #[test]
+    fn lines_are_told_with_their_numbers() {
+        let mut noticed = Noticed::default();
+        let mut add = |file: &str, first_line, last_line| {
+            let lines = LinesLeftOut { file: file.into(), first_line, last_line };
+            noticed.lines_left_out.push(lines);
+            noticed.notes("x", true)
+        };
+        assert_eq!(add("a", 1, 5), ["left out lines 1 to 5 of `a`"]);
+        assert_eq!(add("a", 9, 9), ["left out lines 1 to 5 and line 9 of `a`"]);
+        add("b", 1, 5);
+        assert_eq!(
+            add("b", 8, 9),
+            ["left out lines 1 to 5 and line 9 of `a`, and such lines of 1 more file, 13 lines in all"]
+        );
     }
 
     #[test]

@@ -13,31 +13,35 @@ use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
 use host_core::text::without_nul;
 
 use crate::cell::{key, value};
+use crate::csv::body::Body;
 use crate::csv::cells::Fault;
 use crate::csv::columns::{Columns, Requested};
-use crate::csv::records::{Record, Records, RecordsError};
+use crate::csv::records::{Dialect, Record};
 use crate::error::SourceError;
+use crate::expected::Expectations;
 use crate::input::list::FileList;
-use crate::input::open::{FileDigests, Input, open};
-use crate::noticed::Noticed;
+use crate::input::open::{FileDigests, Input};
+use crate::layout::{Opened, header_further_down, open_rows, source_error};
+use crate::noticed::{LinesLeftOut, Noticed};
 use crate::parsed::Parsed;
 use crate::rules::InputRules;
 use crate::tally::Tally;
+use crate::trailer::Read;
 use crate::users::{NumberUsers, Users, by_appearance};
 
 /// A batch ends early when the texts in it reach this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 1024 * 1024;
-/// A longer record is an error.
-pub(crate) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// How much of a header is kept.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// Files from which batches are taken one by one.
 pub struct Source {
-    waiting: std::vec::IntoIter<PathBuf>,
+    /// Files with their positions among those that were given, from 0.
+    waiting: std::vec::IntoIter<(usize, PathBuf)>,
     current: Option<OpenFile>,
     rules: InputRules,
+    expected: Expectations,
     /// What the tables can hold.
     capacity: Capacity,
     users: Users,
@@ -62,9 +66,10 @@ impl Source {
         read_bytes: Arc<AtomicU64>,
     ) -> Result<Source, SourceError> {
         let mut source = Source {
-            waiting: list.files.into_iter(),
+            waiting: list.files.into_iter().enumerate().collect::<Vec<_>>().into_iter(),
             current: None,
             rules,
+            expected: Expectations::default(),
             capacity: Capacity::default(),
             users: Users::new(by_appearance()),
             requests: requests.to_vec(),
@@ -85,10 +90,14 @@ impl Source {
     pub fn leave_out(&mut self, positions: &BTreeSet<usize>) -> Result<(), SourceError> {
         // The first file is already open, the others wait.
         let is_wanted = |position: &usize| !positions.contains(position);
-        let waiting =
-            (1..).zip(std::mem::take(&mut self.waiting)).filter(|(position, _)| is_wanted(position));
-        self.waiting = waiting.map(|(_, file)| file).collect::<Vec<_>>().into_iter();
+        let waiting = std::mem::take(&mut self.waiting).filter(|(position, _)| is_wanted(position));
+        self.waiting = waiting.collect::<Vec<_>>().into_iter();
         if is_wanted(&0) { Ok(()) } else { self.open_next() }
+    }
+
+    /// Fails, instead of coming to the end, if the files are not as expected.
+    pub fn expect(&mut self, expected: Expectations) {
+        self.expected = expected;
     }
 
     /// Says who knows the numbers of users whose ids are texts. By default they are numbered as they appear.
@@ -105,7 +114,8 @@ impl Source {
     /// reused.
     ///
     /// # Errors
-    /// If a file cannot be read, or more records are rejected than allowed.
+    /// If a file cannot be read, or more records are rejected than allowed; and, after all of its rows, if a file
+    /// does not end as it must, or is not as expected.
     pub fn next_part(&mut self, spent: Batch) -> Result<Option<Parsed>, SourceError> {
         if self.rules.user_ids != IdKind::Text {
             return self.parse_part(spent);
@@ -134,31 +144,31 @@ impl Source {
 
     fn parse_part(&mut self, mut spent: Batch) -> Result<Option<Parsed>, SourceError> {
         while let Some(file) = &mut self.current {
+            if file.is_at_end {
+                self.finish_file()?;
+                continue;
+            }
             // Files that were left out do not count.
             let position = i32::try_from(self.finished.len() + 1).unwrap_or(i32::MAX);
             let kinds = file.columns.requested.iter().map(|requested| requested.map(|found| found.kind));
             spent.renew((position, file.name.clone()), self.rows, kinds, file.columns.currency.is_some());
             let mut parsed = Parsed { batch: spent, rejected: Vec::new() };
-            let at_end = match file.fill(&mut parsed, &self.rules, &self.capacity, &mut self.noticed) {
-                Ok(at_end) => at_end,
-                Err(error) => return Err(self.or_changed(error)),
-            };
+            if let Err(error) = file.fill(&mut parsed, &self.rules, &self.capacity, &mut self.noticed) {
+                return Err(self.or_changed(error));
+            }
+            let is_last = file.is_at_end && self.waiting.as_slice().is_empty();
             let so_far = file.records_read + self.finished.iter().map(|facts| facts.rows_read).sum::<u64>();
             self.rows += parsed.batch.len() as u64;
             for rejected in &parsed.rejected {
                 self.tally.add(rejected);
             }
-            self.check_rejects(&parsed, so_far, at_end && self.waiting.as_slice().is_empty())
-                .map_err(|error| self.or_changed(error))?;
-            if at_end && let Some(file) = self.current.take() {
-                self.finished.push(file.finish(&mut self.noticed)?);
-                self.open_next()?;
-            }
+            self.check_rejects(&parsed, so_far, is_last).map_err(|error| self.or_changed(error))?;
             if !parsed.batch.is_empty() || !parsed.rejected.is_empty() {
                 return Ok(Some(parsed));
             }
             spent = parsed.batch;
         }
+        self.expected.check_all(&self.finished)?;
         Ok(None)
     }
 
@@ -171,15 +181,28 @@ impl Source {
     fn open_next(&mut self) -> Result<(), SourceError> {
         self.current = match self.waiting.next() {
             None => None,
-            Some(file) => Some(OpenFile::open(file, &self.rules, &self.requests, self.read_bytes.clone())?),
+            Some((given, path)) => {
+                let read_bytes = self.read_bytes.clone();
+                let mut file = OpenFile::open(path, &self.rules, &self.requests, read_bytes)?;
+                file.given = given;
+                Some(file)
+            }
         };
         Ok(())
+    }
+
+    /// Compares the current file, all of which was read, with what must be true of it, and opens the next one.
+    fn finish_file(&mut self) -> Result<(), SourceError> {
+        if let Some(file) = self.current.take() {
+            self.finished.push(file.finish(&self.rules, &self.expected, &mut self.noticed)?);
+        }
+        self.open_next()
     }
 
     /// The error, or its real cause if the file changed: one that was truncated meanwhile has a bad last row.
     fn or_changed(&self, error: SourceError) -> SourceError {
         match &self.current {
-            Some(file) => file.records.input().change_behind(error),
+            Some(file) => file.body.input().change_behind(error),
             None => error,
         }
     }
@@ -207,13 +230,22 @@ impl Source {
 /// A file whose header has been read.
 struct OpenFile {
     path: PathBuf,
+    /// Its position among the files that were given, from 0.
+    given: usize,
     name: Arc<str>,
     header: Option<Arc<[u8]>>,
-    records: Records<Input>,
+    dialect: Dialect,
+    has_separator_line: bool,
+    /// The first and the last physical line that was left out before the header.
+    left_out: Option<(u64, u64)>,
+    body: Body<Input>,
+    /// Whether all rows have been read.
+    is_at_end: bool,
     columns: Columns,
     scratch: Scratch,
     records_read: u64,
     rejected: u64,
+    total_cents: i128,
 }
 
 impl OpenFile {
@@ -224,50 +256,58 @@ impl OpenFile {
         read_bytes: Arc<AtomicU64>,
     ) -> Result<OpenFile, SourceError> {
         let name: Arc<str> = path.display().to_string().into();
-        let input = open(&path, rules.encoding, read_bytes)?;
-        let mut records = Records::new(input, rules.dialect(), MAX_RECORD_BYTES);
-        let fail = |error| source_error(&path, &name, error);
-        let Some(first) = records.next().map_err(fail)? else {
-            return Err(SourceError::Empty { file: name.to_string() });
-        };
-        let (header, columns) = if rules.has_header {
-            let names = first.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-            let columns = Columns::by_name(&name, names, rules, requests)?;
-            (Some(first.raw.into()), columns)
+        let Opened { mut body, header, first, dialect, has_separator_line, left_out } =
+            open_rows(&path, &name, rules, read_bytes)?;
+        let columns = if rules.has_header {
+            let by_name = |names| Columns::by_name(&name, names, rules, requests);
+            by_name(first).map_err(|error| match error {
+                SourceError::MissingColumn { file, column, found, name, .. } => {
+                    let header_line = header_further_down(&mut body, |names| by_name(names).is_ok());
+                    SourceError::MissingColumn { file, column, found, name, header_line }
+                }
+                other => other,
+            })?
         } else {
-            let columns = Columns::by_position(&name, first.len(), rules, requests)?;
-            // The first record is a row like any other.
-            records.again();
-            (None, columns)
+            Columns::by_position(&name, first.len(), rules, requests)?
         };
         Ok(OpenFile {
             path,
+            given: 0,
             name,
             header,
-            records,
+            dialect,
+            has_separator_line,
+            left_out,
+            body,
+            is_at_end: false,
             columns,
             scratch: Scratch::default(),
             records_read: 0,
             rejected: 0,
+            total_cents: 0,
         })
     }
 
-    /// Adds records until the batch is full; true at the end of the file.
+    /// Adds records until the batch is full, or the file is at its end.
     fn fill(
         &mut self,
         parsed: &mut Parsed,
         rules: &InputRules,
         capacity: &Capacity,
         noticed: &mut Noticed,
-    ) -> Result<bool, SourceError> {
-        let OpenFile { path, name, header, records, columns, scratch, records_read, rejected } = self;
+    ) -> Result<(), SourceError> {
+        let OpenFile { path, name, header, body, columns, scratch, records_read, rejected, .. } = self;
+        let delimiter = self.dialect.delimiter;
         let mut text_bytes = 0;
         let stop_at_first = rules.max_rejects == crate::tally::RejectLimit::Count(0);
         let is_full = |parsed: &Parsed| parsed.batch.len() + parsed.rejected.len() >= rules.batch_rows;
         while !is_full(parsed) && text_bytes < MAX_BATCH_TEXT_BYTES {
-            let record = match records.next() {
+            let record = match body.next() {
                 Ok(Some(record)) => record,
-                Ok(None) => return Ok(true),
+                Ok(None) => {
+                    self.is_at_end = true;
+                    return Ok(());
+                }
                 Err(error) => return Err(source_error(path, name, error)),
             };
             *records_read += 1;
@@ -278,6 +318,7 @@ impl OpenFile {
                     text_bytes += transaction_key.map_or(0, |key| batch.transaction_keys.push(key));
                     text_bytes += user_key.map_or(0, |key| batch.user_keys.push(key));
                     noticed.row(name, row.line, row.timestamp_micros);
+                    self.total_cents += i128::from(row.amount_cents);
                     batch.push(row);
                 }
                 Err((places, problem)) => {
@@ -287,6 +328,7 @@ impl OpenFile {
                         file: name.clone(),
                         file_position: parsed.batch.file_position,
                         header: header.clone(),
+                        delimiter,
                         line: record.line,
                         byte_offset: record.offset,
                         column: columns.joined_names(&places),
@@ -294,25 +336,56 @@ impl OpenFile {
                         raw: record.raw.to_vec(),
                     });
                     if stop_at_first {
-                        return Ok(false);
+                        return Ok(());
                     }
                 }
             }
         }
-        Ok(false)
+        Ok(())
     }
 
-    fn finish(self, noticed: &mut Noticed) -> Result<FileFacts, SourceError> {
+    /// Reads what comes after the rows, and compares it with what must be true of the file.
+    fn finish(
+        self,
+        rules: &InputRules,
+        expected: &Expectations,
+        noticed: &mut Noticed,
+    ) -> Result<FileFacts, SourceError> {
+        let (path, name) = (&self.path, &self.name);
+        let (records, after) = self.body.end().map_err(|error| source_error(path, name, error))?;
         if self.header.is_some() {
             self.columns.ignored().for_each(|column| noticed.ignored(column));
         }
-        if self.records.has_end_mark() {
-            noticed.ended_by_mark.push(self.name.to_string());
+        if records.has_end_mark() {
+            noticed.ended_by_mark.push(name.to_string());
         }
-        let FileDigests { sha256, bytes, content_sha256 } = self.records.into_inner().finish(&self.path)?;
+        if self.has_separator_line {
+            noticed.separator_lines.push((name.to_string(), self.dialect.delimiter));
+        }
+        for (first_line, last_line) in self.left_out.into_iter().chain(after.lines) {
+            noticed.lines_left_out.push(LinesLeftOut { file: name.to_string(), first_line, last_line });
+        }
+        if rules.lines.stop_at.is_some() && !after.has_stopped {
+            noticed.never_stopped.push(name.to_string());
+        }
+        let ends_in_line_break = records.ends_in_line_break();
+        let FileDigests { sha256, bytes, content_sha256 } = records.into_inner().finish(path)?;
+        if let Some(trailer) = &rules.lines.trailer {
+            let skip_last = rules.lines.skip_last as usize;
+            let last = after.held.len().checked_sub(skip_last + 1).and_then(|at| after.held.get(at));
+            let read = Read {
+                file: name,
+                dialect: self.dialect,
+                decimal_point: rules.decimal_point,
+                rows: self.records_read,
+                rejected: self.rejected,
+                total_cents: self.total_cents,
+            };
+            trailer.check(last, &read)?;
+        }
         let header = self.header.map(|header| without_nul(&String::from_utf8_lossy(&header)).into_owned());
-        Ok(FileFacts {
-            name: self.name.to_string(),
+        let facts = FileFacts {
+            name: name.to_string(),
             bytes,
             sha256,
             content_sha256,
@@ -322,7 +395,10 @@ impl OpenFile {
             }),
             rows_read: self.records_read,
             rows_rejected: self.rejected,
-        })
+            total_cents: self.total_cents,
+        };
+        expected.check_file(self.given, &facts, ends_in_line_break)?;
+        Ok(facts)
     }
 }
 
@@ -450,15 +526,4 @@ fn take_along(to: &mut Batch, record: &Record<'_>, columns: &Columns, numbers: &
         }
     }
     bytes
-}
-
-pub(crate) fn source_error(path: &std::path::Path, name: &str, error: RecordsError) -> SourceError {
-    let file = name.to_owned();
-    match error {
-        RecordsError::Io(source) => SourceError::Read { file: path.to_owned(), source },
-        RecordsError::UnclosedQuote { line } => SourceError::UnclosedQuote { file, line },
-        RecordsError::TooLong { line, quote_line } => {
-            SourceError::RecordTooLong { file, line, max_bytes: MAX_RECORD_BYTES, quote_line }
-        }
-    }
 }

@@ -133,12 +133,20 @@ impl FinishedRejects {
 
 /// Writes rejected rows as CSV.
 struct Writer {
+    /// That of the files, unless something in them says otherwise.
     dialect: Dialect,
     encoding: Encoding,
     output: BufWriter<File>,
     is_stream: bool,
-    /// The header of the records so far; the outer `None` before the first record.
-    header: Option<Option<Arc<[u8]>>>,
+    /// That of the records so far.
+    header: Option<Header>,
+}
+
+/// What the records so far have in common.
+#[derive(PartialEq, Eq)]
+struct Header {
+    record: Option<Arc<[u8]>>,
+    delimiter: u8,
 }
 
 impl Writer {
@@ -157,15 +165,21 @@ impl Writer {
     }
 
     fn write_row(&mut self, run_id: Option<i64>, row: &RejectedRow) -> io::Result<()> {
+        let header = Header { record: row.header.clone(), delimiter: row.delimiter };
         match &self.header {
             None => {
                 self.output.write_all(&self.encoding.mark())?;
+                if row.delimiter != self.dialect.delimiter {
+                    // As in the file itself.
+                    self.write_line(&[b"sep=", &[row.delimiter][..]].concat())?;
+                    self.dialect.delimiter = row.delimiter;
+                }
                 if let Some(header) = &row.header {
                     self.write_record(&COLUMNS.map(str::to_owned), header)?;
                 }
-                self.header = Some(row.header.clone());
+                self.header = Some(header);
             }
-            Some(header) if *header != row.header => {
+            Some(first) if *first != header => {
                 return Err(io::Error::other("the files have different headers; run them one by one"));
             }
             Some(_) => {}

@@ -15,14 +15,20 @@ use crate::csv::field::{ColumnMap, Field, position_from_zero};
 use crate::csv::records::Dialect;
 use crate::input::encoding::Encoding;
 use crate::tally::RejectLimit;
+use crate::trailer::Trailer;
+
+/// What separates fields unless something else is known.
+const DEFAULT_DELIMITER: u8 = b',';
 
 /// How files are to be read.
 #[derive(Clone, Debug)]
 pub struct InputRules {
-    /// The byte between fields.
-    pub delimiter: u8,
+    /// The byte between fields; `None` if it is `,` unless a file's first line names another.
+    pub delimiter: Option<u8>,
     /// The byte around fields that contain delimiters or line breaks.
     pub quote: u8,
+    /// Which lines of a file are its header and its rows.
+    pub lines: LineRules,
     /// The text encoding.
     pub encoding: Encoding,
     /// Whether the first record names the columns.
@@ -53,11 +59,28 @@ pub struct InputRules {
     pub batch_rows: usize,
 }
 
+/// Which lines of a file are its header and its rows. What is left out at the end is left out in this order: from
+/// `stop_at` on, then `skip_last`, then the trailer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineRules {
+    /// How many physical lines at the beginning are left out.
+    pub skip_lines: u32,
+    /// The header is the first record that has this text in a cell.
+    pub header_contains: Option<String>,
+    /// How many records at the end are left out.
+    pub skip_last: u32,
+    /// The first line that begins with this text, also after a quote, and all that follows it is left out.
+    pub stop_at: Option<String>,
+    /// What the last record must be.
+    pub trailer: Option<Trailer>,
+}
+
 impl Default for InputRules {
     fn default() -> InputRules {
         InputRules {
-            delimiter: b',',
+            delimiter: None,
             quote: b'"',
+            lines: LineRules::default(),
             encoding: Encoding::Utf8,
             has_header: true,
             columns: ColumnMap::default(),
@@ -76,10 +99,23 @@ impl Default for InputRules {
     }
 }
 
+impl LineRules {
+    /// How many records at the end are not rows.
+    pub(crate) fn held_back(&self) -> usize {
+        self.skip_last as usize + usize::from(self.trailer.is_some())
+    }
+}
+
 impl InputRules {
     /// The characters between and around fields.
     pub(crate) fn dialect(&self) -> Dialect {
-        Dialect { delimiter: self.delimiter, quote: self.quote }
+        Dialect { delimiter: self.delimiter(), quote: self.quote }
+    }
+
+    /// The byte between fields, unless a file's first line names another.
+    #[must_use]
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter.unwrap_or(DEFAULT_DELIMITER)
     }
 
     /// The columns that files do not have.
@@ -166,7 +202,7 @@ impl InputRules {
             }
         };
         Reading {
-            delimiter: self.delimiter.into(),
+            delimiter: self.delimiter().into(),
             encoding: self.encoding.name().to_owned(),
             no_header: !self.has_header,
             columns: self
@@ -186,6 +222,11 @@ impl InputRules {
             credit,
             sign,
             currency: self.currency.clone(),
+            skip_lines: self.lines.skip_lines,
+            header_contains: self.lines.header_contains.clone(),
+            skip_last: self.lines.skip_last,
+            stop_at: self.lines.stop_at.clone(),
+            trailer: self.lines.trailer.as_ref().map(Trailer::to_string),
         }
     }
 
@@ -200,8 +241,17 @@ impl InputRules {
         };
         let decimal_point = if reading.decimal_comma { b',' } else { b'.' };
         Some(InputRules {
-            delimiter: u8::try_from(reading.delimiter).ok()?,
+            // Where `,` was asked for, a run on a file that names another delimiter was refused, so the ledger has
+            // none of which this is not true.
+            delimiter: Some(u8::try_from(reading.delimiter).ok()?).filter(|byte| *byte != DEFAULT_DELIMITER),
             quote: u8::try_from(reading.quote).ok()?,
+            lines: LineRules {
+                skip_lines: reading.skip_lines,
+                header_contains: reading.header_contains.clone(),
+                skip_last: reading.skip_last,
+                stop_at: reading.stop_at.clone(),
+                trailer: reading.trailer.as_deref().map(str::parse).transpose().ok()?,
+            },
             encoding: Encoding::by_name(&reading.encoding)?,
             has_header: !reading.no_header,
             columns: are_distinct.then_some(columns)?,
@@ -254,6 +304,11 @@ mod tests {
                 transaction_ids: IdKind::None,
                 user_ids: IdKind::Text,
                 quote: '\'',
+                skip_lines: 4,
+                header_contains: Some("Ref".into()),
+                skip_last: 1,
+                stop_at: Some("Total".into()),
+                trailer: Some("T,{rows}".into()),
                 ..InputRules::default().reading()
             },
             Reading {
@@ -307,5 +362,17 @@ mod tests {
         let reading: Reading = serde_json::from_str(earlier).unwrap();
         assert_eq!(InputRules::of_reading(&reading).unwrap().reading(), InputRules::default().reading());
         assert_eq!(serde_json::to_string(&reading).unwrap(), earlier);
+    }
+
+    /// The ledger's digest covers it, so it must be written as it was.
+    #[test]
+    fn what_earlier_hosts_kept_is_the_same() {
+        let json = concat!(
+            r#"{"delimiter":";","encoding":"utf-8","no_header":false,"columns":{},"decimal_comma":true,"#,
+            r#""timestamp_format":"iso","timezone":null}"#
+        );
+        let reading: Reading = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&reading).unwrap(), json);
+        assert_eq!(InputRules::of_reading(&reading).unwrap().reading(), reading);
     }
 }

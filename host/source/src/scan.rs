@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use host_core::batch::Batch;
 
-use crate::csv::records::Records;
 use crate::error::SourceError;
 use crate::input::list::FileList;
 use crate::input::open::{self, FileDigests};
-use crate::reader::{MAX_RECORD_BYTES, Source, source_error};
+use crate::layout::{Opened, open_rows, source_error};
+use crate::reader::Source;
 use crate::rules::InputRules;
 use crate::tally::RejectLimit;
 
@@ -53,8 +53,10 @@ pub struct Excerpt {
     pub lines: Option<(u64, u64)>,
     /// How many records there are, not counting the header.
     pub records: u64,
-    /// How many fields the file's first record has.
+    /// How many fields the header has, or the first record if there is no header.
     pub columns: usize,
+    /// The byte between fields.
+    pub delimiter: u8,
 }
 
 /// Cuts out those records of a file that start on a wanted physical line, and its header.
@@ -68,22 +70,18 @@ pub fn excerpt(
     max_bytes: usize,
 ) -> Result<Excerpt, SourceError> {
     let name = path.display().to_string();
-    let input = open::open(path, rules.encoding, Arc::default())?;
-    let mut records = Records::new(input, rules.dialect(), MAX_RECORD_BYTES);
-    let mut excerpt = Excerpt::default();
-    let mut is_header = rules.has_header;
-    while let Some(record) = records.next().map_err(|error| source_error(path, &name, error))? {
-        if excerpt.columns == 0 {
-            excerpt.columns = record.len();
+    let Opened { mut body, header, first, dialect, .. } = open_rows(path, &name, rules, Arc::default())?;
+    let mut excerpt = Excerpt { columns: first.len(), delimiter: dialect.delimiter, ..Excerpt::default() };
+    if let Some(header) = header {
+        excerpt.text.extend_from_slice(&header);
+        excerpt.text.push(b'\n');
+    }
+    while let Some(record) = body.next().map_err(|error| source_error(path, &name, error))? {
+        if !is_wanted(record.line) {
+            continue;
         }
-        if !is_header {
-            if !is_wanted(record.line) {
-                continue;
-            }
-            excerpt.lines = Some((excerpt.lines.map_or(record.line, |(first, _)| first), record.line));
-            excerpt.records += 1;
-        }
-        is_header = false;
+        excerpt.lines = Some((excerpt.lines.map_or(record.line, |(first, _)| first), record.line));
+        excerpt.records += 1;
         excerpt.text.extend(record.raw);
         excerpt.text.push(b'\n');
         if excerpt.text.len() > max_bytes {

@@ -16,7 +16,7 @@ use host_core::column::ColumnRequest;
 use host_core::facts::Reading;
 use host_core::text::{argument, path, printable, shell_file};
 use host_detector::{Cache, Call, DetectorError, EngineKind, Limits, Plugin, Sandbox};
-use host_source::{Encoding, Excerpt, InputRules, RejectLimit, Source};
+use host_source::{Encoding, Excerpt, InputRules, LineRules, RejectLimit, Source};
 
 use super::cases::{judge, reading_file};
 use super::start::start;
@@ -208,10 +208,10 @@ fn keep(
     if !file.is_file() {
         return Err(ToolsError::NotAgain(file.to_owned()).into());
     }
-    let Excerpt { text, lines, columns, .. } =
+    let Excerpt { text, lines, columns, delimiter, .. } =
         host_source::excerpt(file, &config.rules, is_wanted, MAX_CASE_BYTES)?;
     let Some(lines) = lines else { return Ok(None) };
-    let (rules, header) = as_kept(&config.rules, columns);
+    let (rules, header) = as_kept(&config.rules, columns, delimiter);
     let text = [header.into_bytes(), text].concat();
     let settings = settings(&config.settings)?;
 
@@ -234,9 +234,11 @@ fn keep(
     Ok(Some(Captured { case, lines, command, fails_again: None }))
 }
 
-/// How the case is read, which always has a header, and its header, if the file has none.
-fn as_kept(rules: &InputRules, columns: usize) -> (InputRules, String) {
-    let kept = InputRules { encoding: Encoding::default(), ..rules.clone() };
+/// How the case is read, which always has a header and nothing else besides rows, and its header, if the file has
+/// none.
+fn as_kept(rules: &InputRules, columns: usize, delimiter: u8) -> (InputRules, String) {
+    let (encoding, lines) = (Encoding::default(), LineRules::default());
+    let kept = InputRules { encoding, lines, delimiter: Some(delimiter), ..rules.clone() };
     if rules.has_header {
         return (kept, String::new());
     }
@@ -252,7 +254,7 @@ fn as_kept(rules: &InputRules, columns: usize) -> (InputRules, String) {
         let place = position.parse::<usize>().ok().and_then(|position| position.checked_sub(1));
         place.and_then(|place| names.get(place)).map_or(position, String::as_str).to_owned()
     });
-    let header = names.join(&char::from(rules.delimiter).to_string()) + "\n";
+    let header = names.join(&char::from(delimiter).to_string()) + "\n";
     (kept, header)
 }
 

@@ -14,7 +14,7 @@ use host_core::column::{Column, ColumnRequest, TextColumn};
 use host_core::facts::Reading;
 use host_core::text::printable;
 use host_detector::{DetectorError, Plugin};
-use host_source::InputRules;
+use host_source::{InputRules, LineRules};
 use serde::Serialize;
 
 use super::start::{Settings, start};
@@ -261,6 +261,8 @@ fn rules_of(file: &Path) -> Result<InputRules, ToolsError> {
     let reading = serde_json::from_str::<Reading>(&text).ok();
     let rules =
         reading.filter(|reading| !reading.no_header).and_then(|reading| InputRules::of_reading(&reading));
+    // A case begins with its header, and has nothing else besides rows.
+    let rules = rules.filter(|rules| rules.lines == LineRules::default());
     rules.ok_or(ToolsError::CaseReading(path))
 }
 
@@ -272,7 +274,7 @@ pub(super) fn reading_file(case: &Path) -> PathBuf {
 fn header_of(file: &Path, rules: &InputRules) -> Result<csv::StringRecord, ToolsError> {
     let fail = |source| ToolsError::Csv { file: file.to_owned(), source };
     let mut reader = csv::ReaderBuilder::new();
-    let reader = reader.delimiter(rules.delimiter).quote(rules.quote).trim(csv::Trim::Headers);
+    let reader = reader.delimiter(rules.delimiter()).quote(rules.quote).trim(csv::Trim::Headers);
     let mut reader = reader.from_path(file).map_err(fail)?;
     Ok(reader.headers().map_err(fail)?.clone())
 }
@@ -290,9 +292,9 @@ fn write(
     let position = |column: &str| header.iter().position(|name| name.eq_ignore_ascii_case(column));
     let (score_at, reason_at) = (position(SCORE), position(REASON));
     let (mut reader, mut writer) = (csv::ReaderBuilder::new(), csv::WriterBuilder::new());
-    let reader = reader.delimiter(rules.delimiter).quote(rules.quote);
+    let reader = reader.delimiter(rules.delimiter()).quote(rules.quote);
     let mut reader = reader.from_path(file).map_err(fail)?;
-    let mut writer = writer.delimiter(rules.delimiter).quote(rules.quote).from_writer(Vec::new());
+    let mut writer = writer.delimiter(rules.delimiter()).quote(rules.quote).from_writer(Vec::new());
     let mut names: Vec<String> = header.iter().map(str::to_owned).collect();
     names.extend(score_at.is_none().then(|| SCORE.to_owned()));
     writer.write_record(&names).map_err(fail)?;

@@ -11,7 +11,9 @@ use host_source::{Encoding, RejectLimit};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
+use super::control::ControlArgs;
 use super::ids::IdArgs;
+use super::lines::LineArgs;
 use super::values::ValueArgs;
 
 /// What is read, and what classifies it.
@@ -48,6 +50,10 @@ pub struct IngestArgs {
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub control: ControlArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub sandbox: SandboxArgs,
 }
 
@@ -77,9 +83,14 @@ pub struct InputArgs {
     #[arg(long)]
     pub strict_files: bool,
 
-    /// What separates fields: a character, or `tab`
-    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
-    pub delimiter: u8,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub lines: LineArgs,
+
+    /// What separates fields: a character, or `tab` [default: `,`, or what the file's first line names, as in
+    /// `sep=;`]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
 
     /// What is around fields that contain the delimiter or line breaks, such as `'`; written twice, it is part of the
     /// field

@@ -1,17 +1,19 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
 //! arguments of a run ([`each`]: how many there are; [`watch`]: for ever), of which [`ingest`] says what is read
-//! (with [`ids`] of which kind, and [`values`]: what cells mean) and what classifies it, and [`database`] where it is
-//! written; [`ledger`] is for looking back, [`operations`] for keeping watch and order, [`plugin`] for plugin authors.
-//! [`description`] generates
+//! ([`lines`]: which lines are rows, [`ids`]: of which kind, [`values`]: what cells mean, [`control`]: what is expected of
+//! all of it) and what classifies it, and [`database`] where it is written; [`ledger`] is for looking back,
+//! [`operations`] for keeping watch and order, [`plugin`] for plugin authors. [`description`] generates
 //! completions and man pages from all of this.
 
 mod command;
+mod control;
 mod database;
 mod description;
 mod each;
 mod ids;
 mod ingest;
 mod ledger;
+mod lines;
 mod operations;
 mod parse;
 mod plugin;
@@ -20,12 +22,14 @@ mod values;
 mod watch;
 
 pub use command::{Cli, Command, CompletionsArgs, Format, LogFormat, ManArgs};
+pub use control::ControlArgs;
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use description::{completions, write_man_pages};
 pub use each::{EachArgs, RunCommandArgs};
 pub use ids::IdKindArg;
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
+pub use lines::LineArgs;
 pub use operations::{PruneArgs, StatusArgs};
 pub use parse::{format_asked_for, parse};
 pub use plugin::{

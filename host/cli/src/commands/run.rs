@@ -61,6 +61,10 @@ async fn one_run(
     match &ended {
         Ok(Ended::Committed(outcome)) => {
             report::notes::of_run(outcome).iter().for_each(|note| remarks::note(note));
+            let rejects = config.rejects_file.as_deref();
+            report::notes::on_rejects(rejects, &outcome.tally, &config.ingest, config.min_rows)
+                .iter()
+                .for_each(|note| remarks::note(note));
         }
         Ok(Ended::AlreadyIngested { .. }) => {}
         Err(Failure { error, .. }) => {

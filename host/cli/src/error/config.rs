@@ -1,7 +1,7 @@
 //! Why arguments make no sense.
 
 use host_core::advice;
-use host_core::text::{listed, one_line, printable};
+use host_core::text::{counted, listed, one_line, printable};
 use thiserror::Error;
 
 /// How many of a detector's columns a message names.
@@ -60,6 +60,18 @@ pub enum ConfigError {
     /// `--date-only` with a format that has a time.
     #[error("`--date-only` does not go with a `--timestamp-format` that has a time of day")]
     DateOnly,
+    /// Another number of digests than of files.
+    #[error(
+        "`--expect-sha256` is given for {}, but the run has {}",
+        counted(*digests as u64, "file"),
+        counted(*files as u64, "file")
+    )]
+    DigestCount {
+        /// How often `--expect-sha256` is given.
+        digests: usize,
+        /// How many files there are.
+        files: usize,
+    },
     /// `--on-conflict` without `--ids keep`.
     #[error("`--on-conflict` needs `--ids keep`: ids that the host allots are never taken")]
     ConflictOfAssigned,
@@ -114,6 +126,9 @@ impl ConfigError {
             ),
             ConfigError::ColumnTwice { .. } => Some("leave out one of them".into()),
             ConfigError::OtherServer(_) => Some("for another server, run `psql` itself".into()),
+            ConfigError::DigestCount { .. } => {
+                Some("give `--expect-sha256` once for each file, in the order in which they are read".into())
+            }
             ConfigError::NoHeader => Some(
                 "for instance `--column transaction_id=1 --column user_id=2 --column amount=3 --column timestamp=4`".into(),
             ),

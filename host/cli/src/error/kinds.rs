@@ -123,13 +123,21 @@ fn source_place(error: &SourceError) -> Place {
         SourceError::NoFiles { given, .. } | SourceError::Pattern { given, .. } => {
             Place::file(given.to_string_lossy())
         }
-        SourceError::Empty { file } => Place::file(file),
+        SourceError::Empty { file }
+        | SourceError::TooFewLines { file, .. }
+        | SourceError::HeaderNotFound { file, .. }
+        | SourceError::NoTrailer { file, found: None, .. }
+        | SourceError::NoFinalNewline { file }
+        | SourceError::OtherDigest { file, .. } => Place::file(file),
+        SourceError::OtherDelimiter { file, .. } => Place::file(file).line(1),
         SourceError::MissingColumn { file, column, .. }
         | SourceError::MissingPosition { file, column, .. }
         | SourceError::DuplicateColumn { file, column, .. } => Place::file(file).column(column),
-        SourceError::UnclosedQuote { file, line } | SourceError::RecordTooLong { file, line, .. } => {
-            Place::file(file).line(*line)
-        }
+        SourceError::UnclosedQuote { file, line }
+        | SourceError::RecordTooLong { file, line, .. }
+        | SourceError::HeldBack { file, line, .. }
+        | SourceError::NoTrailer { file, found: Some((line, _)), .. }
+        | SourceError::TrailerDisagrees { file, line, .. } => Place::file(file).line(*line),
         SourceError::Row(row, _) => Place {
             column: row.column.clone(),
             value: match &row.problem {
@@ -161,7 +169,11 @@ impl Failure {
             Error::Watch(WatchError::Move { .. } | WatchError::Report { .. }) => {
                 Retry::After("after the folder can be written to")
             }
-            Error::Source(SourceError::Changed { .. }) => Retry::After("after the file is complete"),
+            Error::Source(
+                SourceError::Changed { .. }
+                | SourceError::NoTrailer { .. }
+                | SourceError::NoFinalNewline { .. },
+            ) => Retry::After("after the file is complete"),
             Error::Sink(error) => of_database(error),
             _ => Retry::No,
         }

@@ -65,6 +65,10 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
         list = list.without_empty_files()?;
     }
     list.notes.iter().for_each(|note| remarks::note(&note.to_string()));
+    let (digests, files) = (config.expected.sha256.len(), list.files.len());
+    if digests > 0 && digests != files {
+        return Err(ConfigError::DigestCount { digests, files }.into());
+    }
     let (plugin_file, plugin) = load(config)?;
     let mut detectors = vec![start(&plugin, config)?];
     let (metadata, columns) = (detectors[0].metadata.clone(), detectors[0].columns.clone());
@@ -88,7 +92,8 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     progress.start(list.size_bytes, read_bytes.clone());
     let batch_rows = config.rules.batch_rows.min(budget::rows_a_part(detectors.len()));
     let rules = InputRules { batch_rows, ..config.rules.clone() };
-    let source = Source::open(list.clone(), rules, &columns, read_bytes)?;
+    let mut source = Source::open(list.clone(), rules, &columns, read_bytes)?;
+    source.expect(config.expected.clone());
     let plugin = PluginFacts {
         name: metadata.name,
         version: metadata.version,

@@ -162,6 +162,7 @@ pub struct CheckObject<'a> {
     /// Where the anomalies were written.
     anomalies_file: Option<String>,
     left_out: Vec<notes::LeftOut<'a>>,
+    lines_left_out: Vec<notes::LeftOutLines<'a>>,
     ignored_columns: &'a [String],
     /// Rows whose time is earlier than that of the row before.
     rows_back_in_time: u64,
@@ -185,6 +186,7 @@ impl<'a> CheckObject<'a> {
             rejects: written.rejects.map(named),
             anomalies_file: written.anomalies.map(named),
             left_out: notes::left_out(&checked.left_out, &[]),
+            lines_left_out: notes::LeftOutLines::of(&checked.noticed.lines_left_out),
             ignored_columns: &checked.noticed.ignored_columns,
             rows_back_in_time: checked.noticed.rows_back_in_time,
             files: checked.files.iter().map(FileRecord::of).collect(),

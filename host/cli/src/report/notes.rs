@@ -1,11 +1,14 @@
 //! Remarks on a successful run: what was left out, what was ingested before, and what is odd. All of them
 //! for people; what was left out also for programs, file by file.
 
-use host_core::text::{counted, listed, printable};
+use std::path::Path;
+
+use host_core::text::{counted, listed, path, printable};
 use host_sink::{EarlierHeader, KnownFile, KnownFrom};
-use host_source::Note;
+use host_source::{LinesLeftOut, Note, Tally};
 use serde::Serialize;
 
+use crate::config::IngestConfig;
 use crate::pipeline::{Checked, Outcome};
 
 /// Files that are named one by one.
@@ -96,6 +99,56 @@ fn known_files(outcome: &Outcome) -> Vec<String> {
 fn without_rows_in(files: Vec<String>) -> Option<String> {
     let files = (!files.is_empty()).then(|| listed(&files, SHOWN_FILES))?;
     Some(format!("there are no rows in {files}; to fail in that case, pass `--min-rows 1`"))
+}
+
+/// How a file of rejected rows differs from the files that they are from. Some arguments are about what is around the
+/// rows of those; without them, the same command reads it.
+#[must_use]
+pub fn on_rejects(
+    rejects: Option<&Path>,
+    tally: &Tally,
+    config: &IngestConfig,
+    min_rows: u64,
+) -> Option<String> {
+    let rejects = rejects.filter(|_| tally.count > 0)?;
+    let (lines, expected) = (&config.rules.lines, &config.expected);
+    let arguments = [
+        ("--skip-lines", lines.skip_lines > 0),
+        ("--skip-last", lines.skip_last > 0),
+        ("--stop-at", lines.stop_at.is_some()),
+        ("--trailer", lines.trailer.is_some()),
+        ("--expect-rows", expected.rows.is_some()),
+        ("--expect-total", expected.total_cents.is_some()),
+        ("--expect-sha256", !expected.sha256.is_empty()),
+        ("--min-rows", min_rows > 0),
+    ];
+    let given: Vec<String> =
+        arguments.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name.to_owned()).collect();
+    let without = (!given.is_empty()).then(|| listed(&given, given.len()))?;
+    let file = printable(&path(rejects)).into_owned();
+    Some(format!("once it is mended, `{file}` is read by the same command without {without}"))
+}
+
+/// Lines that were left out, for programs.
+#[derive(Serialize)]
+pub struct LeftOutLines<'a> {
+    file: &'a str,
+    /// Physical lines, from 1.
+    first_line: u64,
+    last_line: u64,
+}
+
+impl<'a> LeftOutLines<'a> {
+    /// All of a run.
+    #[must_use]
+    pub fn of(lines: &'a [LinesLeftOut]) -> Vec<LeftOutLines<'a>> {
+        let of = |LinesLeftOut { file, first_line, last_line }: &'a LinesLeftOut| LeftOutLines {
+            file,
+            first_line: *first_line,
+            last_line: *last_line,
+        };
+        lines.iter().map(of).collect()
+    }
 }
 
 /// What was left out, for programs.

@@ -11,7 +11,7 @@ use host_sink::{AlreadyIngested, KnownFile, Once};
 use host_source::Note;
 use serde::Serialize;
 
-use super::notes::{self, LeftOut};
+use super::notes::{self, LeftOut, LeftOutLines};
 use super::runs::{RunObject, anomalies_of};
 use crate::config::RunConfig;
 use crate::pipeline::Outcome;
@@ -71,6 +71,8 @@ pub struct Summary<'a> {
     ingested_before: &'a [KnownFile],
     /// Files that were left out for that reason, or because there is no data in them.
     left_out: Vec<LeftOut<'a>>,
+    /// Lines of the other files that are neither a header nor rows.
+    lines_left_out: Vec<LeftOutLines<'a>>,
     ignored_columns: &'a [String],
     /// Rows whose time is earlier than that of the row before.
     rows_back_in_time: u64,
@@ -112,6 +114,7 @@ impl<'a> Summary<'a> {
             rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             ingested_before: &committed.known,
             left_out: notes::left_out(notes, left_out),
+            lines_left_out: LeftOutLines::of(&noticed.lines_left_out),
             ignored_columns: &noticed.ignored_columns,
             rows_back_in_time: noticed.rows_back_in_time,
             seconds: Seconds {

@@ -17,7 +17,7 @@ use host_core::text::printable;
 use host_core::threads::in_thread;
 use host_detector::Requirements;
 use host_sink::{LedgerRun, Prunable, Pruned, Snapshot};
-use host_source::{InputRules, RejectLimit};
+use host_source::{Expectations, InputRules, RejectLimit};
 
 use self::comparison::Comparison;
 pub use self::difference::{Difference, Verified};
@@ -83,6 +83,7 @@ fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig,
         settings: record.plugin.settings.clone().into_iter().collect(),
         jobs: 1,
         rules: InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules },
+        expected: Expectations::default(),
         limits: config.limits.clone(),
         // Exactly the bytes that the run used.
         requirements: Requirements {

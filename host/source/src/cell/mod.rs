@@ -1,5 +1,6 @@
-//! From one cell to one exact value: ids and amounts ([`value`], or as an example says, [`amount`]), textual ids
-//! ([`key`]), dates and times ([`timestamp`], in [`iso`] format, by a [`pattern`] or as [`excel`]'s day numbers).
+//! From one cell to one exact value: ids and amounts ([`value`], or as an example says, [`amount`]; [`total`] of many),
+//! textual ids ([`key`]), dates and times ([`timestamp`], in [`iso`] format, by a [`pattern`] or as [`excel`]'s day
+//! numbers).
 
 pub mod amount;
 pub mod excel;
@@ -7,4 +8,5 @@ pub(crate) mod iso;
 pub(crate) mod key;
 pub(crate) mod pattern;
 pub mod timestamp;
+pub(crate) mod total;
 pub mod value;

@@ -203,6 +203,7 @@ fn position(file: &str, names: &[String], wanted: &[&str], name: &str) -> Result
             column: column(),
             found: names.to_vec(),
             name: name.to_owned(),
+            header_line: None,
         }),
     }
 }

@@ -12,28 +12,28 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter, memchr3};
 
 /// The mark (^Z) that ends a text file on DOS and CP/M, once or repeated until a block is full.
-const END_MARK: u8 = 0x1a;
+pub(super) const END_MARK: u8 = 0x1a;
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Records of a CSV file, one after the other.
 pub struct Records<R> {
     input: R,
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     max_record_bytes: usize,
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     /// The part of the buffer that holds bytes not yet consumed.
-    unread: Range<usize>,
-    at_end: bool,
+    pub(super) unread: Range<usize>,
+    pub(super) at_end: bool,
     /// Whether the input ends in [`END_MARK`], which is not part of any record.
-    has_end_mark: bool,
+    pub(super) has_end_mark: bool,
+    /// Whether what has been read so far ends in a line break, apart from [`END_MARK`].
+    ends_in_line_break: bool,
     /// Physical line at which the unread bytes start, from 1.
-    line: u64,
+    pub(super) line: u64,
     /// Position of the unread bytes in the input.
-    offset: u64,
-    /// Fields of the current record, as ranges of `buffer`, or of `unquoted` if it has quotes.
-    fields: Vec<Range<usize>>,
-    unquoted: Vec<u8>,
+    pub(super) offset: u64,
+    fields: Fields,
     last: Last,
     again: bool,
 }
@@ -45,6 +45,21 @@ pub struct Dialect {
     pub delimiter: u8,
     /// Around fields.
     pub quote: u8,
+}
+
+#[cfg(test)]
+impl Dialect {
+    /// With the usual quotes.
+    pub const fn usual(delimiter: u8) -> Dialect {
+        Dialect { delimiter, quote: b'"' }
+    }
+}
+
+/// Fields of a record, as ranges of its bytes, or of `unquoted` if it has quotes.
+#[derive(Default)]
+pub(crate) struct Fields {
+    ranges: Vec<Range<usize>>,
+    unquoted: Vec<u8>,
 }
 
 /// Where the current record is.
@@ -88,6 +103,31 @@ impl<'a> Record<'a> {
     }
 }
 
+impl Fields {
+    /// The record with these bytes.
+    pub fn of<'a>(&'a mut self, raw: &'a [u8], dialect: Dialect, line: u64, offset: u64) -> Record<'a> {
+        let has_quotes = memchr(dialect.quote, raw).is_some();
+        self.find(raw, 0, dialect, has_quotes);
+        Record {
+            line,
+            offset,
+            raw,
+            fields: &self.ranges,
+            text: if has_quotes { &self.unquoted } else { raw },
+        }
+    }
+
+    /// Finds the fields of a record; `start` is its position in the bytes that the ranges are of.
+    fn find(&mut self, raw: &[u8], start: usize, dialect: Dialect, has_quotes: bool) {
+        self.ranges.clear();
+        if has_quotes {
+            unquote(raw, dialect, &mut self.unquoted, &mut self.ranges);
+        } else {
+            split(raw, start, dialect.delimiter, &mut self.ranges);
+        }
+    }
+}
+
 /// Why there is no next record.
 #[derive(Debug)]
 pub enum RecordsError {
@@ -103,6 +143,13 @@ pub enum RecordsError {
         line: u64,
         /// The physical line of a quote that is not closed within the allowed length.
         quote_line: Option<u64>,
+    },
+    /// Records that must be held back until the end is known are longer than allowed, all together.
+    HeldBack {
+        /// The physical line on which the first of them starts.
+        line: u64,
+        /// How many they are.
+        records: usize,
     },
 }
 
@@ -138,10 +185,10 @@ impl<R: Read> Records<R> {
             unread: 0..0,
             at_end: false,
             has_end_mark: false,
+            ends_in_line_break: true,
             line: 1,
             offset: 0,
-            fields: Vec::new(),
-            unquoted: Vec::new(),
+            fields: Fields::default(),
             last: Last::default(),
             again: false,
         }
@@ -162,6 +209,16 @@ impl<R: Read> Records<R> {
         self.has_end_mark
     }
 
+    /// Whether the last line ends in a line break, once all records have been read.
+    pub fn ends_in_line_break(&self) -> bool {
+        self.ends_in_line_break
+    }
+
+    /// The bytes between and around fields.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// Makes the next call of [`next`](Self::next) return the last record again.
     pub fn again(&mut self) {
         self.again = true;
@@ -177,17 +234,15 @@ impl<R: Read> Records<R> {
             line: *line,
             offset: *offset,
             raw: &self.buffer[raw.clone()],
-            fields: &self.fields,
-            text: if *has_quotes { &self.unquoted } else { &self.buffer },
+            fields: &self.fields.ranges,
+            text: if *has_quotes { &self.fields.unquoted } else { &self.buffer },
         }))
     }
 
     /// Finds the next record and its fields; false at the end.
     fn advance(&mut self) -> Result<bool, RecordsError> {
         loop {
-            if self.offset == 0 {
-                self.skip_byte_order_mark()?;
-            }
+            self.skip_byte_order_mark()?;
             let Some(found) = self.find()? else { return Ok(false) };
             let raw = self.unread.start..self.unread.start + found.content;
             let (line, offset) = (self.line, self.offset);
@@ -200,12 +255,7 @@ impl<R: Read> Records<R> {
             if raw.is_empty() {
                 continue;
             }
-            self.fields.clear();
-            if found.has_quotes {
-                unquote(&self.buffer[raw.clone()], self.dialect, &mut self.unquoted, &mut self.fields);
-            } else {
-                split(&self.buffer[raw.clone()], raw.start, self.dialect.delimiter, &mut self.fields);
-            }
+            self.fields.find(&self.buffer[raw.clone()], raw.start, self.dialect, found.has_quotes);
             self.last = Last { line, offset, raw, has_quotes: found.has_quotes };
             return Ok(true);
         }
@@ -252,7 +302,7 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads another chunk after the unread bytes, which move to the front.
-    fn fill(&mut self) -> Result<(), RecordsError> {
+    pub(super) fn fill(&mut self) -> Result<(), RecordsError> {
         self.buffer.copy_within(self.unread.clone(), 0);
         self.unread = 0..self.unread.len();
         let wanted = self.unread.end + CHUNK_BYTES;
@@ -265,11 +315,20 @@ impl<R: Read> Records<R> {
         loop {
             match self.input.read(&mut self.buffer[self.unread.end..]) {
                 Ok(0) => self.end(),
-                Ok(count) => self.unread.end += count,
+                Ok(count) => self.take_in(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(RecordsError::Io(error)),
             }
             return Ok(());
+        }
+    }
+
+    /// This many bytes have been read.
+    fn take_in(&mut self, count: usize) {
+        let new = self.unread.end..self.unread.end + count;
+        self.unread.end = new.end;
+        if let Some(last) = self.buffer[new].iter().rfind(|byte| **byte != END_MARK) {
+            self.ends_in_line_break = matches!(last, b'\n' | b'\r');
         }
     }
 
@@ -282,8 +341,11 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn skip_byte_order_mark(&mut self) -> Result<(), RecordsError> {
+    pub(super) fn skip_byte_order_mark(&mut self) -> Result<(), RecordsError> {
         const MARK: &[u8] = b"\xef\xbb\xbf";
+        if self.offset > 0 {
+            return Ok(());
+        }
         while self.unread.len() < MARK.len() && !self.at_end {
             self.fill()?;
         }
@@ -392,20 +454,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::csv::pieces::Pieces;
 
     const MAX: usize = 1000;
-
-    /// Returns its bytes in pieces of this many.
-    struct Pieces<'a>(&'a [u8], usize);
-
-    impl Read for Pieces<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(self.0.len()).min(buffer.len());
-            buffer[..count].copy_from_slice(&self.0[..count]);
-            self.0 = &self.0[count..];
-            Ok(count)
-        }
-    }
 
     type Read1 = (u64, Vec<String>);
 
@@ -415,7 +466,7 @@ mod tests {
     }
 
     fn read_up_to(max: usize, bytes: &[u8], piece: usize) -> (Vec<Read1>, Option<String>) {
-        let mut records = Records::new(Pieces(bytes, piece), Dialect { delimiter: b',', quote: b'"' }, max);
+        let mut records = Records::new(Pieces(bytes, piece), Dialect::usual(b','), max);
         let mut found = Vec::new();
         loop {
             match records.next() {

@@ -145,9 +145,21 @@ fn other_delimiters_and_decimal_commas() {
     let row = "transaction_id;user_id;amount;timestamp\n1;7;12,50;2024-01-01 00:00:00\n";
     assert_eq!(follow(row, &[], ""), ["--delimiter ';'", "--decimal-comma"]);
     let excel = format!("\u{feff}sep=;\r\n{row}");
-    assert_eq!(follow(excel, &[], ""), ["--delimiter ';'", "--decimal-comma"]);
+    assert_eq!(follow(&excel, &[], ""), ["--decimal-comma"]);
+    assert_eq!(follow(&excel, &["--delimiter tab"], ""), ["--decimal-comma"]);
+    let unknown = format!("sep=;;\n{row}");
+    assert_eq!(follow(unknown, &[], ""), ["--skip-lines 1", "--delimiter ';'", "--decimal-comma"]);
     assert_eq!(follow(row.replace(';', "\t"), &[], ""), ["--delimiter tab", "--decimal-comma"]);
     assert_eq!(follow(row.replace(';', "|"), &[], ""), ["--delimiter '|'", "--decimal-comma"]);
+}
+
+#[test]
+fn a_header_that_is_further_down() {
+    let text = format!("\"Account: 7\"\n\n\"January, 2024\"\n{HEADER}{ROW}");
+    assert_eq!(follow(&text, &[], ""), ["--skip-lines 3"]);
+    let named = text.replace("user_id", "Customer").replace("amount", "Betrag");
+    let columns = ["--column user_id=Customer", "--column amount=Betrag"];
+    assert_eq!(follow(named, &columns, ""), [columns[0], columns[1], "--skip-lines 3"]);
 }
 
 #[test]
@@ -261,12 +273,11 @@ fn compressed(text: &[u8]) -> Vec<u8> {
 #[test]
 fn a_name_that_looks_like_an_option() {
     let mut person = Person::with_file("");
-    person.files.write("-x.csv", format!("sep=;\n{HEADER}{ROW}").replace(',', ";"));
+    person.files.write("-x.csv", format!("{HEADER}{ROW}\0\0\n"));
     person.file = "-x.csv".into();
-    let arguments = ["--delimiter ';'", "--"];
-    let refused = person.types(&person.line("check -p threshold", &arguments.map(str::to_owned)));
+    let refused = person.types(&person.line("check -p threshold", &["--".to_owned()]));
     let help = help(&refused);
-    let command = help.split('`').find(|part| part.starts_with("tail ")).unwrap_or_else(|| panic!("{help}"));
+    let command = help.split('`').find(|part| part.starts_with("tr ")).unwrap_or_else(|| panic!("{help}"));
     let done = person.types(command);
     assert_eq!(done.code, 0, "{command}: {}", done.stderr);
 }
