@@ -466,7 +466,11 @@ mod tests {
     }
 
     fn read_up_to(max: usize, bytes: &[u8], piece: usize) -> (Vec<Read1>, Option<String>) {
-        let mut records = Records::new(Pieces(bytes, piece), Dialect::usual(b','), max);
+        read_quoted_by(b'"', max, bytes, piece)
+    }
+
+    fn read_quoted_by(quote: u8, max: usize, bytes: &[u8], piece: usize) -> (Vec<Read1>, Option<String>) {
+        let mut records = Records::new(Pieces(bytes, piece), Dialect { delimiter: b',', quote }, max);
         let mut found = Vec::new();
         loop {
             match records.next() {
@@ -514,10 +518,20 @@ mod tests {
                 .iter()
                 .map(|(line, fields)| (*line, fields.iter().map(|field| (*field).to_owned()).collect()))
                 .collect();
+            // The same with apostrophes for quotes.
+            let other = |text: &str| text.replace('"', "'");
+            let all_other = |fields: &Vec<String>| fields.iter().map(|field| other(field)).collect();
+            let expected_other: Vec<Read1> =
+                expected.iter().map(|(line, fields)| (*line, all_other(fields))).collect();
             for piece in 1..=text.len().max(1) {
                 assert_eq!(
                     read(text.as_bytes(), piece),
                     (expected.clone(), None),
+                    "{text:?} in pieces of {piece}"
+                );
+                assert_eq!(
+                    read_quoted_by(b'\'', MAX, other(text).as_bytes(), piece),
+                    (expected_other.clone(), None),
                     "{text:?} in pieces of {piece}"
                 );
             }
