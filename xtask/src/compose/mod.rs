@@ -43,7 +43,11 @@ pub fn run(options: &Options) -> Result<()> {
     if options.full {
         say("left out: the program of this machine on the port of the container, since none was built");
     }
-    say("containers, volumes, network and image are removed again");
+    drop(project);
+    say(&format!(
+        "all {} are as they should be; containers, volumes, network and image are removed",
+        checks.len()
+    ));
     Ok(())
 }
 
