@@ -42,7 +42,7 @@ impl State {
 
     /// The file as it is now.
     pub fn now(path: &Path) -> io::Result<State> {
-        Ok(State::of(&fs::metadata(path)?))
+        Ok(State::of(&fs::symlink_metadata(path)?))
     }
 }
 
@@ -124,13 +124,14 @@ impl Inbox {
         }
     }
 
-    /// The metadata of a file that may be data.
+    /// The metadata of a file that may be data. Links are left alone: whoever may write into the folder need not be
+    /// allowed to read what they lead to, and would find its lines in the message about why it was refused.
     fn metadata(&self, name: &OsStr) -> Option<Metadata> {
         let text = name.to_string_lossy();
         if text.starts_with('.') || host_source::data_ending(&text).is_none() {
             return None;
         }
-        fs::metadata(self.folder.join(name)).ok().filter(Metadata::is_file)
+        fs::symlink_metadata(self.folder.join(name)).ok().filter(Metadata::is_file)
     }
 
     fn compare(&self, name: &OsStr, state: State, now: Instant) -> Seen {
@@ -239,7 +240,7 @@ mod tests {
             folder.write(name, "1");
         }
         fs::create_dir(folder.folder.path().join("folder.csv")).unwrap();
-        std::os::unix::fs::symlink("nowhere", folder.folder.path().join("link.csv")).unwrap();
+        std::os::unix::fs::symlink("a.txt", folder.folder.path().join("link.csv")).unwrap();
         folder.look(0);
         assert_eq!(folder.complete(9), ["A.CSV", "ü.csv.zst"]);
         assert_eq!(folder.look(9).waiting, 2);
