@@ -2,7 +2,7 @@
 //! and settings must give the same rows and the same anomalies, to the last bit of a score.
 //!
 //! This file prepares the run as the ledger describes it; [`comparison`] compares what the stages give
-//! with the [`Snapshot`](host_sink::Snapshot), from which [`stream`] reads the rejected and skipped rows;
+//! with the [`Snapshot`], from which [`stream`] reads the rejected and skipped rows;
 //! [`replaced`] rows are compared with what they were.
 
 mod comparison;
