@@ -145,9 +145,14 @@ async fn list<T: RowOfRun + Serialize>(
         }
         listed += records.len();
     }
+    let pruned = found.pruned.clone();
     found.close().await;
-    reporter.end(exit::COMMITTED, json!({ "run_id": arguments.run, "listed": listed }), || {
-        if listed == 0 { format!("run {} {nothing}\n", arguments.run) } else { String::new() }
+    let rows_pruned = pruned.as_ref().map_or(0, |pruned| pruned.rows);
+    let object = json!({ "run_id": arguments.run, "listed": listed, "rows_pruned": rows_pruned });
+    reporter.end(exit::COMMITTED, object, || match &pruned {
+        Some(pruned) => report::pruned_of(arguments.run, pruned),
+        None if listed == 0 => format!("run {} {nothing}\n", arguments.run),
+        None => String::new(),
     })?;
     Ok(exit::COMMITTED)
 }

@@ -11,6 +11,7 @@ use jiff::civil::DateTime;
 use serde::Serialize;
 
 use super::json;
+use super::operations::pruned_of;
 use crate::error::Failure;
 use crate::verify::Verified;
 
@@ -145,7 +146,7 @@ impl<'a> VerifyObject<'a> {
 #[must_use]
 pub fn verified(verified: &Verified) -> String {
     let Verified { run, differences, count, replaced, pruned } = verified;
-    let RunRecord { run_id, rows_written, anomalies, rows_rejected, .. } = run.record;
+    let RunRecord { run_id, rows_written, anomalies, rows_rejected, .. } = &run.record;
     let mut text: String = differences.iter().map(|difference| format!("{difference}\n")).collect();
     let untold = count - differences.len() as u64;
     // Writing into a String cannot fail.
@@ -156,18 +157,17 @@ pub fn verified(verified: &Verified) -> String {
         let _ = writeln!(
             text,
             "run {run_id} is exactly reproduced: {}, {}, {} rejected",
-            counted(rows_written, "row"),
-            anomalies_of(anomalies),
-            grouped(rows_rejected),
+            counted(*rows_written, "row"),
+            anomalies_of(*anomalies),
+            grouped(*rows_rejected),
         );
     }
     for (by, rows) in replaced {
         let were = if *rows == 1 { "was" } else { "were" };
         let _ = writeln!(text, "  {} of its rows {were} replaced since, by run {by}", grouped(*rows));
     }
-    for Pruned { table, rows, at } in pruned {
-        let (rows, table, at) = (counted(*rows, "row"), printable(table), at.strftime("%F %TZ"));
-        let _ = writeln!(text, "  `host prune` removed {rows} of it from {table} at {at}");
+    for pruned in pruned {
+        let _ = write!(text, "  {}", pruned_of(*run_id, pruned));
     }
     text
 }

@@ -63,7 +63,7 @@ pub(crate) async fn look_up(
 }
 
 /// Whether the rows of the run `r` still exist. They are gone if its first or last id is, or if a later
-/// run was given the same ids.
+/// run was given the same ids; but not if it merely replaced rows, which were there to be replaced.
 const ROWS_ARE_THERE: &str = "
     (r.rows_written = 0
      OR EXISTS (SELECT FROM transactions WHERE transaction_id = r.first_transaction_id
@@ -72,7 +72,7 @@ const ROWS_ARE_THERE: &str = "
                                                AND xmin <> pg_current_xact_id()::xid)
         AND NOT (r.ids = 'assign'
                  AND EXISTS (SELECT FROM ingest_runs later
-                             WHERE later.run_id > r.run_id
+                             WHERE later.run_id > r.run_id AND later.rows_replaced = 0
                                AND later.first_transaction_id <= r.last_transaction_id
                                AND later.last_transaction_id >= r.first_transaction_id)))";
 

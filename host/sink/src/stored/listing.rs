@@ -4,6 +4,7 @@ use host_core::text::printable_bytes;
 use tokio_postgres::Row;
 
 use crate::error::SinkError;
+use crate::ledger::prunes::Pruned;
 use crate::stored::cursor::{Cursor, RowOfRun};
 use crate::stored::snapshot::Snapshot;
 
@@ -11,6 +12,8 @@ use crate::stored::snapshot::Snapshot;
 pub struct Listing<T> {
     snapshot: Snapshot,
     cursor: Cursor<T>,
+    /// What `host prune` has removed of them.
+    pub pruned: Option<Pruned>,
 }
 
 impl<T: RowOfRun> Listing<T> {
@@ -22,8 +25,9 @@ impl<T: RowOfRun> Listing<T> {
         if snapshot.run(run_id).await?.is_none() {
             return Ok(None);
         }
+        let pruned = snapshot.pruned(run_id).await?.into_iter().find(|pruned| pruned.table == T::TABLE);
         let cursor = snapshot.open(run_id).await?;
-        Ok(Some(Listing { snapshot, cursor }))
+        Ok(Some(Listing { snapshot, cursor, pruned }))
     }
 
     /// The next few rows; empty after the last.

@@ -129,6 +129,16 @@ fn kept_ids(database: &Database) {
     let skipped = summary(&mut keep(&["--on-conflict", "skip"]));
     assert_eq!((&skipped["rows_written"], &skipped["rows_skipped"]), (&0.into(), &1_800.into()));
     assert_eq!(database.counts(), (1_800, 38, 2));
+    let replaced = summary(&mut keep(&["--on-conflict", "replace"]));
+    assert_eq!((&replaced["rows_written"], &replaced["rows_replaced"]), (&1_800.into(), &1_800.into()));
+    assert_eq!(database.counts(), (1_800, 38, 3));
+    let (first, file) = (database.text("SELECT min(run_id) FROM ingest_runs"), sample());
+    for run in [first, replaced["run_id"].to_string()] {
+        let verified = on(database, &["verify", &run, file.to_str().unwrap()]);
+        assert_eq!(verified.code, 0, "{verified:?}");
+    }
+    let pruned = on(database, &["prune", "--skipped", "--replaced", "--older", "1ns"]);
+    assert_eq!(pruned.stdout.lines().count(), 2, "{pruned:?}");
 }
 
 fn rejected_rows(database: &Database) {

@@ -35,6 +35,8 @@ fn rejects_of_old_runs_are_removed_and_not_missed() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "[time]");
     settings.bind(|| insta::assert_snapshot!("verify_pruned", verified.stdout));
+    let listed = on(&database, &["rejects", "1"]).stdout;
+    assert!(listed.starts_with("`host prune` removed 2 rows of run 1 from rejected_rows at 2"), "{listed}");
     // What others remove is missed.
     database.execute("DELETE FROM rejected_rows");
     assert_eq!(on(&database, &["verify", "2", file.to_str().unwrap()]).code, 7);
