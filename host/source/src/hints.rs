@@ -137,6 +137,26 @@ fn positions_in(found: &[String]) -> Option<[(Field, usize); 4]> {
 
 /// What may have been meant by an invalid record.
 pub(crate) fn on_row(row: &RejectedRow) -> Option<String> {
+    on_total(row).or_else(|| on_problem(row))
+}
+
+/// How a line begins that sums up those above it, in lower case.
+const TOTALS: [&str; 5] = ["total", "grand total", "sum", "summe", "gesamt"];
+/// A longer beginning is not proposed.
+const MAX_BEGINNING_BYTES: usize = 40;
+
+fn on_total(row: &RejectedRow) -> Option<String> {
+    let line = row.raw.strip_prefix(b"\"").unwrap_or(&row.raw);
+    let cell = line.split(|byte| *byte == row.delimiter || *byte == b'"').next()?;
+    let beginning = str::from_utf8(cell).ok().filter(|text| text.len() <= MAX_BEGINNING_BYTES)?.trim_end();
+    let is_total = TOTALS.iter().any(|total| beginning.to_lowercase().starts_with(total));
+    is_total.then(|| {
+        let argument = shell_quoted(beginning);
+        format!("if that is a total and not a row, `--stop-at {argument}` leaves out it and what follows")
+    })
+}
+
+fn on_problem(row: &RejectedRow) -> Option<String> {
     match &row.problem {
         RowProblem::FieldCount { expected, found } => on_line(row, *expected, *found),
         RowProblem::Value { kind: Kind::Timestamp, value, problem } => on_timestamp(value, *problem),
@@ -384,6 +404,36 @@ mod tests {
         }
         for nothing in ["", "NaN", "99999999999999999999", "2024-02-30", "x"] {
             assert_eq!(on_timestamp(nothing.as_bytes(), Problem::Incomplete), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn totals() {
+        let hint = |raw: &str, delimiter| {
+            let problem = RowProblem::FieldCount { expected: 4, found: 2 };
+            let (file, line, byte_offset) = ("f".into(), 9, 99);
+            let (header, column, raw) = (None, None, raw.as_bytes().to_vec());
+            on_row(&RejectedRow {
+                file,
+                file_position: 1,
+                header,
+                delimiter,
+                line,
+                byte_offset,
+                column,
+                problem,
+                raw,
+            })
+        };
+        for (raw, delimiter, argument) in [
+            ("Total,,5.00,", b',', "`--stop-at Total` "),
+            ("\"Grand Total\";5.00", b';', "`--stop-at 'Grand Total'` "),
+            ("SUMME 2024 ;5,00", b';', "`--stop-at 'SUMME 2024'` "),
+        ] {
+            assert!(hint(raw, delimiter).is_some_and(|hint| hint.contains(argument)), "{raw}");
+        }
+        for raw in ["1,7", "a Total,5.00", ",Total", " Total"] {
+            assert_eq!(hint(raw, b','), None, "{raw}");
         }
     }
 

@@ -95,16 +95,14 @@ impl Noticed {
 
     fn notes_on_lines(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if let [(file, delimiter), rest @ ..] = self.separator_lines.as_slice() {
-            let more = match rest.len() {
-                0 => String::new(),
-                more => format!(", and that of {}", counted(more as u64, "more file")),
+        if !self.separator_lines.is_empty() {
+            let of = |(file, delimiter): &(String, u8)| {
+                format!("`{}` in `{}`", char::from(*delimiter).escape_debug(), printable(file))
             };
-            notes.push(format!(
-                "the first line of `{}`{more} says what separates its fields: `{}`",
-                printable(file),
-                char::from(*delimiter).escape_debug(),
-            ));
+            let mut named: Vec<String> = self.separator_lines.iter().take(SHOWN_NAMES).map(of).collect();
+            let more = self.separator_lines.len() - named.len();
+            named.extend((more > 0).then(|| counted(more as u64, "more file")));
+            notes.push(format!("fields are separated as the first line says: {}", named.join(", ")));
         }
         if let [first, ..] = self.lines_left_out.as_slice() {
             let mut files: Vec<&str> = self.lines_left_out.iter().map(|lines| lines.file.as_str()).collect();

@@ -163,6 +163,12 @@ fn a_header_that_is_further_down() {
 }
 
 #[test]
+fn a_total_below_the_rows() {
+    let text = format!("{HEADER}{ROW}\n\"Grand total\",,1.00,\nPrinted today\n");
+    assert_eq!(follow(text, &[], ""), ["--stop-at 'Grand total'"]);
+}
+
+#[test]
 fn no_header() {
     let row = b"7,2024-01-01 00:00:00,1.00,8\n";
     let columns =
