@@ -108,7 +108,7 @@ async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Erro
     let checked = checked?;
     printed?;
     report::notes::of_check(&checked).iter().for_each(|note| remarks::note(note));
-    report::notes::on_rejects(rejects, &checked.tally, &config, min_rows)
+    report::notes::on_rejects(rejects.as_deref(), &checked.tally, &config, min_rows)
         .iter()
         .for_each(|note| remarks::note(note));
     let records = checked.files.iter().map(|file| file.rows_read).sum();
