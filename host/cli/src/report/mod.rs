@@ -18,9 +18,9 @@ use host_sink::{FileRecord, PluginFacts, RejectRecord, ReplacedRecord, SkipRecor
 use host_source::RejectLimit;
 use serde::Serialize;
 
-pub use self::operations::{PruneObject, StatusObject, pruned, pruned_of, status};
+pub use self::operations::{PruneObject, StatusObject, pruned, status};
 use self::runs::anomalies_of;
-pub use self::runs::{RunObject, VerifyObject, page, table, verified};
+pub use self::runs::{RunObject, VerifyObject, page, pruned_of, table, verified};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
