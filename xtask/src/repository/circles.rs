@@ -21,6 +21,7 @@ const ROOMS: [&str; 17] = [
     "pipeline",
     "authors",
     "plugins",
+    "status",
     "config",
     "diagnostic",
     "panics",

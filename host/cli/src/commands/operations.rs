@@ -4,7 +4,6 @@ use host_core::exit;
 use host_sink::{Prunable, PruneRequest, RunFilter};
 use jiff::Timestamp;
 
-use super::look;
 use crate::cli::{PruneArgs, StatusArgs};
 use crate::config;
 use crate::error::Error;
@@ -19,7 +18,7 @@ pub async fn status(arguments: &StatusArgs, reporter: &Reporter) -> Result<u8, E
         plugin: arguments.plugin.clone(),
         source: arguments.source.clone(),
     };
-    let (runs, now) = match look(&arguments.database).await? {
+    let (runs, now) = match host_sink::look(&config::target(&arguments.database)?).await? {
         Some(snapshot) => {
             let (runs, _) = snapshot.runs(&wanted, status::EARLIER_RUNS + 1).await?;
             let now = snapshot.now().await?;

@@ -19,8 +19,8 @@ use host_sink::{FileRecord, PluginFacts, RejectRecord, ReplacedRecord, SkipRecor
 use host_source::RejectLimit;
 use serde::Serialize;
 
-pub use self::operations::{PruneObject, StatusObject, pruned, pruned_of, status};
-pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, table, verified};
+pub use self::operations::{PruneObject, StatusObject, pruned, status};
+pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, pruned_of, table, verified};
 pub use self::several::{EachObject, OneRun, Totals, outcome};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;

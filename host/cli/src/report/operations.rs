@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use host_core::text::{counted, grouped, printable};
-use host_sink::{Pruned, Removed};
+use host_core::text::{counted, grouped};
+use host_sink::Removed;
 use serde::Serialize;
 
 use super::runs::{RunObject, anomalies_of};
@@ -99,11 +99,4 @@ pub fn pruned(removed: &[Removed], is_dry_run: bool) -> String {
         format!("{what} {} of run {run_id} from {table}\n", counted(*rows, "row"))
     };
     removed.iter().map(line).collect()
-}
-
-/// That what a listing could list was removed.
-#[must_use]
-pub fn pruned_of(run_id: i64, Pruned { table, rows, at }: &Pruned) -> String {
-    let (rows, table, at) = (counted(*rows, "row"), printable(table), at.strftime("%F %TZ"));
-    format!("`host prune` removed {rows} of run {run_id} from {table} at {at}\n")
 }

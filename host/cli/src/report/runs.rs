@@ -11,7 +11,6 @@ use jiff::civil::DateTime;
 use serde::Serialize;
 
 use super::json;
-use super::operations::pruned_of;
 use crate::error::Failure;
 use crate::verify::Verified;
 
@@ -275,6 +274,13 @@ pub fn page(run: &LedgerRun) -> String {
         .into(),
     );
     text
+}
+
+/// That what a listing could list was removed.
+#[must_use]
+pub fn pruned_of(run_id: i64, Pruned { table, rows, at }: &Pruned) -> String {
+    let (rows, table, at) = (counted(*rows, "row"), printable(table), at.strftime("%F %TZ"));
+    format!("`host prune` removed {rows} of run {run_id} from {table} at {at}\n")
 }
 
 /// "1 anomaly", "2 anomalies".
