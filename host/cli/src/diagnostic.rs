@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt::Write as _;
 
+use host_core::advice;
 use host_core::text::one_line;
 
 use crate::error::{DatabaseState, Error, Failure};
@@ -69,6 +70,9 @@ pub fn details(error: &Error) -> Vec<(String, Cow<'_, str>)> {
             error.details().into_iter().map(|(label, text)| (label, text.into())).collect()
         }
         Error::Detector(error) => error.details(),
+        Error::Config(_) => {
+            advice::profile().map(|profile| ("profile".into(), profile.into())).into_iter().collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -92,6 +96,7 @@ pub fn help(error: &Error) -> Option<String> {
     match error {
         Error::Variable(error) => Some(error.help()),
         Error::Config(error) => error.help(),
+        Error::Profile(error) => error.help(),
         Error::Source(error) => error.help(),
         Error::Lookup(error) => Some(error.help()),
         Error::Detector(error) => error.help(),

@@ -16,13 +16,15 @@ fn main() -> ExitCode {
     panics::remember();
     let reporter = Reporter::new(cli::format_asked_for(&arguments));
     let done = panics::caught(|| {
-        let cli = match cli::parse(&arguments) {
+        let environment = Environment::of_process();
+        let given = commands::given(&arguments, &environment)?;
+        let cli = match cli::parse(&given.arguments) {
             Ok(cli) => cli,
-            Err(said) => return commands::instead(&said, &reporter),
+            Err(said) => return commands::instead(&said, &given, &reporter),
         };
         reporter.is_of(cli.command.name());
-        logging::start(cli.verbose, &Environment::of_process())?;
-        commands::run_to_end(cli, &reporter)
+        logging::start(cli.verbose, &environment)?;
+        commands::run_to_end(cli, &given, &reporter)
     });
     ExitCode::from(done.unwrap_or_else(|failure| reporter.failed(&failure)))
 }

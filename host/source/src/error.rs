@@ -68,6 +68,12 @@ pub enum SourceError {
         /// The file.
         file: String,
     },
+    /// No delimiter divides its lines into columns.
+    #[error("`{}` has no columns: none of `,`, `;`, `|` and tabs divides its lines", printable(file))]
+    NoColumns {
+        /// The file.
+        file: String,
+    },
     /// It is not CSV text.
     #[error("`{}` is not CSV text: it looks like {found}", file.display())]
     NotCsv {

@@ -13,7 +13,7 @@ use crate::cell::{pattern, value};
 use crate::csv::field::Field;
 
 /// Delimiters that people use, as `--delimiter` takes them.
-const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
+pub(crate) const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
 /// The beginning of the line that tells Excel the delimiter.
 const EXCEL_HINT: &str = "sep=";
 /// A byte order mark of UTF-8, read as Latin-1.
@@ -143,7 +143,7 @@ fn on_line(row: &RejectedRow, expected: usize, found: usize) -> Option<String> {
 }
 
 /// The strptime patterns of formats in common use.
-const PATTERNS: [&str; 19] = [
+pub(crate) const PATTERNS: [&str; 22] = [
     "%Y-%m-%d",
     "%Y-%m-%d %H:%M",
     "%Y-%m-%dT%H:%M",
@@ -153,6 +153,9 @@ const PATTERNS: [&str; 19] = [
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
     "%d/%m/%Y",
     "%m/%d/%Y",
     "%d/%m/%Y %H:%M",

@@ -3,7 +3,8 @@
 //! [`input`] finds the files and turns their bytes into text, [`csv`] splits it into fields, [`cell`] turns
 //! one field into one exact value, and [`Source`] puts it together, file after file, as the [`InputRules`]
 //! say. What could not be parsed is counted in a [`Tally`] and kept where the user wants it
-//! ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside a run.
+//! ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside a run, and
+//! [`sniff`](mod@sniff) at files whose shape is not known.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -37,6 +38,7 @@ mod reader;
 pub mod rejects_file;
 mod rules;
 mod scan;
+pub mod sniff;
 mod tally;
 
 pub use cell::{timestamp, value};

@@ -13,7 +13,7 @@ const CRATES: [&str; 6] =
     ["host/core/src", "host/source/src", "host/detector/src", "host/sink/src", "host/cli/src", "xtask/src"];
 
 /// The rooms of the program: each uses only those after it.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "commands",
     "report",
     "verify",
@@ -21,6 +21,7 @@ const ROOMS: [&str; 16] = [
     "authors",
     "plugins",
     "config",
+    "profiles",
     "diagnostic",
     "panics",
     "cli",

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::configuration::ConfigCommand;
 use super::database::{DbCommand, MigrateArgs};
 use super::ledger::{ListingArgs, RunsArgs, VerifyArgs};
 use super::plugin::PluginCommand;
 use super::run::{CheckArgs, RunArgs};
+use super::sniff::SniffArgs;
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
@@ -23,6 +25,10 @@ pub struct Cli {
     #[arg(long, value_enum, global = true, default_value_t)]
     pub format: Format,
 
+    /// The file with the profiles [default: `host.toml` in the current folder, else in `~/.config/host`]
+    #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true, global = true)]
+    pub config: Option<PathBuf>,
+
     /// What to do
     #[command(subcommand)]
     pub command: Command,
@@ -35,6 +41,7 @@ impl Command {
         match self {
             Command::Run(_) => "run",
             Command::Check(_) => "check",
+            Command::Sniff(_) => "sniff",
             Command::Runs(_) => "runs",
             Command::Verify(_) => "verify",
             Command::Rejects(_) => "rejects",
@@ -42,6 +49,7 @@ impl Command {
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
             Command::Plugin(command) => command.name(),
+            Command::Config(command) => command.name(),
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }
@@ -53,6 +61,7 @@ const AFTER_HELP: &str = "\
 Environment:
   DATABASE_URL      The database, if --database-url is not given
   PGHOST, PGPORT …  The same, as libpq reads them
+  HOST_CONFIG       The file with the profiles, if --config is not given
   HOST_PLUGIN_PATH  Folders in which plugins are looked up by name, separated by `:`
   HOST_DATA_DIR     Where the embedded server and added plugins are kept (an absolute path)
   HOST_LOG          What is logged, instead of -v: `warn,host=debug`
@@ -76,12 +85,19 @@ Examples:
   host run --plugin threshold --set limit=1000 --once 'incoming/*.csv.gz'
   host run --plugin threshold --max-rejects 0.5% --rejects bad.csv day.csv
   host run --plugin night-owls --capture cases day.csv
-  host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv";
+  host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv
+  host run --profile my-bank export.csv";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
   host check --plugin threshold.wasm day.csv
   host check --plugin threshold --rejects bad.csv 'incoming/*.csv'";
+
+const SNIFF_EXAMPLES: &str = "\
+Examples:
+  host sniff export.csv
+  host sniff export.csv --save my-bank
+  host sniff 'incoming/*.csv' --format json";
 
 const RUNS_EXAMPLES: &str = "\
 Examples:
@@ -104,6 +120,10 @@ pub enum Command {
     /// and needs no database
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Look at a file of unknown shape, and propose the options with which it is read. Ingests nothing, and chooses
+    /// nothing that is ambiguous
+    #[command(after_help = SNIFF_EXAMPLES)]
+    Sniff(SniffArgs),
     /// List the runs in the ledger, or show one of them
     #[command(after_help = RUNS_EXAMPLES)]
     Runs(RunsArgs),
@@ -122,6 +142,9 @@ pub enum Command {
     /// Write, check and manage plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Show where options come from, and what may be in host.toml
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print a script for completing the arguments of this program in a shell
     Completions(CompletionsArgs),
     /// Write the man pages into a folder (for packages)
@@ -163,7 +186,9 @@ mod tests {
 
     #[test]
     fn examples_can_be_given_as_they_are() {
-        for line in [RUN_EXAMPLES, CHECK_EXAMPLES, RUNS_EXAMPLES, VERIFY_EXAMPLES].join("\n").lines() {
+        for line in
+            [RUN_EXAMPLES, CHECK_EXAMPLES, SNIFF_EXAMPLES, RUNS_EXAMPLES, VERIFY_EXAMPLES].join("\n").lines()
+        {
             let Some(command) = line.strip_prefix("  ") else { continue };
             // Split like a shell would: the only quotes are around whole words.
             let words = command.split(' ').map(|word| word.trim_matches('\''));

@@ -1,25 +1,32 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
 //! arguments of a run, of which [`ingest`] says what is read and what classifies it, and [`database`] where
-//! it is written; [`ledger`] is for looking back, [`plugin`] for plugin authors. [`description`] generates
+//! it is written; [`profile`] and [`configuration`] are for options that are kept in a file, [`sniff`] for files
+//! of unknown shape, [`ledger`] for looking back, [`plugin`] for plugin authors. [`description`] generates
 //! completions and man pages from all of this.
 
 mod command;
+mod configuration;
 mod database;
 mod description;
 mod ingest;
 mod ledger;
 mod parse;
 mod plugin;
+mod profile;
 mod run;
+mod sniff;
 
 pub use command::{Cli, Command, CompletionsArgs, Format, ManArgs};
+pub use configuration::ConfigCommand;
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use description::{completions, write_man_pages};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
-pub use parse::{format_asked_for, parse};
+pub use parse::{after_command, format_asked_for, parse};
 pub use plugin::{
     AddArgs, BenchArgs, BuildArgs, DevArgs, DigestArgs, DoctorArgs, InspectArgs, Language, ListArgs, NewArgs,
     PluginCheckArgs, PluginCommand, SdkChoice, SubjectArgs, TestArgs,
 };
+pub use profile::{PROFILE_ID, ProfileArgs};
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
+pub use sniff::SniffArgs;

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use host_core::text::{is_unprintable, one_line};
 
 use super::command::{Cli, Format};
@@ -25,17 +25,38 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
 /// What follows `db psql` belongs to psql, even `-v` and `--help`.
 fn for_psql(arguments: &[OsString]) -> Vec<OsString> {
     let mut arguments = arguments.to_vec();
-    let is_ours = |argument: &OsString| {
-        let argument = argument.to_string_lossy();
-        argument.starts_with('-') || ["json", "human"].contains(&&*argument)
-    };
-    let first = arguments.iter().skip(1).position(|argument| !is_ours(argument)).map_or(0, |at| at + 1);
-    if arguments.get(first).is_some_and(|argument| argument == "db")
-        && arguments.get(first + 1).is_some_and(|argument| argument == "psql")
+    if arguments.iter().any(|argument| argument == "psql")
+        && let Some(position) = after_command(&arguments, &["db", "psql"])
     {
-        arguments.insert(first + 2, "--".into());
+        arguments.insert(position, "--".into());
     }
     arguments
+}
+
+/// The position after a command's name, from 0, if these arguments are for this command: there its options may
+/// be put. Before the name, there is nothing but options that all commands have.
+#[must_use]
+pub fn after_command(arguments: &[OsString], names: &[&str]) -> Option<usize> {
+    let cli = Cli::command();
+    let takes_value = |option: &str| {
+        let mut known = cli.get_arguments().filter(|known| known.get_action().takes_values());
+        option.strip_prefix("--").is_some_and(|long| known.any(|known| known.get_long() == Some(long)))
+    };
+    let mut position = 1;
+    for name in names {
+        loop {
+            let argument = arguments.get(position)?.to_str()?;
+            position += 1;
+            if argument == *name {
+                break;
+            } else if takes_value(argument) {
+                position += 1;
+            } else if argument == "--" || !argument.starts_with('-') {
+                return None;
+            }
+        }
+    }
+    Some(position)
 }
 
 /// The format that these arguments ask for, as far as that can be told if they are invalid.
@@ -79,6 +100,7 @@ mod tests {
             ("host --format json -v db psql -h", "-h"),
             ("host db psql --format x", "--format x"),
             ("host db psql -- -x", "-- -x"),
+            ("host --config db db --config=x psql --config y", "--config y"),
         ] {
             let Command::Db(DbCommand::Psql { arguments }) = parse(&arguments(line)).unwrap().command else {
                 panic!("{line}");

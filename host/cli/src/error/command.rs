@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::authors::ToolsError;
 use super::config::ConfigError;
 use super::plugins::LookupError;
+use super::profile::ProfileError;
 use super::verify::VerifyError;
 use crate::interrupt::Interrupt;
 
@@ -24,6 +25,9 @@ pub enum Error {
     /// The arguments make no sense.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The file.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -95,6 +99,7 @@ impl Failure {
             Error::Variable(_) | Error::Lookup(LookupError::Variable(_)) => exit::USAGE,
             Error::Config(_) => exit::USAGE,
             Error::Sink(SinkError::Target { .. } | SinkError::Variable(_)) => exit::USAGE,
+            Error::Profile(error) => error.exit_code(),
             Error::Source(_) => exit::INPUT,
             Error::Lookup(_) | Error::Detector(_) => exit::PLUGIN,
             Error::Tools(error) => error.exit_code(),

@@ -67,6 +67,7 @@ impl Error {
         match self {
             Error::Variable(error) => error.into(),
             Error::Config(error) => error.into(),
+            Error::Profile(error) => error.into(),
             Error::Source(error) => error.into(),
             Error::Lookup(LookupError::Variable(error)) => error.into(),
             Error::Lookup(error) => error.into(),
@@ -94,6 +95,9 @@ impl Error {
     pub fn place(&self) -> Place {
         match self {
             Error::Source(error) => source_place(error),
+            Error::Profile(error) => error.place().map_or_else(Place::default, |place| {
+                Place::file(place.file.to_string_lossy()).line(place.line)
+            }),
             Error::Sink(SinkError::IdTaken { transaction_id, file, line, .. }) => Place {
                 value: Some(transaction_id.to_string()),
                 ..Place::file(file).line(*line).column("transaction_id")
@@ -119,7 +123,7 @@ fn source_place(error: &SourceError) -> Place {
         SourceError::NoFiles { given, .. } | SourceError::Pattern { given, .. } => {
             Place::file(given.to_string_lossy())
         }
-        SourceError::Empty { file } => Place::file(file),
+        SourceError::Empty { file } | SourceError::NoColumns { file } => Place::file(file),
         SourceError::MissingColumn { file, column, .. }
         | SourceError::MissingPosition { file, column, .. }
         | SourceError::DuplicateColumn { file, column, .. } => Place::file(file).column(column),

@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod kinds;
 mod plugins;
+mod profile;
 mod verify;
 
 pub use self::authors::{ToolsError, build_command};
@@ -13,4 +14,5 @@ pub use self::command::{DatabaseState, Error, Failure};
 pub use self::config::ConfigError;
 pub use self::kinds::{Place, Retry};
 pub use self::plugins::LookupError;
+pub use self::profile::{ProfileError, ProfilePlace};
 pub use self::verify::VerifyError;

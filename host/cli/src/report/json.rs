@@ -88,10 +88,10 @@ struct Detail {
     text: String,
 }
 
-/// The last line of a command that failed.
+/// The last line of a command that failed, perhaps before it was known which command it is.
 #[must_use]
-pub fn failure(command: &str, failure: &Failure) -> String {
-    let is_run = command == "run";
+pub fn failure(command: Option<&str>, failure: &Failure) -> String {
+    let is_run = command == Some("run");
     let committed = match failure.database {
         DatabaseState::Unknown => None,
         state => Some(state == DatabaseState::Committed),
@@ -101,7 +101,7 @@ pub fn failure(command: &str, failure: &Failure) -> String {
         database: is_run.then(|| state_name(failure.database)),
         error: error(failure),
     };
-    end(command, failure.exit_code(), body)
+    line(&End::new(command, failure.exit_code(), body))
 }
 
 /// The error of a failed command.

@@ -2,7 +2,9 @@
 
 pub mod json;
 pub mod notes;
+mod profiles;
 mod runs;
+mod sniff;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -17,8 +19,10 @@ use host_sink::{FileRecord, PluginFacts, RejectRecord, SkipRecord};
 use host_source::RejectLimit;
 use serde::Serialize;
 
+pub use self::profiles::Shown;
 use self::runs::anomalies_of;
 pub use self::runs::{RunObject, VerifyObject, page, table, verified};
+pub use self::sniff::{Sniff, Tried, saved};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
@@ -28,7 +32,7 @@ use crate::{diagnostic, output};
 /// Prints what a command has to say, in the format that was asked for.
 pub struct Reporter {
     format: Format,
-    command: OnceLock<&'static str>,
+    command: OnceLock<String>,
 }
 
 impl Reporter {
@@ -39,13 +43,13 @@ impl Reporter {
     }
 
     /// From now on, what is printed belongs to this command.
-    pub fn is_of(&self, command: &'static str) {
+    pub fn is_of(&self, command: &str) {
         // There is only one per process.
-        let _ = self.command.set(command);
+        let _ = self.command.set(command.to_owned());
     }
 
-    fn command(&self) -> &'static str {
-        self.command.get().copied().unwrap_or_default()
+    fn command(&self) -> &str {
+        self.command.get().map_or("", String::as_str)
     }
 
     /// One of several records of a listing.
@@ -84,7 +88,7 @@ impl Reporter {
         diagnostic::print(failure);
         if self.format == Format::Json && !matches!(failure.error, Error::Output(_)) {
             // If this fails, the exit code still says it.
-            let _ = output::json(&json::failure(self.command(), failure));
+            let _ = output::json(&json::failure(self.command.get().map(String::as_str), failure));
         }
         failure.exit_code()
     }

@@ -6,5 +6,7 @@ mod compose;
 mod errors;
 mod json;
 mod output;
+mod profiles;
 mod remarks;
 mod run;
+mod sniff;
