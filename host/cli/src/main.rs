@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use host::report::Reporter;
-use host::{cli, commands, logging, panics};
+use host::{cli, commands, logging, output, panics};
 use host_core::environment::Environment;
 use host_detector::compiler;
 
@@ -14,9 +14,10 @@ fn main() -> ExitCode {
         return exit_code;
     }
     panics::remember();
+    let environment = Environment::of_process();
+    output::choose_colors(cli::color_asked_for(&arguments), &environment);
     let reporter = Reporter::new(cli::format_asked_for(&arguments));
     let done = panics::caught(|| {
-        let environment = Environment::of_process();
         let given = commands::given(&arguments, &environment)?;
         let cli = match cli::parse(&given.arguments) {
             Ok(cli) => cli,

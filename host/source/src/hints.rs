@@ -13,7 +13,7 @@ use crate::cell::{pattern, value};
 use crate::csv::field::Field;
 
 /// Delimiters that people use, as `--delimiter` takes them.
-pub(crate) const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
+const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
 /// The beginning of the line that tells Excel the delimiter.
 const EXCEL_HINT: &str = "sep=";
 /// A byte order mark of UTF-8, read as Latin-1.
@@ -143,7 +143,7 @@ fn on_line(row: &RejectedRow, expected: usize, found: usize) -> Option<String> {
 }
 
 /// The strptime patterns of formats in common use.
-pub(crate) const PATTERNS: [&str; 22] = [
+const PATTERNS: [&str; 19] = [
     "%Y-%m-%d",
     "%Y-%m-%d %H:%M",
     "%Y-%m-%dT%H:%M",
@@ -153,9 +153,6 @@ pub(crate) const PATTERNS: [&str; 22] = [
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y %H:%M:%S",
-    "%d.%m.%y",
-    "%d/%m/%y",
-    "%m/%d/%y",
     "%d/%m/%Y",
     "%m/%d/%Y",
     "%d/%m/%Y %H:%M",
@@ -226,6 +223,16 @@ fn on_day_number(text: &str) -> Option<String> {
         "read as a spreadsheet's day number, it would be {shown}; give the column the format \
          `yyyy-mm-dd hh:mm:ss` before saving it as CSV"
     ))
+}
+
+/// Delimiters that people use, and how `--delimiter` takes them.
+pub(crate) fn delimiters() -> impl Iterator<Item = (char, &'static str)> {
+    DELIMITERS.into_iter()
+}
+
+/// The strptime patterns of formats in common use.
+pub(crate) fn patterns() -> impl Iterator<Item = &'static str> {
+    PATTERNS.into_iter()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::configuration::ConfigCommand;
@@ -24,6 +24,11 @@ pub struct Cli {
     /// the command, even if it failed
     #[arg(long, value_enum, global = true, default_value_t)]
     pub format: Format,
+
+    /// Whether help, messages and results have colours: on a terminal, always or never. NO_COLOR and CLICOLOR_FORCE
+    /// decide if nothing is given
+    #[arg(long, value_enum, value_name = "WHEN", global = true, default_value_t)]
+    pub color: ColorChoice,
 
     /// The file with the profiles [default: `host.toml` in the current folder, else in `~/.config/host`]
     #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true, global = true)]
@@ -66,6 +71,7 @@ Environment:
   HOST_DATA_DIR     Where the embedded server and added plugins are kept (an absolute path)
   HOST_LOG          What is logged, instead of -v: `warn,host=debug`
   XDG_CACHE_HOME    Where compiled plugins are kept
+  NO_COLOR          No colours; CLICOLOR_FORCE: colours everywhere
 
 Exit codes:
   0    committed (anomalies are not failures); other commands: done
@@ -110,6 +116,26 @@ Examples:
   host verify 3 day.csv
   host verify --plugin old/threshold.wasm 3 day.csv";
 
+const REJECTS_EXAMPLES: &str = "\
+Examples:
+  host rejects 3
+  host rejects 3 --format json";
+
+const SKIPPED_EXAMPLES: &str = "\
+Examples:
+  host skipped 3";
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  host migrate
+  host migrate --status
+  host migrate --database-url postgres://me@server/payments";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  host completions bash > ~/.local/share/bash-completion/completions/host
+  host completions fish > ~/.config/fish/completions/host.fish";
+
 /// The host's commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -131,10 +157,13 @@ pub enum Command {
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
     /// List the records that a run rejected
+    #[command(after_help = REJECTS_EXAMPLES)]
     Rejects(ListingArgs),
     /// List the rows that a run skipped because their ids were already taken
+    #[command(after_help = SKIPPED_EXAMPLES)]
     Skipped(ListingArgs),
     /// Create or update the tables; `run` does so by itself
+    #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),
     /// Start, stop and inspect the embedded server, the database that is used if no other is named
     #[command(subcommand)]
@@ -146,6 +175,7 @@ pub enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print a script for completing the arguments of this program in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
     /// Write the man pages into a folder (for packages)
     #[command(hide = true)]
@@ -184,16 +214,42 @@ mod tests {
 
     use super::*;
 
+    /// Those of all commands, each with its name.
+    fn examples(command: &clap::Command, name: &str) -> Vec<(String, String)> {
+        let own = command.get_after_help().map(|text| (name.to_owned(), text.to_string()));
+        let seen = command.get_subcommands().filter(|command| !command.is_hide_set());
+        let inner = seen.flat_map(|inner| examples(inner, &format!("{name} {}", inner.get_name())));
+        own.into_iter().chain(inner.collect::<Vec<_>>()).collect()
+    }
+
     #[test]
     fn examples_can_be_given_as_they_are() {
-        for line in
-            [RUN_EXAMPLES, CHECK_EXAMPLES, SNIFF_EXAMPLES, RUNS_EXAMPLES, VERIFY_EXAMPLES].join("\n").lines()
-        {
-            let Some(command) = line.strip_prefix("  ") else { continue };
+        let all = examples(&Cli::command(), "host");
+        for line in all.iter().flat_map(|(_, text)| text.lines()) {
+            let Some(command) = line.strip_prefix("  ").filter(|line| line.starts_with("host ")) else {
+                continue;
+            };
             // Split like a shell would: the only quotes are around whole words.
-            let words = command.split(' ').map(|word| word.trim_matches('\''));
-            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
+            let (command, _) = command.split_once(" > ").unwrap_or((command, ""));
+            let words: Vec<std::ffi::OsString> =
+                command.split(' ').map(|word| word.trim_matches('\'').into()).collect();
+            crate::cli::parse(&words).unwrap_or_else(|error| panic!("{command}: {error}"));
         }
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        fn check(command: &clap::Command, name: &str, all: &[(String, String)]) {
+            let mut inner = command.get_subcommands().filter(|inner| !inner.is_hide_set()).peekable();
+            if inner.peek().is_none() {
+                let own = all.iter().find(|(other, _)| other == name);
+                let has = own.is_some_and(|(_, text)| text.contains(&format!("  {name}")));
+                assert!(has, "{name} has no example");
+            }
+            inner.for_each(|inner| check(inner, &format!("{name} {}", inner.get_name()), all));
+        }
+        let cli = Cli::command();
+        check(&cli, "host", &examples(&cli, "host"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use description::{completions, write_man_pages};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
-pub use parse::{after_command, format_asked_for, parse};
+pub use parse::{after_command, color_asked_for, format_asked_for, parse};
 pub use plugin::{
     AddArgs, BenchArgs, BuildArgs, DevArgs, DigestArgs, DoctorArgs, InspectArgs, Language, ListArgs, NewArgs,
     PluginCheckArgs, PluginCommand, SdkChoice, SubjectArgs, TestArgs,

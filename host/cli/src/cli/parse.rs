@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{ColorChoice, CommandFactory as _, Parser as _};
 use host_core::text::{is_unprintable, one_line};
 
 use super::command::{Cli, Format};
@@ -62,20 +62,38 @@ pub fn after_command(arguments: &[OsString], names: &[&str]) -> Option<usize> {
 /// The format that these arguments ask for, as far as that can be told if they are invalid.
 #[must_use]
 pub fn format_asked_for(arguments: &[OsString]) -> Format {
+    match asked_for(arguments, "--format") {
+        Some("json") => Format::Json,
+        _ => Format::Human,
+    }
+}
+
+/// The colours that these arguments ask for, as far as that can be told if they are invalid.
+#[must_use]
+pub fn color_asked_for(arguments: &[OsString]) -> ColorChoice {
+    match asked_for(arguments, "--color") {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
+}
+
+/// The last value of an option.
+fn asked_for<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
     let mut options = arguments.iter().skip(1).map_while(|argument| match argument.to_str() {
         Some("--") => None,
         text => Some(text.unwrap_or_default()),
     });
-    let mut format = Format::Human;
-    while let Some(option) = options.next() {
-        let value = option.strip_prefix("--format=");
-        match value.or_else(|| (option == "--format").then(|| options.next()).flatten()) {
-            Some("json") => format = Format::Json,
-            Some(_) => format = Format::Human,
+    let mut last = None;
+    while let Some(argument) = options.next() {
+        let value = argument.strip_prefix(option);
+        match value.and_then(|rest| rest.strip_prefix('=')) {
+            Some(value) => last = Some(value),
+            None if value == Some("") => last = options.next().or(last),
             None => {}
         }
     }
-    format
+    last
 }
 
 fn printable(argument: &OsString) -> OsString {

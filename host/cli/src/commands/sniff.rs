@@ -27,7 +27,8 @@ pub fn look(arguments: &SniffArgs, asked: Option<&Path>, reporter: &Reporter) ->
     list.notes.iter().for_each(|note| remarks::note(&note.to_string()));
     let mut first = None;
     for file in &list.files {
-        let sniffed = sniff(file)?;
+        let mut sniffed = sniff(file)?;
+        sniffed.without(|flag| !profiles::has_option(flag.name));
         let tried = tried(file, &sniffed)?;
         let shown = report::Sniff { file, sniffed: &sniffed, tried: tried.as_ref() };
         reporter.record(&shown.object(), || shown.human())?;

@@ -19,3 +19,11 @@ pub use given::{Given, expand};
 pub use held::{Held, Origin, held};
 pub use save::save;
 pub use schema::schema;
+
+/// Whether a profile, and so a run, has this option.
+#[must_use]
+pub fn has_option(name: &str) -> bool {
+    options::all(&<crate::cli::Cli as clap::CommandFactory>::command())
+        .iter()
+        .any(|option| option.get_long() == Some(name))
+}

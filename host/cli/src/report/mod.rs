@@ -99,15 +99,15 @@ impl Reporter {
     /// # Errors
     /// If the help cannot be written.
     pub fn instead(&self, said: &clap::Error) -> Result<u8, Error> {
-        let text = said.render().to_string();
+        let text = said.render();
         if !said.use_stderr() {
-            output::result(&text).map_err(Error::Output)?;
+            output::help(&text).map_err(Error::Output)?;
             return Ok(exit::COMMITTED);
         }
-        output::message(&text);
+        output::usage(&text);
         if self.format == Format::Json {
             // If this fails, the exit code still says it.
-            let _ = output::json(&json::usage(&text, exit::USAGE));
+            let _ = output::json(&json::usage(&text.to_string(), exit::USAGE));
         }
         Ok(exit::USAGE)
     }

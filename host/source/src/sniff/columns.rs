@@ -14,6 +14,8 @@ use crate::csv::field::Field;
 
 /// So many records after the data may be something else.
 const MAX_TRAILERS: usize = 10;
+/// Longer texts are no ids.
+const MAX_KEY_BYTES: usize = 255;
 /// How many columns a message names.
 const SHOWN_COLUMNS: usize = 5;
 /// Cells that a message quotes.
@@ -153,7 +155,10 @@ impl Table {
         match self.choose(field, Role::TransactionId, !self.has_header, &fits) {
             Choice::One(at) => self.id(about, field, at, is_id(at)),
             Choice::Several(columns) => self.several(about, field, &columns),
-            Choice::None => Finding::open(about, "no column looks like an id of transactions".into()),
+            Choice::None => {
+                let what = "no column looks like an id of transactions; they are numbered anyway".to_owned();
+                Finding::proposed(about, what, vec![Flag::new("transaction-ids", "none")], Vec::new())
+            }
         }
     }
 
@@ -164,24 +169,31 @@ impl Table {
         match self.choose(field, Role::UserId, !self.has_header, &fits) {
             Choice::One(at) => self.id(about, field, at, is_id(at)),
             Choice::Several(columns) => self.several(about, field, &columns),
-            Choice::None => Finding::open(about, "no column looks like a user or an account".into()),
+            Choice::None => {
+                let what = "no column looks like a user; all rows are of one".to_owned();
+                Finding::proposed(about, what, vec![Flag::new("user-ids", "none")], Vec::new())
+            }
         }
     }
 
     fn id(&self, about: About, field: Field, at: usize, is_number: bool) -> Finding {
         let cells = self.cells(at);
         let shown = cells.iter().find(|cell| !cell.is_empty()).copied().unwrap_or_default();
+        let examples =
+            vec![Example { cell: printable(shown).into_owned(), meaning: shown.trim().to_owned() }];
+        let mut flags = self.column(field, at);
+        let is_text =
+            |cell: &&str| (1..=MAX_KEY_BYTES).contains(&cell.len()) && !cell.contains(char::is_control);
         if is_number {
-            let examples =
-                vec![Example { cell: printable(shown).into_owned(), meaning: shown.trim().to_owned() }];
-            return Finding::proposed(about, self.name(at), self.column(field, at), examples);
+            Finding::proposed(about, self.name(at), flags, examples)
+        } else if cells.iter().all(is_text) {
+            let what = format!("{} holds texts or wide numbers", self.name(at));
+            flags
+                .push(Flag::new(if field == Field::UserId { "user-ids" } else { "transaction-ids" }, "text"));
+            Finding::proposed(about, what, flags, examples)
+        } else {
+            Finding::open(about, format!("{} has cells that are no ids", self.name(at)))
         }
-        let what = format!(
-            "{} holds texts or wide numbers such as `{}`, which are not read",
-            self.name(at),
-            printable(shown)
-        );
-        Finding::open(about, what)
     }
 
     fn amount(&self) -> Finding {
@@ -195,8 +207,56 @@ impl Table {
         match self.choose(field, Role::Amount, true, &fits) {
             Choice::One(at) => self.read_as(about, field, at, read(at), readings::of_amounts()),
             Choice::Several(columns) => self.several(about, field, &columns),
-            Choice::None => Finding::open(about, "no column looks like an amount".into()),
+            Choice::None => self
+                .debit_and_credit()
+                .unwrap_or_else(|| Finding::open(about, "no column looks like an amount".into())),
         }
+    }
+
+    /// Amounts that go out and such that come in, each in a column of their own.
+    fn debit_and_credit(&self) -> Option<Finding> {
+        let ([debit], [credit]) = (&*self.with_role(Role::Debit), &*self.with_role(Role::Credit)) else {
+            return None;
+        };
+        let (out, into) = (self.cells(*debit), self.cells(*credit));
+        let is_either = out.iter().zip(&into).all(|(out, into)| out.is_empty() != into.is_empty());
+        let filled: Vec<&str> = out.into_iter().chain(into).filter(|cell| !cell.is_empty()).collect();
+        let mut readings = fitting(readings::of_amounts(), &filled);
+        if !is_either || !self.has_header {
+            return None;
+        }
+        for reading in &mut readings {
+            let columns =
+                [Flag::new("debit", &*self.names[*debit]), Flag::new("credit", &*self.names[*credit])];
+            reading.flags.splice(0..0, columns);
+            // The sign is that of the column.
+            reading.examples.clear();
+        }
+        let what = format!("{} goes out, and {} comes in", self.name(*debit), self.name(*credit));
+        Some(Finding { about: About::Amount, what, readings })
+    }
+
+    /// A day and a time of day, each in a column of its own.
+    fn day_and_time(&self, day: usize) -> Option<Finding> {
+        let ([time], true) = (&*self.with_role(Role::Time), self.has_header) else { return None };
+        let is_day = |cell: &&str| !cell.is_empty() && !cell.contains(':');
+        let (days, times) = (self.cells(day), self.cells(*time));
+        if !days.iter().all(is_day) || !times.iter().all(|cell| cell.contains(':')) {
+            return None;
+        }
+        let joined: Vec<String> =
+            days.iter().zip(&times).map(|(day, time)| format!("{day} {time}")).collect();
+        let cells: Vec<&str> = joined.iter().map(String::as_str).collect();
+        let mut readings = fitting(readings::of_times(None), &cells);
+        for reading in &mut readings {
+            let columns = format!("{},{}", self.names[day], self.names[*time]);
+            reading.flags.insert(0, Flag::new("timestamp-columns", columns));
+        }
+        let mut what = format!("{} is the day, and {} the time", self.name(day), self.name(*time));
+        if let [zone, ..] = *self.with_role(Role::Zone) {
+            what += &format!("; the zone in {} is not read", self.name(zone));
+        }
+        Some(Finding { about: About::Timestamp, what, readings })
     }
 
     fn timestamp(&self) -> Vec<Finding> {
@@ -208,6 +268,9 @@ impl Table {
         };
         match self.choose(field, Role::Timestamp, true, &|at| !read(at).is_empty()) {
             Choice::One(at) => {
+                if let Some(finding) = self.day_and_time(at) {
+                    return vec![finding];
+                }
                 let mut findings = vec![self.read_as(about, field, at, read(at), readings::of_times(None))];
                 if in_zone(at, None).is_empty() && !in_zone(at, Some(&TimeZone::UTC)).is_empty() {
                     findings.push(self.zone(at, &in_zone));

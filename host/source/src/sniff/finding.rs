@@ -104,6 +104,19 @@ impl Flag {
 }
 
 impl Sniffed {
+    /// Leaves out ways for which there is no option. What is left of several would not be all that is possible, so
+    /// none is.
+    pub fn without(&mut self, is_missing: impl Fn(&Flag) -> bool) {
+        for finding in &mut self.findings {
+            let missing =
+                finding.readings.iter().flat_map(|reading| &reading.flags).find(|flag| is_missing(flag));
+            if let Some(flag) = missing {
+                finding.what += &format!("; there is no option for it (`{}`)", flag.name);
+                finding.readings.clear();
+            }
+        }
+    }
+
     /// The options on which nobody has to decide any more.
     pub fn flags(&self) -> impl Iterator<Item = &Flag> {
         let decided = self.findings.iter().filter(|finding| !finding.is_open());

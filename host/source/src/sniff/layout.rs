@@ -13,7 +13,7 @@ use crate::cell::timestamp::TimestampRules;
 use crate::cell::value;
 use crate::csv::records::Records;
 use crate::error::SourceError;
-use crate::hints::DELIMITERS;
+use crate::hints::delimiters;
 use crate::reader::{MAX_RECORD_BYTES, source_error};
 
 /// The line that tells Excel the delimiter begins so.
@@ -51,7 +51,7 @@ impl Layout {
     pub fn of(head: &Head, path: &Path) -> Result<Layout, SourceError> {
         let mut tried = Vec::new();
         let mut failed = None;
-        for (delimiter, _) in DELIMITERS {
+        for (delimiter, _) in delimiters() {
             let delimiter = delimiter as u8;
             match records(&head.text, delimiter, path) {
                 Ok(records) => tried.extend(Layout::with(delimiter, records)),
@@ -102,7 +102,7 @@ impl Layout {
 
     /// What separates fields.
     pub fn delimiter_finding(&self) -> Finding {
-        let known = DELIMITERS.iter().find(|(delimiter, _)| *delimiter == char::from(self.delimiter));
+        let known = delimiters().find(|(delimiter, _)| *delimiter == char::from(self.delimiter));
         let argument = known.map_or(",", |(_, argument)| argument);
         let names = match &self.header {
             Some(header) => header.cells.clone(),

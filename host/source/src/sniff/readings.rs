@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::finding::{Example, Flag, Reading};
 use crate::cell::timestamp::{TimestampForm, TimestampRules};
 use crate::cell::value;
-use crate::hints::PATTERNS;
+use crate::hints::patterns;
 
 /// So many cells rule out most ways; the others are tried on all.
 const FIRST_CELLS: usize = 30;
@@ -102,16 +102,18 @@ pub(super) fn of_amounts() -> Vec<Way> {
 /// The ways in which times are written; in a zone, if offsets and counts since 1970 are to be converted to it.
 pub(super) fn of_times(zone: Option<&TimeZone>) -> Vec<Way> {
     const NAMED: [&str; 4] = ["iso", "epoch-seconds", "epoch-millis", "epoch-micros"];
-    const FURTHER: [&str; 4] = ["%s%.f", "%Y%m%d%H%M%S", "%Y%m%d", "%Y-%m-%d %H:%M:%S %Q"];
+    const FURTHER: [&str; 7] =
+        ["%s%.f", "%Y%m%d%H%M%S", "%Y%m%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%Y-%m-%d %H:%M:%S %Q"];
     let zone = zone.cloned();
-    let names = NAMED.into_iter().chain(FURTHER).chain(PATTERNS);
+    let names = NAMED.into_iter().chain(FURTHER).chain(patterns());
     let way = |name: &'static str| {
         let form: TimestampForm = name.parse().ok()?;
         let is_count = name.starts_with("epoch") || name.starts_with("%s");
         let years = if is_count { LIKELY_MICROS } else { POSSIBLE_MICROS };
         let flags =
             if form == TimestampForm::Iso { vec![] } else { vec![Flag::new("timestamp-format", name)] };
-        let rules = TimestampRules { form, zone: zone.clone() };
+        let mut rules = TimestampRules { form, ..TimestampRules::default() };
+        rules.zone.clone_from(&zone);
         let read = move |cell: &str| {
             let micros = rules.micros(cell.as_bytes()).ok()?;
             years.contains(&micros).then_some(micros)

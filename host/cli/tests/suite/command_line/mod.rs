@@ -1,6 +1,7 @@
 //! What people and programs read.
 
 mod advice;
+mod colors;
 mod completions;
 mod compose;
 mod errors;

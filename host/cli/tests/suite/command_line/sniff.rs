@@ -125,6 +125,43 @@ fn what_is_proposed_is_read() {
     }
 }
 
+/// What only further options can read is proposed where they exist, and else told as something to decide.
+#[test]
+fn what_is_proposed_for_other_shapes_is_read_or_open() {
+    let files = Files::new();
+    let statement = "\"Account : CHECKING\"\n\"Range : 01/01/2024-01/31/2024\"\n\nRef,Customer,Transaction Date,Text,Debit,Credit,Balance\n\
+        1,17,2024-01-02 00:00:00,COFFEE,3.20,,996.80\n2,17,2024-01-03 00:00:00,SALARY,,1200.00,2196.80\nTotal,,,,3.20,1200.00,\n";
+    let shapes = [
+        ("a statement", statement.to_owned(), "skip-lines"),
+        (
+            "a day and a time",
+            "Transaction ID,Customer,Date,Time,Gross\n1001,17,01/02/2024,13:21:30,12.50\n1002,17,31/01/2024,13:21:30,1\n".into(),
+            "timestamp-columns",
+        ),
+        ("no id", "user_id,amount,timestamp\n17,12.50,2024-01-01 13:21:30\n".into(), "transaction-ids"),
+        (
+            "texts as ids",
+            "ref,nameOrig,amount,timestamp\na-1,C17,12.50,2024-01-01 13:21:30\n".into(),
+            "user-ids",
+        ),
+        ("no user", "Id,amount,timestamp\n1,12.50,2024-01-01 13:21:30\n".into(), "user-ids"),
+    ];
+    for (what, content, option) in shapes {
+        files.write("my day.csv", content);
+        let sniffed = sniffed(&files, &["my day.csv"]);
+        let run = sniffed["run"].as_str().unwrap();
+        if sniffed["is_open"] == true {
+            let told = sniffed["findings"].to_string();
+            assert!(told.contains(&format!("there is no option for it (`{option}`)")), "{what}: {told}");
+            continue;
+        }
+        assert!(options(run).contains(&format!("--{option} ")), "{what}: {run}");
+        assert_eq!(sniffed["rows_rejected"], 0, "{what}");
+        let checked = types(&files, &run.replace("host run", "host check"));
+        assert_eq!(checked.code, 0, "{what}: {run}: {}", checked.stderr);
+    }
+}
+
 /// Both are shown, and each of them is read; neither is in the command.
 #[test]
 fn what_is_ambiguous_is_not_chosen() {
@@ -186,7 +223,7 @@ fn what_people_read() {
                 (1..=20).map(|day| format!("{day},17,12.50,2024-01-{day:02} 00:00:00\n")).collect::<String>()
             ),
         ),
-        ("nothing_fits", "step,type,amount,nameOrig\n1,PAYMENT,9839.64,C1231006815\n".to_owned()),
+        ("nothing_fits", "Id,user,text\n1,7,some\n2,7,other\n".to_owned()),
         ("uneven", format!("{HEADER}1,17,12.50,2024-01-01 13:21:30\n2,17,1\n3,17,1,2024-01-01 13:21:30\n")),
     ];
     for (name, content) in cases {
