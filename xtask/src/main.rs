@@ -2,7 +2,9 @@
 //! that must pass; both install what is missing where they can, and say what to install otherwise.
 
 mod bench;
+mod caretaker;
 mod changelog;
+mod compose;
 mod demo;
 mod dist;
 mod packages;

@@ -1,29 +1,25 @@
 //! A throwaway PostgreSQL, for the tests and for the benchmarks: the host's own embedded server in a
 //! folder of its own, so it is set up as it is for users, and touches nothing of theirs.
-//!
-//! A *caretaker*, a shell in the background, waits for the end of a pipe that only this process
-//! holds open, then stops the server and removes the folder. So nothing is left behind however this
-//! process ends, by ^C for instance, which would skip every destructor.
 
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::shell::{output, say};
+use crate::caretaker::Caretaker;
+use crate::shell::output;
 use crate::user::User;
 
 /// The host's folder is in the environment.
-const CARETAKER: &str = r#"read -r _; "$0" db stop; rm -rf -- "$HOST_DATA_DIR""#;
+const CLEAN_UP: &str = r#""$0" db stop; rm -rf -- "$HOST_DATA_DIR""#;
 
 /// It runs as long as this lives; then it is stopped and its folder removed.
 pub struct Server {
     folder: PathBuf,
     /// For psql and everything else that takes one.
     pub url: String,
-    caretaker: Child,
+    _caretaker: Caretaker,
 }
 
 impl Server {
@@ -37,13 +33,11 @@ impl Server {
         let as_user = |command: &mut Command| {
             user.map(|user| user.become_in(command.current_dir("/")));
         };
-        let mut caretaker = Command::new("sh");
-        caretaker.args(["-c", CARETAKER]).arg(host).env("HOST_DATA_DIR", folder.path());
-        // In a group of its own, so that ^C does not reach it.
-        caretaker.stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
-        as_user(&mut caretaker);
-        let caretaker = caretaker.spawn().context("start a shell")?;
-        let mut server = Server { folder: folder.keep(), url: String::new(), caretaker };
+        let caretaker = Caretaker::start(CLEAN_UP, |shell| {
+            shell.arg(host).env("HOST_DATA_DIR", folder.path());
+            as_user(shell);
+        })?;
+        let mut server = Server { folder: folder.keep(), url: String::new(), _caretaker: caretaker };
         let mut start = Command::new(host);
         start.args(["db", "start"]).env("HOST_DATA_DIR", &server.folder);
         as_user(&mut start);
@@ -62,17 +56,5 @@ impl Server {
         let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         // The first line, by PostgreSQL's `pidfile.h`.
         text.lines().next().unwrap_or_default().trim().parse().context("read the postmaster's process number")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.caretaker.stdin.take());
-        // The result is what matters; a server that does not stop is worth a word.
-        match self.caretaker.wait() {
-            Ok(status) if status.success() => {}
-            Ok(status) => say(&format!("stopping the server: {status}")),
-            Err(error) => say(&format!("stopping the server: {error}")),
-        }
     }
 }

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::Parser;
 
-use crate::{bench, changelog, demo, dist, packages, plugins, sample_data, test};
+use crate::dist::{archive, deb};
+use crate::{bench, changelog, compose, demo, packages, plugins, sample_data, test};
 
 /// Development tasks of this project
 #[derive(Parser)]
@@ -25,10 +26,26 @@ pub enum Task {
         #[command(flatten)]
         ingest: bench::Options,
     },
+    /// Do for long, and with much, what a test does for a moment: `watch` (500 files, 20 kills, two crashes of the server)
+    Soak {
+        /// What
+        #[arg(value_parser = ["watch"])]
+        what: String,
+    },
     /// Write data/consumed_transactions.csv again
     SampleData,
-    /// Build what a release has for this machine, in the folder dist of the target folder
+    /// Try the image and docker-compose.yml with a container engine
+    Compose {
+        #[command(flatten)]
+        options: compose::Options,
+    },
+    /// Build a release's archive for this machine, in the folder dist of the target folder
     Dist,
+    /// Build the package for Debian and Ubuntu, in the folder debian of the target folder
+    Deb {
+        #[command(flatten)]
+        options: deb::Options,
+    },
     /// Build the SDKs as packages for the registries of their languages, in the folder packages of the target folder
     Packages,
     /// Print what CHANGELOG.md says of a version
@@ -46,8 +63,11 @@ impl Task {
             Task::Test { arguments } => test::run(&arguments),
             Task::Plugins => plugins::build(),
             Task::Bench { names, ingest } => bench::run(&names, &ingest),
+            Task::Soak { what } => test::soak(&what),
             Task::SampleData => sample_data::write(),
-            Task::Dist => dist::make(),
+            Task::Compose { options } => compose::run(&options),
+            Task::Dist => archive::make(),
+            Task::Deb { options } => deb::make(&options),
             Task::Packages => packages::build(),
             Task::ReleaseNotes { version } => changelog::print_notes(&version),
         }

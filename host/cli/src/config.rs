@@ -35,6 +35,7 @@ pub struct IngestConfig {
 }
 
 /// One run, as asked for.
+#[derive(Clone)]
 pub struct RunConfig {
     /// What is read and what classifies it.
     pub ingest: IngestConfig,

@@ -10,22 +10,44 @@
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use host_core::advice;
-use host_core::text::one_line;
+use host_core::text::{one_line, path};
 
 use crate::error::{DatabaseState, Error, Failure};
 use crate::{output, panics};
 
 /// Prints a failure to stderr.
 pub fn print(failure: &Failure) {
-    output::message(&render(failure));
+    say(&render(failure));
+}
+
+/// The same for one of several runs, which is the one over this file.
+pub fn print_of(failure: &Failure, file: &Path) {
+    say(&render_of(failure, file));
+}
+
+fn say(text: &str) {
+    output::say("error", text.trim_start_matches("error: ").trim_end(), text);
 }
 
 /// A failure as text, ending in a line break. Each part of it is one line, whatever external text it
 /// contains: nobody can forge a `note:`.
 #[must_use]
 pub fn render(failure: &Failure) -> String {
+    render_with(failure, note_on(failure.database).map(Into::into))
+}
+
+/// The same for one of several runs: others may have written something.
+#[must_use]
+pub fn render_of(failure: &Failure, file: &Path) -> String {
+    let nothing = format!("nothing of `{}` was written", path(file));
+    let note = note_on(failure.database).map(|note| note.replacen("nothing was written", &nothing, 1).into());
+    render_with(failure, note)
+}
+
+fn render_with(failure: &Failure, note: Option<Cow<'_, str>>) -> String {
     let mut text = String::new();
     let mut line = |label: &str, words: &str| {
         // Writing into a String cannot fail.
@@ -38,8 +60,8 @@ pub fn render(failure: &Failure) -> String {
     for (label, detail) in details(&failure.error) {
         line(&format!("  {}", one_line(&label)), &detail);
     }
-    if let Some(note) = note_on(failure.database) {
-        line("note", note);
+    if let Some(note) = note {
+        line("note", &note);
     }
     if let Some(help) = help(&failure.error) {
         line("help", &help);
@@ -103,6 +125,7 @@ pub fn help(error: &Error) -> Option<String> {
         Error::Tools(error) => error.help(),
         Error::Sink(error) => error.help(),
         Error::Verify(error) => error.help(),
+        Error::Watch(error) => error.help(),
         Error::Thread(error) => error.help(),
         Error::Interrupted(_) | Error::Runtime(_) => None,
         Error::Output(_) => {

@@ -18,6 +18,10 @@ pub enum Interrupt {
 pub struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
+    /// Whether the first request only asks to end after what is being done.
+    is_patient: bool,
+    /// That first request.
+    asked: Option<Interrupt>,
     /// Caught so that writing beyond the file size limit (`ulimit -f`) is an error like any other, rather
     /// than the end of the process.
     _file_size: Signal,
@@ -37,12 +41,49 @@ impl Interrupts {
         Ok(Interrupts {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            is_patient: false,
+            asked: None,
             _file_size: signal(SignalKind::from_raw(FILE_SIZE))?,
         })
     }
 
-    /// The next request.
+    /// From now on, the first request only asks to end after what is being done: [`next`](Self::next) does not
+    /// return it, but [`asked`](Self::asked) does.
+    #[must_use]
+    pub fn patient(self) -> Interrupts {
+        Interrupts { is_patient: true, ..self }
+    }
+
+    /// The next request that ends what is being done.
     pub async fn next(&mut self) -> Interrupt {
+        let request = self.received().await;
+        if !self.is_patient || self.asked.is_some() {
+            return request;
+        }
+        self.asked = Some(request);
+        tracing::warn!("will end after this run; interrupt again to end at once");
+        self.received().await
+    }
+
+    /// The first request; returns at once if there was one. For those who are doing nothing that has to be
+    /// ended in an orderly way.
+    pub async fn asked(&mut self) -> Interrupt {
+        match self.asked {
+            Some(request) => request,
+            None => {
+                let request = self.received().await;
+                *self.asked.insert(request)
+            }
+        }
+    }
+
+    /// Whether there was a request that nobody has acted upon yet.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    async fn received(&mut self) -> Interrupt {
         tokio::select! {
             _ = self.interrupt.recv() => Interrupt::Interrupt,
             _ = self.terminate.recv() => Interrupt::Terminate,

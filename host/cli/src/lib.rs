@@ -19,3 +19,4 @@ pub mod progress;
 pub mod remarks;
 pub mod report;
 pub mod verify;
+pub mod watch;

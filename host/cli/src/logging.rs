@@ -16,11 +16,15 @@ use tracing_subscriber::{EnvFilter, fmt as log};
 use crate::{output, remarks};
 
 /// Starts logging: warnings, with `-v` what happens, with `-vv` everything of the host and its
-/// guests. `HOST_LOG` overrides it, in the syntax of tracing's `EnvFilter`.
+/// guests. `HOST_LOG` overrides it, in the syntax of tracing's `EnvFilter`. With `as_json`, everything on stderr is one
+/// JSON object per line, messages about errors included.
 ///
 /// # Errors
 /// [`VariableError`] if `HOST_LOG` is not a valid filter.
-pub fn start(verbose: u8, environment: &Environment) -> Result<(), VariableError> {
+pub fn start(verbose: u8, as_json: bool, environment: &Environment) -> Result<(), VariableError> {
+    if as_json {
+        output::log_as_json();
+    }
     let level = match verbose {
         0 => "warn",
         1 => "info",
@@ -33,8 +37,12 @@ pub fn start(verbose: u8, environment: &Environment) -> Result<(), VariableError
         })?,
         None => EnvFilter::new(format!("warn,host={level},guest={level}")),
     };
-    let lines = log().with_env_filter(filter).with_writer(|| output::Log).event_format(Line);
-    lines.finish().with(Remarks).init();
+    if as_json {
+        tracing_subscriber::registry().with(filter).with(Json).with(Remarks).init();
+    } else {
+        let lines = log().with_env_filter(filter).with_writer(|| output::Log).event_format(Line);
+        lines.finish().with(Remarks).init();
+    }
     Ok(())
 }
 
@@ -54,12 +62,59 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let time = Timestamp::now().strftime("%F %TZ");
-        let metadata = event.metadata();
-        let crate_name = metadata.target().split("::").next().unwrap_or_default();
-        let who = crate_name.split('_').next().unwrap_or_default();
-        write!(line, "{time} {:>5} {who}: ", metadata.level())?;
+        write!(line, "{time} {:>5} {}: ", event.metadata().level(), who(event))?;
         context.format_fields(line.by_ref(), event)?;
         writeln!(line)
+    }
+}
+
+/// `host` or `guest`.
+fn who(event: &Event<'_>) -> &'static str {
+    let crate_name = event.metadata().target().split("::").next().unwrap_or_default();
+    crate_name.split('_').next().unwrap_or_default()
+}
+
+/// The same as JSON, with all fields of an event.
+struct Json;
+
+impl<S: Subscriber> Layer<S> for Json {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        };
+        output::json_line(level, who(event), fields.0);
+    }
+}
+
+/// What an event says, by name.
+#[derive(Default)]
+struct Fields(serde_json::Map<String, serde_json::Value>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().to_owned(), value.into());
     }
 }
 

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
             Err(said) => return commands::instead(&said, &given, &reporter),
         };
         reporter.is_of(cli.command.name());
-        logging::start(cli.verbose, &environment)?;
+        logging::start(cli.verbose, cli.log_format == cli::LogFormat::Json, &environment)?;
         commands::run_to_end(cli, &given, &reporter)
     });
     ExitCode::from(done.unwrap_or_else(|failure| reporter.failed(&failure)))

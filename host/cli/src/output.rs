@@ -17,6 +17,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use clap::builder::StyledStr;
 use host_core::environment::Environment;
 use host_core::secret::hide_passwords;
 use host_core::text::{self, Escape};
+use jiff::Timestamp;
 
 /// How long to wait before retrying a stream that its other users have made non-blocking.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
@@ -85,6 +87,43 @@ pub fn choose_colors(choice: ColorChoice, environment: &Environment) {
     colors::choose(choice, environment, (io::stdout().is_terminal(), io::stderr().is_terminal()));
 }
 
+/// From now on, what is said on stderr is JSON, one object per line.
+pub fn log_as_json() {
+    IS_JSON.store(true, Ordering::Relaxed);
+}
+
+/// Whether it is.
+#[must_use]
+pub fn is_log_json() -> bool {
+    IS_JSON.load(Ordering::Relaxed)
+}
+
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Says something on stderr: as `text`, which ends in a line break, or as a line of the JSON log.
+pub fn say(level: &str, message: &str, text: &str) {
+    if is_log_json() {
+        let fields = [("message".to_owned(), message.into())];
+        json_line(level, "host", fields.into_iter().collect());
+    } else {
+        self::message(text);
+    }
+}
+
+/// A line of the JSON log: the time, how much it matters, who says it, and what.
+pub fn json_line(level: &str, source: &str, fields: serde_json::Map<String, serde_json::Value>) {
+    let time = Timestamp::now().strftime("%FT%T%.6fZ").to_string();
+    let mut line = serde_json::Map::new();
+    for (name, value) in [("time", time.as_str()), ("level", level), ("source", source)] {
+        line.insert(name.to_owned(), value.into());
+    }
+    line.extend(fields);
+    let line = serde_json::Value::Object(line).to_string() + "\n";
+    let line = hide_passwords(&line);
+    // If this fails, there is nobody left to tell.
+    let _ = write(Stream::Stderr, text::without_control_characters(&line, Escape::Json).as_bytes());
+}
+
 /// For what other programs print that is not a result of ours: it goes to stderr as it is.
 ///
 /// # Errors
@@ -94,11 +133,11 @@ pub fn stderr_of_children() -> io::Result<Stdio> {
     Ok(io::stderr().as_fd().try_clone_to_owned()?.into())
 }
 
-/// Whether stderr is a terminal.
+/// Whether stderr is a terminal, and what is written there is for people.
 #[must_use]
 #[allow(clippy::disallowed_methods, reason = "it is only asked")]
 pub fn is_seen() -> bool {
-    io::stderr().is_terminal()
+    io::stderr().is_terminal() && !is_log_json()
 }
 
 /// For tracing: each call of `write` is one event.

@@ -16,6 +16,8 @@ static TRANSACTION: AtomicU8 = AtomicU8::new(0);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TransactionPhase {
+    /// There is none, or none any more: this process may have several, one after the other.
+    None = 0,
     /// Rows may have been sent.
     Begun = 1,
     /// COMMIT may have been sent.

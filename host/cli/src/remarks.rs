@@ -37,7 +37,7 @@ static REMARKS: Mutex<Vec<Remark>> = Mutex::new(Vec::new());
 /// Prints a note to stderr, and keeps it.
 pub fn note(text: &str) {
     add(Level::Note, text);
-    output::message(&format!("note: {}\n", one_line(text)));
+    output::say("note", text, &format!("note: {}\n", one_line(text)));
 }
 
 /// Keeps a remark.
@@ -48,8 +48,8 @@ pub fn add(level: Level, text: &str) {
     }
 }
 
-/// All remarks of this process so far, in order.
+/// The remarks since this was last asked, in order: those of one run, if a command has several.
 #[must_use]
-pub fn all() -> Vec<Remark> {
-    REMARKS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+pub fn take() -> Vec<Remark> {
+    std::mem::take(&mut REMARKS.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -490,7 +490,7 @@ impl SinkError {
                 "run the same command again with `--once`: it waits for this run to end, and ingests the files only if it was not committed. Or ask the database: `{query}`"
             )),
             SinkError::Embedded { source: EmbeddedError::NotInstalled { .. }, .. } => Some(
-                "install PostgreSQL (on Debian or Ubuntu: apt-get install postgresql), or name a server with --database-url".into(),
+                "name a server with --database-url, DATABASE_URL or PGHOST; or install PostgreSQL, for one of your own (on Debian or Ubuntu: apt-get install postgresql)".into(),
             ),
             _ => None,
         }

@@ -45,7 +45,7 @@ pub use cell::{timestamp, value};
 pub use csv::field::{ColumnMap, Field};
 pub use error::SourceError;
 pub use input::encoding::Encoding;
-pub use input::expand::expand;
+pub use input::expand::{data_ending, expand};
 pub use input::format::Foreign;
 pub use input::identity::Change;
 pub use input::list::{FileList, Note};

@@ -114,7 +114,7 @@ fn tasks_packages_and_files_exist() {
             }
         }
     }
-    assert!(tasks >= 6 && names >= 3, "{tasks} tasks, {names} packages");
+    assert!(tasks >= 6 && names >= 1, "{tasks} tasks, {names} packages");
 }
 
 /// Whether a word is the path of something in the repository.
@@ -158,11 +158,8 @@ fn a_release_is_what_was_built() {
     }
     let ci = read(".github/workflows/ci.yml");
     let build = |text: &str| {
-        let lines = text.lines().map(str::trim).filter(|line| line.starts_with("- run: cargo "));
-        lines
-            .filter(|line| line.contains(" deb ") || line.contains("dist"))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        let tasks = ["- run: cargo xtask dist", "- run: cargo xtask deb"];
+        text.lines().map(str::trim).filter(|line| tasks.contains(line)).map(str::to_owned).collect::<Vec<_>>()
     };
     let built = build(&read(".github/workflows/release.yml"));
     assert_eq!(built.len(), 2, "{built:?}");

@@ -4,22 +4,19 @@ pub mod compiler;
 mod left_out;
 mod other_user;
 pub mod postgresql;
+mod side_by_side;
 mod snapshots;
 
-use std::path::Path;
-use std::thread::available_parallelism;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
+use crate::dist::deb;
 use crate::server::Server;
 use crate::shell::{self, cargo, say, target};
 use crate::user::User;
 use crate::{packages, plugins, setup};
-
-/// They wait a good deal: for a server, for one another, for what they have started.
-const TESTS_PER_CORE: usize = 3;
-/// More tests side by side would take more connections than the server gives.
-const MOST_TESTS_AT_ONCE: usize = 12;
 
 /// Runs it all; `arguments` are for nextest. What was left out is named at the end.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -41,11 +38,27 @@ pub fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Does at length what a test of the suite does for a moment.
+pub fn soak(what: &str) -> Result<()> {
+    setup::nextest()?;
+    plugins::build()?;
+    shell::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"]))?;
+    setup::postgresql(&target()?.join("debug/host"))?;
+    let started = Instant::now();
+    let mut test = cargo();
+    test.args(["nextest", "run", "--workspace", "--locked", &format!("{what}_soak")])
+        .env("HOST_TEST_SOAK", "1");
+    shell::run(&mut test)?;
+    say(&format!("passed in {:.0} s", started.elapsed().as_secs_f64()));
+    Ok(())
+}
+
 /// All tests, and, where we are root, those that see a difference once more as another user.
 fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<String>> {
     let tools = target()?.join("authors-tools");
     setup::authors_tools(&tools)?;
     packages::build()?;
+    let deb = deb(host)?;
     let versions = target()?.join("postgresql");
     postgresql::fetch(&versions)?;
     let notes = tempfile::tempdir()?;
@@ -57,11 +70,12 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
             .args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
             .args(checked)
             .args(arguments)
-            .env("NEXTEST_TEST_THREADS", tests_at_once().to_string())
+            .env("NEXTEST_TEST_THREADS", side_by_side::tests_at_once().to_string())
             .env("HOST_TEST_DATABASE_URL", &server.url)
             .env("HOST_TEST_AUTHORS_TOOLS", &tools)
             .env("HOST_TEST_PACKAGES", target()?.join("packages"))
             .env("HOST_TEST_POSTGRESQL", &versions)
+            .envs(deb.map(|package| ("HOST_TEST_DEB", package)))
             .env("HOST_TEST_LEFT_OUT", &left_out)
             .env(snapshots::USED, &used),
     )?;
@@ -78,6 +92,8 @@ fn suite(host: &Path, arguments: &[String], checked: &[String]) -> Result<Vec<St
     Ok(left_out)
 }
 
-fn tests_at_once() -> usize {
-    available_parallelism().map_or(1, |cores| (TESTS_PER_CORE * cores.get()).min(MOST_TESTS_AT_ONCE))
+/// The package of what is tested, where packages can be made.
+fn deb(host: &Path) -> Result<Option<PathBuf>> {
+    let built = host.parent().filter(|_| deb::can_be_made());
+    built.map(|built| deb::package(built, deb::Packing::Quick)).transpose()
 }

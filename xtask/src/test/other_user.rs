@@ -8,13 +8,14 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{left_out, tests_at_once};
+use super::left_out;
+use super::side_by_side::tests_at_once;
 use crate::server::Server;
 use crate::shell::{self, cargo, output, path, root, say};
 use crate::user::User;
 
 /// Modules of the suite that are left to root's run, and why that is enough.
-const LEFT_TO_ROOT: [(&str, &str); 11] = [
+const LEFT_TO_ROOT: [(&str, &str); 14] = [
     ("authors::templates", "builds plugins into the folder that root's run uses"),
     ("authors::mistakes", "the same"),
     ("authors::mistakes_native", "the same"),
@@ -22,9 +23,12 @@ const LEFT_TO_ROOT: [(&str, &str); 11] = [
     ("authors::dev", "the same"),
     ("authors::packages", "the same"),
     ("authors::kit", "the same"),
+    ("command_line::package", "installs a package, for which dpkg wants root"),
     ("database::faults", "is about the protocol, and takes long"),
     ("sandbox::generated", "is about the sandbox, and takes long"),
     ("source::exact", "is about values"),
+    ("database::replays", "is about values"),
+    ("database::verify", "is about values"),
     ("database::postgresql_versions", "runs its servers as another user anyway"),
 ];
 

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::configuration::ConfigCommand;
 use super::database::{DbCommand, MigrateArgs};
+use super::each::RunCommandArgs;
 use super::ledger::{ListingArgs, RunsArgs, VerifyArgs};
 use super::plugin::PluginCommand;
-use super::run::{CheckArgs, RunArgs};
+use super::run::CheckArgs;
 use super::sniff::SniffArgs;
+use super::watch::WatchArgs;
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
 #[derive(Debug, Parser)]
@@ -19,6 +21,10 @@ pub struct Cli {
     /// Show more of what happens; repeat for even more
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
+
+    /// How the log on stderr is written: as text, or as one JSON object a line
+    #[arg(long, value_enum, value_name = "FORMAT", global = true, default_value_t)]
+    pub log_format: LogFormat,
 
     /// How results are printed: for people, or as JSON, one object per line; the last line reports the end of
     /// the command, even if it failed
@@ -45,6 +51,7 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Command::Run(_) => "run",
+            Command::Watch(_) => "watch",
             Command::Check(_) => "check",
             Command::Sniff(_) => "sniff",
             Command::Runs(_) => "runs",
@@ -90,9 +97,31 @@ Examples:
   host run --plugin threshold.wasm day.csv
   host run --plugin threshold --set limit=1000 --once 'incoming/*.csv.gz'
   host run --plugin threshold --max-rejects 0.5% --rejects bad.csv day.csv
+  host run --plugin threshold --each --keep-going --once incoming
   host run --plugin night-owls --capture cases day.csv
   host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv
   host run --profile my-bank export.csv";
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  host watch --plugin threshold incoming
+  host watch --plugin threshold --max-rejects 0.5% --metrics 127.0.0.1:9464 --log-format json incoming
+  host watch --plugin threshold --done-file --poll=5s /mnt/nfs/incoming
+
+A file is taken when it has not changed for the time of --settle, and its name ends as it does in a folder that is
+given to `run`: in .csv, .csv.gz or .csv.zst. Senders that write slowly should write under another name, such as one
+that begins with a dot or ends in .tmp, and rename the file when it is complete. Files are ingested in the order of
+their names.";
+
+/// `host watch` takes one folder where `host run` takes files.
+fn of_folder(files: Arg) -> Arg {
+    files.value_name("FOLDER").action(ArgAction::Set).num_args(1).help("The folder").long_help(None::<&str>)
+}
+
+/// An argument of `host run` that `host watch` refuses.
+fn hidden(argument: Arg) -> Arg {
+    argument.hide(true)
+}
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -141,7 +170,12 @@ Examples:
 pub enum Command {
     /// Ingest files: classify their rows and write everything in one transaction
     #[command(after_help = RUN_EXAMPLES)]
-    Run(RunArgs),
+    Run(Box<RunCommandArgs>),
+    /// Ingest the files that arrive in a folder, each once and in a run of its own, for ever. Takes the arguments of
+    /// `run`. A file is then moved to the folder `done` or `failed` within it, with the error beside it
+    #[command(after_help = WATCH_EXAMPLES, mut_arg("files", of_folder))]
+    #[command(mut_arg("once", hidden), mut_arg("rejects", hidden))]
+    Watch(Box<WatchArgs>),
     /// Do everything that `run` does except writing, and say what it would do. Takes the arguments of `run`,
     /// and needs no database
     #[command(after_help = CHECK_EXAMPLES)]
@@ -203,6 +237,16 @@ pub enum Format {
     /// For people
     #[default]
     Human,
+    /// One JSON object per line
+    Json,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
     /// One JSON object per line
     Json,
 }

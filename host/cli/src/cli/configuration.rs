@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::run::RunArgs;
+use super::each::RunCommandArgs;
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -23,7 +23,7 @@ pub enum ConfigCommand {
     /// Show which options a run with these arguments would have, and where each of them comes from. Takes the
     /// options of `run`
     #[command(after_help = SHOW_EXAMPLES, mut_arg("files", |files| files.required(false)))]
-    Show(Box<RunArgs>),
+    Show(Box<RunCommandArgs>),
     /// Print a JSON schema of host.toml, for editors
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,

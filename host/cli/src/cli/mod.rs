@@ -1,13 +1,15 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
-//! arguments of a run, of which [`ingest`] says what is read and what classifies it, and [`database`] where
-//! it is written; [`profile`] and [`configuration`] are for options that are kept in a file, [`sniff`] for files
-//! of unknown shape, [`ledger`] for looking back, [`plugin`] for plugin authors. [`description`] generates
+//! arguments of a run ([`each`]: how many there are; [`watch`]: for ever), of which [`ingest`] says what is read and
+//! what classifies it, and [`database`] where it is written; [`profile`] and [`configuration`] are for options that
+//! are kept in a file, [`sniff`] for files of unknown shape, [`ledger`] for looking back, [`plugin`] for plugin
+//! authors. [`description`] generates
 //! completions and man pages from all of this.
 
 mod command;
 mod configuration;
 mod database;
 mod description;
+mod each;
 mod ingest;
 mod ledger;
 mod parse;
@@ -15,11 +17,13 @@ mod plugin;
 mod profile;
 mod run;
 mod sniff;
+mod watch;
 
-pub use command::{Cli, Command, CompletionsArgs, Format, ManArgs};
+pub use command::{Cli, Command, CompletionsArgs, Format, LogFormat, ManArgs};
 pub use configuration::ConfigCommand;
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use description::{completions, write_man_pages};
+pub use each::{EachArgs, RunCommandArgs};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use parse::{after_command, color_asked_for, format_asked_for, parse};
@@ -30,3 +34,4 @@ pub use plugin::{
 pub use profile::{PROFILE_ID, ProfileArgs};
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
 pub use sniff::SniffArgs;
+pub use watch::{FolderArgs, WatchArgs};

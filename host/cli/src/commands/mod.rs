@@ -6,7 +6,9 @@ mod description;
 mod plugin;
 mod profiles;
 mod psql;
+mod run;
 mod sniff;
+mod watch;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -22,10 +24,9 @@ use crate::authors::project;
 use crate::cli::{
     CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, PluginCommand, RunArgs, RunsArgs, VerifyArgs,
 };
-use crate::config::{self, IngestConfig, RunConfig, VerifyConfig};
+use crate::config::{self, IngestConfig, VerifyConfig};
 use crate::error::{ConfigError, DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
-use crate::pipeline::Ended;
 use crate::profiles::Given;
 use crate::progress::Progress;
 use crate::report::{Reporter, Verdict};
@@ -77,7 +78,8 @@ fn no_rows(error: Error) -> Failure {
 
 async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Failure> {
     let done = match cli.command {
-        Command::Run(arguments) => return run(arguments, reporter).await,
+        Command::Run(arguments) => return run::run(*arguments, reporter).await,
+        Command::Watch(arguments) => return watch::watch(*arguments, reporter).await,
         Command::Check(arguments) => check(arguments, reporter).await,
         Command::Sniff(arguments) => sniff::look(&arguments, cli.config.as_deref(), reporter),
         Command::Runs(arguments) => runs(&arguments, reporter).await,
@@ -95,50 +97,11 @@ async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Fai
     done.map_err(no_rows)
 }
 
-async fn run(mut arguments: RunArgs, reporter: &Reporter) -> Result<u8, Failure> {
-    choose_plugin(&mut arguments)?;
-    let (folder, lines) = (arguments.capture.take(), arguments.capture_lines);
-    let config = RunConfig::new(arguments)?;
-    let mut interrupts = catch_interrupts()?;
-    capture::lines(&config.ingest, folder.as_deref(), lines, &mut interrupts).await?;
-    let progress = Arc::new(Progress::default());
-    let ended = pipeline::run(&config, &progress, &mut interrupts).await;
-    progress.finish();
-    if let Err(Failure { error, .. }) = &ended {
-        capture::failure(&config.ingest, folder, error, &mut interrupts).await;
-    }
-    let (run_id, printed) = match ended? {
-        Ended::Committed(outcome) => {
-            report::notes::of_run(&outcome).iter().for_each(|note| remarks::note(note));
-            let summary = report::Summary::new(&outcome, &config);
-            (outcome.committed.run.record.run_id, reporter.end(exit::COMMITTED, &summary, || summary.human()))
-        }
-        Ended::AlreadyIngested { already, notes } => {
-            let object = report::AlreadyObject::new(&already, &notes);
-            let human = || report::already_ingested(&already);
-            (already.run.record.run_id, reporter.end(exit::COMMITTED, &object, human))
-        }
-    };
-    note_lost_summary(printed, run_id);
-    Ok(exit::COMMITTED)
-}
-
 /// If no plugin is given, it is that of the project in this folder.
 fn choose_plugin(arguments: &mut RunArgs) -> Result<(), Error> {
     let plugin = &mut arguments.ingest.plugin;
     *plugin = Some(project::chosen_plugin(plugin.as_deref())?);
     Ok(())
-}
-
-/// The run is committed, so it has succeeded, even if its summary is lost.
-fn note_lost_summary(printed: Result<(), Error>, run_id: i64) {
-    if let Err(error) = printed {
-        let why = diagnostic::causes(&error).join(": ");
-        remarks::note(&format!(
-            "run {run_id} is committed, but its summary could not be written to standard output ({why}); see: {}",
-            advice::on_database(&format!("runs {run_id}"))
-        ));
-    }
 }
 
 fn catch_interrupts() -> Result<Interrupts, Error> {

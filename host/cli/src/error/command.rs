@@ -14,6 +14,7 @@ use super::config::ConfigError;
 use super::plugins::LookupError;
 use super::profile::ProfileError;
 use super::verify::VerifyError;
+use super::watch::WatchError;
 use crate::interrupt::Interrupt;
 
 /// Why a command failed.
@@ -46,6 +47,9 @@ pub enum Error {
     /// A run cannot be replayed, or the replay differs from what is stored.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// A folder cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// ^C or `kill`.
     #[error("{}", match .0 { Interrupt::Interrupt => "interrupted", Interrupt::Terminate => "terminated (SIGTERM)" })]
     Interrupted(Interrupt),
@@ -100,7 +104,8 @@ impl Failure {
             Error::Config(_) => exit::USAGE,
             Error::Sink(SinkError::Target { .. } | SinkError::Variable(_)) => exit::USAGE,
             Error::Profile(error) => error.exit_code(),
-            Error::Source(_) => exit::INPUT,
+            Error::Watch(WatchError::Listen { .. } | WatchError::Argument(_)) => exit::USAGE,
+            Error::Source(_) | Error::Watch(_) => exit::INPUT,
             Error::Lookup(_) | Error::Detector(_) => exit::PLUGIN,
             Error::Tools(error) => error.exit_code(),
             Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::command::{DatabaseState, Error, Failure};
 use super::plugins::LookupError;
+use super::watch::WatchError;
 
 /// Whether the same command may be run again without changing anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,7 @@ impl Error {
             Error::Thread(error) | Error::Sink(SinkError::Thread(error)) => error.into(),
             Error::Sink(error) => error.into(),
             Error::Verify(error) => error.into(),
+            Error::Watch(error) => error.into(),
             Error::Interrupted(_) => "interrupted",
             Error::Output(_) => "output",
             Error::Runtime(_) => "runtime",
@@ -156,6 +158,10 @@ impl Failure {
             Error::Thread(ThreadError::Refused(_))
             | Error::Sink(SinkError::Thread(ThreadError::Refused(_))) => {
                 Retry::After("after the system has resources again")
+            }
+            Error::Watch(WatchError::InUse { .. }) => Retry::After("after the other process has ended"),
+            Error::Watch(WatchError::Move { .. } | WatchError::Report { .. }) => {
+                Retry::After("after the folder can be written to")
             }
             Error::Source(SourceError::Changed { .. }) => Retry::After("after the file is complete"),
             Error::Sink(error) => of_database(error),

@@ -2,12 +2,14 @@
 //! module of this crate. The errors are all here, since a command's error contains all of them.
 
 mod authors;
+mod blame;
 mod command;
 mod config;
 mod kinds;
 mod plugins;
 mod profile;
 mod verify;
+mod watch;
 
 pub use self::authors::{ToolsError, build_command};
 pub use self::command::{DatabaseState, Error, Failure};
@@ -16,3 +18,4 @@ pub use self::kinds::{Place, Retry};
 pub use self::plugins::LookupError;
 pub use self::profile::{ProfileError, ProfilePlace};
 pub use self::verify::VerifyError;
+pub use self::watch::WatchError;

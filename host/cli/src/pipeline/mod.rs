@@ -28,6 +28,7 @@ pub use self::check::{Checked, check};
 pub(crate) use self::interrupted::unless_interrupted;
 pub(crate) use self::message::{End, Message};
 pub use self::message::{GuestUse, Times};
+pub use self::prepare::try_plugin;
 pub(crate) use self::prepare::{Prepared, prepare};
 pub(crate) use self::run::ID_DEMAND;
 pub use self::run::{Ended, Outcome, run};

@@ -39,6 +39,19 @@ pub(crate) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> 
     in_thread(move || prepare_here(&config, &progress)).await?
 }
 
+/// Loads the plugin, and sees whether it takes its settings: what would make every run fail.
+///
+/// # Errors
+/// Those of [`prepare`] that concern the plugin.
+pub async fn try_plugin(config: &IngestConfig) -> Result<(), Error> {
+    let config = config.clone();
+    in_thread(move || {
+        let (_, plugin) = load(&config)?;
+        demand_known_columns(&config, &start(&plugin, &config)?)
+    })
+    .await?
+}
+
 /// The current time, in microseconds, as the ledger stores it.
 fn now() -> Timestamp {
     let now = Timestamp::now();
@@ -52,15 +65,10 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
         list = list.without_empty_files()?;
     }
     list.notes.iter().for_each(|note| remarks::note(&note.to_string()));
-    let sandbox = Sandbox::new(config.limits.clone(), config.requirements.clone(), Cache::of_user())?;
-    let plugin_file = plugins::lookup(&config.plugin)?;
-    let plugin = host_detector::load(&sandbox, &plugin_file)?;
+    let (plugin_file, plugin) = load(config)?;
     let mut detectors = vec![start(&plugin, config)?];
     let (metadata, columns) = (detectors[0].metadata.clone(), detectors[0].columns.clone());
-    if let Some(name) = config.rules.columns.unknown(&columns) {
-        let asked = columns.into_iter().map(|column| column.name).collect();
-        return Err(ConfigError::UnknownColumn { name: name.to_owned(), asked }.into());
-    }
+    demand_known_columns(config, &detectors[0])?;
     if metadata.ordering == Ordering::File && config.jobs > 1 {
         tracing::warn!("`{}` judges a file as a whole, so only one instance is used", metadata.name);
     } else {
@@ -89,6 +97,21 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
         settings: config.settings.iter().cloned().collect(),
     };
     Ok(Prepared { started_at, list, source, detectors, plugin, minds_order, plugin_file })
+}
+
+/// Every `--column` must name a column of every file, or one that the detector asks for.
+fn demand_known_columns(config: &IngestConfig, detector: &Detector) -> Result<(), Error> {
+    let Some(name) = config.rules.columns.unknown(&detector.columns) else { return Ok(()) };
+    let asked = detector.columns.iter().map(|column| column.name.clone()).collect();
+    Err(ConfigError::UnknownColumn { name: name.to_owned(), asked }.into())
+}
+
+/// The plugin, and its file.
+fn load(config: &IngestConfig) -> Result<(PathBuf, Plugin), Error> {
+    let sandbox = Sandbox::new(config.limits.clone(), config.requirements.clone(), Cache::of_user())?;
+    let file = plugins::lookup(&config.plugin)?;
+    let plugin = host_detector::load(&sandbox, &file)?;
+    Ok((file, plugin))
 }
 
 fn start(plugin: &Plugin, config: &IngestConfig) -> Result<Detector, Error> {

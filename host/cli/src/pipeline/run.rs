@@ -41,6 +41,17 @@ pub enum Ended {
     },
 }
 
+impl Ended {
+    /// The run that wrote what was to be written: this one, or the earlier one.
+    #[must_use]
+    pub fn run_id(&self) -> i64 {
+        match self {
+            Ended::Committed(outcome) => outcome.committed.run.record.run_id,
+            Ended::AlreadyIngested { already, .. } => already.run.record.run_id,
+        }
+    }
+}
+
 /// A run that was committed.
 #[derive(Debug)]
 pub struct Outcome {
@@ -73,6 +84,7 @@ pub async fn run(
     progress: &Arc<Progress>,
     interrupts: &mut Interrupts,
 ) -> Result<Ended, Failure> {
+    TransactionPhase::None.begins();
     let started = Instant::now();
     let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
     let mut rejects = match &config.rejects_file {

@@ -51,10 +51,11 @@ pub fn takes_profiles(command: &Command) -> bool {
     command.get_arguments().any(|argument| argument.get_id() == PROFILE_ID)
 }
 
-/// The options of a command that may be in a profile. Those that all commands have may not.
+/// The options of a command that may be in a profile. Those that all commands have may not, nor those that it
+/// refuses.
 pub fn of(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(|argument| {
-        let is_own = !argument.is_global_set() && argument.get_id() != PROFILE_ID;
+        let is_own = !argument.is_global_set() && !argument.is_hide_set() && argument.get_id() != PROFILE_ID;
         is_own && argument.get_long().is_some_and(|long| !["help", "version"].contains(&long))
     })
 }

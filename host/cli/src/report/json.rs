@@ -26,10 +26,14 @@ struct End<'a, T> {
 
 impl<T> End<'_, T> {
     fn new(command: Option<&str>, exit_code: u8, body: T) -> End<'_, T> {
-        let shown = |remark: Remark| Remark { text: hidden(&remark.text), ..remark };
-        let remarks = remarks::all().into_iter().map(shown).collect();
-        End { command, exit_code, ended_at: Timestamp::now(), remarks, body }
+        End { command, exit_code, ended_at: Timestamp::now(), remarks: remarks_so_far(), body }
     }
+}
+
+/// What was remarked since this was last asked.
+pub(super) fn remarks_so_far() -> Vec<Remark> {
+    let shown = |remark: Remark| Remark { text: hidden(&remark.text), ..remark };
+    remarks::take().into_iter().map(shown).collect()
 }
 
 /// The last line of a command. `body` is a struct or a map.
@@ -55,15 +59,32 @@ pub fn as_time<S: Serializer>(value: &Timestamp, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&time(value))
 }
 
-/// A command that failed.
+/// A command, or one of several runs, that failed.
 #[derive(Serialize)]
-struct Failed<'a> {
+pub(super) struct Failed<'a> {
     /// Only for `run`; null if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     committed: Option<Option<bool>>,
     /// What happened to the database, if the command writes rows.
     database: Option<&'static str>,
     error: ErrorObject<'a>,
+}
+
+impl<'a> Failed<'a> {
+    /// A run.
+    pub(super) fn of_run(failure: &'a Failure) -> Failed<'a> {
+        let committed = match failure.database {
+            DatabaseState::Unknown => None,
+            state => Some(state == DatabaseState::Committed),
+        };
+        let database = Some(state_name(failure.database));
+        Failed { committed: Some(committed), database, error: error(failure) }
+    }
+
+    /// Another command.
+    fn of_other(failure: &'a Failure) -> Failed<'a> {
+        Failed { committed: None, database: None, error: error(failure) }
+    }
 }
 
 /// What went wrong.
@@ -91,16 +112,7 @@ struct Detail {
 /// The last line of a command that failed, perhaps before it was known which command it is.
 #[must_use]
 pub fn failure(command: Option<&str>, failure: &Failure) -> String {
-    let is_run = command == Some("run");
-    let committed = match failure.database {
-        DatabaseState::Unknown => None,
-        state => Some(state == DatabaseState::Committed),
-    };
-    let body = Failed {
-        committed: is_run.then_some(committed),
-        database: is_run.then(|| state_name(failure.database)),
-        error: error(failure),
-    };
+    let body = if command == Some("run") { Failed::of_run(failure) } else { Failed::of_other(failure) };
     line(&End::new(command, failure.exit_code(), body))
 }
 

@@ -4,6 +4,7 @@ pub mod json;
 pub mod notes;
 mod profiles;
 mod runs;
+mod several;
 mod sniff;
 mod summary;
 
@@ -20,8 +21,8 @@ use host_source::RejectLimit;
 use serde::Serialize;
 
 pub use self::profiles::Shown;
-use self::runs::anomalies_of;
-pub use self::runs::{RunObject, VerifyObject, page, table, verified};
+pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, table, verified};
+pub use self::several::{EachObject, OneRun, Totals, outcome};
 pub use self::sniff::{Sniff, Tried, saved};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;

@@ -230,6 +230,7 @@ pub fn page(run: &LedgerRun) -> String {
 }
 
 /// "1 anomaly", "2 anomalies".
-pub(super) fn anomalies_of(count: u64) -> String {
+#[must_use]
+pub fn anomalies_of(count: u64) -> String {
     if count == 1 { "1 anomaly".into() } else { format!("{} anomalies", grouped(count)) }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use host_core::environment::Environment;
 
 use crate::error::SinkError;
-use crate::local_server;
 use crate::local_server::cluster::Cluster;
+use crate::local_server::{self, InUse};
 use crate::parameters;
 use crate::parameters::server::ServerTarget;
 use crate::parameters::{Parameters, Unusable};
@@ -90,6 +90,18 @@ impl Target {
         match &self.server {
             Server::Given(_) => true,
             Server::Embedded(cluster) => cluster.state() != local_server::cluster::State::Absent,
+        }
+    }
+
+    /// Starts the embedded server, if it is meant, and keeps it running for as long as the result lives; otherwise every
+    /// run would start and stop it. `None` for other servers.
+    ///
+    /// # Errors
+    /// [`SinkError::Embedded`].
+    pub fn keep_running(&self) -> Result<Option<InUse>, SinkError> {
+        match &self.server {
+            Server::Given(_) => Ok(None),
+            Server::Embedded(cluster) => cluster.ensure_running().map(Some),
         }
     }
 

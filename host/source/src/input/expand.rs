@@ -207,7 +207,7 @@ fn in_folder(folder: &Path) -> Result<Found<'_>, SourceError> {
     for path in entries(folder, &found)? {
         let name = found.name_of(&path);
         let lower = name.to_lowercase();
-        let is_data = ENDINGS.iter().any(|ending| lower.ends_with(ending));
+        let is_data = data_ending(&name).is_some();
         if name.starts_with('.') {
             // Others, such as `.DS_Store`, would not be mistaken for data.
             if lower.contains(".csv") {
@@ -222,6 +222,16 @@ fn in_folder(folder: &Path) -> Result<Found<'_>, SourceError> {
         }
     }
     Ok(found)
+}
+
+/// The ending of a file that is taken from a folder, which says that it is data: `.csv`, `.csv.gz`, `.csv.zst`, in
+/// upper or lower case; `None` if the name has none of these.
+#[must_use]
+pub fn data_ending(name: &str) -> Option<&str> {
+    let lower = name.to_lowercase();
+    let ending = ENDINGS.iter().find(|ending| lower.ends_with(*ending))?;
+    // In another case, a character may have another length.
+    name.get(name.len().checked_sub(ending.len())?..)
 }
 
 fn entries(folder: &Path, found: &Found<'_>) -> Result<Vec<PathBuf>, SourceError> {

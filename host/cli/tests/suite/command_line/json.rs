@@ -108,19 +108,24 @@ fn schema() -> Value {
 
 /// Runs a command with `--format json`; all that it prints fits the schema, and the last line is its
 /// end, with its exit code.
-fn lines(command: &mut Command) -> (Vec<Value>, Value) {
+pub fn lines(command: &mut Command) -> (Vec<Value>, Value) {
     let finished = finish(command.args(["--format", "json"]));
-    let schema = schema();
-    let mut lines: Vec<Value> = Vec::new();
-    for line in finished.stdout.lines() {
-        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        assert_eq!(mismatch(&schema, &schema, &value), None, "{command:?}: {line}");
-        lines.push(value);
-    }
+    let mut lines = described(&finished.stdout);
     let end = lines.pop().unwrap_or_else(|| panic!("{command:?} printed nothing: {}", finished.stderr));
     assert_eq!(end["exit_code"], finished.code, "{command:?}");
     assert!(lines.iter().all(|line| line.get("exit_code").is_none()), "{command:?}");
     (lines, end)
+}
+
+/// The lines of a JSON output, all of which fit the schema.
+pub fn described(output: &str) -> Vec<Value> {
+    let schema = schema();
+    let one = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(mismatch(&schema, &schema, &value), None, "{line}");
+        value
+    };
+    output.lines().map(one).collect()
 }
 
 fn end(command: &mut Command) -> Value {

@@ -357,7 +357,7 @@ fn what_help_lines_propose_can_be_copied_into_a_shell() {
                     Ok(cli) => {
                         // No word of it was taken for a file.
                         if let (host::cli::Command::Run(run), false) = (cli.command, is_command) {
-                            assert_eq!(run.ingest.files, [Path::new("x.csv")], "{help}");
+                            assert_eq!(run.run.ingest.files, [Path::new("x.csv")], "{help}");
                         }
                         continue;
                     }
@@ -369,7 +369,7 @@ fn what_help_lines_propose_can_be_copied_into_a_shell() {
                     || kind == clap::error::ErrorKind::InvalidValue && !words.contains(' ')
                     || kind == clap::error::ErrorKind::DisplayHelp
                     // Of another command than `run`.
-                    || kind == clap::error::ErrorKind::UnknownArgument && ["--update", "--replace", "--sdk", "--yes"].contains(&words);
+                    || kind == clap::error::ErrorKind::UnknownArgument && ["--update", "--replace", "--sdk", "--yes", "--done-file", "--settle"].contains(&words);
                 assert!(is_name, "{help}: {error}");
             }
         }

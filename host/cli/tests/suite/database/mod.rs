@@ -18,3 +18,5 @@ mod signals;
 mod tls;
 mod verify;
 pub mod waiting;
+mod watch;
+mod watch_soak;
