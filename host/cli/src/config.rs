@@ -47,6 +47,8 @@ pub struct RunConfig {
     pub min_rows: u64,
     /// Where to write rejected rows, besides the database.
     pub rejects_file: Option<PathBuf>,
+    /// The source of the files, if it was named.
+    pub source: Option<String>,
 }
 
 impl IngestConfig {
@@ -79,6 +81,7 @@ impl RunConfig {
             ingest: IngestConfig::new(arguments.ingest)?,
             min_rows: arguments.min_rows,
             rejects_file: arguments.rejects,
+            source: arguments.source,
         })
     }
 }

@@ -120,6 +120,7 @@ pub fn help(error: &Error) -> Option<String> {
         Error::Config(error) => error.help(),
         Error::Profile(error) => error.help(),
         Error::Source(error) => error.help(),
+        Error::AnomaliesFile(error) => error.help(),
         Error::Lookup(error) => Some(error.help()),
         Error::Detector(error) => error.help(),
         Error::Tools(error) => error.help(),

@@ -18,5 +18,6 @@ pub mod profiles;
 pub mod progress;
 pub mod remarks;
 pub mod report;
+pub mod status;
 pub mod verify;
 pub mod watch;

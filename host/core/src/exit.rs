@@ -20,6 +20,8 @@ pub const DATABASE: u8 = 5;
 pub const UNKNOWN: u8 = 6;
 /// `host verify`: what is stored of the run differs from what its replay gives.
 pub const DIFFERS: u8 = 7;
+/// `host status`: the latest run is not as expected.
+pub const UNEXPECTED: u8 = 8;
 /// Interrupted by ^C (SIGINT); nothing was written.
 pub const INTERRUPTED: u8 = 130;
 /// Terminated (SIGTERM); nothing was written.

@@ -471,7 +471,7 @@ impl SinkError {
             SinkError::LedgerRowRefused { table } => Some(format!("is there a trigger on `{table}`? The host's own tables must take what it writes")),
             SinkError::ServerSilent { .. } => Some("is the network up? If the server only needs more time, raise --server-timeout".into()),
             SinkError::IdTaken { by: IdOwner::ThisRun, .. } => Some("ids must differ within a file; to skip the later rows, pass `--on-conflict skip`".into()),
-            SinkError::IdTaken { .. } => Some("to skip rows that are already there, pass `--on-conflict skip`; to have ids allotted, leave out `--ids keep`".into()),
+            SinkError::IdTaken { .. } => Some("to skip rows that are already there, pass `--on-conflict skip`, and to write these rows in their place, `--on-conflict replace`; to have ids allotted, leave out `--ids keep`".into()),
             SinkError::TableDoesNotFit { help, .. } => Some(printable_up_to(help, MAX_STATEMENT_CHARS).into_owned()),
             SinkError::LaterMigration { .. } => Some(format!("use the host that set it up, or a later one; see: `{}`", advice::on_database("migrate --status"))),
             SinkError::NotMigrated { .. } => Some(format!("`{}` brings them up to date; it only adds", advice::on_database("migrate"))),

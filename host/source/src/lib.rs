@@ -34,6 +34,7 @@ mod error;
 mod hints;
 mod input;
 mod noticed;
+pub mod output_file;
 mod reader;
 pub mod rejects_file;
 mod rules;

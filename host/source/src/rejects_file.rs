@@ -8,20 +8,18 @@
 //! pipe, a terminal) is written to directly. Writing to a pipe may take as long as its reader likes, so it
 //! happens on a separate thread.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host_core::rejected::RejectedRow;
 use host_core::threads;
-use tempfile::TempPath;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::SourceError;
 use crate::input::encoding::Encoding;
-use crate::input::identity::{FileIdentity, is_stream};
+use crate::output_file::{self, NewFile, NotInPlace};
 use crate::rules::InputRules;
 
 const COLUMNS: [&str; 7] = [
@@ -56,12 +54,6 @@ enum Message {
 #[must_use]
 pub struct FinishedRejects(Option<NewFile>);
 
-/// A file that is to take the place of the existing one.
-struct NewFile {
-    written: TempPath,
-    destination: PathBuf,
-}
-
 impl RejectsFile {
     /// Opens the file or stream for the rows. It must not be one of the files that are `read`.
     ///
@@ -69,18 +61,10 @@ impl RejectsFile {
     /// If it cannot be opened, or is one of those files.
     pub fn create(path: &Path, rules: &InputRules, read: &[PathBuf]) -> Result<RejectsFile, SourceError> {
         let fail = |source| SourceError::RejectsFile { file: path.to_owned(), source };
-        if let Some(identity) = std::fs::metadata(path).ok().as_ref().and_then(FileIdentity::of) {
-            let same = read.iter().find(|input| FileIdentity::of_input(input) == Some(identity));
-            if let Some(other) = same {
-                return Err(SourceError::RejectsOverInput { file: path.to_owned(), other: other.clone() });
-            }
+        if let Some(other) = output_file::input_at(path, read) {
+            return Err(SourceError::RejectsOverInput { file: path.to_owned(), other: other.clone() });
         }
-        let (output, new) = if is_stream(path) {
-            (open_stream(path).map_err(fail)?, None)
-        } else {
-            let (file, new) = create_beside(path).map_err(fail)?;
-            (file, Some(new))
-        };
+        let (output, new) = output_file::create(path, ".rejects-").map_err(fail)?;
         let (rows, messages) = mpsc::channel(1);
         let (done, finished) = oneshot::channel();
         let writer = Writer {
@@ -138,60 +122,12 @@ impl FinishedRejects {
     /// # Errors
     /// If it cannot be renamed.
     pub fn put_in_place(self) -> Result<(), SourceError> {
-        let Some(NewFile { written, destination }) = self.0 else { return Ok(()) };
-        let error = match written.persist(&destination) {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        let source = error.error;
-        match error.path.keep() {
-            Ok(kept) => Err(SourceError::RejectsNotInPlace { file: destination, kept, source }),
-            Err(_) => Err(SourceError::RejectsFile { file: destination, source }),
-        }
+        let Some(new) = self.0 else { return Ok(()) };
+        new.put_in_place().map_err(|NotInPlace { file, kept, source }| match kept {
+            Some(kept) => SourceError::RejectsNotInPlace { file, kept, source },
+            None => SourceError::RejectsFile { file, source },
+        })
     }
-}
-
-/// Opens a stream without truncating it, and without waiting for a reader of a FIFO.
-fn open_stream(path: &Path) -> io::Result<File> {
-    let non_blocking = nix::fcntl::OFlag::O_NONBLOCK;
-    let file =
-        OpenOptions::new().append(true).custom_flags(non_blocking.bits()).open(path).map_err(|error| {
-            if error.raw_os_error() == Some(nix::errno::Errno::ENXIO as i32) {
-                io::Error::other("nothing is reading from it")
-            } else {
-                error
-            }
-        })?;
-    // From now on, wait for a slow reader.
-    let flags =
-        nix::fcntl::OFlag::from_bits_truncate(nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETFL)?);
-    nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_SETFL(flags - non_blocking))?;
-    Ok(file)
-}
-
-/// A new file in the same folder as `path`, with the owner and permissions of the existing file, if any.
-/// Returns also where it is to go, with all links resolved.
-fn create_beside(path: &Path) -> io::Result<(File, NewFile)> {
-    let existing = std::fs::metadata(path).ok();
-    let destination = if existing.is_some() { path.canonicalize()? } else { path.to_owned() };
-    let folder = match destination.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mode = existing.as_ref().map_or(0o666, |existing| existing.mode() & 0o777);
-    let mut builder = tempfile::Builder::new();
-    let permissions = std::fs::Permissions::from_mode(mode);
-    let file = builder.prefix(".rejects-").permissions(permissions.clone()).tempfile_in(folder)?;
-    if let Some(existing) = existing {
-        if existing.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::IsADirectory));
-        }
-        // The umask is only for new files. If the user may not give files away, the new file stays theirs.
-        file.as_file().set_permissions(permissions)?;
-        let _ = std::os::unix::fs::fchown(file.as_file(), Some(existing.uid()), Some(existing.gid()));
-    }
-    let (file, written) = file.into_parts();
-    Ok((file, NewFile { written, destination }))
 }
 
 /// Writes rejected rows as CSV.

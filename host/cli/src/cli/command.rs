@@ -9,6 +9,7 @@ use super::configuration::ConfigCommand;
 use super::database::{DbCommand, MigrateArgs};
 use super::each::RunCommandArgs;
 use super::ledger::{ListingArgs, RunsArgs, VerifyArgs};
+use super::operations::{PruneArgs, StatusArgs};
 use super::plugin::PluginCommand;
 use super::run::CheckArgs;
 use super::sniff::SniffArgs;
@@ -58,6 +59,9 @@ impl Command {
             Command::Verify(_) => "verify",
             Command::Rejects(_) => "rejects",
             Command::Skipped(_) => "skipped",
+            Command::Replaced(_) => "replaced",
+            Command::Status(_) => "status",
+            Command::Prune(_) => "prune",
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
             Command::Plugin(command) => command.name(),
@@ -89,6 +93,7 @@ Exit codes:
   5    the database cannot be reached or refused something
   6    it is not known whether the run was committed; the message has a query that tells
   7    `verify`: what is stored differs from the replay
+  8    `status`: the latest run is not as expected
   130  interrupted by ^C
   143  terminated (SIGTERM)";
 
@@ -98,6 +103,7 @@ Examples:
   host run --plugin threshold --set limit=1000 --once 'incoming/*.csv.gz'
   host run --plugin threshold --max-rejects 0.5% --rejects bad.csv day.csv
   host run --plugin threshold --each --keep-going --once incoming
+  host run --plugin threshold --ids keep --on-conflict replace corrected.csv
   host run --plugin night-owls --capture cases day.csv
   host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv
   host run --profile my-bank export.csv";
@@ -126,7 +132,8 @@ fn hidden(argument: Arg) -> Arg {
 const CHECK_EXAMPLES: &str = "\
 Examples:
   host check --plugin threshold.wasm day.csv
-  host check --plugin threshold --rejects bad.csv 'incoming/*.csv'";
+  host check --plugin threshold --rejects bad.csv 'incoming/*.csv'
+  host check --plugin zscore --set deviations=3 --anomalies found.csv day.csv";
 
 const SNIFF_EXAMPLES: &str = "\
 Examples:
@@ -154,6 +161,10 @@ const SKIPPED_EXAMPLES: &str = "\
 Examples:
   host skipped 3";
 
+const REPLACED_EXAMPLES: &str = "\
+Examples:
+  host replaced 3";
+
 const MIGRATE_EXAMPLES: &str = "\
 Examples:
   host migrate
@@ -164,6 +175,17 @@ const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   host completions bash > ~/.local/share/bash-completion/completions/host
   host completions fish > ~/.config/fish/completions/host.fish";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  host status --max-age 26h --min-rows 1000 --anomaly-change 50%
+  host status --source north --max-age 26h --format json";
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  host prune --rejects --older 90d --dry-run
+  host prune --rejects --older 90d
+  host prune --rejects --run 3";
 
 /// The host's commands.
 #[derive(Debug, Subcommand)]
@@ -179,7 +201,7 @@ pub enum Command {
     /// Do everything that `run` does except writing, and say what it would do. Takes the arguments of `run`,
     /// and needs no database
     #[command(after_help = CHECK_EXAMPLES)]
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Look at a file of unknown shape, and propose the options with which it is read. Ingests nothing, and chooses
     /// nothing that is ambiguous
     #[command(after_help = SNIFF_EXAMPLES)]
@@ -196,6 +218,16 @@ pub enum Command {
     /// List the rows that a run skipped because their ids were already taken
     #[command(after_help = SKIPPED_EXAMPLES)]
     Skipped(ListingArgs),
+    /// List the rows that a run replaced, as they were before
+    #[command(after_help = REPLACED_EXAMPLES)]
+    Replaced(ListingArgs),
+    /// Say in one line whether the latest run is as expected, for cron and monitoring: exit code 0 if it is,
+    /// and 8 if it is not. Reads the ledger only
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Remove what old runs have recorded beside their rows, and note that in the ledger. Asks nothing
+    #[command(after_help = PRUNE_EXAMPLES)]
+    Prune(PruneArgs),
     /// Create or update the tables; `run` does so by itself
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),
@@ -333,6 +365,7 @@ mod tests {
             exit::DATABASE,
             exit::UNKNOWN,
             exit::DIFFERS,
+            exit::UNEXPECTED,
             exit::INTERRUPTED,
             exit::TERMINATED,
         ];

@@ -29,6 +29,10 @@ pub struct RunsArgs {
     #[arg(long, value_name = "PART")]
     pub file: Option<String>,
 
+    /// Only runs of this source
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+
     /// Only runs with the plugin of this name
     #[arg(long, value_name = "NAME")]
     pub plugin: Option<String>,
@@ -61,7 +65,7 @@ pub struct VerifyArgs {
     pub sandbox: SandboxArgs,
 }
 
-/// Arguments of `host rejects` and `host skipped`.
+/// Arguments of `host rejects`, `host skipped` and `host replaced`.
 #[derive(Debug, Args)]
 pub struct ListingArgs {
     /// The run's number

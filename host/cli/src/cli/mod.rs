@@ -1,8 +1,8 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
 //! arguments of a run ([`each`]: how many there are; [`watch`]: for ever), of which [`ingest`] says what is read and
 //! what classifies it, and [`database`] where it is written; [`profile`] and [`configuration`] are for options that
-//! are kept in a file, [`sniff`] for files of unknown shape, [`ledger`] for looking back, [`plugin`] for plugin
-//! authors. [`description`] generates
+//! are kept in a file, [`sniff`] for files of unknown shape, [`ledger`] for looking back, [`operations`] for keeping
+//! watch and order, [`plugin`] for plugin authors. [`description`] generates
 //! completions and man pages from all of this.
 
 mod command;
@@ -12,6 +12,7 @@ mod description;
 mod each;
 mod ingest;
 mod ledger;
+mod operations;
 mod parse;
 mod plugin;
 mod profile;
@@ -26,6 +27,7 @@ pub use description::{completions, write_man_pages};
 pub use each::{EachArgs, RunCommandArgs};
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
+pub use operations::{PruneArgs, StatusArgs};
 pub use parse::{after_command, color_asked_for, format_asked_for, parse};
 pub use plugin::{
     AddArgs, BenchArgs, BuildArgs, DevArgs, DigestArgs, DoctorArgs, InspectArgs, Language, ListArgs, NewArgs,

@@ -47,6 +47,10 @@ pub struct RunArgs {
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file", help_heading = "Writing")]
     pub once: Option<OnceArg>,
 
+    /// The name of the source that the files came from, for the ledger, `host runs` and `host status`
+    #[arg(long, value_name = "NAME", value_parser = super::operations::source, help_heading = "Writing")]
+    pub source: Option<String>,
+
     /// Where to write rejected rows, besides the database: a CSV file that can be corrected and run again
     #[arg(long, value_name = "FILE", help_heading = "Writing")]
     pub rejects: Option<PathBuf>,
@@ -81,6 +85,11 @@ pub struct CheckArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub run: RunArgs,
+
+    /// Where to write the anomalies: a CSV file with file, line, transaction id, score and reason of each, in
+    /// the order of the rows
+    #[arg(long, value_name = "FILE", help_heading = "Writing")]
+    pub anomalies: Option<PathBuf>,
 }
 
 /// What is not ingested a second time.
@@ -109,6 +118,8 @@ pub enum OnConflictArg {
     Fail,
     /// Leave the existing row, write the other rows, and record the skipped one in `skipped_rows`
     Skip,
+    /// Write the row in place of the existing one, and keep what that was in `replaced_rows`
+    Replace,
 }
 
 impl From<OnConflictArg> for OnConflict {
@@ -116,6 +127,7 @@ impl From<OnConflictArg> for OnConflict {
         match argument {
             OnConflictArg::Fail => OnConflict::Fail,
             OnConflictArg::Skip => OnConflict::Skip,
+            OnConflictArg::Replace => OnConflict::Replace,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod capture;
 mod database;
 mod description;
+mod operations;
 mod plugin;
 mod profiles;
 mod psql;
@@ -27,6 +28,7 @@ use crate::cli::{
 use crate::config::{self, IngestConfig, VerifyConfig};
 use crate::error::{ConfigError, DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
+use crate::pipeline::CheckFiles;
 use crate::profiles::Given;
 use crate::progress::Progress;
 use crate::report::{Reporter, Verdict};
@@ -80,12 +82,17 @@ async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Fai
     let done = match cli.command {
         Command::Run(arguments) => return run::run(*arguments, reporter).await,
         Command::Watch(arguments) => return watch::watch(*arguments, reporter).await,
-        Command::Check(arguments) => check(arguments, reporter).await,
+        Command::Check(arguments) => check(*arguments, reporter).await,
         Command::Sniff(arguments) => sniff::look(&arguments, cli.config.as_deref(), reporter),
         Command::Runs(arguments) => runs(&arguments, reporter).await,
         Command::Verify(arguments) => verify(arguments, reporter).await,
         Command::Rejects(arguments) => list(&arguments, reporter, report::reject, "rejected nothing").await,
         Command::Skipped(arguments) => list(&arguments, reporter, report::skip, "skipped nothing").await,
+        Command::Replaced(arguments) => {
+            list(&arguments, reporter, report::replaced, "replaced nothing").await
+        }
+        Command::Status(arguments) => operations::status(&arguments, reporter).await,
+        Command::Prune(arguments) => operations::prune(&arguments, reporter).await,
         Command::Migrate(arguments) => database::migrate(&arguments, reporter).await,
         Command::Db(command) => database::db(&command, reporter),
         Command::Plugin(PluginCommand::Dev(arguments)) => plugin::dev(&arguments, reporter).await,
@@ -112,7 +119,10 @@ fn catch_interrupts() -> Result<Interrupts, Error> {
 async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Error> {
     choose_plugin(&mut arguments.run)?;
     let RunArgs { min_rows, ref rejects, .. } = arguments.run;
-    let rejects = rejects.clone();
+    let (rejects, anomalies) = (rejects.clone(), arguments.anomalies.clone());
+    if anomalies.is_some() && anomalies == rejects {
+        return Err(ConfigError::OneFileForTwo.into());
+    }
     // Arguments that make no sense for a run make none for its check.
     config::options(&arguments.run)?;
     let (folder, lines) = (arguments.run.capture.take(), arguments.run.capture_lines);
@@ -134,8 +144,8 @@ async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Erro
             }
         }
     };
-    let rejects = rejects.as_deref();
-    let checked = pipeline::check(&config, rejects, &progress, list, &mut interrupts).await;
+    let written = CheckFiles { rejects: rejects.as_deref(), anomalies: anomalies.as_deref() };
+    let checked = pipeline::check(&config, written, &progress, list, &mut interrupts).await;
     progress.finish();
     if let Err(error) = &checked {
         capture::failure(&config, folder, error, &mut interrupts).await;
@@ -151,7 +161,7 @@ async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Erro
         has_too_few_rows: checked.rows < min_rows,
     };
     let exit_code = if verdict.is_refused() { exit::INPUT } else { exit::COMMITTED };
-    let object = report::CheckObject::new(&checked, rejects, &verdict);
+    let object = report::CheckObject::new(&checked, written, &verdict);
     reporter.end(exit_code, object, || report::checked(&checked, &verdict))?;
     Ok(exit_code)
 }
@@ -204,6 +214,7 @@ async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {
                 since: arguments.since,
                 file: arguments.file.clone(),
                 plugin: arguments.plugin.clone(),
+                source: arguments.source.clone(),
             };
             let (runs, not_shown) = match snapshot {
                 Some(snapshot) => {

@@ -9,6 +9,7 @@ use host_sink::SinkError;
 use host_source::SourceError;
 use thiserror::Error;
 
+use super::anomalies_file::AnomaliesFileError;
 use super::authors::ToolsError;
 use super::config::ConfigError;
 use super::plugins::LookupError;
@@ -38,6 +39,9 @@ pub enum Error {
     /// The plugin.
     #[error(transparent)]
     Detector(#[from] DetectorError),
+    /// The file for anomalies.
+    #[error(transparent)]
+    AnomaliesFile(#[from] AnomaliesFileError),
     /// The tools for plugins.
     #[error(transparent)]
     Tools(#[from] ToolsError),
@@ -105,7 +109,7 @@ impl Failure {
             Error::Sink(SinkError::Target { .. } | SinkError::Variable(_)) => exit::USAGE,
             Error::Profile(error) => error.exit_code(),
             Error::Watch(WatchError::Listen { .. } | WatchError::Argument(_)) => exit::USAGE,
-            Error::Source(_) | Error::Watch(_) => exit::INPUT,
+            Error::Source(_) | Error::AnomaliesFile(_) | Error::Watch(_) => exit::INPUT,
             Error::Lookup(_) | Error::Detector(_) => exit::PLUGIN,
             Error::Tools(error) => error.exit_code(),
             Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,

@@ -47,6 +47,9 @@ pub enum ConfigError {
     /// `--on-conflict` without `--ids keep`.
     #[error("`--on-conflict` needs `--ids keep`: ids that the host allots are never taken")]
     ConflictOfAssigned,
+    /// The same file for rejected records and for anomalies.
+    #[error("`--rejects` and `--anomalies` name the same file")]
+    OneFileForTwo,
     /// A time that is zero or negative.
     #[error("`{0}` must be greater than zero")]
     Time(&'static str),

@@ -70,6 +70,7 @@ impl Error {
             Error::Config(error) => error.into(),
             Error::Profile(error) => error.into(),
             Error::Source(error) => error.into(),
+            Error::AnomaliesFile(error) => error.into(),
             Error::Lookup(LookupError::Variable(error)) => error.into(),
             Error::Lookup(error) => error.into(),
             Error::Detector(error) => error.into(),
@@ -100,6 +101,7 @@ impl Error {
             Error::Profile(error) => error.place().map_or_else(Place::default, |place| {
                 Place::file(place.file.to_string_lossy()).line(place.line)
             }),
+            Error::AnomaliesFile(error) => Place::file(error.file().to_string_lossy()),
             Error::Sink(SinkError::IdTaken { transaction_id, file, line, .. }) => Place {
                 value: Some(transaction_id.to_string()),
                 ..Place::file(file).line(*line).column("transaction_id")

@@ -1,6 +1,7 @@
 //! What can go wrong: in a whole command ([`command`], whose [`kinds`] are for programs), and in each
 //! module of this crate. The errors are all here, since a command's error contains all of them.
 
+mod anomalies_file;
 mod authors;
 mod blame;
 mod command;
@@ -11,6 +12,7 @@ mod profile;
 mod verify;
 mod watch;
 
+pub use self::anomalies_file::AnomaliesFileError;
 pub use self::authors::{ToolsError, build_command};
 pub use self::command::{DatabaseState, Error, Failure};
 pub use self::config::ConfigError;

@@ -2,6 +2,7 @@
 
 use host_core::advice::on_database;
 use host_core::text::counted;
+use jiff::Timestamp;
 use thiserror::Error;
 
 /// Why a run cannot be verified, or differs from what was written.
@@ -23,6 +24,17 @@ pub enum VerifyError {
         run_id: i64,
         /// Its host.
         host_version: String,
+    },
+    /// What the run recorded about skipped rows was removed.
+    #[error(
+        "run {run_id} cannot be verified any more: which rows it skipped was removed by `host prune` at {}",
+        at.strftime("%F %TZ")
+    )]
+    SkipsPruned {
+        /// The run.
+        run_id: i64,
+        /// When.
+        at: Timestamp,
     },
     /// Other files.
     #[error("these are not the files of run {run_id}: {problem}")]
@@ -49,7 +61,7 @@ impl VerifyError {
         match self {
             VerifyError::Altered { run_id } => Some(format!("`{}` shows what the ledger says now", on_database(&format!("runs {run_id}")))),
             VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are identified by their SHA-256, not by their names".into()),
-            VerifyError::NotRecorded { .. } => None,
+            VerifyError::NotRecorded { .. } | VerifyError::SkipsPruned { .. } => None,
             VerifyError::Differs { .. } => Some("rows were altered or removed after the run, or the plugin does not always give the same answer: `host plugin check` finds that".into()),
         }
     }

@@ -8,6 +8,7 @@ use host_core::rejected::RejectedRow;
 use host_sink::PluginFacts;
 use host_source::{Note, Noticed, Tally};
 
+use super::anomalies::AnomaliesFile;
 use super::interrupted::unless_interrupted;
 use super::message::{End, Message};
 use super::prepare::{Prepared, prepare};
@@ -39,21 +40,33 @@ pub struct Checked {
     pub left_out: Vec<Note>,
 }
 
-/// Does everything that a run does except the writing. `rejected` is called with all rejected records;
-/// if a file is named for them, they are written to it as `run` does.
+/// Files to which a check writes, if they are named.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CheckFiles<'a> {
+    /// For rejected records, as `run` writes them.
+    pub rejects: Option<&'a Path>,
+    /// For the anomalies.
+    pub anomalies: Option<&'a Path>,
+}
+
+/// Does everything that a run does except the writing. `rejected` is called with all rejected records.
 ///
 /// # Errors
 /// Those of [`run`](super::run()), except for the database's.
 pub async fn check(
     config: &IngestConfig,
-    rejects_file: Option<&Path>,
+    files: CheckFiles<'_>,
     progress: &Arc<Progress>,
     mut rejected: impl FnMut(&[RejectedRow]),
     interrupts: &mut Interrupts,
 ) -> Result<Checked, Error> {
     let prepared = unless_interrupted(interrupts, prepare(config, progress)).await?;
-    let mut rejects = match rejects_file {
+    let mut rejects = match files.rejects {
         Some(path) => Some(unless_interrupted(interrupts, rejects::open(path, config, &prepared)).await?),
+        None => None,
+    };
+    let mut found = match files.anomalies {
+        Some(path) => Some(unless_interrupted(interrupts, AnomaliesFile::create(path, &prepared)).await?),
         None => None,
     };
     let Prepared { list, source, detectors, plugin, minds_order, .. } = prepared;
@@ -67,6 +80,9 @@ pub async fn check(
                     let writing = async { rejects.write(None, &part.rejected).await.map_err(Error::from) };
                     unless_interrupted(interrupts, writing).await?;
                 }
+                if let Some(found) = &mut found {
+                    unless_interrupted(interrupts, found.write(&part)).await?;
+                }
                 rows += part.batch.len() as u64;
                 anomalies += part.anomalies.len() as u64;
                 progress.rows(part.batch.len() as u64);
@@ -76,6 +92,9 @@ pub async fn check(
                 if let Some(rejects) = rejects {
                     let finishing = async { rejects.finish().await.map_err(Error::from) };
                     rejects::put_in_place(unless_interrupted(interrupts, finishing).await?);
+                }
+                if let Some(found) = found {
+                    unless_interrupted(interrupts, found.finish()).await?;
                 }
                 let End { files, tally, noticed, .. } = end;
                 let left_out = list.notes;

@@ -11,6 +11,7 @@
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
 //! [`check`](mod@check) is a run without the writing.
 
+mod anomalies;
 mod begin;
 mod budget;
 mod check;
@@ -24,7 +25,7 @@ mod run;
 mod stages;
 mod workers;
 
-pub use self::check::{Checked, check};
+pub use self::check::{CheckFiles, Checked, check};
 pub(crate) use self::interrupted::unless_interrupted;
 pub(crate) use self::message::{End, Message};
 pub use self::message::{GuestUse, Times};

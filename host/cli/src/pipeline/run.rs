@@ -190,7 +190,8 @@ async fn fill(
     if rows < config.min_rows {
         return Err(SourceError::TooFewRows { rows, min_rows: config.min_rows }.into());
     }
-    let facts = RunFacts { files, plugin, reading: config.ingest.rules.reading(), started_at };
+    let (reading, source) = (config.ingest.rules.reading(), config.source.clone());
+    let facts = RunFacts { files, plugin, reading, source, started_at };
     // On disk before COMMIT, so that a full disk is noticed in time.
     let rejects = match rejects.take() {
         Some(rejects) => Some(rejects.finish().await?),

@@ -2,6 +2,7 @@
 
 pub mod json;
 pub mod notes;
+mod operations;
 mod profiles;
 mod runs;
 mod several;
@@ -16,10 +17,11 @@ use std::sync::OnceLock;
 use host_core::exit;
 use host_core::rejected::RejectedRow;
 use host_core::text::{counted, grouped, one_line, printable, printable_bytes};
-use host_sink::{FileRecord, PluginFacts, RejectRecord, SkipRecord};
+use host_sink::{FileRecord, PluginFacts, RejectRecord, ReplacedRecord, SkipRecord};
 use host_source::RejectLimit;
 use serde::Serialize;
 
+pub use self::operations::{PruneObject, StatusObject, pruned, status};
 pub use self::profiles::Shown;
 pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, table, verified};
 pub use self::several::{EachObject, OneRun, Totals, outcome};
@@ -27,7 +29,7 @@ pub use self::sniff::{Sniff, Tried, saved};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
-use crate::pipeline::Checked;
+use crate::pipeline::{CheckFiles, Checked};
 use crate::{diagnostic, output};
 
 /// Prints what a command has to say, in the format that was asked for.
@@ -161,6 +163,8 @@ pub struct CheckObject<'a> {
     max_rejects: String,
     /// Where rejected rows were written.
     rejects: Option<String>,
+    /// Where the anomalies were written.
+    anomalies_file: Option<String>,
     left_out: Vec<notes::LeftOut<'a>>,
     ignored_columns: &'a [String],
     /// Rows whose time is earlier than that of the row before.
@@ -172,7 +176,8 @@ pub struct CheckObject<'a> {
 impl<'a> CheckObject<'a> {
     /// The object for a check.
     #[must_use]
-    pub fn new(checked: &'a Checked, rejects: Option<&Path>, verdict: &Verdict) -> CheckObject<'a> {
+    pub fn new(checked: &'a Checked, written: CheckFiles<'_>, verdict: &Verdict) -> CheckObject<'a> {
+        let named = |file: &Path| file.to_string_lossy().into_owned();
         CheckObject {
             would_commit: !verdict.is_refused(),
             rows_read: checked.files.iter().map(|file| file.rows_read).sum(),
@@ -181,7 +186,8 @@ impl<'a> CheckObject<'a> {
             rejected_by_reason: &checked.tally.by_reason,
             anomalies: checked.anomalies,
             max_rejects: verdict.limit.to_string(),
-            rejects: rejects.map(|file| file.to_string_lossy().into_owned()),
+            rejects: written.rejects.map(named),
+            anomalies_file: written.anomalies.map(named),
             left_out: notes::left_out(&checked.left_out, &[]),
             ignored_columns: &checked.noticed.ignored_columns,
             rows_back_in_time: checked.noticed.rows_back_in_time,
@@ -250,5 +256,25 @@ pub fn skip(record: &SkipRecord) -> String {
         // Writing into a String cannot fail.
         let _ = write!(text, ", user {user_id}, {}, {}", one_line(amount), one_line(timestamp));
     }
+    text + "\n"
+}
+
+/// A row that a run replaced, as it was before.
+#[must_use]
+pub fn replaced(record: &ReplacedRecord) -> String {
+    let ReplacedRecord { file, line, transaction_id, differs, .. } = record;
+    let is = if *differs { "differed" } else { "same" };
+    let mut text = format!("{}:{line}: {is}: id {transaction_id} was", printable(file));
+    let mut add = |what: &str, value: Option<String>| {
+        if let Some(value) = value {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{what}{}", one_line(&value));
+        }
+    };
+    add(" of user ", record.user_id.map(|user| user.to_string()));
+    add(", ", record.amount.clone());
+    add(", ", record.transaction_timestamp.clone());
+    add(", anomalous: ", record.reason.clone());
+    add(", written by run ", record.written_by.map(|run_id| run_id.to_string()));
     text + "\n"
 }

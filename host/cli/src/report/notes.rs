@@ -2,7 +2,7 @@
 //! for people; what was left out also for programs, file by file.
 
 use host_core::text::{counted, listed, printable};
-use host_sink::{KnownFile, KnownFrom};
+use host_sink::{EarlierHeader, KnownFile, KnownFrom};
 use host_source::Note;
 use serde::Serialize;
 
@@ -11,6 +11,9 @@ use crate::pipeline::{Checked, Outcome};
 /// Files that are named one by one.
 const SHOWN_FILES: usize = 10;
 
+/// Columns that are named one by one.
+const SHOWN_COLUMNS: usize = 8;
+
 /// What is odd about a run.
 #[must_use]
 pub fn of_run(outcome: &Outcome) -> Vec<String> {
@@ -18,8 +21,45 @@ pub fn of_run(outcome: &Outcome) -> Vec<String> {
     let mut notes = known_files(outcome);
     let without_rows = record.files.iter().filter(|file| file.rows_read == 0);
     notes.extend(without_rows_in(without_rows.map(|file| file.name.clone()).collect()));
+    notes.extend(changed_columns(outcome));
     notes.extend(outcome.noticed.notes(&record.plugin.name, outcome.minds_order));
     notes
+}
+
+/// Columns that the last file of the same source (or of the same name) did not have, or that are missing
+/// now: often the first sign that somebody has changed an export.
+fn changed_columns(outcome: &Outcome) -> Option<String> {
+    let record = &outcome.committed.run.record;
+    let EarlierHeader { run_id, header } = outcome.committed.earlier_header.as_ref()?;
+    let now = record.files.first()?.header.as_ref().filter(|now| *now != header)?;
+    let delimiter = record.reading.as_ref().map_or(',', |reading| reading.delimiter);
+    let (before, now) = (names(header, delimiter)?, names(now, delimiter)?);
+    let missing_in = |names: &[String], other: &[String]| -> Vec<String> {
+        names.iter().filter(|name| !other.contains(name)).cloned().collect()
+    };
+    let changes = [("new", missing_in(&now, &before)), ("missing", missing_in(&before, &now))];
+    let changes: Vec<String> = changes
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}: {}", listed(&names, SHOWN_COLUMNS)))
+        .collect();
+    let name = printable(&record.files.first()?.name).into_owned();
+    (!changes.is_empty()).then(|| {
+        format!("the columns of `{name}` are not those that run {run_id} found; {}", changes.join("; "))
+    })
+}
+
+/// The names in a header, as they are compared: in any case, without blanks around them. `None` if the ledger
+/// may not have all of it.
+fn names(header: &str, delimiter: char) -> Option<Vec<String>> {
+    /// Below what the ledger keeps of a header.
+    const MOST_BYTES: usize = 16_000;
+    let delimiter = u8::try_from(delimiter).ok().filter(|_| header.len() < MOST_BYTES)?;
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader.delimiter(delimiter).has_headers(false).from_reader(header.as_bytes());
+    let record = reader.records().next()?.ok()?;
+    let names = record.iter().map(|name| name.trim().to_lowercase());
+    Some(names.filter(|name| !name.is_empty() && !name.starts_with("rejected_")).collect())
 }
 
 /// The same for a check, which writes nothing.

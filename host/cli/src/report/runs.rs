@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bytesize::ByteSize;
 use host_core::facts::Reading;
 use host_core::text::{counted, grouped, printable, printable_up_to};
-use host_sink::{FileRecord, LedgerRun, PluginFacts, RunFilter, RunRecord};
+use host_sink::{FileRecord, LedgerRun, PluginFacts, Pruned, RunFilter, RunRecord};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Serialize;
@@ -33,12 +33,15 @@ pub struct RunObject<'a> {
     pub(super) rows_written: u64,
     pub(super) rows_rejected: u64,
     pub(super) rows_skipped: u64,
+    /// Among the rows written.
+    pub(super) rows_replaced: u64,
     pub(super) anomalies: u64,
     pub(super) first_transaction_id: Option<i64>,
     pub(super) last_transaction_id: Option<i64>,
     pub(super) ids: &'a str,
     pub(super) file: &'a FileRecord,
     pub(super) files: &'a [FileRecord],
+    pub(super) source: Option<&'a str>,
     pub(super) plugin: &'a PluginFacts,
     pub(super) reading: Option<&'a Reading>,
     pub(super) host_version: &'a str,
@@ -61,6 +64,7 @@ impl<'a> RunObject<'a> {
             rows_written: record.rows_written,
             rows_rejected: record.rows_rejected,
             rows_skipped: record.rows_skipped,
+            rows_replaced: record.rows_replaced,
             anomalies: record.anomalies,
             first_transaction_id: record.first_transaction_id,
             last_transaction_id: record.last_transaction_id,
@@ -68,6 +72,7 @@ impl<'a> RunObject<'a> {
             // More is known about a single file.
             file: if let [file] = record.files.as_slice() { file } else { &record.file },
             files: &record.files,
+            source: record.source.as_deref(),
             plugin: &record.plugin,
             reading: record.reading.as_ref(),
             host_version: &record.host_version,
@@ -90,8 +95,26 @@ pub struct VerifyObject<'a> {
     difference_count: u64,
     /// The first of them.
     differences: Vec<String>,
+    /// Rows that later runs have replaced.
+    replaced_since: Vec<ReplacedSince>,
+    /// What was removed of what the run had recorded.
+    pruned: Vec<PrunedObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<json::ErrorObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReplacedSince {
+    run_id: i64,
+    rows: u64,
+}
+
+#[derive(Serialize)]
+struct PrunedObject<'a> {
+    table: &'a str,
+    rows: u64,
+    #[serde(serialize_with = "json::as_time")]
+    pruned_at: Timestamp,
 }
 
 impl<'a> VerifyObject<'a> {
@@ -103,6 +126,16 @@ impl<'a> VerifyObject<'a> {
             run: RunObject::new(&verified.run),
             difference_count: verified.count,
             differences: verified.differences.iter().map(ToString::to_string).collect(),
+            replaced_since: verified
+                .replaced
+                .iter()
+                .map(|(run_id, rows)| ReplacedSince { run_id: *run_id, rows: *rows })
+                .collect(),
+            pruned: verified
+                .pruned
+                .iter()
+                .map(|Pruned { table, rows, at }| PrunedObject { table, rows: *rows, pruned_at: *at })
+                .collect(),
             error: failure.map(json::error),
         }
     }
@@ -111,21 +144,30 @@ impl<'a> VerifyObject<'a> {
 /// The result of a replay.
 #[must_use]
 pub fn verified(verified: &Verified) -> String {
-    let Verified { run, differences, count } = verified;
+    let Verified { run, differences, count, replaced, pruned } = verified;
     let RunRecord { run_id, rows_written, anomalies, rows_rejected, .. } = run.record;
+    let mut text: String = differences.iter().map(|difference| format!("{difference}\n")).collect();
+    let untold = count - differences.len() as u64;
+    // Writing into a String cannot fail.
+    if untold > 0 {
+        let _ = writeln!(text, "and {} more", grouped(untold));
+    }
     if *count == 0 {
-        return format!(
-            "run {run_id} is exactly reproduced: {}, {}, {} rejected\n",
+        let _ = writeln!(
+            text,
+            "run {run_id} is exactly reproduced: {}, {}, {} rejected",
             counted(rows_written, "row"),
             anomalies_of(anomalies),
             grouped(rows_rejected),
         );
     }
-    let mut text: String = differences.iter().map(|difference| format!("{difference}\n")).collect();
-    let untold = count - differences.len() as u64;
-    if untold > 0 {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "and {} more", grouped(untold));
+    for (by, rows) in replaced {
+        let were = if *rows == 1 { "was" } else { "were" };
+        let _ = writeln!(text, "  {} of its rows {were} replaced since, by run {by}", grouped(*rows));
+    }
+    for Pruned { table, rows, at } in pruned {
+        let (rows, table, at) = (counted(*rows, "row"), printable(table), at.strftime("%F %TZ"));
+        let _ = writeln!(text, "  `host prune` removed {rows} of it from {table} at {at}");
     }
     text
 }
@@ -197,9 +239,15 @@ pub fn page(run: &LedgerRun) -> String {
             grouped(record.rows_skipped),
         ),
     );
+    if record.rows_replaced > 0 {
+        line("", format!("{} in place of stored ones", grouped(record.rows_replaced)));
+    }
     line("anomalies", grouped(record.anomalies));
     if let Some((first, last)) = record.first_transaction_id.zip(record.last_transaction_id) {
         line("ids", format!("transactions {first} to {last} ({})", record.ids));
+    }
+    if let Some(source) = &record.source {
+        line("source", printable(source).into_owned());
     }
     for file in &record.files {
         let size = ByteSize::b(file.bytes);

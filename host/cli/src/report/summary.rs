@@ -62,6 +62,8 @@ pub struct Summary<'a> {
     rejected_by_reason: &'a BTreeMap<String, u64>,
     /// Skipped rows whose values differ from those of the rows already there.
     rows_skipped_differing: u64,
+    /// Replaced rows whose values were others.
+    rows_replaced_differing: u64,
     database: &'a str,
     /// Where rejected rows were written, besides the database.
     rejects: Option<String>,
@@ -105,6 +107,7 @@ impl<'a> Summary<'a> {
             already_ingested: false,
             rejected_by_reason: &tally.by_reason,
             rows_skipped_differing: committed.rows_skipped_differing,
+            rows_replaced_differing: committed.rows_replaced_differing,
             database: server,
             rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             ingested_before: &committed.known,
@@ -161,6 +164,9 @@ impl<'a> Summary<'a> {
                 &self.run.file.sha256[..16]
             ),
         );
+        if let Some(source) = self.run.source {
+            line("source", printable(source).into_owned());
+        }
         line(
             "plugin",
             format!(
@@ -184,6 +190,15 @@ impl<'a> Summary<'a> {
             };
             let look = format!("see: {}", advice::on_database(&format!("skipped {}", self.run.run_id)));
             line("skipped", format!("{skipped} with an id that was already taken, {differing}; {look}"));
+        }
+        if self.run.rows_replaced > 0 {
+            let replaced = counted(self.run.rows_replaced, "row");
+            let differing = match self.rows_replaced_differing {
+                0 => "all of which had the same values".into(),
+                count => format!("{} of which had other values", grouped(count)),
+            };
+            let look = format!("see: {}", advice::on_database(&format!("replaced {}", self.run.run_id)));
+            line("replaced", format!("{replaced} with the same id, {differing}; {look}"));
         }
         if let Some(rejects) = self.rejects.as_ref().filter(|_| self.run.rows_rejected > 0) {
             line("", format!("also written to `{}`", one_line(rejects)));

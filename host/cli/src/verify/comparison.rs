@@ -1,19 +1,20 @@
 //! Compares what a replay gives with what is stored, row by row.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
-use host_core::anomaly::{Anomaly, Classified};
+use host_core::anomaly::Classified;
 use host_core::batch::Batch;
 use host_core::digest::Sha256Digest;
 use host_core::rejected::RejectedRow;
 use host_core::text::without_nul;
 use host_sink::{
-    AllottedIds, Encoding, KEEP, LedgerRun, RunRecord, SkipDigest, Snapshot, StoredAnomaly, StoredReject,
-    StoredRow, StoredSkip,
+    AllottedIds, Encoding, KEEP, LedgerRun, Prunable, Pruned, ReplacedRecord, ReplacedRow, RunRecord,
+    SkipDigest, Snapshot, StoredAnomaly, StoredReject, StoredRow, StoredSkip,
 };
 
 use super::difference::{Difference, Verified};
+use super::replaced::{Replacements, Whereabouts};
+use super::rows::{ReplayedRow, StoredRows};
 use super::stream::{Place, Placed, Stream};
 use crate::error::Error;
 use crate::pipeline::{End, Message, Prepared, Stages};
@@ -35,6 +36,10 @@ pub(super) struct Comparison {
     rejects: Stream<StoredReject>,
     /// All rejected records were removed, which is reported only once.
     are_rejects_removed: bool,
+    /// Rows of the run that were replaced since.
+    replacements: Replacements,
+    /// What `host prune` has removed of the run.
+    pruned: Vec<Pruned>,
     written: u64,
     anomalies: u64,
     differences: Vec<Difference>,
@@ -46,11 +51,17 @@ pub(super) struct Comparison {
 impl Comparison {
     /// Begins by counting what is stored for the run.
     pub async fn new(run: LedgerRun, snapshot: &Snapshot) -> Result<Comparison, Error> {
-        let RunRecord { run_id, rows_rejected, rows_skipped, .. } = run.record;
+        let RunRecord { run_id, rows_rejected, rows_skipped, rows_replaced, .. } = run.record;
         let skips = Stream::open(snapshot, run_id).await?;
         let rejects = Stream::open(snapshot, run_id).await?;
-        let stored =
-            [("rejected_rows", rejects.rows, rows_rejected), ("skipped_rows", skips.rows, rows_skipped)];
+        let replaced = snapshot.count::<ReplacedRecord>(run_id).await?;
+        let pruned = snapshot.pruned(run_id).await?;
+        let replaced_digest = snapshot.replaced_digest(run_id).await?;
+        let stored = [
+            (Prunable::Rejected, rejects.rows, rows_rejected),
+            (Prunable::Skipped, skips.rows, rows_skipped),
+            (Prunable::Replaced, replaced, rows_replaced),
+        ];
         let mut comparison = Comparison {
             run,
             encoding: snapshot.encoding().clone(),
@@ -59,15 +70,25 @@ impl Comparison {
             skipped_ids: HashSet::new(),
             are_rejects_removed: rejects.rows == 0 && rows_rejected > 0,
             rejects,
+            replacements: Replacements::look_up(run_id, snapshot).await?,
+            pruned,
             written: 0,
             anomalies: 0,
             differences: Vec::new(),
             count: 0,
             skip_count: 0,
         };
-        for (table, stored, recorded) in stored {
+        for (prunable, stored, recorded) in stored {
+            let table = prunable.table();
+            let removed = comparison.pruned.iter().find(|pruned| pruned.table == table);
             match stored {
-                stored if stored == recorded => {}
+                stored if stored == recorded => {
+                    let is_ours = replaced_digest == comparison.run.record.replaced_sha256;
+                    if prunable == Prunable::Replaced && !is_ours {
+                        comparison.add(table.into(), "what is stored is not what the run wrote".into());
+                    }
+                }
+                0 if removed.is_some_and(|removed| removed.rows == recorded) => {}
                 0 => comparison.add(table.into(), format!("removed; the ledger has {recorded} of this run")),
                 stored => comparison.add(
                     table.into(),
@@ -96,7 +117,13 @@ impl Comparison {
                 }
                 Message::End(end) => {
                     self.compare_end(&end, snapshot).await?;
-                    return Ok(Verified { run: self.run, differences: self.differences, count: self.count });
+                    return Ok(Verified {
+                        run: self.run,
+                        differences: self.differences,
+                        count: self.count,
+                        replaced: self.replacements.found.into_iter().collect(),
+                        pruned: self.pruned,
+                    });
                 }
             }
         }
@@ -110,6 +137,8 @@ impl Comparison {
         }
         let written: Vec<i64> = ids.iter().filter_map(|id| id.as_ref().ok()).copied().collect();
         let (rows, stored_anomalies) = snapshot.rows(&written).await?;
+        let replaced = self.replacements.of(&written, snapshot).await?;
+        let stored = StoredRows { rows, anomalies: stored_anomalies, replaced };
         let others = self.rows_under_skipped_ids(batch, &ids, snapshot).await?;
         let mut found = anomalies.iter().peekable();
         for (i, id) in ids.into_iter().enumerate() {
@@ -131,17 +160,42 @@ impl Comparison {
                 );
                 self.add_row(batch, i, what);
             }
-            self.anomalies += u64::from(anomaly.is_some());
-            let differing = differing_row(batch, i, anomaly, rows.get(&id))
-                .or_else(|| self.differing_anomaly(batch, i, anomaly, stored_anomalies.get(&id)));
-            if let Some(what) = differing {
-                self.add_row(batch, i, format!("transaction {id}: {what}"));
-            }
+            self.compare_written(ReplayedRow { batch, i, anomaly }, id, &stored);
         }
         for row in rejected {
             self.compare_rejected(row, snapshot).await?;
         }
         Ok(())
+    }
+
+    /// Compares a row that the run wrote with what is stored under its id, or was until it was replaced.
+    fn compare_written(&mut self, row: ReplayedRow<'_>, id: i64, stored: &StoredRows) {
+        let run_id = self.run.record.run_id;
+        let differs = |stored: Option<&StoredRow>, anomaly: Option<&StoredAnomaly>| {
+            row.differs_from(stored, anomaly, run_id, &self.encoding)
+        };
+        let of_kept = |kept: &ReplacedRow| differs(Some(&kept.row), kept.anomaly.as_ref());
+        let (differing, replaced_by) = match self.replacements.whereabouts(id, &stored.replaced) {
+            // Its anomaly was removed together with it.
+            Whereabouts::Removed(run_id) => return self.replacements.count(run_id),
+            Whereabouts::Replaced(kept) => (of_kept(kept), Some(kept.run_id)),
+            Whereabouts::InPlace(of_nobody) => {
+                let differing = differs(stored.rows.get(&id), stored.anomalies.get(&id));
+                let ours = of_nobody.into_iter().find(|kept| of_kept(kept).is_none());
+                match ours.filter(|_| differing.is_some()) {
+                    Some(kept) => (None, Some(kept.run_id)),
+                    None => (differing, None),
+                }
+            }
+        };
+        self.anomalies += u64::from(row.anomaly.is_some());
+        if let Some(run_id) = replaced_by {
+            self.replacements.count(run_id);
+        }
+        if let Some(what) = differing {
+            let until = replaced_by.map(|run_id| format!(" (as it was until run {run_id} replaced it)"));
+            self.add_row(row.batch, row.i, format!("transaction {id}{}: {what}", until.unwrap_or_default()));
+        }
     }
 
     /// The id under which a row was written, or what is stored about it if it was skipped.
@@ -238,37 +292,6 @@ impl Comparison {
         })
     }
 
-    fn differing_anomaly(
-        &self,
-        batch: &Batch,
-        i: usize,
-        anomaly: Option<&Anomaly>,
-        stored: Option<&StoredAnomaly>,
-    ) -> Option<String> {
-        let (anomaly, stored) = match (anomaly, stored) {
-            (None, None) => return None,
-            (None, Some(_)) => return Some("it is in `anomalies`, but is not one".into()),
-            (Some(_), None) => return Some("it is not in `anomalies`".into()),
-            (Some(anomaly), Some(stored)) => (anomaly, stored),
-        };
-        if stored.run_id != Some(self.run.record.run_id) {
-            return Some(format!("its anomaly belongs to run {}", shown(stored.run_id)));
-        }
-        if stored.score.map(f64::to_bits) != Some(anomaly.score.to_bits()) {
-            return Some(format!(
-                "score {} is stored, the replay gives {}",
-                shown(stored.score),
-                anomaly.score
-            ));
-        }
-        let reason = self.encoding.storable(&anomaly.reason);
-        if stored.reason.as_deref() != Some(&*reason) {
-            let is = stored.reason.as_deref().unwrap_or("none");
-            return Some(format!("reason `{is}` is stored, the replay gives `{reason}`"));
-        }
-        (!stored.has_values_of(batch, i)).then(|| "its anomaly has another user, amount or timestamp".into())
-    }
-
     async fn compare_rejected(&mut self, row: &RejectedRow, snapshot: &Snapshot) -> Result<(), Error> {
         if self.are_rejects_removed {
             return Ok(());
@@ -315,6 +338,10 @@ impl Comparison {
             self.add_surplus_skip(&stored);
         }
         self.compare_skip_digest();
+        for run_id in self.replacements.altered(snapshot).await? {
+            let what = format!("what run {run_id} kept of the rows that it replaced is not what it wrote");
+            self.add("replaced_rows".into(), what);
+        }
         let recorded = self.run.record.rows_written;
         if self.written != recorded {
             let written = self.written;
@@ -366,31 +393,4 @@ struct Skip {
     stored: StoredSkip,
     /// How often it is stored.
     times: u64,
-}
-
-fn differing_row(
-    batch: &Batch,
-    i: usize,
-    anomaly: Option<&Anomaly>,
-    stored: Option<&StoredRow>,
-) -> Option<String> {
-    let Some(stored) = stored else { return Some("it is not in `transactions`".into()) };
-    if !stored.has_values_of(batch, i) {
-        return Some("user, amount or timestamp do not match what is stored".into());
-    }
-    if stored.source_id != Some(batch.transaction_ids[i]) {
-        return Some(format!(
-            "source_id {} is stored, the file has {}",
-            shown(stored.source_id),
-            batch.transaction_ids[i]
-        ));
-    }
-    let expected = i64::from(anomaly.is_some());
-    (stored.is_anomalous != Some(expected)).then(|| {
-        format!("is_anomalous {} is stored, the replay gives {expected}", shown(stored.is_anomalous))
-    })
-}
-
-fn shown(value: Option<impl fmt::Display>) -> String {
-    value.map_or_else(|| "NULL".into(), |value| value.to_string())
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use host_core::text::printable;
-use host_sink::LedgerRun;
+use host_sink::{LedgerRun, Pruned};
 
 use crate::error::VerifyError;
 
@@ -16,6 +16,10 @@ pub struct Verified {
     pub differences: Vec<Difference>,
     /// How many there are in all.
     pub count: u64,
+    /// Rows of the run that later runs have replaced: the run, and how many.
+    pub replaced: Vec<(i64, u64)>,
+    /// What `host prune` has removed of the run.
+    pub pruned: Vec<Pruned>,
 }
 
 impl Verified {

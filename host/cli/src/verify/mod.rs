@@ -2,10 +2,13 @@
 //! and settings must give the same rows and the same anomalies, to the last bit of a score.
 //!
 //! This file prepares the run as the ledger describes it; [`comparison`] compares what the stages give
-//! with the [`Snapshot`](host_sink::Snapshot), from which [`stream`] reads the rejected and skipped rows.
+//! with the [`Snapshot`], from which [`stream`] reads the rejected and skipped rows;
+//! [`replaced`] rows are compared with what they were.
 
 mod comparison;
 mod difference;
+mod replaced;
+mod rows;
 mod stream;
 
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use std::sync::Arc;
 use host_core::text::printable;
 use host_core::threads::in_thread;
 use host_detector::Requirements;
-use host_sink::{KEEP, LedgerRun};
+use host_sink::{KEEP, LedgerRun, Prunable, Pruned, Snapshot};
 use host_source::{InputRules, RejectLimit};
 
 use self::comparison::Comparison;
@@ -38,6 +41,7 @@ pub async fn verify(
         let snapshot = host_sink::look(&config.target).await?.ok_or_else(none)?;
         let run = snapshot.run(config.run_id).await?.ok_or_else(none)?;
         let id_range = snapshot.id_range().await?;
+        check_skips(&run, &snapshot).await?;
         let ingest = ingest_config(config, &run)?;
         check_files(&ingest, &run).await?;
         let mut prepared = prepare(&ingest, progress).await?;
@@ -50,6 +54,18 @@ pub async fn verify(
         verified
     })
     .await
+}
+
+/// Which rows a run skipped is known from what it recorded about them, and from nothing else.
+async fn check_skips(run: &LedgerRun, snapshot: &Snapshot) -> Result<(), Error> {
+    if run.record.rows_skipped == 0 {
+        return Ok(());
+    }
+    let pruned = snapshot.pruned(run.record.run_id).await?;
+    match pruned.into_iter().find(|pruned| pruned.table == Prunable::Skipped.table()) {
+        Some(Pruned { at, .. }) => Err(VerifyError::SkipsPruned { run_id: run.record.run_id, at }.into()),
+        None => Ok(()),
+    }
 }
 
 /// The run, as it was asked for then.

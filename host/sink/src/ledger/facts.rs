@@ -35,6 +35,8 @@ pub struct RunFacts {
     pub plugin: PluginFacts,
     /// How the files were read.
     pub reading: Reading,
+    /// The source that they came from, if it was named.
+    pub source: Option<String>,
     /// When the run began.
     pub started_at: Timestamp,
 }

@@ -1,11 +1,12 @@
 //! The ledger: one row in `ingest_runs` for each committed run, and a row for each of its files. [`facts`]
 //! are what a run knows about itself, [`runs`] what the ledger stores about it, [`record`] writes and
-//! [`read`] reads that, [`once`] finds out what was ingested before, [`ids`] allots ids to rows, and
-//! [`skips`] computes the digest of skipped rows.
+//! [`read`] reads that, [`once`] finds out what was ingested before, [`ids`] allots ids to rows,
+//! [`skips`] computes the digest of skipped rows, and [`prunes`] removes what old runs have recorded.
 
 pub(crate) mod facts;
 pub(crate) mod ids;
 pub(crate) mod once;
+pub(crate) mod prunes;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod runs;

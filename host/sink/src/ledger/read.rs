@@ -19,7 +19,8 @@ const SELECT: &str = "
            (extract(epoch FROM committed_at) * 1000000)::bigint, r.sha256,
            f.names, f.bytes, f.sha256s, f.rows_read, f.rows_rejected, f.contents, f.headers,
            (extract(epoch FROM first_timestamp) * 1000000)::bigint,
-           (extract(epoch FROM last_timestamp) * 1000000)::bigint, skipped_sha256, f.are_numbered
+           (extract(epoch FROM last_timestamp) * 1000000)::bigint, skipped_sha256, f.are_numbered,
+           source, rows_replaced, replaced_sha256
     FROM ingest_runs r, LATERAL (
         SELECT count(*) = 0 OR min(position) = 1 AND max(position) = count(*) AS are_numbered,
                coalesce(array_agg(name ORDER BY position), '{}') AS names,
@@ -41,13 +42,15 @@ pub struct RunFilter {
     pub file: Option<String>,
     /// Classified by the plugin of this name.
     pub plugin: Option<String>,
+    /// Of files from this source.
+    pub source: Option<String>,
 }
 
 impl RunFilter {
     /// Whether every run is wanted.
     #[must_use]
     pub fn is_all(&self) -> bool {
-        self.since.is_none() && self.file.is_none() && self.plugin.is_none()
+        self.since.is_none() && self.file.is_none() && self.plugin.is_none() && self.source.is_none()
     }
 }
 
@@ -64,15 +67,16 @@ pub(crate) async fn runs(
         WHERE ($1::bigint IS NULL OR committed_at >= timestamptz 'epoch' + $1::bigint * interval '1 microsecond')
           AND ($2::text IS NULL OR strpos(file_name, $2::text) > 0
                OR EXISTS (SELECT FROM ingest_files f WHERE f.run_id = r.run_id AND strpos(f.name, $2::text) > 0))
-          AND ($3::text IS NULL OR plugin_name = $3::text)";
+          AND ($3::text IS NULL OR plugin_name = $3::text)
+          AND ($4::text IS NULL OR source = $4::text)";
     let doing = "look up the runs";
     let since = wanted.since.map(Timestamp::as_microsecond);
-    let (file, plugin) = (&wanted.file, &wanted.plugin);
+    let RunFilter { file, plugin, source, .. } = wanted;
     let query = format!("SELECT count(*) FROM ingest_runs r {WANTED}");
-    let counted = connection.query(doing, &query, &[&since, file, plugin]).await?;
+    let counted = connection.query(doing, &query, &[&since, file, plugin, source]).await?;
     let count = counted.first().map_or(0, |row| row.get::<_, i64>(0));
-    let query = format!("{SELECT} {WANTED} ORDER BY r.run_id DESC LIMIT $4");
-    let rows = connection.query(doing, &query, &[&since, file, plugin, &i64::from(limit)]).await?;
+    let query = format!("{SELECT} {WANTED} ORDER BY r.run_id DESC LIMIT $5");
+    let rows = connection.query(doing, &query, &[&since, file, plugin, source, &i64::from(limit)]).await?;
     let not_shown = u64::try_from(count).unwrap_or_default().saturating_sub(rows.len() as u64);
     Ok((rows.iter().map(ledger_run).collect(), not_shown))
 }
@@ -115,6 +119,7 @@ fn ledger_run(row: &Row) -> LedgerRun {
         run_id: row.get(0),
         file,
         files: files.collect(),
+        source: text(33),
         plugin: PluginFacts {
             name: row.get(6),
             version: row.get(7),
@@ -125,6 +130,8 @@ fn ledger_run(row: &Row) -> LedgerRun {
         reading: text(11).and_then(|json| serde_json::from_str(&json).ok()),
         ids: row.get(12),
         rows_written: count(13),
+        rows_replaced: count(34),
+        replaced_sha256: text(35),
         rows_skipped: count(14),
         skipped_sha256: text(31),
         rows_rejected: count(5),

@@ -15,11 +15,12 @@ const INSERT: &str = "
         plugin_name, plugin_version, plugin_sha256, contract_version, settings,
         rows_read, rows_written, rows_rejected, rows_skipped, anomalies,
         first_transaction_id, last_transaction_id, host_version, started_at, committed_at,
-        ids, reading, sha256, first_timestamp, last_timestamp, skipped_sha256)
+        ids, reading, sha256, first_timestamp, last_timestamp, skipped_sha256,
+        source, rows_replaced, replaced_sha256)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, $14, $15, $16, $17,
         $18::text::timestamptz, at, $19, $20::text::jsonb,
         encode(sha256(convert_to($21::text || (extract(epoch FROM at) * 1000000)::bigint, 'UTF8')), 'hex'),
-        $22::text::timestamp, $23::text::timestamp, $24
+        $22::text::timestamp, $23::text::timestamp, $24, $25, $26, $27
     FROM now
     RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint, sha256";
 
@@ -43,17 +44,29 @@ pub(crate) struct Entry {
     pub sha256: String,
     /// Files whose content an earlier run has ingested.
     pub known: Vec<KnownFile>,
+    /// What the last file of the same source, or else of the same name, had as its header.
+    pub earlier_header: Option<EarlierHeader>,
+}
+
+/// The header of a file of an earlier run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierHeader {
+    /// The run.
+    pub run_id: i64,
+    /// The names of the columns, as they were in the file.
+    pub header: String,
 }
 
 /// Writes the run's rows.
 pub(crate) async fn record(connection: &Connection, record: &RunRecord) -> Result<Entry, SinkError> {
     let RunRecord { run_id, file, files, plugin, .. } = record;
+    let earlier_header = earlier_header(connection, record).await?;
     let digested = record.digested();
     let (settings, reading) = (json(&plugin.settings), json(&record.reading));
     let started_at = record.started_at.to_string();
     let [first_timestamp, last_timestamp] =
         [record.first_timestamp, record.last_timestamp].map(|time| time.map(|time| time.to_string()));
-    let parameters: [&dyn Parameter; 24] = [
+    let parameters: [&dyn Parameter; 27] = [
         run_id,
         &file.name,
         &signed(file.bytes),
@@ -78,6 +91,9 @@ pub(crate) async fn record(connection: &Connection, record: &RunRecord) -> Resul
         &first_timestamp,
         &last_timestamp,
         &record.skipped_sha256,
+        &record.source,
+        &signed(record.rows_replaced),
+        &record.replaced_sha256,
     ];
     let rows = connection.query("write the ledger row", INSERT, &parameters).await?;
     let stored = rows.first().and_then(|row| {
@@ -86,7 +102,25 @@ pub(crate) async fn record(connection: &Connection, record: &RunRecord) -> Resul
     });
     // Missing if a trigger left the row out, or removed its digest.
     let (committed_at, sha256) = stored.ok_or(SinkError::LedgerRowRefused { table: "ingest_runs" })?;
-    Ok(Entry { committed_at, sha256, known: record_files(connection, *run_id, files).await? })
+    let known = record_files(connection, *run_id, files).await?;
+    Ok(Entry { committed_at, sha256, known, earlier_header })
+}
+
+async fn earlier_header(
+    connection: &Connection,
+    RunRecord { source, files, .. }: &RunRecord,
+) -> Result<Option<EarlierHeader>, SinkError> {
+    const EARLIER: &str = "
+        SELECT run_id, header FROM ingest_files f JOIN ingest_runs r USING (run_id)
+        WHERE header IS NOT NULL AND CASE WHEN $1::text IS NULL THEN name = $2 ELSE source = $1 END
+        ORDER BY run_id DESC, position DESC LIMIT 1";
+    let Some(first) = files.first() else { return Ok(None) };
+    let rows = connection.query("look up the last header", EARLIER, &[source, &first.name]).await?;
+    let earlier = rows.first().map(|row| EarlierHeader { run_id: row.get(0), header: row.get(1) });
+    // The database's encoding may lack characters of it.
+    let is_same =
+        |header: &str| first.header.as_ref().is_some_and(|now| connection.encoding.storable(now) == header);
+    Ok(earlier.filter(|earlier| !is_same(&earlier.header)))
 }
 
 async fn record_files(

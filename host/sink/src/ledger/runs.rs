@@ -11,7 +11,6 @@ use jiff::tz::Offset;
 use serde::{Serialize, Serializer};
 
 use crate::ledger::facts::{PluginFacts, RunFacts};
-use crate::ledger::skips::SkipDigest;
 
 /// [`RunRecord::ids`] of a run whose ids were allotted.
 pub const ASSIGN: &str = "assign";
@@ -28,6 +27,9 @@ pub struct RunRecord {
     pub file: FileRecord,
     /// The files, in order.
     pub files: Vec<FileRecord>,
+    /// The source that they came from, as it was named; absent if none was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Which plugin classified.
     pub plugin: PluginFacts,
     /// How the files were read; `None` for runs of hosts that did not record it.
@@ -36,6 +38,12 @@ pub struct RunRecord {
     pub ids: String,
     /// Rows of `transactions`.
     pub rows_written: u64,
+    /// Those of them that took the place of stored rows: rows of `replaced_rows`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rows_replaced: u64,
+    /// The digest of these; absent if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_sha256: Option<String>,
     /// Rows of `rejected_rows`.
     pub rows_rejected: u64,
     /// Rows of `skipped_rows`.
@@ -103,19 +111,22 @@ impl RunRecord {
         facts: &RunFacts,
         ids: &str,
         written: &Written,
-        skip_digest: &SkipDigest,
+        digests: WrittenDigests,
     ) -> RunRecord {
         RunRecord {
             run_id,
             file: FileRecord::of_all(&facts.files),
             files: facts.files.iter().map(FileRecord::of).collect(),
+            source: facts.source.clone(),
             plugin: facts.plugin.clone(),
             reading: Some(facts.reading.clone()),
             ids: ids.to_owned(),
             rows_written: written.transactions,
+            rows_replaced: written.replaced,
+            replaced_sha256: digests.replaced,
             rows_rejected: written.rejected,
             rows_skipped: written.skipped,
-            skipped_sha256: (written.skipped > 0).then(|| skip_digest.digest().to_string()),
+            skipped_sha256: digests.skipped,
             anomalies: written.anomalies,
             first_transaction_id: written.transaction_ids.map(|(first, _)| first),
             last_transaction_id: written.transaction_ids.map(|(_, last)| last),
@@ -194,10 +205,19 @@ pub fn digest_of_all(files: &[Sha256Digest]) -> Sha256Digest {
     }
 }
 
+/// The digests of what a run has written beside its rows; `None` if that is nothing.
+#[derive(Debug, Default)]
+pub(crate) struct WrittenDigests {
+    pub skipped: Option<String>,
+    pub replaced: Option<String>,
+}
+
 /// Rows that the server has stored, by table.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Written {
     pub transactions: u64,
+    /// Those of them that took the place of stored ones.
+    pub replaced: u64,
     pub anomalies: u64,
     pub rejected: u64,
     pub skipped: u64,
@@ -210,6 +230,12 @@ pub(crate) struct Written {
 /// Microseconds since 1970 as a local date and time.
 pub(crate) fn local_time(micros: i64) -> Option<DateTime> {
     Some(Offset::UTC.to_datetime(Timestamp::from_microsecond(micros).ok()?))
+}
+
+/// For what hosts before it was introduced did not write, so that the digests of their rows still fit.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn as_optional_text<S: Serializer>(

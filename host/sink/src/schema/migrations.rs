@@ -26,7 +26,7 @@ pub struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration {
         version: 1,
         name: "tables",
@@ -62,6 +62,12 @@ const MIGRATIONS: [Migration; 6] = [
         name: "skipped",
         creates: &[],
         sql: include_str!("../../../../migrations/0006_skipped.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "operations",
+        creates: &["replaced_rows", "ingest_prunes"],
+        sql: include_str!("../../../../migrations/0007_operations.sql"),
     },
 ];
 

@@ -8,7 +8,7 @@
 
 pub(crate) mod columns;
 pub(crate) mod migrations;
-mod relations;
+pub(crate) mod relations;
 
 use std::time::Duration;
 

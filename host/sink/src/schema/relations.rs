@@ -9,7 +9,7 @@ use crate::error::SinkError;
 use crate::schema::migrations::Migration;
 
 /// All of the host's tables, and what a run must be allowed to do with each.
-const TABLES: [(&str, &[Privilege]); 7] = [
+const TABLES: [(&str, &[Privilege]); 9] = [
     ("transactions", &[Privilege::Select, Privilege::Insert, Privilege::Lock]),
     ("anomalies", &[Privilege::Select, Privilege::Insert]),
     ("ingest_migrations", &[Privilege::Select]),
@@ -17,6 +17,15 @@ const TABLES: [(&str, &[Privilege]); 7] = [
     ("ingest_files", &[Privilege::Select, Privilege::Insert]),
     ("rejected_rows", &[Privilege::Insert]),
     ("skipped_rows", &[Privilege::Insert]),
+    ("replaced_rows", &[]),
+    ("ingest_prunes", &[]),
+];
+
+/// What a run must be allowed to do, too, if it replaces stored rows.
+const REPLACING: [(&str, &[Privilege]); 3] = [
+    ("transactions", &[Privilege::Update]),
+    ("anomalies", &[Privilege::Delete]),
+    ("replaced_rows", &[Privilege::Select, Privilege::Insert]),
 ];
 
 /// Tables that are written by COPY, which ignores rules.
@@ -28,6 +37,8 @@ enum Privilege {
     Insert,
     /// To keep other writers out: UPDATE, DELETE or TRUNCATE.
     Lock,
+    Update,
+    Delete,
 }
 
 /// One row for each table that exists. Privileges on single columns are left to the server.
@@ -39,7 +50,8 @@ const QUERY: &str = "
          WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled IN ('O', 'A')),
         EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                 WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid
-                  AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'transaction_id')
+                  AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'transaction_id'),
+        has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE')
     FROM unnest($1::text[]) AS name JOIN pg_class c ON c.oid = to_regclass(name)";
 
 /// The role, the schema for new tables, whether it may create them there, and the sequences that it
@@ -75,6 +87,8 @@ struct Relation {
     may_select: bool,
     may_insert: bool,
     may_lock: bool,
+    may_update: bool,
+    may_delete: bool,
     rules: Vec<String>,
     has_key: bool,
 }
@@ -117,7 +131,15 @@ impl Relations {
                 relation.check_rules(name)?;
             }
         }
-        self.check_privileges()
+        self.check_privileges(&TABLES)
+    }
+
+    /// Whether rows may be replaced.
+    ///
+    /// # Errors
+    /// Names all privileges that are missing.
+    pub fn check_replaceable(&self) -> Result<(), SinkError> {
+        self.check_privileges(&REPLACING)
     }
 
     /// Warns of the operator's rules that will not be applied.
@@ -185,9 +207,9 @@ impl Relations {
         }
     }
 
-    fn check_privileges(&self) -> Result<(), SinkError> {
+    fn check_privileges(&self, needed: &[(&str, &[Privilege])]) -> Result<(), SinkError> {
         let mut grants = Vec::new();
-        for (name, needed) in TABLES {
+        for (name, needed) in needed {
             let Some(relation) = self.get(name) else { continue };
             let missing: Vec<_> = needed.iter().filter_map(|privilege| relation.lacks(*privilege)).collect();
             if !missing.is_empty() {
@@ -221,6 +243,8 @@ impl Relation {
             may_lock: row.get(6),
             rules: row.get(7),
             has_key: row.get(8),
+            may_update: row.get(9),
+            may_delete: row.get(10),
         }
     }
 
@@ -276,6 +300,8 @@ impl Relation {
             Privilege::Select => (self.may_select, "SELECT"),
             Privilege::Insert => (self.may_insert, "INSERT"),
             Privilege::Lock => (self.may_lock, "UPDATE"),
+            Privilege::Update => (self.may_update, "UPDATE"),
+            Privilege::Delete => (self.may_delete, "DELETE"),
         };
         (!may).then_some(name)
     }

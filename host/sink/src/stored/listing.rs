@@ -1,4 +1,4 @@
-//! Rejected and skipped rows of a run, for a command that lists them.
+//! Rejected, skipped and replaced rows of a run, for a command that lists them.
 
 use host_core::text::printable_bytes;
 use tokio_postgres::Row;
@@ -121,6 +121,58 @@ impl RowOfRun for SkipRecord {
             user_id: row.get(5),
             amount: row.get(6),
             transaction_timestamp: row.get(7),
+        }
+    }
+}
+
+/// A row that the run replaced, with the values that it had until then.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ReplacedRecord {
+    /// The file of the row that took its place.
+    pub file: String,
+    /// The physical line of that row, from 1.
+    pub line: i64,
+    /// The id of both.
+    pub transaction_id: i64,
+    /// Whether user, amount or timestamp were others.
+    pub differs: bool,
+    /// The run that had written it, if that is known.
+    pub written_by: Option<i64>,
+    /// Its user.
+    pub user_id: Option<i64>,
+    /// Its amount, such as `12.50`.
+    pub amount: Option<String>,
+    /// Its timestamp, such as `2024-02-29T23:59:59.000000`.
+    pub transaction_timestamp: Option<String>,
+    /// What the detector had said.
+    pub is_anomalous: Option<i64>,
+    /// The score of its anomaly.
+    pub score: Option<f64>,
+    /// The reason of its anomaly.
+    pub reason: Option<String>,
+}
+
+impl RowOfRun for ReplacedRecord {
+    const DOING: &'static str = "look up the replaced rows";
+    const CURSOR: &'static str = "host_replaced_records";
+    const ROWS_AT_A_TIME: u32 = 500;
+    const TABLE: &'static str = "replaced_rows";
+    const COLUMNS: &'static str = "file, line, transaction_id, differs, written_by, user_id, amount::text,
+        to_char(transaction_timestamp, 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), is_anomalous, score, reason";
+
+    fn of(row: &Row) -> ReplacedRecord {
+        ReplacedRecord {
+            file: row.get(1),
+            line: row.get(2),
+            transaction_id: row.get(3),
+            differs: row.get(4),
+            written_by: row.get(5),
+            user_id: row.get(6),
+            amount: row.get(7),
+            transaction_timestamp: row.get(8),
+            is_anomalous: row.get(9),
+            score: row.get(10),
+            reason: row.get(11),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Reading back what is stored: [`look`](mod@look) takes a [`snapshot`] of it, in which [`rows`] are looked
 //! up by their ids, and rejected and skipped [`records`] are read with a [`cursor`]; [`listing`] is for
-//! commands that show them.
+//! commands that show them. [`replaced`] rows are those that a later run has written anew.
 
 pub(crate) mod cursor;
 pub(crate) mod listing;
 pub(crate) mod look;
 pub(crate) mod records;
+pub(crate) mod replaced;
 pub(crate) mod rows;
 pub(crate) mod snapshot;

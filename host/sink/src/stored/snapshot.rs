@@ -3,17 +3,21 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+use jiff::Timestamp;
+
 use crate::connection::connect::Connection;
 use crate::connection::encoding::Encoding;
 use crate::connection::session;
 use crate::error::SinkError;
-use crate::ledger::read;
+use crate::ledger::prunes::Pruned;
 use crate::ledger::read::RunFilter;
 use crate::ledger::runs::LedgerRun;
+use crate::ledger::{prunes, read};
 use crate::schema::columns;
 use crate::stored::cursor::{Cursor, RowOfRun};
-use crate::stored::rows;
+use crate::stored::replaced::{ReplacedRow, ReplacingRun};
 use crate::stored::rows::{StoredAnomaly, StoredRow};
+use crate::stored::{replaced, rows};
 
 /// A read-only transaction that sees nothing that others write meanwhile.
 pub struct Snapshot {
@@ -71,14 +75,71 @@ impl Snapshot {
         tokio::try_join!(rows::rows(&self.connection, ids), rows::anomalies(&self.connection, ids))
     }
 
-    /// How many anomalies are recorded as this run's.
+    /// How many anomalies are recorded as this run's, including those that later runs have replaced.
     ///
     /// # Errors
     /// If the server refuses.
     pub async fn anomalies_of(&self, run_id: i64) -> Result<u64, SinkError> {
-        const COUNT: &str = "SELECT count(*) FROM anomalies WHERE run_id = $1";
+        const COUNT: &str = "
+            SELECT (SELECT count(*) FROM anomalies WHERE run_id = $1)
+                   + (SELECT count(*) FROM replaced_rows WHERE had_anomaly AND anomaly_run_id = $1)";
         let rows = self.connection.query("count the anomalies", COUNT, &[&run_id]).await?;
         Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
+    }
+
+    /// What runs after this one have replaced of these ids, the earliest first.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn replaced_since(
+        &self,
+        ids: &[i64],
+        run_id: i64,
+    ) -> Result<HashMap<i64, Vec<ReplacedRow>>, SinkError> {
+        replaced::since(&self.connection, ids, run_id).await
+    }
+
+    /// The runs after this one that have replaced rows.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn replacing_runs_since(&self, run_id: i64) -> Result<Vec<ReplacingRun>, SinkError> {
+        replaced::replacing_runs(&self.connection, run_id).await
+    }
+
+    /// The digest of what a run has kept of the rows that it replaced; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn replaced_digest(&self, run_id: i64) -> Result<Option<String>, SinkError> {
+        replaced::digest(&self.connection, run_id).await
+    }
+
+    /// The runs that wrote these rows, as far as that is known.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn writers(&self, ids: &[i64]) -> Result<HashMap<i64, i64>, SinkError> {
+        replaced::writers(&self.connection, ids).await
+    }
+
+    /// What was removed of what a run had recorded.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn pruned(&self, run_id: i64) -> Result<Vec<Pruned>, SinkError> {
+        prunes::of_run(&self.connection, run_id).await
+    }
+
+    /// The server's clock.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn now(&self) -> Result<Timestamp, SinkError> {
+        const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        let rows = self.connection.query("ask for the time", NOW, &[]).await?;
+        let now = rows.first().and_then(|row| Timestamp::from_microsecond(row.get(0)).ok());
+        now.ok_or(SinkError::StrangeAnswer("the question for the time"))
     }
 
     /// How many rows of this run a table has.

@@ -1,6 +1,7 @@
 //! `--ids keep`: the ids of a file become the keys. Ids that are already taken are found before rows are
-//! written, many at a time, so that a conflict can be reported with its line, or skipped; nobody else can
-//! add ids meanwhile, because the table is locked.
+//! written, many at a time, so that a conflict can be reported with its line, or the row be skipped or
+//! [replace](crate::write::replace) the stored one; nobody else can add ids meanwhile, because the table is
+//! locked.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,7 +22,7 @@ const BYTES_AT_A_TIME: usize = 4 * 1024 * 1024;
 
 /// Holds rows back until their ids have been compared.
 pub(crate) struct KeptIds {
-    on_conflict: OnConflict,
+    pub on_conflict: OnConflict,
     waiting: Vec<Classified>,
     rows: usize,
     bytes: usize,
@@ -56,10 +57,11 @@ impl KeptIds {
         std::mem::take(&mut self.waiting)
     }
 
-    /// The rows of each part that must be skipped, by their positions in the batch.
+    /// The rows of each part whose ids are taken, by their positions in the batch.
     ///
     /// # Errors
-    /// [`SinkError::IdTaken`] for the first of them, if conflicts are to fail.
+    /// [`SinkError::IdTaken`] for the first of them, if conflicts are to fail; if rows are to be replaced,
+    /// for the first whose id this very run has written.
     pub async fn conflicts(
         &self,
         connection: &Connection,
@@ -72,18 +74,26 @@ impl KeptIds {
         for Classified { batch, .. } in parts {
             let mut of_part = HashMap::new();
             for (i, &id) in batch.transaction_ids.iter().enumerate() {
-                let (differs, is_ours) = match (stored.get(&id), first_of.entry(id)) {
-                    (None, Entry::Vacant(entry)) => {
+                let first = match first_of.entry(id) {
+                    Entry::Occupied(entry) => Some(*entry.get()),
+                    Entry::Vacant(entry) => {
                         entry.insert((batch, i));
-                        continue;
+                        None
                     }
-                    (None, Entry::Occupied(entry)) => {
-                        let (first, j) = *entry.get();
-                        (!has_same_values(first, j, batch, i), true)
-                    }
-                    (Some(stored), _) => (!stored.has_values_of(batch, i), stored.is_ours),
                 };
-                if self.on_conflict == OnConflict::Fail {
+                let (differs, is_ours) = match (stored.get(&id), first) {
+                    (None, None) => continue,
+                    (None, Some((first, j))) => (!has_same_values(first, j, batch, i), true),
+                    (Some(stored), first) => {
+                        (!stored.has_values_of(batch, i), stored.is_ours || first.is_some())
+                    }
+                };
+                let is_refused = match self.on_conflict {
+                    OnConflict::Fail => true,
+                    OnConflict::Skip => false,
+                    OnConflict::Replace => is_ours,
+                };
+                if is_refused {
                     return Err(taken(connection, batch, i, is_ours).await?);
                 }
                 of_part.insert(i, Conflict { differs });

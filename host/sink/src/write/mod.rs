@@ -1,6 +1,7 @@
 //! The run's one [`transaction`], with the [`options`] that were asked for: [`numbers`] and [`sequences`]
 //! say where to continue, [`keys`] may defer the keys of empty tables, [`writer`] fills it with rows that
-//! [`copy`] encodes and whose ids [`keep`] compares. The operator's [`triggers`] may refuse some rows;
+//! [`copy`] encodes and whose ids [`keep`] compares; [`replace`] writes
+//! rows in place of stored ones. The operator's [`triggers`] may refuse some rows;
 //! [`places`] knows their files and lines.
 
 pub mod copy;
@@ -9,6 +10,7 @@ mod keys;
 mod numbers;
 pub(crate) mod options;
 mod places;
+mod replace;
 mod sequences;
 pub(crate) mod transaction;
 mod triggers;

@@ -44,6 +44,8 @@ pub enum OnConflict {
     Fail,
     /// Leave the existing row, write the other rows, and record the skipped one in `skipped_rows`.
     Skip,
+    /// Write the row in place of the existing one, and keep what that was in `replaced_rows`.
+    Replace,
 }
 
 /// Whether the keys of empty tables are built after the rows.

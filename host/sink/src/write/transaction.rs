@@ -15,13 +15,15 @@ use crate::error::SinkError;
 use crate::known_file::KnownFile;
 use crate::ledger::facts::{Candidate, RunFacts};
 use crate::ledger::once::{AlreadyIngested, Known};
-use crate::ledger::record::Entry;
-use crate::ledger::runs::{LedgerRun, RunRecord};
+use crate::ledger::record::{EarlierHeader, Entry};
+use crate::ledger::runs::{LedgerRun, RunRecord, WrittenDigests};
 use crate::ledger::{once, record};
 use crate::schema::columns;
+use crate::schema::relations::Relations;
+use crate::stored::replaced;
 use crate::write::keys::DeferredKeys;
 use crate::write::numbers::Numbers;
-use crate::write::options::{IdPolicy, TransactionOptions};
+use crate::write::options::{IdPolicy, OnConflict, TransactionOptions};
 use crate::write::writer::Writer;
 use crate::write::{keys, triggers};
 
@@ -49,8 +51,12 @@ pub struct Committed {
     pub run: LedgerRun,
     /// Files whose content an earlier run has ingested.
     pub known: Vec<KnownFile>,
+    /// What the last file of the same source, or else of the same name, had as its header.
+    pub earlier_header: Option<EarlierHeader>,
     /// Skipped rows whose values differ from those of the rows already there.
     pub rows_skipped_differing: u64,
+    /// Replaced rows whose values were others.
+    pub rows_replaced_differing: u64,
     /// How long the server took for the COMMIT itself.
     pub commit_time: Duration,
 }
@@ -183,8 +189,14 @@ impl Transaction {
         if let Some((sequence, (_, highest))) = sequence.as_ref().zip(written.transaction_ids) {
             sequence.move_past(&self.connection, highest).await?;
         }
-        let record =
-            RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, &self.writer.skip_digest);
+        let digests = WrittenDigests {
+            skipped: (written.skipped > 0).then(|| self.writer.skip_digest.digest().to_string()),
+            replaced: match written.replaced {
+                0 => None,
+                _ => replaced::digest(&self.connection, *run_id).await?,
+            },
+        };
+        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests);
         let entry = record::record(&self.connection, &record).await?;
         self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
         Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
@@ -208,7 +220,9 @@ impl Transaction {
         Ok(Committed {
             run: LedgerRun { record, committed_at: entry.committed_at, is_intact: Some(true) },
             known: entry.known,
+            earlier_header: entry.earlier_header,
             rows_skipped_differing: self.writer.skipped_differing,
+            rows_replaced_differing: self.writer.replaced_differing,
             commit_time,
         })
     }
@@ -298,6 +312,9 @@ impl Prepared {
         options: TransactionOptions,
         size_bytes: Option<u64>,
     ) -> Result<Prepared, SinkError> {
+        if options.ids == IdPolicy::Keep(OnConflict::Replace) {
+            Relations::look_up(connection).await?.check_replaceable()?;
+        }
         lock::lock(connection, identity, options.lock_timeout).await?;
         // Under the lock, since somebody may have altered the tables while we waited for it; in one round
         // trip, in which the first error is the real one.

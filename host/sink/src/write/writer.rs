@@ -4,6 +4,7 @@
 //! written by COPYs of its own (an anomaly refers to its transaction, which must therefore come first),
 //! and the next segment begins. So memory stays bounded, and a run costs few round trips.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -24,8 +25,9 @@ use crate::write::copy::{
 };
 use crate::write::keep::{Conflict, KeptIds};
 use crate::write::numbers::Numbers;
-use crate::write::options::IdPolicy;
+use crate::write::options::{IdPolicy, OnConflict};
 use crate::write::places::Places;
+use crate::write::replace::replace;
 use crate::write::triggers;
 use crate::write::triggers::Trigger;
 
@@ -48,12 +50,15 @@ pub(crate) struct Writer {
     /// Where the rows of the current COPY of transactions are.
     places: Places,
     anomalies: CopyBuffer,
-    /// The tuples of that COPY that the buffered anomalies belong to.
-    anomalous_tuples: Vec<usize>,
+    /// The tuples of that COPY that the buffered anomalies belong to; `None` for rows that were written in
+    /// place of stored ones.
+    anomalous_tuples: Vec<Option<usize>>,
     rejected: CopyBuffer,
     skipped: CopyBuffer,
     /// Skipped rows so far whose values differ from those of the rows already there.
     pub skipped_differing: u64,
+    /// Replaced rows so far whose values were others.
+    pub replaced_differing: u64,
     /// The digest of all skipped rows.
     pub skip_digest: SkipDigest,
     /// The operator's triggers, which may refuse rows.
@@ -66,6 +71,16 @@ pub(crate) struct Writer {
 struct Copies {
     transactions: Statement,
     anomalies: Statement,
+}
+
+/// What becomes of a row.
+enum Key {
+    /// It is written with this id.
+    New(i64),
+    /// It was written in place of the row that had this id.
+    InPlace(i64),
+    /// It is skipped.
+    Taken(Conflict),
 }
 
 /// Where ids come from.
@@ -110,6 +125,7 @@ impl Writer {
             rejected: buffer(TableWidths::NARROW),
             skipped: buffer(TableWidths::NARROW),
             skipped_differing: 0,
+            replaced_differing: 0,
             skip_digest: SkipDigest::default(),
             triggers,
             written: Written::default(),
@@ -187,8 +203,8 @@ impl Writer {
             return Err(SinkError::IdsExhausted { last_id: max, rows: None });
         }
         // The last row has an id, so all have.
-        let id_of = |i: usize| Ok(ids.of_row(first_row + i as u64).unwrap_or(max));
-        self.write_part(connection, part, id_of).await
+        let key_of = |i: usize| Key::New(ids.of_row(first_row + i as u64).unwrap_or(max));
+        self.write_part(connection, part, key_of).await
     }
 
     /// Writes the rows that wait for their ids to be compared with those in the table. That can
@@ -201,31 +217,53 @@ impl Writer {
         }
         self.end_segment(connection).await?;
         let Ids::Kept(keeper) = &self.ids else { return Ok(()) };
+        let replaces = keeper.on_conflict == OnConflict::Replace;
         let conflicts = keeper.conflicts(connection, &parts).await?;
+        if replaces {
+            for (part, conflicts) in parts.iter().zip(&conflicts).filter(|(_, taken)| !taken.is_empty()) {
+                self.replace(connection, part, conflicts).await?;
+            }
+        }
         for (part, conflicts) in parts.into_iter().zip(conflicts) {
-            let id_of = |i| match conflicts.get(&i) {
-                None => Ok(part.batch.transaction_ids[i]),
-                Some(conflict) => Err(*conflict),
+            let key_of = |i| match conflicts.get(&i) {
+                None => Key::New(part.batch.transaction_ids[i]),
+                Some(_) if replaces => Key::InPlace(part.batch.transaction_ids[i]),
+                Some(conflict) => Key::Taken(*conflict),
             };
-            self.write_part(connection, &part, id_of).await?;
+            self.write_part(connection, &part, key_of).await?;
         }
         Ok(())
     }
 
-    /// Encodes the rows to which `id_of` gives an id, sending what is ready on the way; the others are
-    /// skipped.
+    /// Writes rows in place of those that have their ids, between two COPYs.
+    async fn replace(
+        &mut self,
+        connection: &Connection,
+        part: &Classified,
+        conflicts: &HashMap<usize, Conflict>,
+    ) -> Result<(), SinkError> {
+        let may_leave_out =
+            || triggers::names(&self.triggers, "transactions", |trigger| trigger.may_leave_out);
+        let replaced = replace(connection, self.run_id, part, conflicts, may_leave_out).await?;
+        self.written.transactions += replaced;
+        self.written.replaced += replaced;
+        self.replaced_differing += conflicts.values().filter(|conflict| conflict.differs).count() as u64;
+        Ok(())
+    }
+
+    /// Encodes the rows that `key_of` does not skip, sending what is ready on the way.
     async fn write_part(
         &mut self,
         connection: &Connection,
         part: &Classified,
-        id_of: impl Fn(usize) -> Result<i64, Conflict>,
+        key_of: impl Fn(usize) -> Key,
     ) -> Result<(), SinkError> {
         let Classified { batch, rejected, anomalies } = part;
         let mut found = anomalies.iter().peekable();
         for first in (0..batch.len()).step_by(ROWS_AT_A_TIME) {
             for i in first..batch.len().min(first + ROWS_AT_A_TIME) {
                 let anomaly = found.next_if(|anomaly| anomaly.row as usize == i);
-                self.encode(batch, i, anomaly, id_of(i));
+                self.encode(batch, i, anomaly, key_of(i));
             }
             self.send_what_is_ready(connection).await?;
         }
@@ -236,10 +274,11 @@ impl Writer {
         self.send_what_is_ready(connection).await
     }
 
-    fn encode(&mut self, batch: &Batch, i: usize, anomaly: Option<&Anomaly>, id: Result<i64, Conflict>) {
-        let transaction_id = match id {
-            Ok(id) => id,
-            Err(Conflict { differs }) => {
+    fn encode(&mut self, batch: &Batch, i: usize, anomaly: Option<&Anomaly>, key: Key) {
+        let (transaction_id, is_in_place) = match key {
+            Key::New(id) => (id, false),
+            Key::InPlace(id) => (id, true),
+            Key::Taken(Conflict { differs }) => {
                 self.skipped_differing += u64::from(differs);
                 self.skip_digest.add_row(batch, i, differs);
                 self.skipped.start_if_empty();
@@ -253,7 +292,9 @@ impl Writer {
             amount_cents: batch.amounts_cents[i],
             timestamp_micros: batch.timestamps_micros[i],
         };
-        let tuple = self.put_transaction(row, anomaly.is_some(), batch, i);
+        widen(&mut self.written.transaction_ids, row.transaction_id);
+        widen(&mut self.written.timestamps_micros, row.timestamp_micros);
+        let tuple = (!is_in_place).then(|| self.put_transaction(row, anomaly.is_some(), batch, i));
         if let Some(anomaly) = anomaly {
             self.anomalies.start_if_empty();
             self.anomalies.put_anomaly(row, anomaly.score, &anomaly.reason, self.run_id);
@@ -269,8 +310,6 @@ impl Writer {
         }
         let tuple = self.places.push(batch, i);
         self.transactions.put_transaction(row, is_anomalous, batch.transaction_ids[i]);
-        widen(&mut self.written.transaction_ids, row.transaction_id);
-        widen(&mut self.written.timestamps_micros, row.timestamp_micros);
         tuple
     }
 
@@ -316,7 +355,7 @@ impl Writer {
                 copy_at_once(connection, "write the anomalies", &copies.anomalies, &mut self.anomalies)
                     .await
                     .map_err(|error| {
-                        let of_anomaly = |i| self.places.of_tuple(*anomalous.get(i)?);
+                        let of_anomaly = |i| self.places.of_tuple((*anomalous.get::<usize>(i)?)?);
                         refused(&self.triggers, "anomalies", error, of_anomaly)
                     })?;
             self.expect("anomalies", self.anomalies.rows(), stored)?;

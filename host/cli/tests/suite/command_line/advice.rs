@@ -258,7 +258,7 @@ fn ids_that_are_taken_or_run_out() {
     assert_eq!(Person::with_file(&twice).follows("run -p threshold", &["--ids keep"]).len(), 2);
     let mut person = Person::with_file(format!("{HEADER}{ROW}"));
     assert_eq!(person.follows("run -p threshold", &["--ids keep"]), ["--ids keep"]);
-    assert_eq!(person.follows("run -p threshold", &["--ids keep"]), ["--ids keep", "--on-conflict skip"]);
+    assert_eq!(person.follows("run -p threshold", &["--ids keep"]), ["--ids keep", "--on-conflict replace"]);
     person.database.execute(
         "INSERT INTO transactions (transaction_id, user_id, amount, transaction_timestamp)
          VALUES (2147483647, 1, 1, now())",

@@ -31,7 +31,7 @@ fn proposed(script: &str, words: &[&str]) -> Vec<String> {
 fn bash_proposes_commands_options_and_values() {
     let script = succeed(host().args(["completions", "bash"]));
     let cases: [(&[&str], &[&str]); 4] = [
-        (&["host", "r"], &["run", "runs", "rejects"]),
+        (&["host", "r"], &["run", "runs", "rejects", "replaced"]),
         (&["host", "run", "--max-"], &["--max-rejects"]),
         (&["host", "run", "--ids", ""], &["assign", "keep"]),
         (&["host", "plugin", "i"], &["inspect"]),

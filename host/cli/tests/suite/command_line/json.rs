@@ -189,6 +189,10 @@ fn one_run_is_the_same_for_every_command() {
     let (rejected, end_of_rejects) = lines(host().args(["rejects", "1", "--database-url", &url]));
     let (_, end_of_skipped) = lines(host().args(["skipped", "1", "--database-url", &url]));
     assert_eq!((&end_of_skipped["command"], &end_of_skipped["listed"]), (&"skipped".into(), &0.into()));
+    let (_, end_of_replaced) = lines(host().args(["replaced", "1", "--database-url", &url]));
+    assert_eq!((&end_of_replaced["command"], &end_of_replaced["listed"]), (&"replaced".into(), &0.into()));
+    let status = end(host().args(["status", "--anomaly-change", "0%", "--database-url", &url]));
+    assert_eq!((&status["is_as_expected"], &status["run"]), (&true.into(), &listed[0]));
     let (of_check, check) = lines(host().args(["check", "-p", "threshold", "--max-rejects", "1"]).arg(&file));
     assert_eq!(end_of_rejects["listed"], 1);
     for name in ["file", "line", "byte_offset", "column", "reason", "message", "raw"] {
@@ -201,6 +205,21 @@ fn one_run_is_the_same_for_every_command() {
     }
     assert_eq!(check["would_commit"], true);
     assert_eq!(lines(host().args(["check", "-p", "threshold"]).arg(&file)).1["exit_code"], 3);
+
+    let prune = end(host().args(["prune", "--rejects", "--run", "1", "--database-url", &url]));
+    assert_eq!(prune["removed"], json!([{ "run_id": 1, "table": "rejected_rows", "rows": 1 }]));
+    let pruned = end(host().args(["verify", "1", "--database-url", &url]).arg(&file));
+    assert_eq!((&pruned["exit_code"], &pruned["pruned"][0]["rows"]), (&0.into(), &1.into()));
+    let correction = files
+        .write("correction.csv", "transaction_id,user_id,amount,timestamp\n1,7,800.00,2024-01-02 00:00:00\n");
+    let mut replacing = host_run(&database, "threshold", &correction);
+    let replacing = end(replacing.args(["--ids", "keep", "--on-conflict", "replace", "--source", "north"]));
+    assert_eq!((&replacing["rows_replaced"], &replacing["rows_replaced_differing"]), (&1.into(), &1.into()));
+    let by = replacing["run_id"].clone();
+    let (replaced, _) = lines(host().args(["replaced", &by.to_string(), "--database-url", &url]));
+    assert_eq!((&replaced[0]["amount"], &replaced[0]["written_by"]), (&"900.00".into(), &1.into()));
+    let since = end(host().args(["verify", "1", "--database-url", &url]).arg(&file));
+    assert_eq!(since["replaced_since"], json!([{ "run_id": by, "rows": 1 }]));
 
     database.execute("UPDATE transactions SET amount = 2 WHERE transaction_id = 2");
     let differs = end(host().args(["verify", "1", "--database-url", &url]).arg(&file));
@@ -217,6 +236,10 @@ fn every_other_command_ends_with_an_object_too() {
     let status = end(host().args(["migrate", "--status", "--database-url", &url]));
     assert_eq!((&status["newly_applied"], &status["migrations"]), (&0.into(), &migrate["migrations"]));
     assert_eq!(end(host().args(["runs", "--database-url", &url]))["listed"], 0);
+    let status = end(host().args(["status", "--max-age", "1h", "--database-url", &url]));
+    assert_eq!((&status["exit_code"], &status["problems"][0]["kind"]), (&8.into(), &"no_run".into()));
+    let prune = end(host().args(["prune", "--rejects", "--older", "90d", "--database-url", &url]));
+    assert_eq!((&prune["rows_removed"], &prune["is_dry_run"]), (&0.into(), &false.into()));
     for command in ["status", "url", "programs", "stop"] {
         let end = end(host().args(["db", command]).env("HOST_DATA_DIR", files.path()));
         assert_eq!(end["command"], format!("db {command}"));

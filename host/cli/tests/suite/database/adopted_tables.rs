@@ -204,7 +204,38 @@ fn wider_columns_are_adopted() {
             "{user} {amount}: {run}"
         );
         succeed(host().args(["verify", "1"]).arg(&file).args(["--database-url", &database.url()]));
+        let mut again = host_run(&database, "threshold", &file);
+        succeed(again.args(["--ids", "keep", "--on-conflict", "replace"]));
+        assert_eq!(
+            database.rows(stored)[2],
+            ["3", "9", "900.00", "2024-01-01 00:00:01", "1"],
+            "{user} {amount}"
+        );
+        for run in ["1", "2"] {
+            succeed(host().args(["verify", run]).arg(&file).args(["--database-url", &database.url()]));
+        }
     }
+}
+
+#[test]
+fn replacing_needs_more_privileges_and_says_which() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let file = three_rows(&files);
+    let role = Role::new(&database);
+    database.execute(&format!(
+        "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO {0}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {0};
+        GRANT TRUNCATE ON transactions TO {0}; REVOKE INSERT ON replaced_rows FROM {0}",
+        role.name
+    ));
+    succeed(role.run(&file).args(["--ids", "keep"]));
+    let message = refused(&database, role.run(&file).args(["--ids", "keep", "--on-conflict", "replace"]));
+    let grants = proposed(&message).to_owned();
+    for needed in ["UPDATE ON transactions", "DELETE ON anomalies", "INSERT ON replaced_rows"] {
+        assert!(grants.contains(&format!("GRANT {needed} TO ")), "{message}");
+    }
+    database.execute(&grants);
+    succeed(role.run(&file).args(["--ids", "keep", "--on-conflict", "replace"]));
+    assert_eq!(database.number("SELECT count(*) FROM replaced_rows"), 3);
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod local_server;
 mod migrations;
 mod pooler;
 mod postgresql_versions;
+mod prune;
+mod replace;
 mod replays;
 mod signals;
 mod tls;

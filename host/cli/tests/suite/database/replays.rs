@@ -1,11 +1,14 @@
 //! Random runs into one database, one after the other: whatever is in their files, and however they
 //! are cut and spread, none of them differs from its replay afterwards.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+
+use serde_json::Value;
 
 use crate::support::{Database, Files, finish, host, host_run};
 
@@ -15,13 +18,20 @@ enum Record {
     Rejected(&'static str),
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Ids {
+    Assign,
+    Skip,
+    Replace,
+}
+
 #[derive(Clone, Debug)]
 struct Run {
     /// Their records, and whether they are compressed.
     files: Vec<(Vec<Record>, bool)>,
     /// The first file comes once more at the end.
     is_first_again: bool,
-    keeps_ids: bool,
+    ids: Ids,
     plugin: &'static str,
     batch_rows: u8,
     jobs: u8,
@@ -39,11 +49,12 @@ fn record() -> impl Strategy<Value = Record> {
 fn run() -> impl Strategy<Value = Run> {
     let files = vec((vec(record(), 0..12), any::<bool>()), 1..4);
     let plugin = prop::sample::select(vec!["threshold", "zscore"]);
-    let how = (any::<bool>(), prop::bool::weighted(0.7), plugin, 1_u8..6, 1_u8..4);
-    (files, how).prop_map(|(files, (is_first_again, keeps_ids, plugin, batch_rows, jobs))| Run {
+    let ids = prop::sample::select(vec![Ids::Assign, Ids::Skip, Ids::Replace]);
+    let how = (any::<bool>(), ids, plugin, 1_u8..6, 1_u8..4);
+    (files, how).prop_map(|(files, (is_first_again, ids, plugin, batch_rows, jobs))| Run {
         files,
         is_first_again,
-        keeps_ids,
+        ids,
         plugin,
         batch_rows,
         jobs,
@@ -67,12 +78,21 @@ fn text(records: &[Record]) -> String {
 }
 
 fn write(files: &Files, number: usize, run: &Run) -> Vec<PathBuf> {
+    let replaces = matches!(run.ids, Ids::Replace);
+    let mut ids = HashSet::new();
     let write = |(i, (records, is_compressed)): (usize, &(Vec<Record>, bool))| {
-        let (name, text) = (format!("{number}-{i}.csv"), text(records));
+        // A run that replaces rows has each id once.
+        let mut records = records.clone();
+        records.retain(|record| match record {
+            Record::Row { id, .. } => !replaces || ids.insert(*id),
+            Record::Rejected(_) => true,
+        });
+        let (name, text) = (format!("{number}-{i}.csv"), text(&records));
         if *is_compressed { files.gzip(&name, text.as_bytes()) } else { files.write(&name, text) }
     };
     let mut paths: Vec<PathBuf> = run.files.iter().enumerate().map(write).collect();
-    paths.extend(run.is_first_again.then(|| paths[0].clone()));
+    let is_first_again = run.is_first_again && !replaces;
+    paths.extend(is_first_again.then(|| paths[0].clone()));
     paths
 }
 
@@ -88,12 +108,15 @@ fn a_run_that_nobody_touched_never_differs() {
                 let mut command = host_run(&database, run.plugin, &paths[0]);
                 command.args(&paths[1..]).args(["--max-rejects", "100", "--jobs", &run.jobs.to_string()]);
                 command.args(["--batch-rows", &run.batch_rows.to_string()]);
-                if run.keeps_ids {
-                    command.args(["--ids", "keep", "--on-conflict", "skip"]);
+                match run.ids {
+                    Ids::Assign => {}
+                    Ids::Skip => drop(command.args(["--ids", "keep", "--on-conflict", "skip"])),
+                    Ids::Replace => drop(command.args(["--ids", "keep", "--on-conflict", "replace"])),
                 }
-                let finished = finish(&mut command);
+                let finished = finish(command.args(["--format", "json"]));
+                let end: Value = serde_json::from_str(&finished.stdout).unwrap();
                 prop_assert_eq!(finished.code, 0, "{}", finished.stderr);
-                replays.push((number, paths));
+                replays.push((end["run_id"].as_i64().unwrap(), paths));
             }
             for (number, paths) in replays {
                 let mut verify = host();
