@@ -15,6 +15,7 @@ mod repository;
 mod sample_data;
 mod server;
 mod setup;
+mod shapes;
 mod shell;
 mod task;
 mod test;

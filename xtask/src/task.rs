@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::dist::{archive, deb};
-use crate::{bench, changelog, compose, demo, packages, plugins, sample_data, test};
+use crate::{bench, changelog, compose, demo, packages, plugins, sample_data, shapes, test};
 
 /// Development tasks of this project
 #[derive(Parser)]
@@ -32,7 +32,7 @@ pub enum Task {
         #[arg(value_parser = ["watch"])]
         what: String,
     },
-    /// Write data/consumed_transactions.csv again
+    /// Write data/consumed_transactions.csv and data/shapes again
     SampleData,
     /// Try the image and docker-compose.yml with a container engine
     Compose {
@@ -64,7 +64,7 @@ impl Task {
             Task::Plugins => plugins::build(),
             Task::Bench { names, ingest } => bench::run(&names, &ingest),
             Task::Soak { what } => test::soak(&what),
-            Task::SampleData => sample_data::write(),
+            Task::SampleData => sample_data::write().and_then(|()| shapes::write()),
             Task::Compose { options } => compose::run(&options),
             Task::Dist => archive::make(),
             Task::Deb { options } => deb::make(&options),

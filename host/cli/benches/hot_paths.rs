@@ -90,7 +90,7 @@ fn encode(criterion: &mut Criterion) {
                         amount_cents: batch.amounts_cents[i],
                         timestamp_micros: batch.timestamps_micros[i],
                     };
-                    buffer.put_transaction(row, false, batch.transaction_ids[i]);
+                    buffer.put_transaction(row, false, batch.source_id(i));
                 }
                 black_box(buffer.take());
             }

@@ -72,7 +72,7 @@ fn batches() -> Vec<Batch> {
             let mut batch = Batch { first_row: (i * BATCH_ROWS) as u64, ..Batch::default() };
             for j in 0..BATCH_ROWS as u64 {
                 batch.push(Row {
-                    transaction_id: j as i64,
+                    transaction_id: Some(j as i64),
                     user_id: random(USERS) as i64,
                     amount_cents: random(50_505) as i64,
                     timestamp_micros: j as i64,

@@ -12,7 +12,9 @@ use host_source::timestamp::TimestampRules;
 use host_source::{ColumnMap, InputRules};
 use jiff::SignedDuration;
 
-use crate::cli::{DatabaseArgs, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs};
+use crate::cli::{
+    DatabaseArgs, IdKindArg, IdsArg, IngestArgs, InputArgs, OnceArg, RunArgs, SandboxArgs, VerifyArgs,
+};
 use crate::error::{ConfigError, Error};
 
 /// What is read and what classifies it, as asked for.
@@ -127,6 +129,9 @@ pub fn options(arguments: &RunArgs) -> Result<TransactionOptions, ConfigError> {
     let ids = match (arguments.ids, arguments.on_conflict) {
         (IdsArg::Assign, None) => IdPolicy::Assign,
         (IdsArg::Assign, Some(_)) => return Err(ConfigError::ConflictOfAssigned),
+        (IdsArg::Keep, _) if arguments.ingest.input.ids.transaction_ids != IdKindArg::Number => {
+            return Err(ConfigError::KeepNoNumbers);
+        }
         (IdsArg::Keep, on_conflict) => IdPolicy::Keep(on_conflict.map_or(OnConflict::Fail, OnConflict::from)),
     };
     let lock_timeout = arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?;
@@ -134,7 +139,14 @@ pub fn options(arguments: &RunArgs) -> Result<TransactionOptions, ConfigError> {
         OnceArg::File => Once::File,
         OnceArg::All => Once::All,
     });
-    Ok(TransactionOptions { lock_timeout, ids, once, defer_keys: arguments.defer_keys.into() })
+    Ok(TransactionOptions {
+        lock_timeout,
+        ids,
+        transaction_ids: arguments.ingest.input.ids.transaction_ids.into(),
+        user_ids: arguments.ingest.input.ids.user_ids.into(),
+        once,
+        defer_keys: arguments.defer_keys.into(),
+    })
 }
 
 /// A time, which must be greater than zero.
@@ -172,12 +184,10 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
             return Err(ConfigError::Column(mapping));
         }
     }
-    if arguments.no_header && !columns.is_all_positions() {
-        return Err(ConfigError::NoHeader);
-    }
     let decimal_point = if arguments.decimal_comma { b',' } else { b'.' };
-    Ok(InputRules {
+    let rules = InputRules {
         delimiter: arguments.delimiter,
+        quote: arguments.quote,
         encoding: arguments.encoding,
         has_header: !arguments.no_header,
         columns,
@@ -186,10 +196,23 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
             form: arguments.timestamp_format.unwrap_or_default(),
             zone: arguments.timezone,
         },
+        transaction_ids: arguments.ids.transaction_ids.into(),
+        user_ids: arguments.ids.user_ids.into(),
         max_rejects: arguments.max_rejects,
         strict_files: arguments.strict_files,
         batch_rows,
-    })
+    };
+    if rules.delimiter == rules.quote {
+        return Err(ConfigError::DelimiterAsQuote);
+    }
+    let absent = rules.absent();
+    if let Some(field) = absent.iter().find(|field| rules.columns.get(field.name()).is_some()) {
+        return Err(ConfigError::ColumnOfNone(field.name()));
+    }
+    if arguments.no_header && !rules.columns.is_all_positions(&absent) {
+        return Err(ConfigError::NoHeader);
+    }
+    Ok(rules)
 }
 
 /// The limits imposed on the plugin.

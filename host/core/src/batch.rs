@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::column::{Column, ColumnKind, ColumnRequest};
+use crate::column::{Column, ColumnKind, ColumnRequest, TextColumn};
 
 /// Consecutive rows of the input, column by column; all columns have the same length.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -14,10 +14,14 @@ pub struct Batch {
     pub file_position: i32,
     /// Position in the run of the first row, from 0.
     pub first_row: u64,
-    /// The file's own transaction ids.
+    /// The file's own transaction ids, if they are numbers; else empty.
     pub transaction_ids: Vec<i64>,
-    /// Users' ids; each fits an `i32`.
+    /// The file's own transaction ids, if they are texts; else empty.
+    pub transaction_keys: TextColumn,
+    /// Users' ids; each fits the column `user_id`.
     pub user_ids: Vec<i64>,
+    /// The file's own user ids, if they are texts whose numbers are not known yet; else empty.
+    pub user_keys: TextColumn,
     /// Amounts in hundredths.
     pub amounts_cents: Vec<i64>,
     /// Microseconds since 1970-01-01T00:00:00.
@@ -37,11 +41,22 @@ pub struct RowPlace {
     pub line: u64,
 }
 
+/// What a file has as the id of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceId<'a> {
+    /// A number.
+    Number(i64),
+    /// A text.
+    Text(&'a str),
+    /// Nothing.
+    None,
+}
+
 /// One parsed row, before it is put into a batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     /// See [`Batch::transaction_ids`].
-    pub transaction_id: i64,
+    pub transaction_id: Option<i64>,
     /// See [`Batch::user_ids`].
     pub user_id: i64,
     /// See [`Batch::amounts_cents`].
@@ -69,7 +84,9 @@ impl Batch {
     ) {
         (self.file, self.file_position, self.first_row) = (file, file_position, first_row);
         self.transaction_ids.clear();
+        self.transaction_keys.clear();
         self.user_ids.clear();
+        self.user_keys.clear();
         self.amounts_cents.clear();
         self.timestamps_micros.clear();
         self.lines.clear();
@@ -77,10 +94,10 @@ impl Batch {
         self.columns.iter_mut().zip(columns).for_each(|(column, kind)| column.renew(kind));
     }
 
-    /// Appends a row; the caller appends its further values to [`columns`](Self::columns).
+    /// Appends a row; the caller appends its keys, and its further values to [`columns`](Self::columns).
     #[inline]
     pub fn push(&mut self, row: Row) {
-        self.transaction_ids.push(row.transaction_id);
+        self.transaction_ids.extend(row.transaction_id);
         self.user_ids.push(row.user_id);
         self.amounts_cents.push(row.amount_cents);
         self.timestamps_micros.push(row.timestamp_micros);
@@ -90,13 +107,20 @@ impl Batch {
     /// Only these rows, by their positions in this batch.
     #[must_use]
     pub fn select(&self, rows: impl Iterator<Item = usize> + Clone) -> Batch {
-        let pick = |column: &[i64]| rows.clone().map(|row| column[row]).collect();
+        // A column that the file does not have is empty.
+        let pick = |column: &[i64]| rows.clone().filter_map(|row| column.get(row).copied()).collect();
+        let pick_texts = |column: &TextColumn| match column.is_empty() {
+            true => TextColumn::default(),
+            false => column.select(rows.clone()),
+        };
         Batch {
             file: self.file.clone(),
             file_position: self.file_position,
             first_row: self.first_row,
             transaction_ids: pick(&self.transaction_ids),
+            transaction_keys: pick_texts(&self.transaction_keys),
             user_ids: pick(&self.user_ids),
+            user_keys: pick_texts(&self.user_keys),
             amounts_cents: pick(&self.amounts_cents),
             timestamps_micros: pick(&self.timestamps_micros),
             lines: rows.clone().map(|row| self.lines[row]).collect(),
@@ -119,7 +143,18 @@ impl Batch {
     /// The size of its rows in memory.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.len() * size_of::<Row>() + self.columns.iter().map(Column::size_bytes).sum::<usize>()
+        let keys = self.transaction_keys.size_bytes() + self.user_keys.size_bytes();
+        self.len() * size_of::<Row>() + keys + self.columns.iter().map(Column::size_bytes).sum::<usize>()
+    }
+
+    /// What the file has as the id of transaction `i`.
+    #[must_use]
+    pub fn source_id(&self, i: usize) -> SourceId<'_> {
+        match self.transaction_ids.get(i) {
+            Some(&id) => SourceId::Number(id),
+            None if self.transaction_keys.is_empty() => SourceId::None,
+            None => SourceId::Text(self.transaction_keys.get(i)),
+        }
     }
 
     /// Where row `i` is.

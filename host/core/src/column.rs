@@ -105,20 +105,13 @@ impl Column {
 #[derive(Clone, Debug, Default)]
 pub struct TextColumn {
     codes: Vec<u32>,
-    /// The entries in order of first appearance, joined by [`SEPARATOR`].
-    dictionary: String,
-    /// Where each entry ends in the dictionary.
-    ends: Vec<usize>,
-    /// The codes of the entries, by their texts. Its hashes are seeded anew in each process: a file cannot be
-    /// made so that they collide.
-    table: HashTable<u32>,
-    hasher: RandomState,
+    texts: Dictionary,
 }
 
 /// The same texts in the same rows.
 impl PartialEq for TextColumn {
     fn eq(&self, other: &TextColumn) -> bool {
-        (&self.codes, &self.dictionary) == (&other.codes, &other.dictionary)
+        (&self.codes, &self.texts.joined) == (&other.codes, &other.texts.joined)
     }
 }
 
@@ -126,24 +119,11 @@ impl TextColumn {
     /// Appends a row; returns how many bytes it added. The text must not contain [`SEPARATOR`].
     #[inline]
     pub fn push(&mut self, text: &str) -> usize {
-        debug_assert!(!text.contains(SEPARATOR), "a text with a separator would be two");
-        let TextColumn { codes, dictionary, ends, table, hasher } = self;
-        let hash = hasher.hash_one(text);
-        let found = table.find(hash, |&code| entry(dictionary, ends, code) == text);
-        if let Some(&code) = found {
-            codes.push(code);
-            return size_of::<u32>();
-        }
-        // A batch has at most 65,536 rows.
-        let code = ends.len() as u32;
-        if code > 0 {
-            dictionary.push(SEPARATOR);
-        }
-        dictionary.push_str(text);
-        ends.push(dictionary.len());
-        table.insert_unique(hash, code, |&code| hasher.hash_one(entry(dictionary, ends, code)));
-        codes.push(code);
-        size_of::<u32>() + ENTRY_BYTES + text.len()
+        let before = self.texts.len();
+        let code = self.texts.intern(text);
+        self.codes.push(code);
+        let added = if self.texts.len() == before { 0 } else { ENTRY_BYTES + text.len() };
+        size_of::<u32>() + added
     }
 
     /// For each row, which entry of the dictionary it has.
@@ -152,41 +132,51 @@ impl TextColumn {
         &self.codes
     }
 
+    /// The different texts.
+    #[must_use]
+    pub fn texts(&self) -> &Dictionary {
+        &self.texts
+    }
+
     /// The different texts in order of first appearance, joined by [`SEPARATOR`].
     #[must_use]
     pub fn dictionary(&self) -> &str {
-        &self.dictionary
+        &self.texts.joined
     }
 
     /// The text of a row.
     #[must_use]
     pub fn get(&self, row: usize) -> &str {
-        entry(&self.dictionary, &self.ends, self.codes[row])
+        self.texts.get(self.codes[row])
     }
 
     /// The texts of all rows.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.codes.iter().map(|&code| entry(&self.dictionary, &self.ends, code))
+        self.codes.iter().map(|&code| self.texts.get(code))
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.codes.is_empty()
     }
 
     /// Removes all rows, and keeps the memory.
-    fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.codes.clear();
-        self.dictionary.clear();
-        self.ends.clear();
-        self.table.clear();
+        self.texts.clear();
     }
 
     /// Only these rows; the dictionary has only their texts. Each of them is looked up once.
-    fn select(&self, rows: impl Iterator<Item = usize>) -> TextColumn {
+    pub(crate) fn select(&self, rows: impl Iterator<Item = usize>) -> TextColumn {
         const UNKNOWN: u32 = u32::MAX;
-        let mut new_codes = vec![UNKNOWN; self.ends.len()];
+        let mut new_codes = vec![UNKNOWN; self.texts.len()];
         let mut selected = TextColumn::default();
         for row in rows {
             let old = self.codes[row] as usize;
             if new_codes[old] == UNKNOWN {
                 selected.push(self.get(row));
-                new_codes[old] = selected.ends.len() as u32 - 1;
+                new_codes[old] = selected.texts.len() as u32 - 1;
             } else {
                 selected.codes.push(new_codes[old]);
             }
@@ -194,8 +184,86 @@ impl TextColumn {
         selected
     }
 
-    fn size_bytes(&self) -> usize {
-        size_of_val(self.codes.as_slice()) + self.dictionary.len() + self.ends.len() * ENTRY_BYTES
+    pub(crate) fn size_bytes(&self) -> usize {
+        size_of_val(self.codes.as_slice()) + self.texts.size_bytes()
+    }
+}
+
+/// Different texts, numbered from 0 in the order in which they were added.
+#[derive(Clone, Debug, Default)]
+pub struct Dictionary {
+    /// The entries, joined by [`SEPARATOR`].
+    joined: String,
+    /// Where each entry ends.
+    ends: Vec<usize>,
+    /// The numbers of the entries, by their texts. Its hashes are seeded anew in each process: a file cannot be
+    /// made so that they collide.
+    table: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Dictionary {
+    /// The number of a text, which is added if it is new. It must not contain [`SEPARATOR`].
+    #[inline]
+    pub fn intern(&mut self, text: &str) -> u32 {
+        debug_assert!(!text.contains(SEPARATOR), "a text with a separator would be two");
+        let Dictionary { joined, ends, table, hasher } = self;
+        let hash = hasher.hash_one(text);
+        if let Some(&code) = table.find(hash, |&code| entry(joined, ends, code) == text) {
+            return code;
+        }
+        // Neither a batch nor a cache has more of them.
+        let code = ends.len() as u32;
+        if code > 0 {
+            joined.push(SEPARATOR);
+        }
+        joined.push_str(text);
+        ends.push(joined.len());
+        table.insert_unique(hash, code, |&code| hasher.hash_one(entry(joined, ends, code)));
+        code
+    }
+
+    /// The number of a text; `None` if it is not there.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<u32> {
+        let hash = self.hasher.hash_one(text);
+        self.table.find(hash, |&code| self.get(code) == text).copied()
+    }
+
+    /// The text with this number.
+    #[must_use]
+    pub fn get(&self, code: u32) -> &str {
+        entry(&self.joined, &self.ends, code)
+    }
+
+    /// All texts, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len() as u32).map(|code| self.get(code))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Removes all, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.joined.clear();
+        self.ends.clear();
+        self.table.clear();
+    }
+
+    /// Its size in memory.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.joined.len() + self.ends.len() * ENTRY_BYTES
     }
 }
 

@@ -44,4 +44,44 @@ pub struct Reading {
     pub timestamp_format: String,
     /// The zone to which timestamps were converted.
     pub timezone: Option<String>,
+    /// What the files have as ids of transactions. Absent in JSON if they are numbers, as in the ledgers of hosts
+    /// that knew no others; so are those of users.
+    #[serde(default, skip_serializing_if = "IdKind::is_number")]
+    pub transaction_ids: IdKind,
+    /// What they have as ids of users.
+    #[serde(default, skip_serializing_if = "IdKind::is_number")]
+    pub user_ids: IdKind,
+    /// The character around fields that contain delimiters or line breaks. Absent in JSON if it is the usual one.
+    #[serde(default = "usual_quote", skip_serializing_if = "is_usual_quote")]
+    pub quote: char,
+}
+
+fn usual_quote() -> char {
+    '"'
+}
+
+/// Takes a reference because serde hands one over.
+fn is_usual_quote(quote: &char) -> bool {
+    *quote == usual_quote()
+}
+
+/// What a file has as ids of its transactions, or of its users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdKind {
+    /// Whole numbers.
+    #[default]
+    Number,
+    /// Texts, or numbers that are too large for the tables.
+    Text,
+    /// No such column.
+    None,
+}
+
+impl IdKind {
+    /// Whether these are numbers.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        *self == IdKind::Number
+    }
 }

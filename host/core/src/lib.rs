@@ -10,7 +10,7 @@
 //! use host_core::text::printable;
 //!
 //! let mut batch = Batch { file: "day.csv".into(), ..Batch::default() };
-//! batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 1_250, timestamp_micros: 0, line: 2 });
+//! batch.push(Row { transaction_id: Some(1), user_id: 7, amount_cents: 1_250, timestamp_micros: 0, line: 2 });
 //! assert_eq!((batch.len(), batch.place(0).line), (1, 2));
 //! // Text from outside is made printable before a person sees it.
 //! assert_eq!(printable("a\x1b[31mb"), "a\\u{1b}[31mb");
@@ -19,6 +19,7 @@
 pub mod advice;
 pub mod anomaly;
 pub mod batch;
+pub mod capacity;
 pub mod column;
 pub mod digest;
 pub mod environment;

@@ -198,8 +198,12 @@ impl fmt::Display for Problem {
 pub enum Kind {
     /// The file's own transaction id.
     TransactionId,
+    /// The file's own transaction id, as text.
+    TransactionKey,
     /// A user's id.
     UserId,
+    /// A user's id, as text.
+    UserKey,
     /// An amount of money.
     Amount,
     /// A date and time.
@@ -215,8 +219,8 @@ impl Kind {
     #[must_use]
     pub fn noun(self) -> &'static str {
         match self {
-            Kind::TransactionId => "transaction id",
-            Kind::UserId => "user id",
+            Kind::TransactionId | Kind::TransactionKey => "transaction id",
+            Kind::UserId | Kind::UserKey => "user id",
             Kind::Amount => "amount",
             Kind::Timestamp => "timestamp",
             Kind::Text => "text",
@@ -229,6 +233,7 @@ impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
             Kind::TransactionId | Kind::UserId => "ids are whole numbers such as `4182`",
+            Kind::TransactionKey | Kind::UserKey => "ids are texts of 1 to 255 bytes",
             Kind::Amount => "amounts look like `12.50`",
             Kind::Text => "",
             Kind::Number => "numbers look like `12.5`, `-3` or `1e-9`",

@@ -253,6 +253,15 @@ pub enum SinkError {
         /// What to do about it.
         help: String,
     },
+    /// A user's id has characters that the database does not have.
+    #[error(
+        "the database cannot hold the user id `{}`: its encoding does not have all of the characters",
+        printable(key)
+    )]
+    UserNotStorable {
+        /// The id.
+        key: String,
+    },
     /// There are not enough ids left.
     #[error("the ids of `transactions` run out: after {last_id} there is no room for the rows of this file{}", counted(*rows))]
     IdsExhausted {
@@ -485,6 +494,7 @@ impl SinkError {
             SinkError::NotOwner { table } => Some(format!("have the owner of `{table}` run `host migrate` once")),
             SinkError::IdsExhausted { .. } => Some("widen the columns: `ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT`".into()),
             SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it on its own".into()),
+            SinkError::UserNotStorable { .. } => Some("use a database with ENCODING 'UTF8'".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
             SinkError::OutcomeUnknown { query, .. } => Some(format!(
                 "run the same command again with `--once`: it waits for this run to end, and ingests the files only if it was not committed. Or ask the database: `{query}`"

@@ -190,6 +190,9 @@ pub enum SourceError {
         /// The required minimum.
         min_rows: u64,
     },
+    /// Nobody is there any more to number users: whoever was has failed, and says so itself.
+    #[error("nobody numbers the users any more")]
+    UsersNotNumbered,
     /// The rejected rows were written, but not under the requested name.
     #[error("could not move the rejected rows to `{}`; they are in `{}`", file.display(), kept.display())]
     RejectsNotInPlace {
@@ -262,7 +265,8 @@ impl SourceError {
             }
             SourceError::MissingPosition { name, fields, .. } => {
                 let argument = shell_quoted(name);
-                Some(format!("pass `--column {argument}=POSITION`, from 1 to {fields}"))
+                let without = hints::without(name).map_or(String::new(), |without| format!("; {without}"));
+                Some(format!("pass `--column {argument}=POSITION`, from 1 to {fields}{without}"))
             }
             SourceError::RejectsOverInput { .. } => Some("name another file with --rejects".into()),
             SourceError::Changed { .. } => Some("run again when it is complete; a program that delivers files should write them under another name and rename them once they are complete".into()),

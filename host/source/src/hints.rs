@@ -52,8 +52,20 @@ pub(crate) fn on_header(file: &str, name: &str, column: &str, found: &[String]) 
         }
         None => {
             let asked = if name.parse::<Field>().is_ok() { "" } else { "the detector asks for it; " };
-            format!("{asked}if it has another name, pass `--column {}=NAME`", shell_quoted(name))
+            let without = without(name).map_or(String::new(), |without| format!("; {without}"));
+            format!("{asked}if it has another name, pass `--column {}=NAME`{without}", shell_quoted(name))
         }
+    }
+}
+
+/// What to do about a file that has no such column at all.
+pub(crate) fn without(name: &str) -> Option<&'static str> {
+    match name.parse() {
+        Ok(Field::TransactionId) => Some("if there is none, pass `--transaction-ids none`"),
+        Ok(Field::UserId) => {
+            Some("if there is none, pass `--user-ids none`, and all rows are of one user, 0")
+        }
+        _ => None,
     }
 }
 
@@ -118,8 +130,52 @@ pub(crate) fn on_row(row: &RejectedRow) -> Option<String> {
             value::amount_cents(value, b',').ok()?;
             Some("amounts with a decimal comma are read with `--decimal-comma`".into())
         }
+        RowProblem::Value { kind: Kind::TransactionId, value, problem } => on_transaction_id(value, *problem),
+        RowProblem::Value { kind: Kind::UserId, value, problem } => on_user_id(value, *problem),
+        RowProblem::Value { kind: Kind::Amount, value, problem: Problem::OutOfRange(_) } => {
+            let fits = |point| value::amount_cents(value, point).is_ok();
+            (fits(b'.') || fits(b',')).then(|| {
+                format!("`amount` of both tables can be widened: `{}`", widened("amount", "DECIMAL(19, 2)"))
+            })
+        }
         RowProblem::Value { .. } => None,
     }
+}
+
+/// Whether it may be an id of another kind.
+fn is_other_id(problem: Problem) -> bool {
+    matches!(problem, Problem::Unexpected(_) | Problem::OutOfRange(_) | Problem::Incomplete)
+}
+
+fn on_transaction_id(value: &[u8], problem: Problem) -> Option<String> {
+    const TEXTS: &str = "ids that are not such numbers are read with `--transaction-ids text`, unless they are to be kept as keys";
+    match problem {
+        // It is a number of 64 bits, and is to be the key.
+        Problem::OutOfRange(_) if value::transaction_id(value).is_ok() => Some(format!(
+            "`transaction_id` of both tables can be widened: `{}`",
+            widened("transaction_id", "BIGINT")
+        )),
+        problem => is_other_id(problem).then(|| TEXTS.into()),
+    }
+}
+
+fn on_user_id(value: &[u8], problem: Problem) -> Option<String> {
+    const TEXTS: &str = "ids that are not such numbers are read with `--user-ids text`";
+    match problem {
+        // It is a number of 64 bits.
+        Problem::OutOfRange(_) if value::user_id(value).is_ok_and(|id| id > 0) => Some(format!(
+            "`user_id` of both tables can be widened: `{}`; or read ids as texts: `--user-ids text`",
+            widened("user_id", "BIGINT")
+        )),
+        problem => is_other_id(problem).then(|| TEXTS.into()),
+    }
+}
+
+/// Statements that give a column of both tables this type.
+fn widened(column: &str, to: &str) -> String {
+    format!(
+        "ALTER TABLE transactions ALTER {column} TYPE {to}; ALTER TABLE anomalies ALTER {column} TYPE {to}"
+    )
 }
 
 fn on_line(row: &RejectedRow, expected: usize, found: usize) -> Option<String> {
@@ -208,6 +264,13 @@ fn on_number(text: &str) -> Option<String> {
         (14, "") => return Some("times of this form are read with `--timestamp-format %Y%m%d%H%M%S`".into()),
         (8, "") => return Some("times of this form are read with `--timestamp-format %Y%m%d`".into()),
         (5, _) => return on_day_number(text),
+        (1..=4, "") => {
+            return Some(
+                "counts of hours or days since 1970 are read with `--timestamp-format epoch-hours` or \
+                 `--timestamp-format epoch-days`"
+                    .into(),
+            );
+        }
         _ => return None,
     };
     Some(format!("{unit} since 1970 are read with `--timestamp-format {form}`"))
@@ -261,8 +324,9 @@ mod tests {
         assert!(header(&["2024-01-01 00:00:00", "5", "7", "1.50"]).ends_with(positions));
         assert!(header(&["2024-01-01 00:00:00Z", "5", "7", "1"]).ends_with(positions));
         assert_eq!(header(&["a", "User Id"]), "is it `User Id`? Then pass `--column 'user_id=User Id'`");
-        assert_eq!(header(&["a", "b"]), "if it has another name, pass `--column user_id=NAME`");
-        assert_eq!(header(&["a b; c", "d"]), "if it has another name, pass `--column user_id=NAME`");
+        let neither = "if it has another name, pass `--column user_id=NAME`; if there is none, pass `--user-ids none`, and all rows are of one user, 0";
+        assert_eq!(header(&["a", "b"]), neither);
+        assert_eq!(header(&["a b; c", "d"]), neither);
     }
 
     #[test]

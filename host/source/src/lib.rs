@@ -2,9 +2,9 @@
 //!
 //! [`input`] finds the files and turns their bytes into text, [`csv`] splits it into fields, [`cell`] turns
 //! one field into one exact value, and [`Source`] puts it together, file after file, as the [`InputRules`]
-//! say. What could not be parsed is counted in a [`Tally`] and kept where the user wants it
-//! ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside a run, and
-//! [`sniff`](mod@sniff) at files whose shape is not known.
+//! say. [`users`] numbers users whose ids are texts. What could not be parsed is counted in a [`Tally`] and kept where
+//! the user wants it ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside
+//! a run, and [`sniff`](mod@sniff) at files whose shape is not known.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -35,12 +35,14 @@ mod hints;
 mod input;
 mod noticed;
 pub mod output_file;
+mod parsed;
 mod reader;
 pub mod rejects_file;
 mod rules;
 mod scan;
 pub mod sniff;
 mod tally;
+mod users;
 
 pub use cell::{timestamp, value};
 pub use csv::field::{ColumnMap, Field};
@@ -52,7 +54,9 @@ pub use input::identity::Change;
 pub use input::list::{FileList, Note};
 pub use input::open::FileDigests;
 pub use noticed::Noticed;
-pub use reader::{Parsed, Source};
+pub use parsed::Parsed;
+pub use reader::Source;
 pub use rules::InputRules;
 pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};
+pub use users::NumberUsers;

@@ -1,26 +1,28 @@
 //! The source itself: files in, batches of typed rows out, and with them the invalid records.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use host_core::batch::{Batch, Row};
+use host_core::capacity::Capacity;
 use host_core::column::{Column, ColumnKind, ColumnRequest};
-use host_core::facts::FileFacts;
+use host_core::facts::{FileFacts, IdKind};
 use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
 use host_core::text::without_nul;
 
-use crate::cell::value;
+use crate::cell::{key, value};
 use crate::csv::columns::{Columns, Requested};
 use crate::csv::records::{Record, Records, RecordsError};
 use crate::error::SourceError;
 use crate::input::list::FileList;
 use crate::input::open::{FileDigests, Input, open};
 use crate::noticed::Noticed;
+use crate::parsed::Parsed;
 use crate::rules::InputRules;
 use crate::tally::Tally;
+use crate::users::{NumberUsers, Users, by_appearance};
 
 /// A batch ends early when the texts in it reach this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 1024 * 1024;
@@ -35,26 +37,15 @@ pub struct Source {
     waiting: std::vec::IntoIter<PathBuf>,
     current: Option<OpenFile>,
     rules: InputRules,
-    /// The transaction ids that are accepted; `None` if all are.
-    ids: Option<IdDemand>,
+    /// What the tables can hold.
+    capacity: Capacity,
+    users: Users,
     requests: Vec<ColumnRequest>,
     read_bytes: Arc<AtomicU64>,
     rows: u64,
     finished: Vec<FileFacts>,
     tally: Tally,
     noticed: Noticed,
-}
-
-/// The ids that are accepted, and the message that says so.
-type IdDemand = (RangeInclusive<i64>, &'static str);
-
-/// The rows and the rejected records of a stretch of a file.
-#[derive(Debug, Default)]
-pub struct Parsed {
-    /// Empty if all records were rejected.
-    pub batch: Batch,
-    /// In file order.
-    pub rejected: Vec<RejectedRow>,
 }
 
 impl Source {
@@ -73,7 +64,8 @@ impl Source {
             waiting: list.files.into_iter(),
             current: None,
             rules,
-            ids: None,
+            capacity: Capacity::default(),
+            users: Users::new(by_appearance()),
             requests: requests.to_vec(),
             read_bytes,
             rows: 0,
@@ -98,9 +90,14 @@ impl Source {
         if is_wanted(&0) { Ok(()) } else { self.open_next() }
     }
 
-    /// Rejects rows whose transaction id is not in this range; `expected` is the message that says so.
-    pub fn demand_ids(&mut self, range: RangeInclusive<i64>, expected: &'static str) {
-        self.ids = Some((range, expected));
+    /// Says who knows the numbers of users whose ids are texts. By default they are numbered as they appear.
+    pub fn number_users_by(&mut self, number: NumberUsers) {
+        self.users = Users::new(number);
+    }
+
+    /// Rejects rows that the tables cannot hold; unless this says otherwise, they are as the host creates them.
+    pub fn fit(&mut self, capacity: Capacity) {
+        self.capacity = capacity;
     }
 
     /// The next rows; `None` after the last file. `spent` is a batch that is no longer needed: its memory is
@@ -108,14 +105,40 @@ impl Source {
     ///
     /// # Errors
     /// If a file cannot be read, or more records are rejected than allowed.
-    pub fn next_part(&mut self, mut spent: Batch) -> Result<Option<Parsed>, SourceError> {
+    pub fn next_part(&mut self, spent: Batch) -> Result<Option<Parsed>, SourceError> {
+        if self.rules.user_ids != IdKind::Text {
+            return self.parse_part(spent);
+        }
+        let mut spent = Some(spent);
+        loop {
+            if let Some(part) = self.users.next() {
+                return Ok(Some(part));
+            }
+            if let Some(end) = self.users.end.take() {
+                return end.map(|()| None);
+            }
+            // What was read before the end, or before an error, comes first.
+            let end = match self.parse_part(spent.take().unwrap_or_default()) {
+                Ok(Some(part)) => {
+                    self.users.add(part)?;
+                    continue;
+                }
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            self.users.number_all()?;
+            self.users.end = Some(end);
+        }
+    }
+
+    fn parse_part(&mut self, mut spent: Batch) -> Result<Option<Parsed>, SourceError> {
         while let Some(file) = &mut self.current {
             // Files that were left out do not count.
             let position = i32::try_from(self.finished.len() + 1).unwrap_or(i32::MAX);
             let kinds = file.columns.requested.iter().map(|requested| requested.map(|found| found.kind));
             spent.renew((position, file.name.clone()), self.rows, kinds);
             let mut parsed = Parsed { batch: spent, rejected: Vec::new() };
-            let at_end = match file.fill(&mut parsed, &self.rules, self.ids.as_ref(), &mut self.noticed) {
+            let at_end = match file.fill(&mut parsed, &self.rules, &self.capacity, &mut self.noticed) {
                 Ok(at_end) => at_end,
                 Err(error) => return Err(self.or_changed(error)),
             };
@@ -202,17 +225,18 @@ impl OpenFile {
     ) -> Result<OpenFile, SourceError> {
         let name: Arc<str> = path.display().to_string().into();
         let input = open(&path, rules.encoding, read_bytes)?;
-        let mut records = Records::new(input, rules.delimiter, MAX_RECORD_BYTES);
+        let mut records = Records::new(input, rules.dialect(), MAX_RECORD_BYTES);
         let fail = |error| source_error(&path, &name, error);
         let Some(first) = records.next().map_err(fail)? else {
             return Err(SourceError::Empty { file: name.to_string() });
         };
         let (header, columns) = if rules.has_header {
             let names = first.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-            let columns = Columns::by_name(&name, names, &rules.columns, requests)?;
+            let columns = Columns::by_name(&name, names, (&rules.columns, &rules.absent()), requests)?;
             (Some(first.raw.into()), columns)
         } else {
-            let columns = Columns::by_position(&name, first.len(), &rules.columns, requests)?;
+            let columns =
+                Columns::by_position(&name, first.len(), (&rules.columns, &rules.absent()), requests)?;
             // The first record is a row like any other.
             records.again();
             (None, columns)
@@ -234,7 +258,7 @@ impl OpenFile {
         &mut self,
         parsed: &mut Parsed,
         rules: &InputRules,
-        ids: Option<&IdDemand>,
+        capacity: &Capacity,
         noticed: &mut Noticed,
     ) -> Result<bool, SourceError> {
         let OpenFile { path, name, header, records, columns, numbers, records_read, rejected } = self;
@@ -248,11 +272,14 @@ impl OpenFile {
                 Err(error) => return Err(source_error(path, name, error)),
             };
             *records_read += 1;
-            match type_record(&record, columns, rules, ids, numbers) {
-                Ok(row) => {
-                    text_bytes += take_along(&mut parsed.batch.columns, &record, columns, numbers);
+            match type_record(&record, columns, rules, capacity, numbers) {
+                Ok(Typed { row, transaction_key, user_key }) => {
+                    let batch = &mut parsed.batch;
+                    text_bytes += take_along(&mut batch.columns, &record, columns, numbers);
+                    text_bytes += transaction_key.map_or(0, |key| batch.transaction_keys.push(key));
+                    text_bytes += user_key.map_or(0, |key| batch.user_keys.push(key));
                     noticed.row(name, row.line, row.timestamp_micros);
-                    parsed.batch.push(row);
+                    batch.push(row);
                 }
                 Err((column, problem)) => {
                     *rejected += 1;
@@ -307,15 +334,29 @@ const MAX_QUOTED_BYTES: usize = 4 * host_core::text::SHOWN_CHARS + 8;
 /// Roughly what a rejected row takes besides its bytes.
 const REJECTED_ROW_BYTES: usize = 200;
 
+/// A record that is a row.
+struct Typed<'a> {
+    row: Row,
+    /// Its transaction id, if it is a text.
+    transaction_key: Option<&'a str>,
+    /// Its user's id, if that is a text; then the user's number is not known yet.
+    user_key: Option<&'a str>,
+}
+
+/// The user of all rows of files that name none.
+const ONLY_USER: i64 = 0;
+/// The user of a row until its number is known.
+const UNKNOWN_USER: i64 = 0;
+
 /// Parses a record into a row and the `numbers` of its further columns, or returns the offending column, if it
 /// is a single one, and the problem.
-fn type_record(
-    record: &Record<'_>,
+fn type_record<'a>(
+    record: &Record<'a>,
     columns: &Columns,
     rules: &InputRules,
-    ids: Option<&IdDemand>,
+    capacity: &Capacity,
     numbers: &mut Vec<f64>,
-) -> Result<Row, (Option<usize>, RowProblem)> {
+) -> Result<Typed<'a>, (Option<usize>, RowProblem)> {
     if record.len() != columns.names.len() {
         let (expected, found) = (columns.names.len(), record.len());
         return Err((None, RowProblem::FieldCount { expected, found }));
@@ -339,23 +380,41 @@ fn type_record(
             ),
         }
     }
-    Ok(Row {
-        transaction_id: value::transaction_id(record.field(transaction_id))
-            .and_then(|id| match ids {
-                Some((range, expected)) if !range.contains(&id) => Err(Problem::OutOfRange(expected)),
-                _ => Ok(id),
-            })
-            .map_err(|problem| wrong(transaction_id, Kind::TransactionId, problem))?,
-        user_id: value::user_id(record.field(user_id))
-            .map_err(|problem| wrong(user_id, Kind::UserId, problem))?,
+    let (mut transaction_key, mut user_key, mut number) = (None, None, None);
+    match transaction_id {
+        None => {}
+        Some(field) if rules.transaction_ids == IdKind::Text => {
+            let key = key::key(record.field(field));
+            transaction_key = Some(key.map_err(|problem| wrong(field, Kind::TransactionKey, problem))?);
+        }
+        Some(field) => {
+            let id = value::transaction_id(record.field(field)).and_then(|id| capacity.transaction_id(id));
+            number = Some(id.map_err(|problem| wrong(field, Kind::TransactionId, problem))?);
+        }
+    }
+    let row = Row {
+        transaction_id: number,
+        user_id: match user_id {
+            None => ONLY_USER,
+            Some(field) if rules.user_ids == IdKind::Text => {
+                let key = key::key(record.field(field));
+                user_key = Some(key.map_err(|problem| wrong(field, Kind::UserKey, problem))?);
+                UNKNOWN_USER
+            }
+            Some(field) => value::user_id(record.field(field))
+                .and_then(|id| capacity.user_id(id))
+                .map_err(|problem| wrong(field, Kind::UserId, problem))?,
+        },
         amount_cents: value::amount_cents(record.field(amount), rules.decimal_point)
+            .and_then(|cents| capacity.amount_cents(cents))
             .map_err(|problem| wrong(amount, Kind::Amount, problem))?,
         timestamp_micros: rules
             .timestamps
             .micros(record.field(timestamp))
             .map_err(|problem| wrong(timestamp, Kind::Timestamp, problem))?,
         line: record.line,
-    })
+    };
+    Ok(Typed { row, transaction_key, user_key })
 }
 
 /// Appends the further values of a record that has been parsed; returns how many bytes they took.

@@ -17,6 +17,7 @@ use host_core::rejected::RejectedRow;
 use host_core::threads;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::csv::records::Dialect;
 use crate::error::SourceError;
 use crate::input::encoding::Encoding;
 use crate::output_file::{self, NewFile, NotInPlace};
@@ -68,7 +69,7 @@ impl RejectsFile {
         let (rows, messages) = mpsc::channel(1);
         let (done, finished) = oneshot::channel();
         let writer = Writer {
-            delimiter: rules.delimiter,
+            dialect: rules.dialect(),
             encoding: rules.encoding,
             output: BufWriter::new(output),
             is_stream: new.is_none(),
@@ -132,7 +133,7 @@ impl FinishedRejects {
 
 /// Writes rejected rows as CSV.
 struct Writer {
-    delimiter: u8,
+    dialect: Dialect,
     encoding: Encoding,
     output: BufWriter<File>,
     is_stream: bool,
@@ -187,8 +188,9 @@ impl Writer {
 
     /// Our own fields, quoted where needed, followed by bytes as they are.
     fn write_record(&mut self, fields: &[String; 7], raw: &[u8]) -> io::Result<()> {
-        let delimiter = self.delimiter;
-        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+        let Dialect { delimiter, quote } = self.dialect;
+        let mut builder = csv::WriterBuilder::new();
+        let mut writer = builder.delimiter(delimiter).quote(quote).from_writer(Vec::new());
         writer.write_record(fields)?;
         let ours = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         let ours = ours.strip_suffix(b"\n").unwrap_or(&ours);

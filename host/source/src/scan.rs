@@ -21,6 +21,8 @@ use crate::tally::RejectLimit;
 pub fn count_rows(files: &FileList, rules: &InputRules) -> Result<Option<Vec<u64>>, SourceError> {
     let Some(source) = again(files, rules) else { return Ok(None) };
     let mut source = source?;
+    // Who they are does not matter.
+    source.number_users_by(Box::new(|keys| Some(vec![0; keys.len()])));
     let mut spent = Batch::default();
     while let Some(parsed) = source.next_part(spent)? {
         spent = parsed.batch;
@@ -67,7 +69,7 @@ pub fn excerpt(
 ) -> Result<Excerpt, SourceError> {
     let name = path.display().to_string();
     let input = open::open(path, rules.encoding, Arc::default())?;
-    let mut records = Records::new(input, rules.delimiter, MAX_RECORD_BYTES);
+    let mut records = Records::new(input, rules.dialect(), MAX_RECORD_BYTES);
     let mut excerpt = Excerpt::default();
     let mut is_header = rules.has_header;
     while let Some(record) = records.next().map_err(|error| source_error(path, &name, error))? {

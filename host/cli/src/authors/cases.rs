@@ -272,7 +272,7 @@ pub(super) fn reading_file(case: &Path) -> PathBuf {
 fn header_of(file: &Path, rules: &InputRules) -> Result<csv::StringRecord, ToolsError> {
     let fail = |source| ToolsError::Csv { file: file.to_owned(), source };
     let mut reader = csv::ReaderBuilder::new();
-    let reader = reader.delimiter(rules.delimiter).trim(csv::Trim::Headers);
+    let reader = reader.delimiter(rules.delimiter).quote(rules.quote).trim(csv::Trim::Headers);
     let mut reader = reader.from_path(file).map_err(fail)?;
     Ok(reader.headers().map_err(fail)?.clone())
 }
@@ -289,8 +289,10 @@ fn write(
     let fail = |source| ToolsError::Csv { file: file.to_owned(), source };
     let position = |column: &str| header.iter().position(|name| name.eq_ignore_ascii_case(column));
     let (score_at, reason_at) = (position(SCORE), position(REASON));
-    let mut reader = csv::ReaderBuilder::new().delimiter(rules.delimiter).from_path(file).map_err(fail)?;
-    let mut writer = csv::WriterBuilder::new().delimiter(rules.delimiter).from_writer(Vec::new());
+    let (mut reader, mut writer) = (csv::ReaderBuilder::new(), csv::WriterBuilder::new());
+    let reader = reader.delimiter(rules.delimiter).quote(rules.quote);
+    let mut reader = reader.from_path(file).map_err(fail)?;
+    let mut writer = writer.delimiter(rules.delimiter).quote(rules.quote).from_writer(Vec::new());
     let mut names: Vec<String> = header.iter().map(str::to_owned).collect();
     names.extend(score_at.is_none().then(|| SCORE.to_owned()));
     writer.write_record(&names).map_err(fail)?;

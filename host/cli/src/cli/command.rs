@@ -192,16 +192,16 @@ Examples:
 pub enum Command {
     /// Ingest files: classify their rows and write everything in one transaction
     #[command(after_help = RUN_EXAMPLES)]
-    Run(Box<RunCommandArgs>),
+    Run(RunCommandArgs),
     /// Ingest the files that arrive in a folder, each once and in a run of its own, for ever. Takes the arguments of
     /// `run`. A file is then moved to the folder `done` or `failed` within it, with the error beside it
     #[command(after_help = WATCH_EXAMPLES, mut_arg("files", of_folder))]
     #[command(mut_arg("once", hidden), mut_arg("rejects", hidden))]
-    Watch(Box<WatchArgs>),
+    Watch(WatchArgs),
     /// Do everything that `run` does except writing, and say what it would do. Takes the arguments of `run`,
     /// and needs no database
     #[command(after_help = CHECK_EXAMPLES)]
-    Check(Box<CheckArgs>),
+    Check(CheckArgs),
     /// Look at a file of unknown shape, and propose the options with which it is read. Ingests nothing, and chooses
     /// nothing that is ambiguous
     #[command(after_help = SNIFF_EXAMPLES)]

@@ -12,6 +12,8 @@ use host_source::{Encoding, RejectLimit};
 use jiff::SignedDuration;
 use jiff::tz::{self, TimeZone};
 
+use super::ids::IdArgs;
+
 /// What is read, and what classifies it.
 #[derive(Debug, Args)]
 pub struct IngestArgs {
@@ -63,6 +65,10 @@ pub struct InputArgs {
     #[arg(long = "column", value_name = "COLUMN=NAME")]
     pub columns: Vec<String>,
 
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub ids: IdArgs,
+
     /// The first record is a row, not a header; every column's position must be given
     #[arg(long)]
     pub no_header: bool,
@@ -75,6 +81,11 @@ pub struct InputArgs {
     #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
     pub delimiter: u8,
 
+    /// What is around fields that contain the delimiter or line breaks, such as `'`; written twice, it is part of the
+    /// field
+    #[arg(long, value_name = "CHARACTER", default_value = "\"", value_parser = quote)]
+    pub quote: u8,
+
     /// The text encoding of the file: `utf-8`, `utf-16`, `utf-16be`, `latin1`, `windows-1252` …
     #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub encoding: Encoding,
@@ -83,8 +94,8 @@ pub struct InputArgs {
     #[arg(long)]
     pub decimal_comma: bool,
 
-    /// How timestamps are written: a strptime pattern such as `%d/%m/%Y %H:%M`, or
-    /// `epoch-seconds`, `epoch-millis` or `epoch-micros` [default: ISO 8601]
+    /// How timestamps are written: a strptime pattern such as `%d/%m/%Y %H:%M`, or, for counts since 1970,
+    /// `epoch-days`, `epoch-hours`, `epoch-seconds`, `epoch-millis` or `epoch-micros` [default: ISO 8601]
     #[arg(long, value_name = "PATTERN")]
     pub timestamp_format: Option<TimestampForm>,
 
@@ -100,6 +111,13 @@ fn delimiter(text: &str) -> Result<u8, String> {
         [b'"' | b'\n' | b'\r'] => Err("quotes and line breaks cannot separate fields".into()),
         [byte] if byte.is_ascii() => Ok(*byte),
         _ => Err("give a single ASCII character, or `tab`".into()),
+    }
+}
+
+fn quote(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() => Ok(*byte),
+        _ => Err("give a single character that is neither a letter nor a digit, such as `'`".into()),
     }
 }
 

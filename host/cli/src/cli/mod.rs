@@ -1,8 +1,8 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
-//! arguments of a run ([`each`]: how many there are; [`watch`]: for ever), of which [`ingest`] says what is read and
-//! what classifies it, and [`database`] where it is written; [`profile`] and [`configuration`] are for options that
-//! are kept in a file, [`sniff`] for files of unknown shape, [`ledger`] for looking back, [`operations`] for keeping
-//! watch and order, [`plugin`] for plugin authors. [`description`] generates
+//! arguments of a run ([`each`]: how many there are; [`watch`]: for ever), of which [`ingest`] says what is read
+//! (with [`ids`] of which kind) and what classifies it, and [`database`] where it is written; [`profile`] and
+//! [`configuration`] are for options that are kept in a file, [`sniff`] for files of unknown shape, [`ledger`] for
+//! looking back, [`operations`] for keeping watch and order, [`plugin`] for plugin authors. [`description`] generates
 //! completions and man pages from all of this.
 
 mod command;
@@ -10,6 +10,7 @@ mod configuration;
 mod database;
 mod description;
 mod each;
+mod ids;
 mod ingest;
 mod ledger;
 mod operations;
@@ -25,6 +26,7 @@ pub use configuration::ConfigCommand;
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use description::{completions, write_man_pages};
 pub use each::{EachArgs, RunCommandArgs};
+pub use ids::IdKindArg;
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use operations::{PruneArgs, StatusArgs};

@@ -9,6 +9,7 @@ mod profiles;
 mod psql;
 mod run;
 mod sniff;
+mod start;
 mod watch;
 
 use std::ffi::OsString;
@@ -21,13 +22,12 @@ use host_source::{InputRules, RejectLimit};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::authors::project;
+use self::start::{catch_interrupts, choose_plugin};
 use crate::cli::{
     CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, PluginCommand, RunArgs, RunsArgs, VerifyArgs,
 };
 use crate::config::{self, IngestConfig, VerifyConfig};
-use crate::error::{ConfigError, DatabaseState, Error, Failure};
-use crate::interrupt::Interrupts;
+use crate::error::{ConfigError, Error, Failure};
 use crate::pipeline::CheckFiles;
 use crate::profiles::Given;
 use crate::progress::Progress;
@@ -55,7 +55,7 @@ pub fn run_to_end(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Fa
 /// # Errors
 /// If the profile cannot be used.
 pub fn given(typed: &[OsString], environment: &Environment) -> Result<Given, Failure> {
-    let given = crate::profiles::expand(typed, environment).map_err(no_rows)?;
+    let given = crate::profiles::expand(typed, environment).map_err(Failure::without_rows)?;
     if let Some(profile) = &given.profile {
         advice::remember_profile(&profile.name, &profile.place);
     }
@@ -68,21 +68,16 @@ pub fn given(typed: &[OsString], environment: &Environment) -> Result<Given, Fai
 /// If it is about an option of a profile, or the help cannot be written.
 pub fn instead(said: &clap::Error, given: &Given, reporter: &Reporter) -> Result<u8, Failure> {
     match given.blamed(said) {
-        Some(error) => Err(no_rows(error.into())),
-        None => reporter.instead(said).map_err(no_rows),
+        Some(error) => Err(Failure::without_rows(error)),
+        None => reporter.instead(said).map_err(Failure::without_rows),
     }
-}
-
-/// The failure of a command that writes no rows.
-fn no_rows(error: Error) -> Failure {
-    Failure { error, database: DatabaseState::NotConcerned }
 }
 
 async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Failure> {
     let done = match cli.command {
-        Command::Run(arguments) => return run::run(*arguments, reporter).await,
-        Command::Watch(arguments) => return watch::watch(*arguments, reporter).await,
-        Command::Check(arguments) => check(*arguments, reporter).await,
+        Command::Run(arguments) => return run::run(arguments, reporter).await,
+        Command::Watch(arguments) => return watch::watch(arguments, reporter).await,
+        Command::Check(arguments) => check(arguments, reporter).await,
         Command::Sniff(arguments) => sniff::look(&arguments, cli.config.as_deref(), reporter),
         Command::Runs(arguments) => runs(&arguments, reporter).await,
         Command::Verify(arguments) => verify(arguments, reporter).await,
@@ -101,18 +96,7 @@ async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Fai
         Command::Completions(arguments) => description::complete(&arguments, reporter),
         Command::Man(arguments) => description::man(&arguments, reporter),
     };
-    done.map_err(no_rows)
-}
-
-/// If no plugin is given, it is that of the project in this folder.
-fn choose_plugin(arguments: &mut RunArgs) -> Result<(), Error> {
-    let plugin = &mut arguments.ingest.plugin;
-    *plugin = Some(project::chosen_plugin(plugin.as_deref())?);
-    Ok(())
-}
-
-fn catch_interrupts() -> Result<Interrupts, Error> {
-    Interrupts::catch().map_err(Error::Runtime)
+    done.map_err(Failure::without_rows)
 }
 
 /// Returns the exit code that a run would have.
@@ -246,11 +230,11 @@ async fn verify(arguments: VerifyArgs, reporter: &Reporter) -> Result<u8, Error>
         reporter.end(exit::COMMITTED, object, || report::verified(&verified))?;
         return Ok(exit::COMMITTED);
     };
-    let failure = no_rows(differs.into());
+    let failure = Failure::without_rows(differs);
     let object = report::VerifyObject::new(&verified, Some(&failure));
     let printed = reporter.end(failure.exit_code(), object, || report::verified(&verified));
     if let Err(error) = printed {
-        diagnostic::print(&no_rows(error));
+        diagnostic::print(&Failure::without_rows(error));
     }
     // That the replay differs is more important than this.
     diagnostic::print(&failure);

@@ -7,7 +7,8 @@ use host_core::advice;
 use host_core::exit;
 use host_core::threads::in_thread;
 
-use super::{capture, catch_interrupts, choose_plugin};
+use super::capture;
+use super::start::{catch_interrupts, choose_plugin};
 use crate::cli::{EachArgs, RunCommandArgs};
 use crate::config::RunConfig;
 use crate::error::{Error, Failure};
@@ -99,7 +100,7 @@ async fn run_each(
     let printed = reporter.end(exit_code, &object, || object.human());
     if let Err(error) = printed {
         // What was committed is committed, and was noted before.
-        diagnostic::print(&super::no_rows(error));
+        diagnostic::print(&Failure::without_rows(error));
     }
     Ok(exit_code)
 }

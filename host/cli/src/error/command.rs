@@ -98,6 +98,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Of something that writes no rows itself, so that there is nothing to say about the database.
+    #[must_use]
+    pub fn without_rows(error: impl Into<Error>) -> Failure {
+        Failure { error: error.into(), database: DatabaseState::NotConcerned }
+    }
+
     /// The exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -50,6 +50,17 @@ pub enum ConfigError {
     /// The same file for rejected records and for anomalies.
     #[error("`--rejects` and `--anomalies` name the same file")]
     OneFileForTwo,
+    /// The same character for both.
+    #[error("`--delimiter` and `--quote` must be different characters")]
+    DelimiterAsQuote,
+    /// `--ids keep` for files whose ids are not numbers.
+    #[error(
+        "`--ids keep` needs ids that are numbers: leave out `--transaction-ids`, or let the host allot ids"
+    )]
+    KeepNoNumbers,
+    /// A column of which the user says two things.
+    #[error("`--column {}=…` names a column that, as `--{}s none` says, is not there", .0, .0.replace('_', "-"))]
+    ColumnOfNone(&'static str),
     /// A time that is zero or negative.
     #[error("`{0}` must be greater than zero")]
     Time(&'static str),

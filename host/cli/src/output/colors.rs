@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn who_decides() {
-        let cases: [(ColorChoice, &[(&str, &str)], bool, bool); 11] = [
+        type Variables<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(ColorChoice, Variables<'_>, bool, bool); 11] = [
             (ColorChoice::Auto, &[], true, true),
             (ColorChoice::Auto, &[], false, false),
             (ColorChoice::Auto, &[("NO_COLOR", "1")], true, false),

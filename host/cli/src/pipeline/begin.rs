@@ -86,7 +86,7 @@ async fn look(
     if rows <= left {
         return Ok(Look::Enough(known));
     }
-    Err(SinkError::IdsExhausted { last_id: *transaction.id_range.end(), rows: Some(rows) }.into())
+    Err(SinkError::IdsExhausted { last_id: transaction.last_possible_id(), rows: Some(rows) }.into())
 }
 
 /// The digests of the files' contents; `None` for a file that can be read only once.

@@ -13,7 +13,7 @@ use super::interrupted::unless_interrupted;
 use super::message::{End, Message};
 use super::prepare::{Prepared, prepare};
 use super::rejects;
-use super::stages::Stages;
+use super::stages::{Numbering, Stages};
 use crate::config::IngestConfig;
 use crate::error::Error;
 use crate::interrupt::Interrupts;
@@ -70,7 +70,7 @@ pub async fn check(
         None => None,
     };
     let Prepared { list, source, detectors, plugin, minds_order, .. } = prepared;
-    let mut stages = Stages::start(source, detectors)?;
+    let mut stages = Stages::start(source, detectors, Numbering::Source)?;
     let (mut rows, mut anomalies) = (0, 0);
     loop {
         match unless_interrupted(interrupts, stages.next()).await? {
@@ -88,6 +88,7 @@ pub async fn check(
                 progress.rows(part.batch.len() as u64);
                 stages.give_back(part.batch);
             }
+            Message::Users(_) => return Err(Error::Internal("a question was asked that nobody wanted")),
             Message::End(end) => {
                 if let Some(rejects) = rejects {
                     let finishing = async { rejects.finish().await.map_err(Error::from) };

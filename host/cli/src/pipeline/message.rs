@@ -6,6 +6,7 @@ use host_core::anomaly::Classified;
 use host_core::facts::FileFacts;
 use host_detector::Detector;
 use host_source::{Noticed, Tally};
+use tokio::sync::oneshot;
 
 use super::budget::Reserved;
 use crate::error::Error;
@@ -17,8 +18,25 @@ pub(super) const STAGE_DIED: Error = Error::Internal("a stage of the pipeline en
 pub(crate) enum Message {
     /// Rows, and the budget reserved for them.
     Rows(Classified, Reserved),
+    /// A question, if it was asked for; nothing comes before it is answered.
+    Users(Question),
     /// All files have been read to their end.
     End(End),
+}
+
+/// Which numbers do the users with these ids have?
+pub(crate) struct Question {
+    /// All different, in the order in which they appear.
+    pub keys: Vec<String>,
+    pub(super) answer: oneshot::Sender<Vec<i64>>,
+}
+
+impl Question {
+    /// Answers it, in the order of the keys.
+    pub fn answer(self, numbers: Vec<i64>) {
+        // If the source is gone, it has said why.
+        let _ = self.answer.send(numbers);
+    }
 }
 
 /// What the stages before the sink know at the end of the last file.

@@ -31,6 +31,5 @@ pub(crate) use self::message::{End, Message};
 pub use self::message::{GuestUse, Times};
 pub use self::prepare::try_plugin;
 pub(crate) use self::prepare::{Prepared, prepare};
-pub(crate) use self::run::ID_DEMAND;
 pub use self::run::{Ended, Outcome, run};
-pub(crate) use self::stages::Stages;
+pub(crate) use self::stages::{Numbering, Stages};

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host_core::threads::in_thread;
-use host_sink::{
-    AlreadyIngested, Committed, Completed, IdPolicy, Known, KnownFile, Recorded, RunFacts, Transaction,
-};
+use host_sink::{AlreadyIngested, Committed, Completed, Known, KnownFile, Recorded, RunFacts, Transaction};
 use host_source::rejects_file::{FinishedRejects, RejectsFile};
 use host_source::{Note, Noticed, SourceError, Tally};
 
@@ -17,15 +15,12 @@ use super::interrupted::unless_interrupted;
 use super::message::{End, GuestUse, Message, Times};
 use super::prepare::{Prepared, prepare};
 use super::rejects;
-use super::stages::Stages;
+use super::stages::{Numbering, Stages};
 use crate::config::RunConfig;
 use crate::error::{Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::panics::TransactionPhase;
 use crate::progress::Progress;
-
-/// What is said about ids in a file that cannot be keys.
-pub(crate) const ID_DEMAND: &str = "the column `transaction_id` cannot hold it";
 
 /// How a successful run ended.
 #[derive(Debug)]
@@ -180,10 +175,8 @@ async fn fill(
         let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
         source = remaining.await??;
     }
-    if let IdPolicy::Keep(_) = config.options.ids {
-        source.demand_ids(transaction.id_range.clone(), ID_DEMAND);
-    }
-    let stages = Stages::start(source, detectors)?;
+    source.fit(transaction.capacity());
+    let stages = Stages::start(source, detectors, Numbering::Sink)?;
     let End { files, tally, noticed, times, guest } =
         write(transaction, stages, rejects.as_mut(), progress).await?;
     let rows = files.iter().map(|file| file.rows_read - file.rows_rejected).sum();
@@ -236,6 +229,12 @@ async fn write(
                 drop(reserved);
                 busy += started.elapsed();
                 progress.rows(rows);
+            }
+            Message::Users(question) => {
+                let started = Instant::now();
+                let numbers = transaction.number_users(&question.keys).await?;
+                question.answer(numbers);
+                busy += started.elapsed();
             }
             Message::End(end) => {
                 return Ok(End { times: Times { write: busy, ..end.times }, ..end });

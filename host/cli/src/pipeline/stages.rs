@@ -21,9 +21,10 @@ use host_core::threads::{self, ThreadError};
 use host_detector::Detector;
 use host_source::{Parsed, Source};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 
 use super::budget::{Budget, Reserved};
-use super::message::{End, GuestUse, Message, STAGE_DIED, Times};
+use super::message::{End, GuestUse, Message, Question, STAGE_DIED, Times};
 use super::workers::{self, Answers, Workers};
 use crate::error::Error;
 
@@ -41,7 +42,18 @@ enum Ticket {
         workers: Vec<usize>,
         reserved: Reserved,
     },
+    /// Users whose numbers the source wants to know.
+    Users(Question),
     End(End),
+}
+
+/// Who gives numbers to users whose ids are texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// The source itself, as they appear.
+    Source,
+    /// Whoever takes the messages: see [`Message::Users`].
+    Sink,
 }
 
 /// The sink's end of the stages.
@@ -55,10 +67,18 @@ pub(crate) struct Stages {
 impl Stages {
     /// Starts the threads; all detectors are of the same plugin, with the same settings. If a thread cannot
     /// be started, those already started end because their channels close.
-    pub fn start(source: Source, detectors: Vec<Detector>) -> Result<Stages, ThreadError> {
+    pub fn start(
+        mut source: Source,
+        detectors: Vec<Detector>,
+        numbering: Numbering,
+    ) -> Result<Stages, ThreadError> {
         let count = detectors.len();
         let (tickets_out, tickets) = channel(WAITING_BATCHES.max(2 * count));
         let (spent, spent_in) = channel(2 * WAITING_BATCHES);
+        if numbering == Numbering::Sink {
+            let questions = tickets_out.clone();
+            source.number_users_by(Box::new(move |keys| ask(&questions, keys)));
+        }
         let (workers, answers) = workers::start(detectors)?;
         threads::spawn(move || read(source, workers, spent_in, &tickets_out))?;
         Ok(Stages { tickets, answers, spent })
@@ -81,6 +101,7 @@ impl Stages {
                 reserved.keep_for(&part);
                 Ok(Message::Rows(part, reserved))
             }
+            Ticket::Users(question) => Ok(Message::Users(question)),
             Ticket::End(end) => {
                 let (guest, classify) = self.answers.last().await?;
                 let times = Times { classify, ..end.times };
@@ -94,6 +115,13 @@ impl Stages {
         // If there are enough of them, it is dropped.
         let _ = self.spent.try_send(batch);
     }
+}
+
+/// Asks the sink for users' numbers. It answers once it has written all rows before these; `None` if it is gone.
+fn ask(questions: &Sender<Result<Ticket, Error>>, keys: Vec<String>) -> Option<Vec<i64>> {
+    let (answer, answered) = oneshot::channel();
+    questions.blocking_send(Ok(Ticket::Users(Question { keys, answer }))).ok()?;
+    answered.blocking_recv().ok()
 }
 
 /// The source's thread. Ends early if nobody is listening any more: then a later stage has failed, and

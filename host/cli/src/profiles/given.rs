@@ -140,7 +140,7 @@ fn entries(file: &ProfileFile, table: &dyn TableLike) -> Result<Vec<Entry>, Prof
                 allowed: "keys are the long options of `host run`, without hyphens: see `host run --help`",
             });
         };
-        let wrong = |(place, problem)| ProfileError::Value { place, key: key.to_owned(), problem };
+        let wrong = |(problem, place)| ProfileError::Value { place, key: key.to_owned(), problem };
         let values = values(file, option, item, file.place_of_key(table, key)).map_err(wrong)?;
         entries.extend(values.into_iter().map(|(value, place)| Entry {
             option: key.to_owned(),
@@ -151,21 +151,24 @@ fn entries(file: &ProfileFile, table: &dyn TableLike) -> Result<Vec<Entry>, Prof
     Ok(entries)
 }
 
+/// Something, and where it is in the file.
+type Placed<T> = (T, ProfilePlace);
+
 /// The values with which an option is given, one for each time, and where they are. `None` is no value.
 fn values(
     file: &ProfileFile,
     option: &Arg,
     item: &Item,
     place: ProfilePlace,
-) -> Result<Vec<(Option<OsString>, ProfilePlace)>, (ProfilePlace, &'static str)> {
-    let wrong = |problem| (place.clone(), problem);
+) -> Result<Vec<Placed<Option<OsString>>>, Placed<&'static str>> {
+    let wrong = |problem| (problem, place.clone());
     let kind = options::kind(option);
     if let (Kind::Switch | Kind::MaybeValue, Some(is_given)) = (kind, item.as_bool()) {
         return Ok(if is_given { vec![(None, place)] } else { Vec::new() });
     }
     let one = |value: &Value, place: ProfilePlace| {
         let Some(text) = scalar(value) else {
-            return Err((place, "takes text, a number, true or false"));
+            return Err(("takes text, a number, true or false", place));
         };
         let is_path = options::is_path(option, &text);
         Ok((Some(if is_path { file.resolve(&text).into_os_string() } else { text.into() }), place))
@@ -177,7 +180,7 @@ fn values(
                 let place = file.place_of_key(table, name);
                 match item.as_value().and_then(scalar) {
                     Some(value) => Ok((Some(format!("{name}={value}").into()), place)),
-                    None => Err((place, "takes text, a number, true or false for each name")),
+                    None => Err(("takes text, a number, true or false for each name", place)),
                 }
             };
             table.iter().map(pair).collect()

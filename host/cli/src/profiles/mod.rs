@@ -2,8 +2,9 @@
 //!
 //! A profile becomes arguments, which clap then parses like those that were typed ([`given`]); so every option
 //! may be in a profile, with the checks that it has anyway, and there is no second list of them. [`options`] asks
-//! clap which options there are and what they take, [`file`] is the file, [`held`] says where each option of a
-//! command comes from, [`schema`] describes the file for editors, and [`save`] adds a profile to it.
+//! clap which options there are and what they take, [`file`](mod@file) is the file, [`held`](mod@held) says where each
+//! option of a command comes from, [`schema`](mod@schema) describes the file for editors, and [`save`](mod@save) adds a
+//! profile to it.
 //!
 //! Without `--profile` no file is read: a folder that somebody works in cannot change what a run does.
 

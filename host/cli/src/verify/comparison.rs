@@ -17,7 +17,7 @@ use super::replaced::{Replacements, Whereabouts};
 use super::rows::{ReplayedRow, StoredRows};
 use super::stream::{Place, Placed, Stream};
 use crate::error::Error;
-use crate::pipeline::{End, Message, Prepared, Stages};
+use crate::pipeline::{End, Message, Numbering, Prepared, Stages};
 use crate::progress::Progress;
 
 /// Differences that are described; the others are counted.
@@ -46,6 +46,8 @@ pub(super) struct Comparison {
     count: u64,
     /// How many of the differences are about skipped rows.
     skip_count: u64,
+    /// How many users with textual ids have no number.
+    lost_users: i64,
 }
 
 impl Comparison {
@@ -77,6 +79,7 @@ impl Comparison {
             differences: Vec::new(),
             count: 0,
             skip_count: 0,
+            lost_users: 0,
         };
         for (prunable, stored, recorded) in stored {
             let table = prunable.table();
@@ -107,13 +110,17 @@ impl Comparison {
         progress: &Progress,
     ) -> Result<Verified, Error> {
         let Prepared { source, detectors, .. } = prepared;
-        let mut stages = Stages::start(source, detectors)?;
+        let mut stages = Stages::start(source, detectors, Numbering::Sink)?;
         loop {
             match stages.next().await? {
                 Message::Rows(part, _reserved) => {
                     self.compare(&part, snapshot).await?;
                     progress.rows(part.batch.len() as u64);
                     stages.give_back(part.batch);
+                }
+                Message::Users(question) => {
+                    let numbers = self.number_users(&question.keys, snapshot).await?;
+                    question.answer(numbers);
                 }
                 Message::End(end) => {
                     self.compare_end(&end, snapshot).await?;
@@ -127,6 +134,20 @@ impl Comparison {
                 }
             }
         }
+    }
+
+    /// The numbers that users with textual ids have. Those who have lost theirs get one that no row can have.
+    async fn number_users(&mut self, keys: &[String], snapshot: &Snapshot) -> Result<Vec<i64>, Error> {
+        let stored = snapshot.number_users(keys).await?;
+        let mut numbers = Vec::with_capacity(keys.len());
+        for (key, number) in keys.iter().zip(stored) {
+            numbers.push(number.unwrap_or_else(|| {
+                self.add("users".into(), format!("the user `{key}` is not there"));
+                self.lost_users += 1;
+                i64::MIN + self.lost_users
+            }));
+        }
+        Ok(numbers)
     }
 
     async fn compare(&mut self, part: &Classified, snapshot: &Snapshot) -> Result<(), Error> {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use host_core::text::printable;
 use host_core::threads::in_thread;
 use host_detector::Requirements;
-use host_sink::{KEEP, LedgerRun, Prunable, Pruned, Snapshot};
+use host_sink::{LedgerRun, Prunable, Pruned, Snapshot};
 use host_source::{InputRules, RejectLimit};
 
 use self::comparison::Comparison;
@@ -24,7 +24,7 @@ pub use self::difference::{Difference, Verified};
 use crate::config::{IngestConfig, VerifyConfig};
 use crate::error::{ConfigError, Error, VerifyError};
 use crate::interrupt::Interrupts;
-use crate::pipeline::{ID_DEMAND, prepare, unless_interrupted};
+use crate::pipeline::{prepare, unless_interrupted};
 use crate::progress::Progress;
 
 /// Replays a run.
@@ -40,14 +40,12 @@ pub async fn verify(
         let none = || ConfigError::NoRun(config.run_id);
         let snapshot = host_sink::look(&config.target).await?.ok_or_else(none)?;
         let run = snapshot.run(config.run_id).await?.ok_or_else(none)?;
-        let id_range = snapshot.id_range().await?;
+        let capacity = snapshot.capacity_of(&run).await?;
         check_skips(&run, &snapshot).await?;
         let ingest = ingest_config(config, &run)?;
         check_files(&ingest, &run).await?;
         let mut prepared = prepare(&ingest, progress).await?;
-        if run.record.ids == KEEP {
-            prepared.source.demand_ids(id_range, ID_DEMAND);
-        }
+        prepared.source.fit(capacity);
         let comparison = Comparison::new(run, &snapshot).await?;
         let verified = comparison.replay(prepared, &snapshot, progress).await;
         snapshot.close().await;

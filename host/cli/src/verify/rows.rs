@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use host_core::anomaly::Anomaly;
-use host_core::batch::Batch;
+use host_core::batch::{Batch, SourceId};
 use host_sink::{Encoding, StoredAnomaly, StoredRow};
 
 use super::replaced::OfIds;
@@ -36,21 +36,28 @@ impl ReplayedRow<'_> {
         run_id: i64,
         encoding: &Encoding,
     ) -> Option<String> {
-        self.differing_row(row).or_else(|| self.differing_anomaly(anomaly, run_id, encoding))
+        self.differing_row(row, encoding).or_else(|| self.differing_anomaly(anomaly, run_id, encoding))
     }
 
-    fn differing_row(self, stored: Option<&StoredRow>) -> Option<String> {
+    fn differing_row(self, stored: Option<&StoredRow>, encoding: &Encoding) -> Option<String> {
         let ReplayedRow { batch, i, anomaly } = self;
         let Some(stored) = stored else { return Some("it is not in `transactions`".into()) };
         if !stored.has_values_of(batch, i) {
             return Some("user, amount or timestamp do not match what is stored".into());
         }
-        if stored.source_id != Some(batch.transaction_ids[i]) {
-            return Some(format!(
-                "source_id {} is stored, the file has {}",
-                shown(stored.source_id),
-                batch.transaction_ids[i]
-            ));
+        let (number, key) = match batch.source_id(i) {
+            SourceId::Number(id) => (Some(id), None),
+            SourceId::Text(key) => (None, Some(key)),
+            SourceId::None => (None, None),
+        };
+        if stored.source_id != number {
+            let stored = shown(stored.source_id);
+            return Some(format!("source_id {stored} is stored, the file has {}", shown(number)));
+        }
+        let key = key.map(|key| encoding.storable(key));
+        if stored.source_key.as_deref() != key.as_deref() {
+            let stored = shown(stored.source_key.as_deref());
+            return Some(format!("source_key {stored} is stored, the file has {}", shown(key)));
         }
         let expected = i64::from(anomaly.is_some());
         (stored.is_anomalous != Some(expected)).then(|| {

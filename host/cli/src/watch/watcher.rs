@@ -16,7 +16,7 @@ use super::http;
 use super::inbox::{Arrived, Complete, Inbox, Look, State};
 use super::metrics::{Metrics, Trouble};
 use super::notices::Notices;
-use crate::error::{DatabaseState, Error, Failure, WatchError};
+use crate::error::{Error, Failure, WatchError};
 use crate::interrupt::Interrupts;
 use crate::pipeline::Ended;
 use crate::progress::Progress;
@@ -38,13 +38,13 @@ pub async fn watch(
     interrupts: &mut Interrupts,
 ) -> Result<Totals, Failure> {
     tokio::select! {
-        tried = pipeline::try_plugin(&config.run.ingest) => tried.map_err(no_rows)?,
+        tried = pipeline::try_plugin(&config.run.ingest) => tried.map_err(Failure::without_rows)?,
         _ = interrupts.asked() => return Ok(Totals::default()),
     }
-    let folder = Folder::open(&config.folder).map_err(no_rows)?;
+    let folder = Folder::open(&config.folder).map_err(Failure::without_rows)?;
     let metrics = Arc::new(Metrics::default());
     if let Some(address) = config.metrics {
-        let address = http::serve(address, metrics.clone()).await.map_err(no_rows)?;
+        let address = http::serve(address, metrics.clone()).await.map_err(Failure::without_rows)?;
         remarks::note(&format!("metrics are at http://{address}/metrics"));
     }
     let notices = Notices::start(&config.folder, config.with_notices);
@@ -77,11 +77,6 @@ fn beginning(config: &WatchConfig) -> String {
         }
         Complete::Marked => format!("watching `{folder}`; a file NAME is taken when there is NAME.done"),
     }
-}
-
-/// A failure of the watch itself: the runs have said for themselves what is in the database.
-fn no_rows(error: impl Into<Error>) -> Failure {
-    Failure { error: error.into(), database: DatabaseState::NotConcerned }
 }
 
 struct Watcher<'a> {
@@ -188,7 +183,7 @@ impl Watcher<'_> {
             Err(Failure { error: error @ Error::Interrupted(_), .. }) => {
                 let name = path(&arrived.path);
                 remarks::note(&format!("the run over `{name}` was cut off, and nothing of it was written"));
-                Err(no_rows(error))
+                Err(Failure::without_rows(error))
             }
             Err(failure) if !failure.is_due_to_files() => Ok(self.postpone(&arrived.path, &failure)),
             ended => {
@@ -260,7 +255,7 @@ impl Watcher<'_> {
             let causes = diagnostic::causes(&error).join(": ");
             tracing::warn!("{error} ({causes}): {}", human().trim_end());
         }
-        moved.map(drop).map_err(no_rows)
+        moved.map(drop).map_err(Failure::without_rows)
     }
 
     async fn hook(&self, line: String) {
@@ -297,7 +292,7 @@ impl Watcher<'_> {
             }
             Ok(ended) => {
                 let (run_id, bytes) = (ended.run_id(), arrived.state.bytes);
-                let grown = no_rows(WatchError::Grown { file: file.clone(), run_id, bytes });
+                let grown = Failure::without_rows(WatchError::Grown { file: file.clone(), run_id, bytes });
                 diagnostic::print(&grown);
                 failed(&grown, Some(run_id), &json::line(&json::error(&grown)))
             }

@@ -5,19 +5,21 @@
 
 use std::ops::RangeInclusive;
 
+use host_core::capacity::Capacity;
 use tokio_postgres::Row;
 
 use crate::connection::connect::Connection;
 use crate::error::SinkError;
 
 /// Columns that the host writes.
-const COLUMNS: [(&str, &str, Need); 14] = [
+const COLUMNS: [(&str, &str, Need); 15] = [
     ("transactions", "transaction_id", Need::Integer),
     ("transactions", "user_id", Need::Integer),
     ("transactions", "amount", Need::Money),
     ("transactions", "transaction_timestamp", Need::Timestamp),
     ("transactions", "is_anomalous", Need::Integer),
     ("transactions", "source_id", Need::BigInt),
+    ("transactions", "source_key", Need::Text),
     ("anomalies", "transaction_id", Need::Integer),
     ("anomalies", "user_id", Need::Integer),
     ("anomalies", "amount", Need::Money),
@@ -83,7 +85,7 @@ impl Need {
         match self {
             Need::Integer => matches!(type_name, "integer" | "bigint"),
             Need::BigInt => type_name == "bigint",
-            Need::Money => type_name == "numeric" && holds_cents(modifier),
+            Need::Money => type_name == "numeric" && whole_digits(modifier).is_some_and(|digits| digits >= 8),
             Need::Timestamp => type_name == "timestamp without time zone" && matches!(modifier, -1 | 6),
             Need::Double => type_name == "double precision",
             Need::Text => matches!(type_name, "text" | "character varying") && modifier == -1,
@@ -92,17 +94,22 @@ impl Need {
     }
 }
 
-/// Whether a modifier of `numeric` leaves room for every amount, exactly (`numeric_typmod_precision`
-/// and `numeric_typmod_scale` in PostgreSQL's `numeric.c`).
-fn holds_cents(modifier: i32) -> bool {
+/// How many digits a `numeric` with this modifier has before the point; `None` if it does not hold hundredths
+/// (`numeric_typmod_precision` and `numeric_typmod_scale` in PostgreSQL's `numeric.c`).
+fn whole_digits(modifier: i32) -> Option<u32> {
     const HEADER: i32 = 4;
     if modifier < HEADER {
-        return true;
+        return Some(u32::MAX);
     }
     let precision = (modifier - HEADER) >> 16 & 0xffff;
     // 11 bits, signed.
     let scale = ((modifier - HEADER) & 0x7ff ^ 1024) - 1024;
-    scale >= 2 && precision - scale >= 8
+    if scale < 2 { None } else { u32::try_from(precision - scale).ok() }
+}
+
+/// The largest amount with so many digits before the point, in hundredths.
+fn max_cents(whole_digits: u32) -> i64 {
+    10_i64.checked_pow(whole_digits.saturating_add(2)).map_or(i64::MAX, |beyond| beyond - 1)
 }
 
 /// The width of an integer column: operators with many rows widen theirs.
@@ -131,13 +138,15 @@ impl IntType {
     }
 }
 
-/// The widths of the columns that may be of either width.
+/// The widths of the columns that may be of several widths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Widths {
     /// Those of `transactions`.
     pub transactions: TableWidths,
     /// Those of `anomalies`.
     pub anomalies: TableWidths,
+    /// The largest amount that both can hold, in hundredths.
+    pub max_amount_cents: i64,
 }
 
 /// Those of one table.
@@ -162,6 +171,25 @@ impl Widths {
     #[must_use]
     pub fn id_range(&self) -> RangeInclusive<i64> {
         self.transactions.transaction_id.range()
+    }
+
+    /// The numbers of users that both tables can hold.
+    #[must_use]
+    pub fn user_range(&self) -> RangeInclusive<i64> {
+        let [one, other] = [self.transactions.user_id, self.anomalies.user_id];
+        if one == other { one.range() } else { IntType::Int.range() }
+    }
+
+    /// What the tables can hold of a row. `are_ids_kept`: the file's transaction ids become the keys;
+    /// `has_textual_users`: numbers below zero are those of users with textual ids.
+    #[must_use]
+    pub fn capacity(&self, are_ids_kept: bool, has_textual_users: bool) -> Capacity {
+        let users = self.user_range();
+        Capacity {
+            transaction_ids: are_ids_kept.then(|| self.id_range()),
+            user_ids: if has_textual_users { 0..=*users.end() } else { users },
+            max_amount_cents: self.max_amount_cents,
+        }
     }
 }
 
@@ -293,7 +321,13 @@ fn widths(columns: &[Column]) -> Result<Widths, SinkError> {
         user_id: width(table, "user_id"),
         is_anomalous: width(table, "is_anomalous"),
     };
-    let widths = Widths { transactions: of_table("transactions"), anomalies: of_table("anomalies") };
+    let amounts = columns.iter().filter(|column| column.name == "amount");
+    let max_amounts = amounts.filter_map(|column| whole_digits(column.modifier).map(max_cents));
+    let widths = Widths {
+        transactions: of_table("transactions"),
+        anomalies: of_table("anomalies"),
+        max_amount_cents: max_amounts.min().unwrap_or_default(),
+    };
     if widths.anomalies.transaction_id.max() < widths.transactions.transaction_id.max() {
         return Err(SinkError::TableDoesNotFit {
             table: "anomalies",
@@ -312,17 +346,20 @@ mod tests {
     #[test]
     fn a_numeric_fits_if_every_amount_does() {
         let cases = [
-            ("numeric", -1, true),
-            ("numeric(10,2)", 655_366, true),
-            ("numeric(12,2)", 786_438, true),
-            ("numeric(19,4)", 1_245_192, true),
-            ("numeric(9,2)", 589_830, false),
-            ("numeric(10,3)", 655_367, false),
-            ("numeric(10,0)", 655_364, false),
-            ("numeric(10,-2)", 657_410, false),
+            ("numeric", -1, Some(i64::MAX)),
+            ("numeric(10,2)", 655_366, Some(9_999_999_999)),
+            ("numeric(12,2)", 786_438, Some(999_999_999_999)),
+            ("numeric(19,4)", 1_245_192, Some(99_999_999_999_999_999)),
+            ("numeric(9,2)", 589_830, None),
+            ("numeric(10,3)", 655_367, None),
+            ("numeric(10,0)", 655_364, None),
+            ("numeric(10,-2)", 657_410, None),
         ];
-        for (name, modifier, fits) in cases {
-            assert_eq!(holds_cents(modifier), fits, "{name}");
+        for (name, modifier, max) in cases {
+            assert_eq!(Need::Money.is_met_by("numeric", modifier), max.is_some(), "{name}");
+            if max.is_some() {
+                assert_eq!(whole_digits(modifier).map(max_cents), max, "{name}");
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration {
         version: 1,
         name: "tables",
@@ -65,9 +65,15 @@ const MIGRATIONS: [Migration; 7] = [
     },
     Migration {
         version: 7,
+        name: "ids",
+        creates: &[],
+        sql: include_str!("../../../../migrations/0007_ids.sql"),
+    },
+    Migration {
+        version: 8,
         name: "operations",
         creates: &["replaced_rows", "ingest_prunes"],
-        sql: include_str!("../../../../migrations/0007_operations.sql"),
+        sql: include_str!("../../../../migrations/0008_operations.sql"),
     },
 ];
 

@@ -189,7 +189,7 @@ impl Relations {
                 grants: vec![format!("CREATE ON SCHEMA {schema}")],
             });
         }
-        let altered = ["transactions", "anomalies", "ingest_runs", "ingest_files"];
+        let altered = ["transactions", "anomalies", "ingest_runs", "ingest_files", "skipped_rows"];
         if let Some(table) = altered.into_iter().find(|name| self.get(name).is_some_and(|it| !it.is_owned)) {
             return Err(SinkError::NotOwner { table });
         }

@@ -1,5 +1,5 @@
-//! Reading back what is stored: [`look`](mod@look) takes a [`snapshot`] of it, in which [`rows`] are looked
-//! up by their ids, and rejected and skipped [`records`] are read with a [`cursor`]; [`listing`] is for
+//! Reading back what is stored: [`look`](mod@look) takes a [`snapshot`] of it, in which [`rows`] and [`users`] are
+//! looked up by their ids, and rejected and skipped [`records`] are read with a [`cursor`]; [`listing`] is for
 //! commands that show them. [`replaced`] rows are those that a later run has written anew.
 
 pub(crate) mod cursor;
@@ -9,3 +9,4 @@ pub(crate) mod records;
 pub(crate) mod replaced;
 pub(crate) mod rows;
 pub(crate) mod snapshot;
+pub(crate) mod users;

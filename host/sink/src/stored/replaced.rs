@@ -13,7 +13,7 @@ use crate::stored::rows::{Micros, StoredAnomaly, StoredRow};
 const DIGEST: &str = "
     SELECT encode(sha256(string_agg(sha256(convert_to(ROW(position, line, transaction_id, differs, written_by,
             user_id, amount, encode(timestamp_send(transaction_timestamp), 'hex'), is_anomalous, source_id,
-            had_anomaly, anomaly_run_id, encode(float8send(score), 'hex'), reason)::text, 'UTF8')),
+            source_key, had_anomaly, anomaly_run_id, encode(float8send(score), 'hex'), reason)::text, 'UTF8')),
         ''::bytea ORDER BY position, line)), 'hex')
     FROM replaced_rows WHERE run_id = $1";
 
@@ -38,7 +38,7 @@ pub struct ReplacedRow {
 
 const REPLACED: &str = "
     SELECT transaction_id, run_id, written_by, user_id, trim_scale(amount * 100)::text, transaction_timestamp,
-           is_anomalous, source_id, had_anomaly, score, reason, anomaly_run_id
+           is_anomalous, source_id, had_anomaly, score, reason, anomaly_run_id, source_key
     FROM replaced_rows WHERE transaction_id = ANY ($1::bigint[]) AND run_id > $2
     ORDER BY run_id";
 
@@ -65,6 +65,7 @@ fn replaced_row(row: &Row) -> ReplacedRow {
         timestamp_micros,
         is_anomalous: row.get(6),
         source_id: row.get(7),
+        source_key: row.get(12),
         is_ours: false,
     };
     // An anomaly has the user, amount and timestamp of its row.

@@ -14,7 +14,7 @@ pub(crate) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 /// A row of `transactions`. In tables that the host did not create, values may be NULL, which no file can
 /// contain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRow {
     /// See [`Batch::user_ids`].
     pub user_id: Option<i64>,
@@ -24,8 +24,10 @@ pub struct StoredRow {
     pub timestamp_micros: Option<i64>,
     /// What the detector said; `None` if no detector was asked.
     pub is_anomalous: Option<i64>,
-    /// The id in the file.
+    /// The id in the file, if it is a number.
     pub source_id: Option<i64>,
+    /// The id in the file, if it is a text.
+    pub source_key: Option<String>,
     /// Whether the current transaction wrote it.
     pub is_ours: bool,
 }
@@ -33,7 +35,7 @@ pub struct StoredRow {
 /// `amount` in hundredths, as text, because `NUMERIC` may hold what no number type here can.
 const QUERY: &str = "
     SELECT transaction_id::bigint, user_id::bigint, trim_scale(amount * 100)::text, transaction_timestamp,
-           is_anomalous::bigint, source_id, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
+           is_anomalous::bigint, source_id, source_key, coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)
     FROM transactions WHERE transaction_id = ANY ($1::bigint[])";
 
 /// The rows that exist with these ids.
@@ -46,7 +48,8 @@ pub(crate) async fn rows(connection: &Connection, ids: &[i64]) -> Result<HashMap
             timestamp_micros: row.get::<_, Option<Micros>>(3).map(|micros| micros.0),
             is_anomalous: row.get(4),
             source_id: row.get(5),
-            is_ours: row.get(6),
+            source_key: row.get(6),
+            is_ours: row.get(7),
         };
         (row.get(0), stored)
     };

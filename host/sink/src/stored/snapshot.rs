@@ -1,23 +1,25 @@
 //! The database as it is at one moment, for commands that only read, and for comparison with a replay.
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
+
+use host_core::capacity::Capacity;
 
 use jiff::Timestamp;
 
 use crate::connection::connect::Connection;
 use crate::connection::encoding::Encoding;
+use crate::connection::query::Parameter;
 use crate::connection::session;
 use crate::error::SinkError;
 use crate::ledger::prunes::Pruned;
 use crate::ledger::read::RunFilter;
-use crate::ledger::runs::LedgerRun;
+use crate::ledger::runs::{KEEP, LedgerRun};
 use crate::ledger::{prunes, read};
 use crate::schema::columns;
 use crate::stored::cursor::{Cursor, RowOfRun};
 use crate::stored::replaced::{ReplacedRow, ReplacingRun};
 use crate::stored::rows::{StoredAnomaly, StoredRow};
-use crate::stored::{replaced, rows};
+use crate::stored::{replaced, rows, users};
 
 /// A read-only transaction that sees nothing that others write meanwhile.
 pub struct Snapshot {
@@ -40,12 +42,26 @@ impl Snapshot {
         &self.connection.encoding
     }
 
-    /// The ids that `transactions` can hold.
+    /// What the tables can hold of a row of this run.
     ///
     /// # Errors
     /// If the server refuses, or the tables do not fit.
-    pub async fn id_range(&self) -> Result<RangeInclusive<i64>, SinkError> {
-        Ok(columns::check(&self.connection).await?.id_range())
+    pub async fn capacity_of(&self, run: &LedgerRun) -> Result<Capacity, SinkError> {
+        const TEXTUAL_USERS: &str =
+            "SELECT EXISTS (SELECT FROM ingest_runs WHERE reading ->> 'user_ids' = 'text' AND run_id < $1)";
+        let widths = columns::check(&self.connection).await?;
+        let parameters: [&dyn Parameter; 1] = [&run.record.run_id];
+        let rows = self.connection.query("look for textual users", TEXTUAL_USERS, &parameters).await?;
+        let has_textual_users = rows.first().is_some_and(|row| row.get(0));
+        Ok(widths.capacity(run.record.ids == KEEP, has_textual_users))
+    }
+
+    /// The numbers of users with these ids; `None` for those who have none.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn number_users(&self, keys: &[String]) -> Result<Vec<Option<i64>>, SinkError> {
+        users::numbers(&self.connection, keys).await
     }
 
     /// The latest of the wanted runs, newest first, and how many more there are.

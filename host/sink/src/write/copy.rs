@@ -3,7 +3,8 @@
 //! and its value, all big-endian.
 
 use bytes::{BufMut as _, BytesMut};
-use host_core::batch::Batch;
+use host_core::batch::{Batch, SourceId};
+use host_core::facts::IdKind;
 use host_core::rejected::RejectedRow;
 use host_core::text::without_nul;
 
@@ -11,6 +12,8 @@ use crate::connection::encoding::Encoding;
 use crate::schema::columns::{IntType, TableWidths};
 use crate::stored::rows::EPOCH_MICROS;
 
+/// The digits to base 10,000 that hundredths of 64 bits need: five before the point, and one after it.
+const CENTS_DIGITS: usize = 6;
 const NUMERIC_POSITIVE: u16 = 0x0000;
 const NUMERIC_NEGATIVE: u16 = 0x4000;
 
@@ -82,11 +85,15 @@ impl CopyBuffer {
         self.bytes.split().freeze()
     }
 
-    /// A tuple of [`TRANSACTION_COLUMNS`].
-    pub fn put_transaction(&mut self, row: TransactionRow, is_anomalous: bool, source_id: i64) {
-        self.put_common(6, row);
+    /// A tuple of [`transaction_columns`], as they are for this kind of id.
+    pub fn put_transaction(&mut self, row: TransactionRow, is_anomalous: bool, source_id: SourceId<'_>) {
+        self.put_common(if source_id == SourceId::None { 5 } else { 6 }, row);
         self.put_int(self.widths.is_anomalous, i64::from(is_anomalous));
-        self.put_i64(source_id);
+        match source_id {
+            SourceId::Number(id) => self.put_i64(id),
+            SourceId::Text(key) => self.put_text(key),
+            SourceId::None => {}
+        }
     }
 
     /// A tuple of [`ANOMALY_COLUMNS`].
@@ -136,7 +143,7 @@ impl CopyBuffer {
         self.rows += 1;
         self.bytes.reserve(96);
         self.bytes.put_i16(fields);
-        // The transaction has checked that its block of ids fits, and the source that the user id does.
+        // The transaction has checked that its block of ids fits, and the source that user id and amount do.
         self.put_int(self.widths.transaction_id, row.transaction_id);
         self.put_int(self.widths.user_id, row.user_id);
         self.put_cents(row.amount_cents);
@@ -180,13 +187,19 @@ impl CopyBuffer {
     /// `numeric.c`).
     fn put_cents(&mut self, cents: i64) {
         let magnitude = cents.unsigned_abs();
-        let whole = magnitude / 100;
-        // An amount has at most eight digits before the point; each of these is below 10,000.
-        let digits = [(whole / 10_000) as u16, (whole % 10_000) as u16, (magnitude % 100 * 100) as u16];
+        // 64 bits have at most 17 digits before the point.
+        let mut digits = [0; CENTS_DIGITS];
+        let (mut rest, mut place) = (magnitude / 100, CENTS_DIGITS - 1);
+        digits[place] = (magnitude % 100 * 100) as u16;
+        while rest > 0 {
+            place -= 1;
+            digits[place] = (rest % 10_000) as u16;
+            rest /= 10_000;
+        }
         let first = digits.iter().position(|&digit| digit != 0).unwrap_or(digits.len());
         let end = digits.iter().rposition(|&digit| digit != 0).map_or(first, |last| last + 1);
         let digits_used = &digits[first..end];
-        let weight = if digits_used.is_empty() { 0 } else { 1 - first as i16 };
+        let weight = if digits_used.is_empty() { 0 } else { (CENTS_DIGITS - 2) as i16 - first as i16 };
         self.bytes.put_i32(8 + 2 * digits_used.len() as i32);
         self.bytes.put_u16(digits_used.len() as u16);
         self.bytes.put_i16(weight);
@@ -196,9 +209,20 @@ impl CopyBuffer {
     }
 }
 
-/// What [`CopyBuffer::put_transaction`] encodes.
-pub const TRANSACTION_COLUMNS: &str =
-    "transactions (transaction_id, user_id, amount, transaction_timestamp, is_anomalous, source_id)";
+/// What [`CopyBuffer::put_transaction`] encodes, if these are the files' own ids. A column that would always be NULL
+/// is left out.
+#[must_use]
+pub fn transaction_columns(ids: IdKind) -> &'static str {
+    match ids {
+        IdKind::Number => {
+            "transactions (transaction_id, user_id, amount, transaction_timestamp, is_anomalous, source_id)"
+        }
+        IdKind::Text => {
+            "transactions (transaction_id, user_id, amount, transaction_timestamp, is_anomalous, source_key)"
+        }
+        IdKind::None => "transactions (transaction_id, user_id, amount, transaction_timestamp, is_anomalous)",
+    }
+}
 
 /// What [`CopyBuffer::put_anomaly`] encodes.
 pub const ANOMALY_COLUMNS: &str =
@@ -230,6 +254,8 @@ mod tests {
         assert_eq!(numeric(10), [1, u16::MAX, 0, 2, 1000]);
         assert_eq!(numeric(-1), [1, u16::MAX, NEGATIVE, 2, 100]);
         assert_eq!(numeric(100), [1, 0, 0, 2, 1]);
+        assert_eq!(numeric(i64::MAX), [6, 4, 0, 2, 9, 2233, 7203, 6854, 7758, 700]);
+        assert_eq!(numeric(1_000_000_000_000), [1, 2, 0, 2, 100]);
         assert_eq!(numeric(1_000_000), [1, 1, 0, 2, 1]);
         assert_eq!(numeric(-1_250), [2, 0, NEGATIVE, 2, 12, 5000]);
         assert_eq!(numeric(9_999_999_999), [3, 1, 0, 2, 9999, 9999, 9900]);

@@ -1,6 +1,6 @@
 //! The run's one [`transaction`], with the [`options`] that were asked for: [`numbers`] and [`sequences`]
 //! say where to continue, [`keys`] may defer the keys of empty tables, [`writer`] fills it with rows that
-//! [`copy`] encodes and whose ids [`keep`] compares; [`replace`] writes
+//! [`copy`] encodes and whose ids [`keep`] compares; [`users`] numbers users whose ids are texts, [`replace`] writes
 //! rows in place of stored ones. The operator's [`triggers`] may refuse some rows;
 //! [`places`] knows their files and lines.
 
@@ -14,4 +14,5 @@ mod replace;
 mod sequences;
 pub(crate) mod transaction;
 mod triggers;
+mod users;
 mod writer;

@@ -16,6 +16,8 @@ pub(crate) struct Numbers {
     pub run_id: i64,
     /// The ledger's name with its schema, quoted, for queries by other sessions.
     pub ledger: String,
+    /// Whether users with textual ids have numbers here.
+    pub has_textual_users: bool,
     /// The highest number in a prepared statement's name that tokio-postgres might choose, too.
     pub taken_name: Option<u32>,
 }
@@ -34,7 +36,8 @@ const QUERY: &str = r"
            AND EXISTS (SELECT FROM unnest(ARRAY['transactions', 'anomalies', 'ingest_runs', 'ingest_files',
                                                 'rejected_rows', 'skipped_rows', 'replaced_rows']) AS name
                        WHERE to_regclass(name) = c.oid
-                          OR to_regclass(name) IN (SELECT pg_partition_ancestors(c.oid))))
+                          OR to_regclass(name) IN (SELECT pg_partition_ancestors(c.oid)))),
+        EXISTS (SELECT FROM ingest_runs WHERE reading ->> 'user_ids' = 'text')
     FROM transactions";
 
 impl Numbers {
@@ -57,6 +60,7 @@ impl Numbers {
             sequence,
             run_id: row.get(1).ok_or_else(strange).and_then(number)?,
             ledger: row.get(2).ok_or_else(strange)?.to_owned(),
+            has_textual_users: row.get(5) == Some("t"),
             taken_name: row.get(3).and_then(|number| number.parse().ok()),
         })
     }

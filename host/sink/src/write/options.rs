@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use host_core::facts::IdKind;
+
 use crate::ledger::facts::Once;
 use crate::ledger::runs::{ASSIGN, KEEP};
 
@@ -12,6 +14,10 @@ pub struct TransactionOptions {
     pub lock_timeout: Option<Duration>,
     /// Where ids come from.
     pub ids: IdPolicy,
+    /// What the files have as ids of transactions; numbers, if they are to be kept.
+    pub transaction_ids: IdKind,
+    /// What they have as ids of users.
+    pub user_ids: IdKind,
     /// What must not be ingested a second time.
     pub once: Option<Once>,
     /// Whether the keys of empty tables are built after the rows.

@@ -19,7 +19,7 @@ use crate::write::keep::Conflict;
 const KEEP: &str = "
     WITH old AS MATERIALIZED (
         SELECT n.line, n.differs, t.transaction_id::bigint AS id, t.user_id, t.amount, t.transaction_timestamp,
-               t.is_anomalous, t.source_id, t.xmin AS writer, a.transaction_id IS NOT NULL AS had_anomaly,
+               t.is_anomalous, t.source_id, t.source_key, t.xmin AS writer, a.transaction_id IS NOT NULL AS had_anomaly,
                a.run_id AS anomaly_run_id, a.score, a.reason
         FROM unnest($4::bigint[], $5::bigint[], $6::bool[]) AS n (id, line, differs)
             JOIN transactions t ON t.transaction_id = n.id AND t.transaction_id = ANY ($4::bigint[])
@@ -31,9 +31,11 @@ const KEEP: &str = "
         GROUP BY id
     ), kept AS (
         INSERT INTO replaced_rows (run_id, position, file, line, transaction_id, differs, written_by, user_id,
-            amount, transaction_timestamp, is_anomalous, source_id, had_anomaly, anomaly_run_id, score, reason)
+            amount, transaction_timestamp, is_anomalous, source_id, source_key, had_anomaly, anomaly_run_id, score,
+            reason)
         SELECT $1, $2, $3, line, id, differs, coalesce(known.run_id, anomaly_run_id), user_id,
-            amount, transaction_timestamp, is_anomalous, source_id, had_anomaly, anomaly_run_id, score, reason
+            amount, transaction_timestamp, is_anomalous, source_id, source_key, had_anomaly, anomaly_run_id, score,
+            reason
         FROM old LEFT JOIN known USING (id)
         RETURNING had_anomaly
     )
@@ -47,7 +49,8 @@ const REMOVE_ANOMALIES: &str = "
 const UPDATE: &str = "
     WITH updated AS (
         UPDATE transactions t SET user_id = n.user_id, amount = n.cents * 0.01,
-            transaction_timestamp = n.at::timestamp, is_anomalous = n.is_anomalous, source_id = n.id
+            transaction_timestamp = n.at::timestamp, is_anomalous = n.is_anomalous, source_id = n.id,
+            source_key = NULL
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[])
             AS n (id, user_id, cents, at, is_anomalous)
         WHERE t.transaction_id = n.id AND t.transaction_id = ANY ($1::bigint[])

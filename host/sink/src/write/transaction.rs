@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use host_core::anomaly::Classified;
 use host_core::batch::Batch;
+use host_core::capacity::Capacity;
+use host_core::facts::IdKind;
 use tokio::time::timeout;
 
 use crate::connection::connect::Connection;
@@ -19,11 +21,13 @@ use crate::ledger::record::{EarlierHeader, Entry};
 use crate::ledger::runs::{LedgerRun, RunRecord, WrittenDigests};
 use crate::ledger::{once, record};
 use crate::schema::columns;
+use crate::schema::columns::Widths;
 use crate::schema::relations::Relations;
 use crate::stored::replaced;
 use crate::write::keys::DeferredKeys;
 use crate::write::numbers::Numbers;
 use crate::write::options::{IdPolicy, OnConflict, TransactionOptions};
+use crate::write::users::Users;
 use crate::write::writer::Writer;
 use crate::write::{keys, triggers};
 
@@ -39,9 +43,10 @@ pub struct Transaction {
     numbers: Numbers,
     options: TransactionOptions,
     writer: Writer,
+    /// If the files have textual ids of users.
+    users: Option<Users>,
     deferred_keys: Option<DeferredKeys>,
-    /// The ids that the columns can hold.
-    pub id_range: std::ops::RangeInclusive<i64>,
+    widths: Widths,
 }
 
 /// What the server acknowledged.
@@ -96,9 +101,16 @@ impl Transaction {
             }
         };
         match Prepared::new(&connection, &identity, options, size_bytes).await {
-            Ok(Prepared { numbers, writer, deferred_keys, id_range }) => {
-                Ok(Transaction { connection, identity, numbers, options, writer, deferred_keys, id_range })
-            }
+            Ok(Prepared { numbers, writer, users, deferred_keys, widths }) => Ok(Transaction {
+                connection,
+                identity,
+                numbers,
+                options,
+                writer,
+                users,
+                deferred_keys,
+                widths,
+            }),
             Err(error) => {
                 if error.has_lost_connection() {
                     connection.cancel(CANCEL_PATIENCE).await;
@@ -132,9 +144,21 @@ impl Transaction {
     #[must_use]
     pub fn ids_left(&self) -> Option<u64> {
         match self.options.ids {
-            IdPolicy::Assign => Some(self.numbers.ids_left(*self.id_range.end())),
+            IdPolicy::Assign => Some(self.numbers.ids_left(self.last_possible_id())),
             IdPolicy::Keep(_) => None,
         }
+    }
+
+    /// The highest id that the columns can hold.
+    #[must_use]
+    pub fn last_possible_id(&self) -> i64 {
+        *self.widths.id_range().end()
+    }
+
+    /// What the tables can hold of a row.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        self.widths.capacity(self.options.ids != IdPolicy::Assign, self.numbers.has_textual_users)
     }
 
     /// What part of a run was ingested before, if that matters.
@@ -146,6 +170,16 @@ impl Transaction {
             Some(once) => once::look_up(&self.connection, once, candidate).await,
             None => Ok(Known::Files(BTreeMap::new())),
         }
+    }
+
+    /// The numbers of users with these ids; those who are new get one. A COPY in progress is ended.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn number_users(&mut self, keys: &[String]) -> Result<Vec<i64>, SinkError> {
+        let users = self.users.as_mut().ok_or(SinkError::WriterClosed)?;
+        self.writer.pause(&self.connection).await?;
+        users.numbers(&self.connection, keys).await
     }
 
     /// Writes a batch; gives it back for reuse if it is not needed any more.
@@ -301,8 +335,10 @@ impl Transaction {
 struct Prepared {
     numbers: Numbers,
     writer: Writer,
+    /// If the files have textual ids of users.
+    users: Option<Users>,
     deferred_keys: Option<DeferredKeys>,
-    id_range: std::ops::RangeInclusive<i64>,
+    widths: Widths,
 }
 
 impl Prepared {
@@ -324,6 +360,10 @@ impl Prepared {
             Numbers::look_up(connection)
         );
         let (widths, triggers, numbers) = (widths?, triggers?, numbers?);
+        let users = match options.user_ids {
+            IdKind::Text => Some(Users::look_up(connection, &widths).await?),
+            IdKind::Number | IdKind::None => None,
+        };
         // Triggers may still have work pending at the end, and keys cannot be built before that is done.
         let may_defer = options.defer_keys.applies_to(size_bytes)
             && options.ids == IdPolicy::Assign
@@ -333,7 +373,7 @@ impl Prepared {
         if let Some(taken) = numbers.taken_name {
             connection.skip_names(taken).await?;
         }
-        let writer = Writer::new(connection, &numbers, widths, options.ids, triggers).await?;
-        Ok(Prepared { numbers, writer, deferred_keys, id_range: widths.id_range() })
+        let writer = Writer::new(connection, &numbers, widths, options, triggers).await?;
+        Ok(Prepared { numbers, writer, users, deferred_keys, widths })
     }
 }

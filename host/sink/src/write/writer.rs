@@ -21,11 +21,11 @@ use crate::ledger::skips::SkipDigest;
 use crate::schema::columns::{TableWidths, Widths};
 use crate::server_error::ErrorClass;
 use crate::write::copy::{
-    ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, SKIPPED_COLUMNS, TRANSACTION_COLUMNS, TransactionRow,
+    ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, SKIPPED_COLUMNS, TransactionRow, transaction_columns,
 };
 use crate::write::keep::{Conflict, KeptIds};
 use crate::write::numbers::Numbers;
-use crate::write::options::{IdPolicy, OnConflict};
+use crate::write::options::{IdPolicy, OnConflict, TransactionOptions};
 use crate::write::places::Places;
 use crate::write::replace::replace;
 use crate::write::triggers;
@@ -97,17 +97,21 @@ impl Writer {
         connection: &Connection,
         numbers: &Numbers,
         widths: Widths,
-        policy: IdPolicy,
+        options: TransactionOptions,
         triggers: Vec<Trigger>,
     ) -> Result<Writer, SinkError> {
         // Both are sent at once. If the first is refused, the server refuses the second because of that,
         // which the user does not need to know.
         let (transactions, anomalies) = tokio::join!(
-            prepare(connection, "prepare to write the transactions", TRANSACTION_COLUMNS),
+            prepare(
+                connection,
+                "prepare to write the transactions",
+                transaction_columns(options.transaction_ids)
+            ),
             prepare(connection, "prepare to write the anomalies", ANOMALY_COLUMNS),
         );
         let (copy_transactions, copy_anomalies) = (transactions?, anomalies?);
-        let ids = match policy {
+        let ids = match options.ids {
             IdPolicy::Assign => Ids::Assigned(numbers.allotted()),
             IdPolicy::Keep(on_conflict) => Ids::Kept(KeptIds::new(on_conflict)),
         };
@@ -173,6 +177,11 @@ impl Writer {
     fn is_first_look_due(&self) -> bool {
         let may_be_left_out = || self.triggers.iter().any(|trigger| trigger.may_leave_out);
         self.written.transactions == 0 && self.transactions.rows() > 0 && may_be_left_out()
+    }
+
+    /// Ends a COPY in progress, so that something can be asked; the next row begins another one.
+    pub async fn pause(&mut self, connection: &Connection) -> Result<(), SinkError> {
+        self.end_segment(connection).await
     }
 
     /// Writes everything that is left.
@@ -309,7 +318,7 @@ impl Writer {
             self.places.clear();
         }
         let tuple = self.places.push(batch, i);
-        self.transactions.put_transaction(row, is_anomalous, batch.transaction_ids[i]);
+        self.transactions.put_transaction(row, is_anomalous, batch.source_id(i));
         tuple
     }
 

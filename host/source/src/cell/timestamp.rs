@@ -41,8 +41,10 @@ pub enum TimestampForm {
 }
 
 /// The formats that have a name.
-const NAMED_FORMS: [(&str, TimestampForm); 4] = [
+const NAMED_FORMS: [(&str, TimestampForm); 6] = [
     ("iso", TimestampForm::Iso),
+    ("epoch-days", TimestampForm::Epoch { unit_micros: 86_400_000_000 }),
+    ("epoch-hours", TimestampForm::Epoch { unit_micros: 3_600_000_000 }),
     ("epoch-seconds", TimestampForm::Epoch { unit_micros: 1_000_000 }),
     ("epoch-millis", TimestampForm::Epoch { unit_micros: 1_000 }),
     ("epoch-micros", TimestampForm::Epoch { unit_micros: 1 }),
@@ -57,7 +59,9 @@ impl FromStr for TimestampForm {
             None if text.contains('%') => {
                 pattern::check(text).map(|()| TimestampForm::Pattern(text.to_owned()))
             }
-            None => Err("give a pattern with `%`, or epoch-seconds, epoch-millis or epoch-micros".into()),
+            None => {
+                Err("give a pattern with `%`, or epoch-days, -hours, -seconds, -millis or -micros".into())
+            }
         }
     }
 }

@@ -3,9 +3,6 @@
 
 use host_core::rejected::Problem;
 
-/// The largest amount of `DECIMAL(10, 2)`, in hundredths.
-pub const MAX_AMOUNT_CENTS: i64 = 9_999_999_999;
-
 /// A transaction id: a whole number of 64 bits.
 ///
 /// # Errors
@@ -14,18 +11,16 @@ pub fn transaction_id(cell: &[u8]) -> Result<i64, Problem> {
     integer(trim(cell), "transaction ids are whole numbers of 64 bits")
 }
 
-/// A user id: a whole number that fits the column's type, `INT`.
+/// A user id: a whole number of 64 bits.
 ///
 /// # Errors
 /// The [`Problem`] with the cell.
 pub fn user_id(cell: &[u8]) -> Result<i64, Problem> {
-    const RANGE: &str = "user ids lie between -2147483648 and 2147483647";
-    let id = integer(trim(cell), RANGE)?;
-    if i32::try_from(id).is_ok() { Ok(id) } else { Err(Problem::OutOfRange(RANGE)) }
+    integer(trim(cell), "user ids are whole numbers of 64 bits")
 }
 
 /// An amount in hundredths. Grammar: `[+-] digit+ [point digit+]`; decimals after the second must
-/// be zero; the number must fit `DECIMAL(10, 2)`. `point` is the decimal point, usually `.`
+/// be zero; the hundredths must fit 64 bits. `point` is the decimal point, usually `.`
 ///
 /// # Errors
 /// The [`Problem`] with the cell.
@@ -39,29 +34,29 @@ pub fn amount_cents(cell: &[u8], point: u8) -> Result<i64, Problem> {
             (b'0'..=b'9', Some(2..)) if byte != b'0' => return Err(Problem::TooPrecise),
             (b'0', Some(2..)) => {}
             (b'0'..=b'9', _) => {
-                cents = cents * 10 + i64::from(byte - b'0');
+                cents = scaled(cents, 10, byte - b'0')?;
                 decimals = decimals.map(|count| count + 1);
-                if cents > MAX_AMOUNT_CENTS {
-                    return Err(AMOUNT_RANGE);
-                }
             }
             (_, None) if byte == point && i > 0 => decimals = Some(0),
             _ => return Err(unexpected(&digits[i..])),
         }
     }
     match decimals {
-        None => cents *= 100,
+        None => cents = scaled(cents, 100, 0)?,
         Some(0) => return Err(Problem::Incomplete),
-        Some(1) => cents *= 10,
+        Some(1) => cents = scaled(cents, 10, 0)?,
         Some(_) => {}
-    }
-    if cents > MAX_AMOUNT_CENTS {
-        return Err(AMOUNT_RANGE);
     }
     Ok(if negative { -cents } else { cents })
 }
 
-const AMOUNT_RANGE: Problem = Problem::OutOfRange("amounts lie within ±99999999.99");
+/// An amount that grows by decimal places.
+#[inline]
+fn scaled(cents: i64, factor: i64, digit: u8) -> Result<i64, Problem> {
+    cents.checked_mul(factor).and_then(|cents| cents.checked_add(digit.into())).ok_or(AMOUNT_RANGE)
+}
+
+const AMOUNT_RANGE: Problem = Problem::OutOfRange("amounts lie within ±92233720368547758.07");
 
 /// A number for the detector; NaN if the cell is empty. Grammar:
 /// `[+-] digit+ [point digit+] [(e|E) [+-] digit+]`; it must be finite. `point` is the decimal point, usually `.`
@@ -186,10 +181,11 @@ mod tests {
             ("007.00", Ok(700)),
             (" 12.50\t", Ok(1_250)),
             ("12.500000000000000000000", Ok(1_250)),
-            ("99999999.99", Ok(9_999_999_999)),
-            ("-99999999.99", Ok(-9_999_999_999)),
-            ("100000000", Err(AMOUNT_RANGE)),
-            ("100000000.00", Err(AMOUNT_RANGE)),
+            ("92233720368547758.07", Ok(i64::MAX)),
+            ("-92233720368547758.07", Ok(-i64::MAX)),
+            ("92233720368547758.08", Err(AMOUNT_RANGE)),
+            ("-92233720368547758.1", Err(AMOUNT_RANGE)),
+            ("92233720368547759", Err(AMOUNT_RANGE)),
             ("99999999999999999999999999", Err(AMOUNT_RANGE)),
             ("12.505", Err(Problem::TooPrecise)),
             ("99999999.991", Err(Problem::TooPrecise)),
@@ -257,10 +253,8 @@ mod tests {
         assert_eq!(transaction_id(b"-9223372036854775808"), Ok(i64::MIN));
         assert!(matches!(transaction_id(b"-9223372036854775809"), Err(Problem::OutOfRange(_))));
         assert_eq!(transaction_id(b"-00000000000000000000000000005"), Ok(-5));
-        assert_eq!(user_id(b" 2147483647 "), Ok(2_147_483_647));
-        assert!(matches!(user_id(b"2147483648"), Err(Problem::OutOfRange(_))));
-        assert_eq!(user_id(b"-2147483648"), Ok(-2_147_483_648));
-        assert!(matches!(user_id(b"-2147483649"), Err(Problem::OutOfRange(_))));
+        assert_eq!(user_id(b" 2703186189652095 "), Ok(2_703_186_189_652_095));
+        assert!(matches!(user_id(b"9223372036854775808"), Err(Problem::OutOfRange(_))));
         assert_eq!(user_id(b"-5"), Ok(-5));
         assert_eq!(user_id(b"1.0"), Err(Problem::Unexpected('.')));
         assert_eq!(user_id(b"1 2"), Err(Problem::Unexpected(' ')));
@@ -270,7 +264,7 @@ mod tests {
     proptest! {
         /// Against `rust_decimal`, which is independent of our parser.
         #[test]
-        fn every_amount_is_what_a_decimal_library_reads(cents in -MAX_AMOUNT_CENTS..=MAX_AMOUNT_CENTS) {
+        fn every_amount_is_what_a_decimal_library_reads(cents in -i64::MAX..=i64::MAX) {
             let text = rust_decimal::Decimal::new(cents, 2).to_string();
             prop_assert_eq!(amount_cents(text.as_bytes(), b'.'), Ok(cents));
         }

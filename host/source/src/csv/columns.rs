@@ -11,8 +11,10 @@ use crate::error::SourceError;
 pub(crate) struct Columns {
     /// All names as they are in the file; without a header, `column 1` and so on.
     pub names: Vec<String>,
-    pub transaction_id: usize,
-    pub user_id: usize,
+    /// `None` if the file has no such column, as the user says.
+    pub transaction_id: Option<usize>,
+    /// The same.
+    pub user_id: Option<usize>,
     pub amount: usize,
     pub timestamp: usize,
     /// The columns that the detector asked for, in its order; `None` if the file has no such column.
@@ -30,10 +32,10 @@ pub(crate) struct Requested {
 impl Columns {
     /// Names of the columns that were not asked for.
     pub fn ignored(&self) -> impl Iterator<Item = &str> {
-        let asked = [self.transaction_id, self.user_id, self.amount, self.timestamp];
+        let asked = [self.transaction_id, self.user_id, Some(self.amount), Some(self.timestamp)];
         let is_requested =
             |place: usize| self.requested.iter().flatten().any(|requested| requested.place == place);
-        let is_asked = move |place: &usize| asked.contains(place) || is_requested(*place);
+        let is_asked = move |place: &usize| asked.contains(&Some(*place)) || is_requested(*place);
         self.names
             .iter()
             .enumerate()
@@ -45,16 +47,17 @@ impl Columns {
     pub fn by_name(
         file: &str,
         names: Vec<String>,
-        map: &ColumnMap,
+        (map, absent): (&ColumnMap, &[Field]),
         requests: &[ColumnRequest],
     ) -> Result<Columns, SourceError> {
         let of = |field: Field| match map.get(field.name()) {
             Some(in_file) => position(file, &names, &[in_file], field.name()),
             None => position(file, &names, field.names(), field.name()),
         };
+        let unless_absent = |field| if absent.contains(&field) { Ok(None) } else { of(field).map(Some) };
         Ok(Columns {
-            transaction_id: of(Field::TransactionId)?,
-            user_id: of(Field::UserId)?,
+            transaction_id: unless_absent(Field::TransactionId)?,
+            user_id: unless_absent(Field::UserId)?,
             amount: of(Field::Amount)?,
             timestamp: of(Field::Timestamp)?,
             requested: requests
@@ -69,7 +72,7 @@ impl Columns {
     pub fn by_position(
         file: &str,
         fields: usize,
-        map: &ColumnMap,
+        (map, absent): (&ColumnMap, &[Field]),
         requests: &[ColumnRequest],
     ) -> Result<Columns, SourceError> {
         let names: Vec<String> = (1..=fields).map(|position| format!("column {position}")).collect();
@@ -81,14 +84,15 @@ impl Columns {
             }
         };
         let of = |field: Field| of_name(field.name());
+        let unless_absent = |field| if absent.contains(&field) { Ok(None) } else { of(field).map(Some) };
         let requested = |request: &ColumnRequest| {
             let is_absent = !request.required && map.get(&request.name).is_none();
             let requested = |place| Some(Requested { place, kind: request.kind });
             if is_absent { Ok(None) } else { of_name(&request.name).map(requested) }
         };
         Ok(Columns {
-            transaction_id: of(Field::TransactionId)?,
-            user_id: of(Field::UserId)?,
+            transaction_id: unless_absent(Field::TransactionId)?,
+            user_id: unless_absent(Field::UserId)?,
             amount: of(Field::Amount)?,
             timestamp: of(Field::Timestamp)?,
             requested: requests.iter().map(requested).collect::<Result<_, _>>()?,

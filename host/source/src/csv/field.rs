@@ -1,4 +1,4 @@
-//! The columns that every file must have, and the names that these and other columns have in it.
+//! The columns that a file must have, and the names that these and other columns have in it.
 
 use std::str::FromStr;
 
@@ -80,14 +80,17 @@ impl ColumnMap {
         self.iter().map(|(name, _)| name).find(|name| !is_known(name))
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    /// What a column is called in the file, or its position; `None` if nothing was said of it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(mapped, _)| is_same(mapped, name)).map(|(_, in_file)| in_file)
     }
 
-    /// Whether every field has a position, and every name is mapped to one, as is needed without a header.
+    /// Whether every field but these has a position, and every name is mapped to one, as is needed without a header.
     #[must_use]
-    pub fn is_all_positions(&self) -> bool {
-        FIELDS.into_iter().all(|field| self.position(field.name()).is_some())
+    pub fn is_all_positions(&self, absent: &[Field]) -> bool {
+        let mut needed = FIELDS.into_iter().filter(|field| !absent.contains(field));
+        needed.all(|field| self.position(field.name()).is_some())
             && self.iter().all(|(name, _)| self.position(name).is_some())
     }
 

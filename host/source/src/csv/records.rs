@@ -19,7 +19,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Records of a CSV file, one after the other.
 pub struct Records<R> {
     input: R,
-    delimiter: u8,
+    dialect: Dialect,
     max_record_bytes: usize,
     buffer: Vec<u8>,
     /// The part of the buffer that holds bytes not yet consumed.
@@ -36,6 +36,15 @@ pub struct Records<R> {
     unquoted: Vec<u8>,
     last: Last,
     again: bool,
+}
+
+/// The characters that separate and enclose fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect {
+    /// Between fields.
+    pub delimiter: u8,
+    /// Around fields.
+    pub quote: u8,
 }
 
 /// Where the current record is.
@@ -120,10 +129,10 @@ enum Look {
 
 impl<R: Read> Records<R> {
     /// Reads from `input`, skipping a byte order mark.
-    pub fn new(input: R, delimiter: u8, max_record_bytes: usize) -> Records<R> {
+    pub fn new(input: R, dialect: Dialect, max_record_bytes: usize) -> Records<R> {
         Records {
             input,
-            delimiter,
+            dialect,
             max_record_bytes,
             buffer: Vec::new(),
             unread: 0..0,
@@ -193,9 +202,9 @@ impl<R: Read> Records<R> {
             }
             self.fields.clear();
             if found.has_quotes {
-                unquote(&self.buffer[raw.clone()], self.delimiter, &mut self.unquoted, &mut self.fields);
+                unquote(&self.buffer[raw.clone()], self.dialect, &mut self.unquoted, &mut self.fields);
             } else {
-                split(&self.buffer[raw.clone()], raw.start, self.delimiter, &mut self.fields);
+                split(&self.buffer[raw.clone()], raw.start, self.dialect.delimiter, &mut self.fields);
             }
             self.last = Last { line, offset, raw, has_quotes: found.has_quotes };
             return Ok(true);
@@ -209,7 +218,7 @@ impl<R: Read> Records<R> {
             if unread.is_empty() && self.at_end {
                 return Ok(None);
             }
-            let (content, open_quote) = match look(unread, self.delimiter, self.at_end) {
+            let (content, open_quote) = match look(unread, self.dialect, self.at_end) {
                 Look::Found(found) if found.content <= self.max_record_bytes => return Ok(Some(found)),
                 Look::Found(found) => (found.content, None),
                 Look::Incomplete { content, open_quote } => (content, open_quote),
@@ -230,7 +239,7 @@ impl<R: Read> Records<R> {
     /// the record has been read so far.
     fn too_long(&self) -> RecordsError {
         let unread = &self.buffer[self.unread.clone()];
-        let quote_line = match look(&unread[..=self.max_record_bytes], self.delimiter, false) {
+        let quote_line = match look(&unread[..=self.max_record_bytes], self.dialect, false) {
             Look::Incomplete { open_quote, .. } => open_quote.map(|quote| self.line_at(quote)),
             Look::Found(_) => None,
         };
@@ -287,10 +296,10 @@ impl<R: Read> Records<R> {
 }
 
 /// Finds the end of the record that these bytes start with.
-fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
+fn look(bytes: &[u8], Dialect { delimiter, quote }: Dialect, at_end: bool) -> Look {
     let mut position = 0;
     let mut has_quotes = false;
-    while let Some(hit) = memchr3(b'\n', b'\r', b'"', &bytes[position..]).map(|hit| hit + position) {
+    while let Some(hit) = memchr3(b'\n', b'\r', quote, &bytes[position..]).map(|hit| hit + position) {
         match bytes[hit] {
             b'\n' => return Look::Found(Found { content: hit, total: hit + 1, has_quotes }),
             b'\r' => match bytes.get(hit + 1) {
@@ -303,7 +312,7 @@ fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
             _ if hit > 0 && bytes[hit - 1] != delimiter => position = hit + 1,
             _ => {
                 has_quotes = true;
-                match closing_quote(bytes, hit + 1, at_end) {
+                match closing_quote(bytes, hit + 1, quote, at_end) {
                     Some(closing) => position = closing + 1,
                     None => return Look::Incomplete { content: bytes.len(), open_quote: Some(hit) },
                 }
@@ -319,13 +328,13 @@ fn look(bytes: &[u8], delimiter: u8, at_end: bool) -> Look {
 
 /// The position of the quote that closes the field whose content starts at `from`; two quotes in a row stand
 /// for one in the content. `None` if it is not there (yet).
-fn closing_quote(bytes: &[u8], mut from: usize, at_end: bool) -> Option<usize> {
+fn closing_quote(bytes: &[u8], mut from: usize, quote: u8, at_end: bool) -> Option<usize> {
     loop {
-        let quote = from + memchr(b'"', &bytes[from..])?;
-        match bytes.get(quote + 1) {
-            Some(b'"') => from = quote + 2,
+        let found = from + memchr(quote, &bytes[from..])?;
+        match bytes.get(found + 1) {
+            Some(next) if *next == quote => from = found + 2,
             None if !at_end => return None,
-            _ => return Some(quote),
+            _ => return Some(found),
         }
     }
 }
@@ -341,19 +350,20 @@ fn split(raw: &[u8], start: usize, delimiter: u8, fields: &mut Vec<Range<usize>>
 }
 
 /// Fields of a record with quotes, their contents written to `text`.
-fn unquote(raw: &[u8], delimiter: u8, text: &mut Vec<u8>, fields: &mut Vec<Range<usize>>) {
+fn unquote(raw: &[u8], dialect: Dialect, text: &mut Vec<u8>, fields: &mut Vec<Range<usize>>) {
+    let Dialect { delimiter, quote } = dialect;
     text.clear();
     let mut position = 0;
     loop {
         let start = text.len();
-        if raw.get(position) == Some(&b'"') {
+        if raw.get(position) == Some(&quote) {
             // The record is complete, so there is a closing quote.
-            let closing = closing_quote(raw, position + 1, true).unwrap_or(raw.len());
+            let closing = closing_quote(raw, position + 1, quote, true).unwrap_or(raw.len());
             let content = &raw[position + 1..closing];
             let mut from = 0;
-            while let Some(quote) = memchr(b'"', &content[from..]) {
-                text.extend_from_slice(&content[from..=from + quote]);
-                from += quote + 2;
+            while let Some(doubled) = memchr(quote, &content[from..]) {
+                text.extend_from_slice(&content[from..=from + doubled]);
+                from += doubled + 2;
             }
             text.extend_from_slice(&content[from..]);
             position = (closing + 1).min(raw.len());
@@ -405,7 +415,7 @@ mod tests {
     }
 
     fn read_up_to(max: usize, bytes: &[u8], piece: usize) -> (Vec<Read1>, Option<String>) {
-        let mut records = Records::new(Pieces(bytes, piece), b',', max);
+        let mut records = Records::new(Pieces(bytes, piece), Dialect { delimiter: b',', quote: b'"' }, max);
         let mut found = Vec::new();
         loop {
             match records.next() {

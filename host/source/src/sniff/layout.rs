@@ -11,7 +11,7 @@ use super::head::Head;
 use super::names::roles;
 use crate::cell::timestamp::TimestampRules;
 use crate::cell::value;
-use crate::csv::records::Records;
+use crate::csv::records::{Dialect, Records};
 use crate::error::SourceError;
 use crate::hints::delimiters;
 use crate::reader::{MAX_RECORD_BYTES, source_error};
@@ -119,7 +119,7 @@ impl Layout {
 }
 
 fn records(text: &[u8], delimiter: u8, path: &Path) -> Result<Vec<Rec>, SourceError> {
-    let mut records = Records::new(Cursor::new(text), delimiter, MAX_RECORD_BYTES);
+    let mut records = Records::new(Cursor::new(text), Dialect { delimiter, quote: b'"' }, MAX_RECORD_BYTES);
     let mut found = Vec::new();
     let fail = |error| source_error(path, &path.display().to_string(), error);
     while let Some(record) = records.next().map_err(fail)? {

@@ -20,10 +20,13 @@ const LIKELY_MICROS: std::ops::Range<i64> = 631_152_000_000_000..4_102_444_800_0
 /// Other texts are taken for times of these years only: 1900 to 2199. (`24` is no year of four digits.)
 const POSSIBLE_MICROS: std::ops::Range<i64> = -2_208_988_800_000_000..7_258_118_400_000_000;
 
+/// What a cell means, if anything.
+type Read = Box<dyn Fn(&str) -> Option<i64>>;
+
 /// A way to read cells: what they mean in our own unit, if anything.
 pub(super) struct Way {
     pub flags: Vec<Flag>,
-    read: Box<dyn Fn(&str) -> Option<i64>>,
+    read: Read,
     show: fn(i64) -> String,
 }
 

@@ -147,7 +147,7 @@ fn push_row(batch: &mut Batch, day: u64, event: &Event) {
     let i = batch.len();
     let seconds = day * DAY_SECONDS + event.second;
     batch.push(Row {
-        transaction_id: i as i64 + 1,
+        transaction_id: Some(i as i64 + 1),
         user_id: event.user as i64,
         amount_cents: event.amount_cents,
         timestamp_micros: START_MICROS + seconds as i64 * SECOND_MICROS + event.micros() as i64,
@@ -186,7 +186,7 @@ pub fn extremes(columns: &[ColumnRequest]) -> Batch {
                 let i = batch.len();
                 let transaction_id = IDS[i % IDS.len()];
                 batch.push(Row {
-                    transaction_id,
+                    transaction_id: Some(transaction_id),
                     user_id,
                     amount_cents,
                     timestamp_micros,

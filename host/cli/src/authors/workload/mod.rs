@@ -86,7 +86,7 @@ impl Endless<'_> {
 pub(super) fn append(to: &mut Batch, from: &Batch, indices: impl Iterator<Item = usize>) {
     for i in indices {
         to.push(Row {
-            transaction_id: from.transaction_ids[i],
+            transaction_id: from.transaction_ids.get(i).copied(),
             user_id: from.user_ids[i],
             amount_cents: from.amounts_cents[i],
             timestamp_micros: from.timestamps_micros[i],

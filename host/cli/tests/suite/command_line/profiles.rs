@@ -96,7 +96,8 @@ fn what_is_typed_wins() {
         }
         sorted(lines)
     };
-    let cases: [(&[&str], &[(&str, &str)]); 7] = [
+    type Changes<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&[&str], Changes<'_>); 7] = [
         (&[], &[]),
         (&["--delimiter", "tab"], &[("delimiter", "delimiter=tab command_line")]),
         (&["-p", "zscore"], &[("plugin", "plugin=zscore command_line")]),

@@ -30,7 +30,7 @@ fn tables_made_by_the_host_are_those_made_by_hand_and_more() {
     by_hand.execute(BY_HAND);
     let columns = "SELECT table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable, column_default
         FROM information_schema.columns WHERE table_name IN ('transactions', 'anomalies')
-        AND column_name NOT IN ('source_id', 'score', 'reason', 'run_id') ORDER BY 1, ordinal_position";
+        AND column_name NOT IN ('source_id', 'source_key', 'score', 'reason', 'run_id') ORDER BY 1, ordinal_position";
     assert_eq!(made.rows(columns), by_hand.rows(columns));
     let constraints = "SELECT conrelid::regclass, contype, pg_get_constraintdef(oid) FROM pg_constraint
         WHERE conrelid IN ('transactions'::regclass, 'anomalies'::regclass) ORDER BY 1, 2, 3";
@@ -48,12 +48,12 @@ fn migrations_are_applied_once_and_listed() {
     let status = succeed(migrate().arg("--status"));
     assert_eq!(
         status,
-        "0001 tables       not applied\n0002 ledger       not applied\n0003 rejects      not applied\n0004 runs         not applied\n0005 places       not applied\n0006 skipped      not applied\n0007 operations   not applied\n"
+        "0001 tables       not applied\n0002 ledger       not applied\n0003 rejects      not applied\n0004 runs         not applied\n0005 places       not applied\n0006 skipped      not applied\n0007 ids          not applied\n0008 operations   not applied\n"
     );
-    assert!(succeed(&mut migrate()).starts_with("7 migrations applied\n"));
+    assert!(succeed(&mut migrate()).starts_with("8 migrations applied\n"));
     assert!(succeed(&mut migrate()).starts_with("0 migrations applied\n"));
     let status = succeed(migrate().arg("--status"));
-    assert_eq!(status.matches(" applied 2").count(), 7, "{status}");
+    assert_eq!(status.matches(" applied 2").count(), 8, "{status}");
 
     database.execute("UPDATE ingest_migrations SET sha256 = 'other' WHERE version = 2");
     let refused = finish(&mut migrate());

@@ -68,7 +68,7 @@ fn plugin(sections: &[(&str, Vec<u8>)]) -> Vec<u8> {
 
 fn batch() -> Batch {
     let mut batch = Batch::default();
-    batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 1, timestamp_micros: 0, line: 2 });
+    batch.push(Row { transaction_id: Some(1), user_id: 7, amount_cents: 1, timestamp_micros: 0, line: 2 });
     batch
 }
 

@@ -33,7 +33,7 @@ fn sandbox() -> Sandbox {
 /// A whole run; says how far it came.
 fn run(sandbox: &Sandbox, files: &Files, bytes: &[u8]) -> Result<(), DetectorError> {
     let mut batch = Batch::default();
-    batch.push(Row { transaction_id: 1, user_id: 1, amount_cents: 1, timestamp_micros: 0, line: 2 });
+    batch.push(Row { transaction_id: Some(1), user_id: 1, amount_cents: 1, timestamp_micros: 0, line: 2 });
     let mut detector = Detector::start(&load(sandbox, &files.write("p.wasm", bytes))?)?;
     detector.configure(&[])?;
     let anomalies = detector.classify(&batch)?;

@@ -47,7 +47,7 @@ fn run(plugin: &Path, mode: Option<&str>, limits: &Limits) -> Result<Detector, D
 fn batch(first_row: u64) -> Batch {
     let mut batch = Batch { first_row, ..Batch::default() };
     for line in first_row + 2..first_row + 2 + ROWS as u64 {
-        batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 100, timestamp_micros: 0, line });
+        batch.push(Row { transaction_id: Some(1), user_id: 7, amount_cents: 100, timestamp_micros: 0, line });
     }
     batch
 }
@@ -381,7 +381,7 @@ fn the_longest_right_answer_is_taken() {
     detector.configure(&[("reason-bytes".to_owned(), "1000".to_owned())]).unwrap();
     let mut batch = Batch::default();
     for line in 2..ROWS + 2 {
-        batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 100, timestamp_micros: 0, line });
+        batch.push(Row { transaction_id: Some(1), user_id: 7, amount_cents: 100, timestamp_micros: 0, line });
     }
     assert_eq!(detector.classify(&batch).unwrap().len() as u64, ROWS);
 }

@@ -90,7 +90,7 @@ fn guest_that_calls(name: &str, parameters: &str, arguments: &str, expected: i32
 
 fn batch() -> Batch {
     let mut batch = Batch::default();
-    let row = Row { transaction_id: 1, user_id: 7, amount_cents: 100, timestamp_micros: 0, line: 2 };
+    let row = Row { transaction_id: Some(1), user_id: 7, amount_cents: 100, timestamp_micros: 0, line: 2 };
     batch.push(row);
     batch
 }

@@ -113,7 +113,13 @@ pub fn batch(calls: &[(u8, i64, i64)]) -> Batch {
     let mut batch = Batch::default();
     for (line, &(function, first, second)) in (2..).zip(calls) {
         let user_id = i64::from(function);
-        batch.push(Row { transaction_id: 1, user_id, amount_cents: first, timestamp_micros: second, line });
+        batch.push(Row {
+            transaction_id: Some(1),
+            user_id,
+            amount_cents: first,
+            timestamp_micros: second,
+            line,
+        });
     }
     batch
 }

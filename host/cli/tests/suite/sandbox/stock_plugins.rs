@@ -17,7 +17,13 @@ fn batch(amounts_cents: &[i64]) -> Batch {
     let mut batch = Batch::default();
     for (i, &amount_cents) in amounts_cents.iter().enumerate() {
         let line = i as u64 + 2;
-        batch.push(Row { transaction_id: line as i64, user_id: 7, amount_cents, timestamp_micros: 0, line });
+        batch.push(Row {
+            transaction_id: Some(line as i64),
+            user_id: 7,
+            amount_cents,
+            timestamp_micros: 0,
+            line,
+        });
     }
     batch
 }

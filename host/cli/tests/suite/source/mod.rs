@@ -3,6 +3,8 @@
 mod changing;
 mod exact;
 mod folders;
+mod ids;
 mod input;
 mod places;
 mod rejects_file;
+mod shapes;

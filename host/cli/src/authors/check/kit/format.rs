@@ -167,7 +167,7 @@ impl TryFrom<Lists> for Part {
         let mut batch = Batch::default();
         for i in 0..count {
             batch.push(Row {
-                transaction_id: 0,
+                transaction_id: None,
                 user_id: user_ids[i],
                 amount_cents: amounts[i],
                 timestamp_micros: timestamps[i],

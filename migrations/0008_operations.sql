@@ -29,6 +29,7 @@ CREATE TABLE replaced_rows (
     transaction_timestamp TIMESTAMP WITHOUT TIME ZONE,
     is_anomalous BIGINT,
     source_id BIGINT,
+    source_key TEXT,
     -- Its anomaly, if it had one.
     had_anomaly BOOLEAN NOT NULL,
     anomaly_run_id BIGINT,

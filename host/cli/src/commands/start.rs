@@ -1,0 +1,17 @@
+//! What commands that ingest begin with.
+
+use crate::authors::project;
+use crate::cli::RunArgs;
+use crate::error::Error;
+use crate::interrupt::Interrupts;
+
+/// If no plugin is given, it is that of the project in this folder.
+pub(super) fn choose_plugin(arguments: &mut RunArgs) -> Result<(), Error> {
+    let plugin = &mut arguments.ingest.plugin;
+    *plugin = Some(project::chosen_plugin(plugin.as_deref())?);
+    Ok(())
+}
+
+pub(super) fn catch_interrupts() -> Result<Interrupts, Error> {
+    Interrupts::catch().map_err(Error::Runtime)
+}
