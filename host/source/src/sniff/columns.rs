@@ -163,7 +163,10 @@ impl Table {
     }
 
     fn user_id(&self) -> Finding {
-        let is_id = |at: usize| self.cells(at).iter().all(|cell| value::user_id(cell.as_bytes()).is_ok());
+        // Wider numbers fit only into columns that somebody has widened.
+        let is_narrow =
+            |cell: &str| value::user_id(cell.as_bytes()).is_ok_and(|id| i32::try_from(id).is_ok());
+        let is_id = |at: usize| self.cells(at).iter().all(|cell| is_narrow(cell));
         let fits = |at: usize| is_id(at) && (self.has_header || !self.is_distinct(at));
         let (about, field) = (About::UserId, Field::UserId);
         match self.choose(field, Role::UserId, !self.has_header, &fits) {

@@ -144,6 +144,11 @@ fn what_is_proposed_for_other_shapes_is_read_or_open() {
             "ref,nameOrig,amount,timestamp\na-1,C17,12.50,2024-01-01 13:21:30\n".into(),
             "user-ids",
         ),
+        (
+            "wide numbers as users",
+            "Id,cc_num,amount,timestamp\n1,2703186189652095,12.50,2024-01-01 13:21:30\n".into(),
+            "user-ids",
+        ),
         ("no user", "Id,amount,timestamp\n1,12.50,2024-01-01 13:21:30\n".into(), "user-ids"),
     ];
     for (what, content, option) in shapes {
