@@ -17,15 +17,13 @@ use std::sync::Arc;
 
 use host_core::environment::Environment;
 use host_core::{advice, exit, text};
-use host_sink::{Listing, RowOfRun, RunFilter, Snapshot};
+use host_sink::{Listing, RowOfRun, RunFilter};
 use host_source::{InputRules, RejectLimit};
 use serde::Serialize;
 use serde_json::json;
 
-use self::start::{catch_interrupts, choose_plugin};
-use crate::cli::{
-    CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, PluginCommand, RunArgs, RunsArgs, VerifyArgs,
-};
+use self::start::{catch_interrupts, choose_plugin, look};
+use crate::cli::{CheckArgs, Cli, Command, ListingArgs, PluginCommand, RunArgs, RunsArgs, VerifyArgs};
 use crate::config::{self, IngestConfig, VerifyConfig};
 use crate::error::{ConfigError, Error, Failure};
 use crate::pipeline::CheckFiles;
@@ -176,11 +174,6 @@ async fn list<T: RowOfRun + Serialize>(
         if listed == 0 { format!("run {} {nothing}\n", arguments.run) } else { String::new() }
     })?;
     Ok(exit::COMMITTED)
-}
-
-/// The stored runs; `None` if there are none yet.
-async fn look(database: &DatabaseArgs) -> Result<Option<Snapshot>, Error> {
-    Ok(host_sink::look(&config::target(database)?).await?)
 }
 
 async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {

@@ -4,7 +4,7 @@ use host_core::exit;
 use host_sink::{Prunable, PruneRequest, RunFilter};
 use jiff::Timestamp;
 
-use super::look;
+use super::start::look;
 use crate::cli::{PruneArgs, StatusArgs};
 use crate::config;
 use crate::error::Error;
