@@ -12,6 +12,7 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use host_core::advice;
 use host_core::text::{one_line, path};
 
 use crate::error::{DatabaseState, Error, Failure};
@@ -91,6 +92,9 @@ pub fn details(error: &Error) -> Vec<(String, Cow<'_, str>)> {
             error.details().into_iter().map(|(label, text)| (label, text.into())).collect()
         }
         Error::Detector(error) => error.details(),
+        Error::Config(_) => {
+            advice::profile().map(|profile| ("profile".into(), profile.into())).into_iter().collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -114,6 +118,7 @@ pub fn help(error: &Error) -> Option<String> {
     match error {
         Error::Variable(error) => Some(error.help()),
         Error::Config(error) => error.help(),
+        Error::Profile(error) => error.help(),
         Error::Source(error) => error.help(),
         Error::AnomaliesFile(error) => error.help(),
         Error::Lookup(error) => Some(error.help()),

@@ -14,6 +14,7 @@ pub mod output;
 pub mod panics;
 pub mod pipeline;
 pub mod plugins;
+pub mod profiles;
 pub mod progress;
 pub mod remarks;
 pub mod report;

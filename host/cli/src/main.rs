@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use host::report::Reporter;
-use host::{cli, commands, logging, panics};
+use host::{cli, commands, logging, output, panics};
 use host_core::environment::Environment;
 use host_detector::compiler;
 
@@ -14,15 +14,18 @@ fn main() -> ExitCode {
         return exit_code;
     }
     panics::remember();
+    let environment = Environment::of_process();
+    output::choose_colors(cli::color_asked_for(&arguments), &environment);
     let reporter = Reporter::new(cli::format_asked_for(&arguments));
     let done = panics::caught(|| {
-        let cli = match cli::parse(&arguments) {
+        let given = commands::given(&arguments, &environment)?;
+        let cli = match cli::parse(&given.arguments) {
             Ok(cli) => cli,
-            Err(said) => return commands::instead(&said, &reporter),
+            Err(said) => return commands::instead(&said, &given, &reporter),
         };
         reporter.is_of(cli.command.name());
-        logging::start(cli.verbose, cli.log_format == cli::LogFormat::Json, &Environment::of_process())?;
-        commands::run_to_end(cli, &reporter)
+        logging::start(cli.verbose, cli.log_format == cli::LogFormat::Json, &environment)?;
+        commands::run_to_end(cli, &given, &reporter)
     });
     ExitCode::from(done.unwrap_or_else(|failure| reporter.failed(&failure)))
 }

@@ -4,12 +4,14 @@
 //! It ensures that
 //! - a message is one write, so that those of different threads do not mix;
 //! - no control character from a file's name, a plugin, a server or an argument reaches a terminal:
-//!   all but line breaks are written as escapes, whatever was done before;
+//!   all but line breaks are written as escapes, whatever was done before; colours are added after that;
 //! - no password is shown, not even from a URL in a place where none is expected;
 //! - a stderr that is full, broken or closed loses the message, never the run;
 //! - the caller knows if something could not be written to stdout.
 //!
 //! `clippy.toml` forbids `std::io::stdout` and `stderr` everywhere else.
+
+mod colors;
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
@@ -19,6 +21,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use clap::ColorChoice;
+use clap::builder::StyledStr;
+use host_core::environment::Environment;
 use host_core::secret::hide_passwords;
 use host_core::text::{self, Escape};
 use jiff::Timestamp;
@@ -32,7 +37,27 @@ const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// # Errors
 /// If it could not be written, such as to a full disk.
 pub fn result(text: &str) -> io::Result<()> {
-    stdout(&text::without_control_characters(text, Escape::Text))
+    let text = text::without_control_characters(text, Escape::Text);
+    if colors::on_stdout() { stdout(&colors::paint(&text)) } else { stdout(&text) }
+}
+
+/// Writes clap's help to stdout.
+///
+/// # Errors
+/// If it could not be written.
+pub fn help(text: &StyledStr) -> io::Result<()> {
+    match colors::on_stdout() {
+        true => stdout(&colors::with_colors_only(&text.ansi().to_string())),
+        false => result(&text.to_string()),
+    }
+}
+
+/// Writes clap's message to stderr. What was typed has been made printable in it.
+pub fn usage(text: &StyledStr) {
+    match colors::on_stderr() {
+        true => to_stderr(&colors::with_colors_only(&hide_passwords(&text.ansi().to_string()))),
+        false => message(&text.to_string()),
+    }
 }
 
 /// Writes JSON to stdout: like [`result`], but escapes are those of JSON, so that a reader gets back
@@ -48,8 +73,18 @@ pub fn json(json: &str) -> io::Result<()> {
 pub fn message(text: &str) {
     let text = hide_passwords(text);
     let text = text::without_control_characters(&text, Escape::Text);
+    if colors::on_stderr() { to_stderr(&colors::paint(&text)) } else { to_stderr(&text) }
+}
+
+fn to_stderr(text: &str) {
     // If this fails, there is nobody left to tell.
     let _ = write(Stream::Stderr, text.as_bytes());
+}
+
+/// Decides once and for all whether there are colours.
+#[allow(clippy::disallowed_methods, reason = "they are only asked")]
+pub fn choose_colors(choice: ColorChoice, environment: &Environment) {
+    colors::choose(choice, environment, (io::stdout().is_terminal(), io::stderr().is_terminal()));
 }
 
 /// From now on, what is said on stderr is JSON, one object per line.

@@ -1,12 +1,14 @@
 //! Commands that messages suggest, such as `host runs 3`, written so that they act on the same database as
-//! this command: if an argument named it, with that argument.
+//! this command: if an argument named it, with that argument. And the profile that arguments come from.
 
+use std::fmt::Display;
 use std::sync::OnceLock;
 
 use crate::secret::hide_passwords;
-use crate::text::shell_quoted;
+use crate::text::{printable, shell_quoted};
 
 static DATABASE: OnceLock<String> = OnceLock::new();
+static PROFILE: OnceLock<String> = OnceLock::new();
 
 /// Remembers the database URL that this command was given as an argument.
 pub fn remember_database(url: &str) {
@@ -16,6 +18,19 @@ pub fn remember_database(url: &str) {
     let shown = if is_open { shell_quoted(url) } else { "URL".into() };
     // A process sets it once.
     let _ = DATABASE.set(format!(" --database-url {shown}"));
+}
+
+/// Remembers the profile that some of this command's options come from, and where it is.
+pub fn remember_profile(name: &str, place: &dyn Display) {
+    let show = shell_quoted(name);
+    // A process has one.
+    let _ = PROFILE.set(format!("`{}`, {place}; see `host config show --profile {show}`", printable(name)));
+}
+
+/// That profile, for a message about options.
+#[must_use]
+pub fn profile() -> Option<&'static str> {
+    PROFILE.get().map(String::as_str)
 }
 
 /// A command of this program, on the same database.

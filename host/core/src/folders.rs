@@ -41,6 +41,18 @@ pub fn cache(environment: &Environment) -> Result<Option<PathBuf>, VariableError
     Ok(cache.map(|cache| cache.join("host")))
 }
 
+/// Where the user's configuration is kept, if anywhere: below `XDG_CONFIG_HOME`, else `~/.config`.
+///
+/// # Errors
+/// [`VariableError`] if the deciding variable is set to anything but an absolute path.
+pub fn configuration(environment: &Environment) -> Result<Option<PathBuf>, VariableError> {
+    let folder = match environment.path("XDG_CONFIG_HOME")? {
+        Some(folder) => Some(folder),
+        None => environment.path("HOME")?.map(|home| home.join(".config")),
+    };
+    Ok(folder.map(|folder| folder.join("host")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

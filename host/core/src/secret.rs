@@ -29,9 +29,23 @@ pub fn hide_passwords(text: &str) -> Cow<'_, str> {
     Cow::Owned(hidden)
 }
 
+/// Whether a URL of a database, or libpq's `name=value` form of it, may hold a password.
+#[must_use]
+pub fn may_hold_password(url: &str) -> bool {
+    hide_passwords(url) != url || url.contains("password")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::hide_passwords;
+    use super::{hide_passwords, may_hold_password};
+
+    #[test]
+    fn a_password_is_noticed_in_every_form() {
+        for url in ["postgres://u:p@h/db", "postgres://u@h/db?password=p", "host=h password=p"] {
+            assert!(may_hold_password(url), "{url}");
+        }
+        assert!(!may_hold_password("postgres://u@h:5432/db"));
+    }
 
     #[test]
     fn passwords_in_urls_are_hidden() {

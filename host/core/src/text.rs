@@ -216,6 +216,12 @@ pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
+/// The end of a message on a name that is unknown: `; did you mean …?`, if any candidate is close, or nothing.
+#[must_use]
+pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(given, candidates).map_or(String::new(), |near| format!("; did you mean `{}`?", printable(near)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! What can be wrong with files, and what to do about it.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use host_core::rejected::{Problem, RejectedRow, RowProblem};
@@ -68,6 +69,12 @@ pub enum SourceError {
         /// The file.
         file: String,
     },
+    /// No delimiter divides its lines into columns.
+    #[error("`{}` has no columns: none of `,`, `;`, `|` and tabs divides its lines", printable(file))]
+    NoColumns {
+        /// The file.
+        file: String,
+    },
     /// It is not CSV text.
     #[error("`{}` is not CSV text: it looks like {found}", file.display())]
     NotCsv {
@@ -91,9 +98,9 @@ pub enum SourceError {
         /// The columns that it has.
         found: Vec<String>,
         /// Its name, by which `--column` gives it another one; or the option that names it.
-        name: String,
+        name: Box<str>,
         /// The physical line of a record further down that looks like the header.
-        header_line: Option<u64>,
+        header_line: Option<NonZero<u64>>,
     },
     /// Nothing is left of it.
     #[error(
@@ -275,9 +282,9 @@ pub enum SourceError {
         /// What it says something about.
         what: &'static str,
         /// What it says.
-        expected: String,
+        expected: Box<str>,
         /// What was read.
-        found: String,
+        found: Box<str>,
         /// Records that were rejected, and are not in what was read.
         rejected: u64,
     },
@@ -392,7 +399,7 @@ impl SourceError {
     pub fn help(&self) -> Option<String> {
         match self {
             SourceError::MissingColumn { column, found, name, header_line, .. } => {
-                Some(hints::on_header(name, column, found, *header_line))
+                Some(hints::on_header(name, column, found, header_line.map(NonZero::get)))
             }
             SourceError::HeaderNotFound { .. } => {
                 Some("the text must be in the header as it is there, in the same case; or say how many lines come before the header, with `--skip-lines`".into())

@@ -317,6 +317,16 @@ fn on_day_number(text: &str) -> Option<String> {
     Some(format!("as Excel's day number it would be {shown}; these are read with `--timestamp-format excel`"))
 }
 
+/// Delimiters that people use, and how `--delimiter` takes them.
+pub(crate) fn delimiters() -> impl Iterator<Item = (char, &'static str)> {
+    DELIMITERS.into_iter()
+}
+
+/// The strptime patterns of formats in common use.
+pub(crate) fn patterns() -> impl Iterator<Item = &'static str> {
+    PATTERNS.into_iter()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,15 +363,15 @@ mod tests {
     fn a_column_that_an_option_names() {
         let found = ["Betrag Soll".to_owned(), "x".to_owned()];
         assert_eq!(
-            on_header("f", "--debit", "Betrag_Soll", &found),
+            on_header("--debit", "Betrag_Soll", &found, None),
             "is it `Betrag Soll`? Then pass `--debit 'Betrag Soll'`"
         );
         assert_eq!(
-            on_header("f", "--sign", "Betrag_Soll", &found),
+            on_header("--sign", "Betrag_Soll", &found, None),
             "is it `Betrag Soll`? Then name it so in --sign"
         );
         assert_eq!(
-            on_header("f", "--currency", "Currency", &found),
+            on_header("--currency", "Currency", &found, None),
             "name it in --currency as the header has it"
         );
     }

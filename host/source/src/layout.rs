@@ -1,6 +1,7 @@
 //! Where in a file its rows are: which lines come before the header, and what comes after the rows. Banks put the
 //! account above the header and totals below the rows.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -15,7 +16,7 @@ use crate::input::open::{Input, open};
 use crate::rules::InputRules;
 
 /// A longer record is an error.
-const MAX_RECORD_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 /// A header is looked for in this many lines and bytes.
 const MAX_SEARCHED_LINES: u64 = 1_000;
 const MAX_SEARCHED_BYTES: u64 = 1024 * 1024;
@@ -123,12 +124,12 @@ const GUESSED_RECORDS: usize = 100;
 pub(crate) fn header_further_down(
     body: &mut Body<Input>,
     is_header: impl Fn(Vec<String>) -> bool,
-) -> Option<u64> {
+) -> Option<NonZero<u64>> {
     for _ in 0..GUESSED_RECORDS {
         let record = body.next().ok()??;
         let names = record.fields().map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect();
         if is_header(names) {
-            return Some(record.line);
+            return NonZero::new(record.line);
         }
     }
     None

@@ -4,8 +4,8 @@
 //! lines are rows, [`cell`] turns one field into one exact value, [`composed`] several into one, and [`Source`] puts it
 //! together, file after file, as the [`InputRules`] say. [`users`] numbers users whose ids are texts. The end of a file
 //! must be as its [`Trailer`] says, and all as is [`expected`]. What could not be parsed is counted in a [`Tally`] and
-//! kept where the user wants it
-//! ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at files outside a run.
+//! kept where the user wants it ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at
+//! files outside a run, and [`sniff`](mod@sniff) at files whose shape is not known.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -44,6 +44,7 @@ mod reader;
 pub mod rejects_file;
 mod rules;
 mod scan;
+pub mod sniff;
 mod tally;
 mod trailer;
 mod users;

@@ -95,6 +95,7 @@ impl Trailer {
                 // Records that were rejected are counted.
                 let rejected = if placeholder == TOTAL { read.rejected } else { 0 };
                 let line = record.line;
+                let (expected, found) = (expected.into(), found.into());
                 return Err(SourceError::TrailerDisagrees { file, line, what, expected, found, rejected });
             }
         }

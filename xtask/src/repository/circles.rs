@@ -13,7 +13,7 @@ const CRATES: [&str; 6] =
     ["host/core/src", "host/source/src", "host/detector/src", "host/sink/src", "host/cli/src", "xtask/src"];
 
 /// The rooms of the program: each uses only those after it.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 19] = [
     "commands",
     "watch",
     "report",
@@ -21,10 +21,11 @@ const ROOMS: [&str; 17] = [
     "pipeline",
     "authors",
     "plugins",
-    "status",
     "config",
+    "profiles",
     "diagnostic",
     "panics",
+    "status",
     "cli",
     "error",
     "progress",

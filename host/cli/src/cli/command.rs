@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::configuration::ConfigCommand;
 use super::database::{DbCommand, MigrateArgs};
 use super::each::RunCommandArgs;
 use super::ledger::{ListingArgs, RunsArgs, VerifyArgs};
 use super::operations::{PruneArgs, StatusArgs};
 use super::plugin::PluginCommand;
 use super::run::CheckArgs;
+use super::sniff::SniffArgs;
 use super::watch::WatchArgs;
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
@@ -30,6 +32,15 @@ pub struct Cli {
     #[arg(long, value_enum, global = true, default_value_t)]
     pub format: Format,
 
+    /// Whether help, messages and results have colours: on a terminal, always or never. NO_COLOR and CLICOLOR_FORCE
+    /// decide if nothing is given
+    #[arg(long, value_enum, value_name = "WHEN", global = true, default_value_t)]
+    pub color: ColorChoice,
+
+    /// The file with the profiles [default: `host.toml` in the current folder, else in `~/.config/host`]
+    #[arg(long, value_name = "FILE", env = "HOST_CONFIG", hide_env_values = true, global = true)]
+    pub config: Option<PathBuf>,
+
     /// What to do
     #[command(subcommand)]
     pub command: Command,
@@ -43,6 +54,7 @@ impl Command {
             Command::Run(_) => "run",
             Command::Watch(_) => "watch",
             Command::Check(_) => "check",
+            Command::Sniff(_) => "sniff",
             Command::Runs(_) => "runs",
             Command::Verify(_) => "verify",
             Command::Rejects(_) => "rejects",
@@ -53,6 +65,7 @@ impl Command {
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
             Command::Plugin(command) => command.name(),
+            Command::Config(command) => command.name(),
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }
@@ -64,10 +77,12 @@ const AFTER_HELP: &str = "\
 Environment:
   DATABASE_URL      The database, if --database-url is not given
   PGHOST, PGPORT …  The same, as libpq reads them
+  HOST_CONFIG       The file with the profiles, if --config is not given
   HOST_PLUGIN_PATH  Folders in which plugins are looked up by name, separated by `:`
   HOST_DATA_DIR     Where the embedded server and added plugins are kept (an absolute path)
   HOST_LOG          What is logged, instead of -v: `warn,host=debug`
   XDG_CACHE_HOME    Where compiled plugins are kept
+  NO_COLOR          No colours; CLICOLOR_FORCE: colours everywhere
 
 Exit codes:
   0    committed (anomalies are not failures); other commands: done
@@ -90,7 +105,8 @@ Examples:
   host run --plugin threshold --each --keep-going --once incoming
   host run --plugin threshold --ids keep --on-conflict replace corrected.csv
   host run --plugin night-owls --capture cases day.csv
-  host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv";
+  host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv
+  host run --profile my-bank export.csv";
 
 const WATCH_EXAMPLES: &str = "\
 Examples:
@@ -119,6 +135,12 @@ Examples:
   host check --plugin threshold --rejects bad.csv 'incoming/*.csv'
   host check --plugin zscore --set deviations=3 --anomalies found.csv day.csv";
 
+const SNIFF_EXAMPLES: &str = "\
+Examples:
+  host sniff export.csv
+  host sniff export.csv --save my-bank
+  host sniff 'incoming/*.csv' --format json";
+
 const RUNS_EXAMPLES: &str = "\
 Examples:
   host runs
@@ -129,6 +151,30 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   host verify 3 day.csv
   host verify --plugin old/threshold.wasm 3 day.csv";
+
+const REJECTS_EXAMPLES: &str = "\
+Examples:
+  host rejects 3
+  host rejects 3 --format json";
+
+const SKIPPED_EXAMPLES: &str = "\
+Examples:
+  host skipped 3";
+
+const REPLACED_EXAMPLES: &str = "\
+Examples:
+  host replaced 3";
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  host migrate
+  host migrate --status
+  host migrate --database-url postgres://me@server/payments";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  host completions bash > ~/.local/share/bash-completion/completions/host
+  host completions fish > ~/.config/fish/completions/host.fish";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -156,6 +202,10 @@ pub enum Command {
     /// and needs no database
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Look at a file of unknown shape, and propose the options with which it is read. Ingests nothing, and chooses
+    /// nothing that is ambiguous
+    #[command(after_help = SNIFF_EXAMPLES)]
+    Sniff(SniffArgs),
     /// List the runs in the ledger, or show one of them
     #[command(after_help = RUNS_EXAMPLES)]
     Runs(RunsArgs),
@@ -163,10 +213,13 @@ pub enum Command {
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
     /// List the records that a run rejected
+    #[command(after_help = REJECTS_EXAMPLES)]
     Rejects(ListingArgs),
     /// List the rows that a run skipped because their ids were already taken
+    #[command(after_help = SKIPPED_EXAMPLES)]
     Skipped(ListingArgs),
     /// List the rows that a run replaced, as they were before
+    #[command(after_help = REPLACED_EXAMPLES)]
     Replaced(ListingArgs),
     /// Say in one line whether the latest run is as expected, for cron and monitoring: exit code 0 if it is,
     /// and 8 if it is not. Reads the ledger only
@@ -176,6 +229,7 @@ pub enum Command {
     #[command(after_help = PRUNE_EXAMPLES)]
     Prune(PruneArgs),
     /// Create or update the tables; `run` does so by itself
+    #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),
     /// Start, stop and inspect the embedded server, the database that is used if no other is named
     #[command(subcommand)]
@@ -183,7 +237,11 @@ pub enum Command {
     /// Write, check and manage plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Show where options come from, and what may be in host.toml
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print a script for completing the arguments of this program in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
     /// Write the man pages into a folder (for packages)
     #[command(hide = true)]
@@ -232,25 +290,42 @@ mod tests {
 
     use super::*;
 
+    /// Those of all commands, each with its name.
+    fn examples(command: &clap::Command, name: &str) -> Vec<(String, String)> {
+        let own = command.get_after_help().map(|text| (name.to_owned(), text.to_string()));
+        let seen = command.get_subcommands().filter(|command| !command.is_hide_set());
+        let inner = seen.flat_map(|inner| examples(inner, &format!("{name} {}", inner.get_name())));
+        own.into_iter().chain(inner.collect::<Vec<_>>()).collect()
+    }
+
     #[test]
     fn examples_can_be_given_as_they_are() {
-        for line in [
-            RUN_EXAMPLES,
-            WATCH_EXAMPLES,
-            CHECK_EXAMPLES,
-            RUNS_EXAMPLES,
-            VERIFY_EXAMPLES,
-            STATUS_EXAMPLES,
-            PRUNE_EXAMPLES,
-        ]
-        .join("\n")
-        .lines()
-        {
-            let Some(command) = line.strip_prefix("  ") else { continue };
+        let all = examples(&Cli::command(), "host");
+        for line in all.iter().flat_map(|(_, text)| text.lines()) {
+            let Some(command) = line.strip_prefix("  ").filter(|line| line.starts_with("host ")) else {
+                continue;
+            };
             // Split like a shell would: the only quotes are around whole words.
-            let words = command.split(' ').map(|word| word.trim_matches('\''));
-            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{command}: {error}"));
+            let (command, _) = command.split_once(" > ").unwrap_or((command, ""));
+            let words: Vec<std::ffi::OsString> =
+                command.split(' ').map(|word| word.trim_matches('\'').into()).collect();
+            crate::cli::parse(&words).unwrap_or_else(|error| panic!("{command}: {error}"));
         }
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        fn check(command: &clap::Command, name: &str, all: &[(String, String)]) {
+            let mut inner = command.get_subcommands().filter(|inner| !inner.is_hide_set()).peekable();
+            if inner.peek().is_none() {
+                let own = all.iter().find(|(other, _)| other == name);
+                let has = own.is_some_and(|(_, text)| text.contains(&format!("  {name}")));
+                assert!(has, "{name} has no example");
+            }
+            inner.for_each(|inner| check(inner, &format!("{name} {}", inner.get_name()), all));
+        }
+        let cli = Cli::command();
+        check(&cli, "host", &examples(&cli, "host"));
     }
 
     #[test]

@@ -34,20 +34,52 @@ pub struct MigrateArgs {
     pub status: bool,
 }
 
+const START_EXAMPLES: &str = "\
+Examples:
+  host db start
+  host db start --format json";
+
+const STOP_EXAMPLES: &str = "\
+Examples:
+  host db stop";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  host db status";
+
+const URL_EXAMPLES: &str = "\
+Examples:
+  host db url";
+
+const PROGRAMS_EXAMPLES: &str = "\
+Examples:
+  host db programs";
+
+const PSQL_EXAMPLES: &str = "\
+Examples:
+  host db psql
+  host db psql -c 'SELECT * FROM ingest_runs'";
+
 /// What can be done with the embedded server.
 #[derive(Debug, Subcommand)]
 pub enum DbCommand {
     /// Start it and keep it running until `host db stop`
+    #[command(after_help = START_EXAMPLES)]
     Start,
     /// Stop it
+    #[command(after_help = STOP_EXAMPLES)]
     Stop,
     /// Say where it is and whether it is running
+    #[command(after_help = STATUS_EXAMPLES)]
     Status,
     /// Print its URL, for psql and other programs, which need it to be running
+    #[command(after_help = URL_EXAMPLES)]
     Url,
     /// Print the folder of the PostgreSQL programs that it uses
+    #[command(after_help = PROGRAMS_EXAMPLES)]
     Programs,
     /// Open psql on it, starting it if needed
+    #[command(after_help = PSQL_EXAMPLES)]
     Psql {
         /// Passed on to psql unchanged; arguments that name another server are refused
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use host_core::digest::Sha256Digest;
+use host_core::text::did_you_mean;
 use host_detector::{EngineKind, MIN_COMPILE_MEMORY_BYTES};
 use host_source::timestamp::TimestampForm;
 use host_source::{Encoding, RejectLimit};
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
+use jiff::tz::{self, TimeZone};
 
 use super::control::ControlArgs;
 use super::ids::IdArgs;
@@ -138,11 +139,15 @@ fn quote(text: &str) -> Result<u8, String> {
 }
 
 fn encoding(name: &str) -> Result<Encoding, String> {
-    Encoding::by_name(name).ok_or_else(|| "unknown encoding".into())
+    Encoding::by_name(name)
+        .ok_or_else(|| format!("unknown encoding{}", did_you_mean(name, Encoding::COMMON_NAMES)))
 }
 
 fn time_zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|error| error.to_string())
+    TimeZone::get(name).map_err(|_| {
+        let zones: Vec<String> = tz::db().available().map(|zone| zone.to_string()).collect();
+        format!("unknown zone{}", did_you_mean(name, zones.iter().map(String::as_str)))
+    })
 }
 
 /// The limits imposed on the plugin.

@@ -1,11 +1,13 @@
 //! The command line, as clap types and nothing else. The commands are in [`command`]; [`run`] has the
 //! arguments of a run ([`each`]: how many there are; [`watch`]: for ever), of which [`ingest`] says what is read
 //! ([`lines`]: which lines are rows, [`ids`]: of which kind, [`values`]: what cells mean, [`control`]: what is expected of
-//! all of it) and what classifies it, and [`database`] where it is written; [`ledger`] is for looking back,
-//! [`operations`] for keeping watch and order, [`plugin`] for plugin authors. [`description`] generates
-//! completions and man pages from all of this.
+//! all of it) and what classifies it, and [`database`] where it is written; [`profile`] and [`configuration`] are for
+//! options that are kept in a file, [`sniff`] for files of unknown shape, [`ledger`] for looking back, [`operations`] for
+//! keeping watch and order, [`plugin`] for plugin authors. [`description`] generates completions and man pages from all
+//! of this.
 
 mod command;
+mod configuration;
 mod control;
 mod database;
 mod description;
@@ -17,11 +19,14 @@ mod lines;
 mod operations;
 mod parse;
 mod plugin;
+mod profile;
 mod run;
+mod sniff;
 mod values;
 mod watch;
 
 pub use command::{Cli, Command, CompletionsArgs, Format, LogFormat, ManArgs};
+pub use configuration::ConfigCommand;
 pub use control::ControlArgs;
 pub use database::{DatabaseArgs, DbCommand, MigrateArgs};
 pub use description::{completions, write_man_pages};
@@ -31,11 +36,13 @@ pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
 pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
 pub use lines::LineArgs;
 pub use operations::{PruneArgs, StatusArgs};
-pub use parse::{format_asked_for, parse};
+pub use parse::{after_command, color_asked_for, format_asked_for, parse};
 pub use plugin::{
     AddArgs, BenchArgs, BuildArgs, DevArgs, DigestArgs, DoctorArgs, InspectArgs, Language, ListArgs, NewArgs,
     PluginCheckArgs, PluginCommand, SdkChoice, SubjectArgs, TestArgs,
 };
+pub use profile::{PROFILE_ID, ProfileArgs};
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
+pub use sniff::SniffArgs;
 pub use values::ValueArgs;
 pub use watch::{FolderArgs, WatchArgs};

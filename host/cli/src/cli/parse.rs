@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
+use clap::{ColorChoice, CommandFactory as _, Parser as _};
 use host_core::text::{is_unprintable, one_line};
 
 use super::command::{Cli, Format};
@@ -25,36 +25,75 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
 /// What follows `db psql` belongs to psql, even `-v` and `--help`.
 fn for_psql(arguments: &[OsString]) -> Vec<OsString> {
     let mut arguments = arguments.to_vec();
-    let is_ours = |argument: &OsString| {
-        let argument = argument.to_string_lossy();
-        argument.starts_with('-') || ["json", "human", "text"].contains(&&*argument)
-    };
-    let first = arguments.iter().skip(1).position(|argument| !is_ours(argument)).map_or(0, |at| at + 1);
-    if arguments.get(first).is_some_and(|argument| argument == "db")
-        && arguments.get(first + 1).is_some_and(|argument| argument == "psql")
+    if arguments.iter().any(|argument| argument == "psql")
+        && let Some(position) = after_command(&arguments, &["db", "psql"])
     {
-        arguments.insert(first + 2, "--".into());
+        arguments.insert(position, "--".into());
     }
     arguments
+}
+
+/// The position after a command's name, from 0, if these arguments are for this command: there its options may
+/// be put. Before the name, there is nothing but options that all commands have.
+#[must_use]
+pub fn after_command(arguments: &[OsString], names: &[&str]) -> Option<usize> {
+    let cli = Cli::command();
+    let takes_value = |option: &str| {
+        let mut known = cli.get_arguments().filter(|known| known.get_action().takes_values());
+        option.strip_prefix("--").is_some_and(|long| known.any(|known| known.get_long() == Some(long)))
+    };
+    let mut position = 1;
+    for name in names {
+        loop {
+            let argument = arguments.get(position)?.to_str()?;
+            position += 1;
+            if argument == *name {
+                break;
+            } else if takes_value(argument) {
+                position += 1;
+            } else if argument == "--" || !argument.starts_with('-') {
+                return None;
+            }
+        }
+    }
+    Some(position)
 }
 
 /// The format that these arguments ask for, as far as that can be told if they are invalid.
 #[must_use]
 pub fn format_asked_for(arguments: &[OsString]) -> Format {
+    match asked_for(arguments, "--format") {
+        Some("json") => Format::Json,
+        _ => Format::Human,
+    }
+}
+
+/// The colours that these arguments ask for, as far as that can be told if they are invalid.
+#[must_use]
+pub fn color_asked_for(arguments: &[OsString]) -> ColorChoice {
+    match asked_for(arguments, "--color") {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
+}
+
+/// The last value of an option.
+fn asked_for<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
     let mut options = arguments.iter().skip(1).map_while(|argument| match argument.to_str() {
         Some("--") => None,
         text => Some(text.unwrap_or_default()),
     });
-    let mut format = Format::Human;
-    while let Some(option) = options.next() {
-        let value = option.strip_prefix("--format=");
-        match value.or_else(|| (option == "--format").then(|| options.next()).flatten()) {
-            Some("json") => format = Format::Json,
-            Some(_) => format = Format::Human,
+    let mut last = None;
+    while let Some(argument) = options.next() {
+        let value = argument.strip_prefix(option);
+        match value.and_then(|rest| rest.strip_prefix('=')) {
+            Some(value) => last = Some(value),
+            None if value == Some("") => last = options.next().or(last),
             None => {}
         }
     }
-    format
+    last
 }
 
 fn printable(argument: &OsString) -> OsString {
@@ -79,6 +118,7 @@ mod tests {
             ("host --format json -v db psql -h", "-h"),
             ("host db psql --format x", "--format x"),
             ("host db psql -- -x", "-- -x"),
+            ("host --config db db --config=x psql --config y", "--config y"),
         ] {
             let Command::Db(DbCommand::Psql { arguments }) = parse(&arguments(line)).unwrap().command else {
                 panic!("{line}");

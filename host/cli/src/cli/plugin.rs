@@ -42,6 +42,25 @@ Examples:
   host plugin new night-owls --lang rust
   host plugin new night-owls --lang python --sdk registry";
 
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  host plugin inspect threshold
+  host plugin inspect ./night-owls.wasm --format json";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  host plugin test
+  host plugin test ./night-owls.wasm --cases cases --update";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  host plugin list";
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  host plugin add ./night-owls.wasm
+  host plugin add --replace ./night-owls.wasm";
+
 /// What can be done with a plugin besides running it.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
@@ -58,18 +77,22 @@ pub enum PluginCommand {
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
     /// Say what a plugin is: its settings, what it imports, its hash
+    #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
     /// Find out whether a plugin keeps the contract; exits with 4 if it does not
     #[command(after_help = CHECK_EXAMPLES)]
     Check(PluginCheckArgs),
     /// Run an author's own test cases; exits with 4 if one fails
+    #[command(after_help = TEST_EXAMPLES)]
     Test(TestArgs),
     /// Measure a plugin against the detector `threshold`
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArgs),
     /// List the plugins that are found by name
+    #[command(after_help = LIST_EXAMPLES)]
     List(ListArgs),
     /// Copy a plugin to a folder where it is found by name
+    #[command(after_help = ADD_EXAMPLES)]
     Add(AddArgs),
     /// The digest of a plugin's answers, for `check` to compare between processes
     #[command(hide = true)]

@@ -8,10 +8,15 @@ use jiff::SignedDuration;
 
 use super::database::DatabaseArgs;
 use super::ingest::IngestArgs;
+use super::profile::ProfileArgs;
 
 /// Arguments of `host run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub profile: ProfileArgs,
+
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub ingest: IngestArgs,

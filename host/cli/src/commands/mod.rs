@@ -5,26 +5,29 @@ mod database;
 mod description;
 mod operations;
 mod plugin;
+mod profiles;
 mod psql;
 mod run;
+mod sniff;
 mod start;
 mod watch;
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
-use host_core::exit;
-use host_sink::{Listing, RowOfRun, RunFilter, Snapshot};
+use host_core::environment::Environment;
+use host_core::{advice, exit, text};
+use host_sink::{Listing, RowOfRun, RunFilter};
 use host_source::{InputRules, RejectLimit};
 use serde::Serialize;
 use serde_json::json;
 
-use self::start::{catch_interrupts, choose_plugin};
-use crate::cli::{
-    CheckArgs, Cli, Command, DatabaseArgs, ListingArgs, PluginCommand, RunArgs, RunsArgs, VerifyArgs,
-};
+use self::start::{catch_interrupts, choose_plugin, look};
+use crate::cli::{CheckArgs, Cli, Command, ListingArgs, PluginCommand, RunArgs, RunsArgs, VerifyArgs};
 use crate::config::{self, IngestConfig, VerifyConfig};
 use crate::error::{ConfigError, Error, Failure};
 use crate::pipeline::CheckFiles;
+use crate::profiles::Given;
 use crate::progress::Progress;
 use crate::report::{Reporter, Verdict};
 use crate::{diagnostic, pipeline, remarks, report, verify};
@@ -33,24 +36,47 @@ use crate::{diagnostic, pipeline, remarks, report, verify};
 ///
 /// # Errors
 /// A [`Failure`], to be printed.
-pub fn run_to_end(cli: Cli, reporter: &Reporter) -> Result<u8, Failure> {
+pub fn run_to_end(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Failure> {
+    if let Some(profile) = given.profile.as_ref().filter(|profile| profile.has_open_password) {
+        tracing::warn!(
+            "others may read the password in `{0}`: chmod go= {1}",
+            text::path(&profile.place.file),
+            text::shell_file(&profile.place.file.to_string_lossy()),
+        );
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(Error::Runtime)?.block_on(execute(cli.command, reporter))
+    runtime.map_err(Error::Runtime)?.block_on(execute(cli, given, reporter))
+}
+
+/// The arguments of a command, with those of its profile.
+///
+/// # Errors
+/// If the profile cannot be used.
+pub fn given(typed: &[OsString], environment: &Environment) -> Result<Given, Failure> {
+    let given = crate::profiles::expand(typed, environment).map_err(Failure::without_rows)?;
+    if let Some(profile) = &given.profile {
+        advice::remember_profile(&profile.name, &profile.place);
+    }
+    Ok(given)
 }
 
 /// Prints what clap has to say instead of running a command; returns the exit code.
 ///
 /// # Errors
-/// If the help cannot be written.
-pub fn instead(said: &clap::Error, reporter: &Reporter) -> Result<u8, Failure> {
-    reporter.instead(said).map_err(Failure::without_rows)
+/// If it is about an option of a profile, or the help cannot be written.
+pub fn instead(said: &clap::Error, given: &Given, reporter: &Reporter) -> Result<u8, Failure> {
+    match given.blamed(said) {
+        Some(error) => Err(Failure::without_rows(error)),
+        None => reporter.instead(said).map_err(Failure::without_rows),
+    }
 }
 
-async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
-    let done = match command {
+async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Failure> {
+    let done = match cli.command {
         Command::Run(arguments) => return run::run(arguments, reporter).await,
         Command::Watch(arguments) => return watch::watch(arguments, reporter).await,
         Command::Check(arguments) => check(arguments, reporter).await,
+        Command::Sniff(arguments) => sniff::look(&arguments, cli.config.as_deref(), reporter),
         Command::Runs(arguments) => runs(&arguments, reporter).await,
         Command::Verify(arguments) => verify(arguments, reporter).await,
         Command::Rejects(arguments) => list(&arguments, reporter, report::reject, "rejected nothing").await,
@@ -64,6 +90,7 @@ async fn execute(command: Command, reporter: &Reporter) -> Result<u8, Failure> {
         Command::Db(command) => database::db(&command, reporter),
         Command::Plugin(PluginCommand::Dev(arguments)) => plugin::dev(&arguments, reporter).await,
         Command::Plugin(command) => plugin::plugin(command, reporter),
+        Command::Config(command) => profiles::config(&command, given, cli.config.as_deref(), reporter),
         Command::Completions(arguments) => description::complete(&arguments, reporter),
         Command::Man(arguments) => description::man(&arguments, reporter),
     };
@@ -155,11 +182,6 @@ async fn list<T: RowOfRun + Serialize>(
         None => String::new(),
     })?;
     Ok(exit::COMMITTED)
-}
-
-/// The stored runs; `None` if there are none yet.
-async fn look(database: &DatabaseArgs) -> Result<Option<Snapshot>, Error> {
-    Ok(host_sink::look(&config::target(database)?).await?)
 }
 
 async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {

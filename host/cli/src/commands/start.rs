@@ -1,7 +1,10 @@
-//! What commands that ingest begin with.
+//! What commands begin with.
+
+use host_sink::Snapshot;
 
 use crate::authors::project;
-use crate::cli::RunArgs;
+use crate::cli::{DatabaseArgs, RunArgs};
+use crate::config;
 use crate::error::Error;
 use crate::interrupt::Interrupts;
 
@@ -14,4 +17,9 @@ pub(super) fn choose_plugin(arguments: &mut RunArgs) -> Result<(), Error> {
 
 pub(super) fn catch_interrupts() -> Result<Interrupts, Error> {
     Interrupts::catch().map_err(Error::Runtime)
+}
+
+/// The stored runs; `None` if there are none yet.
+pub(super) async fn look(database: &DatabaseArgs) -> Result<Option<Snapshot>, Error> {
+    Ok(host_sink::look(&config::target(database)?).await?)
 }

@@ -13,6 +13,7 @@ use super::anomalies_file::AnomaliesFileError;
 use super::authors::ToolsError;
 use super::config::ConfigError;
 use super::plugins::LookupError;
+use super::profile::ProfileError;
 use super::verify::VerifyError;
 use super::watch::WatchError;
 use crate::interrupt::Interrupt;
@@ -26,6 +27,9 @@ pub enum Error {
     /// The arguments make no sense.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The file.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -109,6 +113,7 @@ impl Failure {
             Error::Variable(_) | Error::Lookup(LookupError::Variable(_)) => exit::USAGE,
             Error::Config(_) => exit::USAGE,
             Error::Sink(SinkError::Target { .. } | SinkError::Variable(_)) => exit::USAGE,
+            Error::Profile(error) => error.exit_code(),
             Error::Watch(WatchError::Listen { .. } | WatchError::Argument(_)) => exit::USAGE,
             Error::Source(_) | Error::AnomaliesFile(_) | Error::Watch(_) => exit::INPUT,
             Error::Lookup(_) | Error::Detector(_) => exit::PLUGIN,

@@ -1,7 +1,8 @@
 //! Why arguments make no sense.
 
 use host_core::advice;
-use host_core::text::{counted, listed, one_line, printable};
+use host_core::text::{counted, listed, nearest, one_line, printable, shell_quoted};
+use host_source::Field;
 use thiserror::Error;
 
 /// How many of a detector's columns a message names.
@@ -97,6 +98,12 @@ pub enum ConfigError {
     Size(&'static str),
 }
 
+/// The column that may have been meant: one that every file has, or one that the detector asks for.
+fn nearest_column<'a>(name: &str, asked: &'a [String]) -> Option<&'a str> {
+    let fields = [Field::TransactionId, Field::UserId, Field::Amount, Field::Timestamp].map(Field::name);
+    nearest(name, fields.into_iter().chain(asked.iter().map(String::as_str)))
+}
+
 impl ConfigError {
     /// What the user can do, if anything.
     #[must_use]
@@ -112,9 +119,10 @@ impl ConfigError {
             ConfigError::Column(_) => {
                 Some("the columns are transaction_id, user_id, amount and timestamp, and those that the detector asks for; for instance `--column amount=TX_AMOUNT`".into())
             }
-            ConfigError::UnknownColumn { asked, .. } => Some(match asked.as_slice() {
-                [] => "the detector asks for no further columns".into(),
-                asked => format!("the detector asks for {}", listed(asked, SHOWN_COLUMNS)),
+            ConfigError::UnknownColumn { name, asked } => Some(match (nearest_column(name, asked), asked.as_slice()) {
+                (Some(near), _) => format!("did you mean `--column {}=…`?", shell_quoted(near)),
+                (None, []) => "the detector asks for no further columns".into(),
+                (None, asked) => format!("the detector asks for {}", listed(asked, SHOWN_COLUMNS)),
             }),
             ConfigError::NoRun(_) => Some(format!(
                 "the numbers of runs that wrote nothing are not reused, so some are missing; `{}` lists the runs that exist",

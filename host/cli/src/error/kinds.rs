@@ -68,6 +68,7 @@ impl Error {
         match self {
             Error::Variable(error) => error.into(),
             Error::Config(error) => error.into(),
+            Error::Profile(error) => error.into(),
             Error::Source(error) => error.into(),
             Error::AnomaliesFile(error) => error.into(),
             Error::Lookup(LookupError::Variable(error)) => error.into(),
@@ -97,6 +98,9 @@ impl Error {
     pub fn place(&self) -> Place {
         match self {
             Error::Source(error) => source_place(error),
+            Error::Profile(error) => error.place().map_or_else(Place::default, |place| {
+                Place::file(place.file.to_string_lossy()).line(place.line)
+            }),
             Error::AnomaliesFile(error) => Place::file(error.file().to_string_lossy()),
             Error::Sink(SinkError::IdTaken { transaction_id, file, line, .. }) => Place {
                 value: Some(transaction_id.to_string()),
@@ -124,6 +128,7 @@ fn source_place(error: &SourceError) -> Place {
             Place::file(given.to_string_lossy())
         }
         SourceError::Empty { file }
+        | SourceError::NoColumns { file }
         | SourceError::TooFewLines { file, .. }
         | SourceError::HeaderNotFound { file, .. }
         | SourceError::NoTrailer { file, found: None, .. }

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod kinds;
 mod plugins;
+mod profile;
 mod verify;
 mod watch;
 
@@ -17,5 +18,6 @@ pub use self::command::{DatabaseState, Error, Failure};
 pub use self::config::ConfigError;
 pub use self::kinds::{Place, Retry};
 pub use self::plugins::LookupError;
+pub use self::profile::{ProfileError, ProfilePlace};
 pub use self::verify::VerifyError;
 pub use self::watch::WatchError;

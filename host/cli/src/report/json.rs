@@ -109,11 +109,11 @@ struct Detail {
     text: String,
 }
 
-/// The last line of a command that failed.
+/// The last line of a command that failed, perhaps before it was known which command it is.
 #[must_use]
-pub fn failure(command: &str, failure: &Failure) -> String {
-    let body = if command == "run" { Failed::of_run(failure) } else { Failed::of_other(failure) };
-    end(command, failure.exit_code(), body)
+pub fn failure(command: Option<&str>, failure: &Failure) -> String {
+    let body = if command == Some("run") { Failed::of_run(failure) } else { Failed::of_other(failure) };
+    line(&End::new(command, failure.exit_code(), body))
 }
 
 /// The error of a failed command.

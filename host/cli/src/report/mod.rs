@@ -3,8 +3,10 @@
 pub mod json;
 pub mod notes;
 mod operations;
+mod profiles;
 mod runs;
 mod several;
+mod sniff;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -20,8 +22,10 @@ use host_source::RejectLimit;
 use serde::Serialize;
 
 pub use self::operations::{PruneObject, StatusObject, pruned, status};
+pub use self::profiles::Shown;
 pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, pruned_of, table, verified};
 pub use self::several::{EachObject, OneRun, Totals, outcome};
+pub use self::sniff::{Sniff, Tried, saved};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
@@ -31,7 +35,7 @@ use crate::{diagnostic, output};
 /// Prints what a command has to say, in the format that was asked for.
 pub struct Reporter {
     format: Format,
-    command: OnceLock<&'static str>,
+    command: OnceLock<String>,
 }
 
 impl Reporter {
@@ -42,13 +46,13 @@ impl Reporter {
     }
 
     /// From now on, what is printed belongs to this command.
-    pub fn is_of(&self, command: &'static str) {
+    pub fn is_of(&self, command: &str) {
         // There is only one per process.
-        let _ = self.command.set(command);
+        let _ = self.command.set(command.to_owned());
     }
 
-    fn command(&self) -> &'static str {
-        self.command.get().copied().unwrap_or_default()
+    fn command(&self) -> &str {
+        self.command.get().map_or("", String::as_str)
     }
 
     /// One of several records of a listing.
@@ -87,7 +91,7 @@ impl Reporter {
         diagnostic::print(failure);
         if self.format == Format::Json && !matches!(failure.error, Error::Output(_)) {
             // If this fails, the exit code still says it.
-            let _ = output::json(&json::failure(self.command(), failure));
+            let _ = output::json(&json::failure(self.command.get().map(String::as_str), failure));
         }
         failure.exit_code()
     }
@@ -98,15 +102,15 @@ impl Reporter {
     /// # Errors
     /// If the help cannot be written.
     pub fn instead(&self, said: &clap::Error) -> Result<u8, Error> {
-        let text = said.render().to_string();
+        let text = said.render();
         if !said.use_stderr() {
-            output::result(&text).map_err(Error::Output)?;
+            output::help(&text).map_err(Error::Output)?;
             return Ok(exit::COMMITTED);
         }
-        output::message(&text);
+        output::usage(&text);
         if self.format == Format::Json {
             // If this fails, the exit code still says it.
-            let _ = output::json(&json::usage(&text, exit::USAGE));
+            let _ = output::json(&json::usage(&text.to_string(), exit::USAGE));
         }
         Ok(exit::USAGE)
     }

@@ -1,6 +1,7 @@
 //! Settings, as the contract promises them to a detector: every one that it has, each once, of its kind, with
 //! its default if none was given.
 
+use host_core::text::did_you_mean;
 use rust_decimal::Decimal;
 
 use crate::contract::types::{Metadata, SettingDescription, SettingKind};
@@ -24,7 +25,8 @@ pub fn complete(metadata: &Metadata, given: &[(String, String)]) -> Result<Vec<(
     let refused = |name: &str, message: String| Err(Refused { name: name.to_owned(), message });
     for (i, (name, value)) in given.iter().enumerate() {
         let Some(known) = metadata.settings.iter().find(|known| known.name == *name) else {
-            return refused(name, "it has no such setting".into());
+            let names = metadata.settings.iter().map(|known| known.name.as_str());
+            return refused(name, format!("it has no such setting{}", did_you_mean(name, names)));
         };
         if given[..i].iter().any(|(other, _)| other == name) {
             return refused(name, "it is given twice".into());
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn what_it_does_not_have_is_refused() {
         let cases = [
-            (vec![("limt", "1")], "limt: it has no such setting"),
+            (vec![("limt", "1")], "limt: it has no such setting; did you mean `limit`?"),
             (vec![("limit", "1"), ("limit", "1")], "limit: it is given twice"),
             (vec![("limit", "1,5")], "limit: `1,5` is not a decimal number such as `3.5`"),
             (vec![("history", "3.5")], "history: `3.5` is not a whole number such as `30`"),

@@ -2,7 +2,7 @@
 //! here. No request is silently ignored: what the host cannot do is refused, with the reason, because
 //! most of these parameters restrict which servers it may talk to, and how.
 
-use host_core::text::nearest;
+use host_core::text::did_you_mean;
 
 /// This program's name in libpq's parameters, if no other is given.
 pub(crate) const DEFAULT_NAME: &str = "host";
@@ -129,9 +129,7 @@ pub fn find(name: &str) -> Option<&'static Known> {
 
 /// What to say about an unknown parameter. Its name is not repeated: it may be part of a password.
 pub fn unknown(name: &str) -> String {
-    let meant = nearest(name, KNOWN.iter().map(|known| known.name));
-    let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-    format!("it has an unknown parameter{meant}")
+    format!("it has an unknown parameter{}", did_you_mean(name, KNOWN.iter().map(|known| known.name)))
 }
 
 impl Known {

@@ -531,7 +531,7 @@ mod tests {
         #[test]
         fn a_format_is_shown_as_an_example_of_itself(
             example in "[-+(]?[$€a-zA-Z .]{0,3}[0-9]{1,3}([.,' ][0-9]{3})?[.,][0-9]{2}[ €a-zA-Z.]{0,3}[-)]?",
-            cents in -MAX_AMOUNT_CENTS..=MAX_AMOUNT_CENTS,
+            cents in -i64::MAX..=i64::MAX,
         ) {
             if let Ok(format) = example.parse::<AmountFormat>() {
                 prop_assert_eq!(format.to_string().parse(), Ok(format.clone()), "{}", format);

@@ -202,7 +202,7 @@ fn position(file: &str, names: &[String], wanted: &[&str], name: &str) -> Result
             file: file.to_owned(),
             column: column(),
             found: names.to_vec(),
-            name: name.to_owned(),
+            name: name.into(),
             header_line: None,
         }),
     }

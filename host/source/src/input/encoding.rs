@@ -16,6 +16,22 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// The names that are used most, for those who mistype one.
+    pub const COMMON_NAMES: [&str; 12] = [
+        "utf-8",
+        "utf-16",
+        "utf-16le",
+        "utf-16be",
+        "latin1",
+        "iso-8859-1",
+        "iso-8859-2",
+        "iso-8859-15",
+        "windows-1250",
+        "windows-1252",
+        "shift_jis",
+        "gb18030",
+    ];
+
     /// By its name: `utf-8`, `utf-16` (little-endian unless a byte order mark says otherwise), `utf-16le`,
     /// `utf-16be`, `latin1`, `windows-1252` and every other label of the WHATWG Encoding Standard. `None` if
     /// it is unknown.

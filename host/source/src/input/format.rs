@@ -138,6 +138,14 @@ impl Format {
 }
 
 impl Foreign {
+    /// The encoding with which it is CSV text after all, if that is all that is foreign about it.
+    pub(crate) fn encoding(self) -> Option<&'static str> {
+        match self.remedy {
+            Remedy::Encoding(name) => Some(name),
+            Remedy::Command(_) | Remedy::Words(_) => None,
+        }
+    }
+
     /// How to turn it into CSV.
     pub(crate) fn help(self, file: &Path) -> String {
         match self.remedy {

@@ -244,6 +244,11 @@ fn every_other_command_ends_with_an_object_too() {
         let end = end(host().args(["db", command]).env("HOST_DATA_DIR", files.path()));
         assert_eq!(end["command"], format!("db {command}"));
     }
+    let (of_files, sniffed) = lines(host().arg("sniff").arg(sample()));
+    assert_eq!((of_files.len(), &sniffed["command"]), (1, &"sniff".into()));
+    for command in ["show", "schema"] {
+        assert_eq!(end(host().args(["config", command]))["command"], format!("config {command}"));
+    }
     assert_eq!(end(host().args(["completions", "fish"]))["shell"], "fish");
     assert_eq!(end(host().arg("man").arg(files.path().join("man")))["command"], "man");
     let list = end(host().args(["plugin", "list"]));

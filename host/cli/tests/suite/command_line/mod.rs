@@ -1,6 +1,7 @@
 //! What people and programs read.
 
 mod advice;
+mod colors;
 mod completions;
 mod compose;
 mod documents;
@@ -9,7 +10,9 @@ mod errors;
 pub mod json;
 mod output;
 mod package;
+mod profiles;
 mod remarks;
 mod run;
+mod sniff;
 mod status;
 mod trial;

@@ -367,6 +367,7 @@ fn what_help_lines_propose_can_be_copied_into_a_shell() {
                 // It only names the command or option, whose arguments the reader knows.
                 let is_name = kind == clap::error::ErrorKind::MissingRequiredArgument
                     || kind == clap::error::ErrorKind::InvalidValue && !words.contains(' ')
+                    || kind == clap::error::ErrorKind::DisplayHelp
                     // Of another command than `run`.
                     || kind == clap::error::ErrorKind::UnknownArgument && ["--update", "--replace", "--sdk", "--yes", "--done-file", "--settle"].contains(&words);
                 assert!(is_name, "{help}: {error}");
