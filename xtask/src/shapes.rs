@@ -17,13 +17,19 @@ const SEED: u64 = 0x5ba9_e500_0001;
 
 /// Name and content of each file.
 type Shape = (&'static str, fn(&mut Random) -> String);
+/// The files that are not UTF-8: they are Latin-1, as German banks have it.
+const LATIN_1: [&str; 1] = ["sparkasse.csv"];
 
-const SHAPES: [Shape; 5] = [
+const SHAPES: [Shape; 9] = [
     ("paysim.csv", paysim),
     ("sparkov.csv", sparkov),
     ("banksim.csv", banksim),
     ("ieee-cis.csv", ieee_cis),
     ("creditcard.csv", creditcard),
+    ("paypal.csv", paypal),
+    ("sparkasse.csv", sparkasse),
+    ("statement.csv", statement),
+    ("spreadsheet.csv", spreadsheet),
 ];
 
 /// Writes the files.
@@ -36,17 +42,22 @@ pub fn write() -> Result<()> {
     Ok(())
 }
 
-fn contents() -> impl Iterator<Item = (&'static str, String)> {
-    SHAPES.into_iter().zip(SEED..).map(|((name, content), seed)| (name, content(&mut Random::new(seed))))
+fn contents() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    SHAPES.into_iter().zip(SEED..).map(|((name, content), seed)| {
+        let content = content(&mut Random::new(seed));
+        // The first 256 characters of Unicode are those of Latin-1.
+        let latin_1 = || content.chars().map(|character| character as u8).collect();
+        (name, if LATIN_1.contains(&name) { latin_1() } else { content.into_bytes() })
+    })
+}
+
+fn is_large(row: usize) -> bool {
+    row % LARGE_EVERY == LARGE_EVERY - 1
 }
 
 /// An amount in hundredths.
 fn cents(row: usize, random: &mut Random) -> usize {
-    if row % LARGE_EVERY == LARGE_EVERY - 1 {
-        50_001 + random.below(900_000)
-    } else {
-        100 + random.below(40_000)
-    }
+    if is_large(row) { 50_001 + random.below(900_000) } else { 100 + random.below(40_000) }
 }
 
 fn money(cents: usize) -> String {
@@ -94,7 +105,7 @@ fn paysim(random: &mut Random) -> String {
             pick(&customers, random),
             shortest(before),
             shortest(before - cents),
-            u8::from(row % LARGE_EVERY == LARGE_EVERY - 1),
+            u8::from(is_large(row)),
         );
     }
     csv
@@ -117,7 +128,7 @@ fn sparkov(random: &mut Random) -> String {
             pick(&cards, random),
             shortest(cents(row, random)),
             1_704_067_200 + second,
-            u8::from(row % LARGE_EVERY == LARGE_EVERY - 1),
+            u8::from(is_large(row)),
         );
     }
     csv
@@ -136,7 +147,7 @@ fn banksim(random: &mut Random) -> String {
             row / 8,
             pick(&customers, random),
             shortest(cents(row, random)),
-            u8::from(row % LARGE_EVERY == LARGE_EVERY - 1),
+            u8::from(is_large(row)),
         );
     }
     csv
@@ -158,7 +169,7 @@ fn ieee_cis(random: &mut Random) -> String {
             csv,
             "{},{},{second},{amount},{product},{},,150.0,visa,226.0,debit,325.0,87.0,,,gmail.com,",
             2_987_000 + row,
-            u8::from(row % LARGE_EVERY == LARGE_EVERY - 1),
+            u8::from(is_large(row)),
             pick(&cards, random),
         );
     }
@@ -173,8 +184,114 @@ fn creditcard(random: &mut Random) -> String {
         let values: Vec<String> = (0..28).map(|_| format!("{:.6}", 2.0 * random.unit() - 1.0)).collect();
         // So R writes 100,000.
         let time = if row == ROWS / 2 { "1e+05".to_owned() } else { (99_975 + row).to_string() };
-        let class = u8::from(row % LARGE_EVERY == LARGE_EVERY - 1);
+        let class = u8::from(is_large(row));
         let _ = writeln!(csv, "{time},{},{},\"{class}\"", values.join(","), shortest(cents(row, random)));
+    }
+    csv
+}
+
+/// With marks between thousands.
+fn grouped(cents: usize, group: char, point: char) -> String {
+    let (units, thousands) = (cents / 100 % 1_000, cents / 100_000);
+    match thousands {
+        0 => format!("{units}{point}{:02}", cents % 100),
+        _ => format!("{thousands}{group}{units:03}{point}{:02}", cents % 100),
+    }
+}
+
+/// The activity report of PayPal: date and time apart, with a zone; users by their addresses.
+fn paypal(random: &mut Random) -> String {
+    let mut csv = String::from(
+        "\u{feff}\"Date\",\"Time\",\"TimeZone\",\"Name\",\"Type\",\"Status\",\"Currency\",\"Gross\",\"Fee\",\"Net\",\"From Email Address\",\"Transaction ID\"\r\n",
+    );
+    let customers = many(20, random, |random| format!("buyer{}@example.com", random.below(1_000)));
+    for row in 0..ROWS {
+        let (cents, currency) = (cents(row, random), if row % 7 == 0 { "USD" } else { "EUR" });
+        let fee = cents / 40 + 35;
+        let id: String =
+            (0..17).map(|_| char::from(b"0123456789ABCDEFGHJKLMNPRSTUVWXY"[random.below(32)])).collect();
+        let _ = write!(
+            csv,
+            "\"{:02}/01/2024\",\"{:02}:{:02}:{:02}\",\"Europe/Berlin\",\"A B\",\"Website Payment\",\"Completed\",\"{currency}\",\"{}\",\"-{}\",\"{}\",\"{}\",\"{id}\"\r\n",
+            1 + row / 5,
+            8 + row % 5 * 2,
+            random.below(60),
+            random.below(60),
+            grouped(cents, ',', '.'),
+            money(fee),
+            grouped(cents - fee, ',', '.'),
+            pick(&customers, random),
+        );
+    }
+    csv
+}
+
+/// The statement of a German savings bank: Latin-1, days without times, amounts with a decimal comma; whom money
+/// went to, or came from, is an IBAN.
+fn sparkasse(random: &mut Random) -> String {
+    let mut csv = String::from(
+        "\"Auftragskonto\";\"Buchungstag\";\"Valutadatum\";\"Buchungstext\";\"Verwendungszweck\";\"Begünstigter/Zahlungspflichtiger\";\"Kontonummer/IBAN\";\"Betrag\";\"Währung\";\"Info\"\r\n",
+    );
+    let others = many(12, random, |random| format!("DE{}", digits(20, random)));
+    for row in 0..ROWS {
+        let day = format!("{:02}.01.24", 1 + row / 2);
+        let (text, purpose, sign) = if is_large(row) {
+            ("GUTSCHR. UEBERWEISUNG", "Gehalt", "")
+        } else {
+            ("KARTENZAHLUNG", "Bäcker", "-")
+        };
+        let _ = write!(
+            csv,
+            "\"DE00\";\"{day}\";\"{day}\";\"{text}\";\"{purpose}\";\"Müller\";\"{}\";\"{sign}{}\";\"EUR\";\"Umsatz gebucht\"\r\n",
+            pick(&others, random),
+            money(cents(row, random)).replace('.', ","),
+        );
+    }
+    csv
+}
+
+/// A bank's statement as a table for people: what it is about above the rows, totals below, and columns for debits and
+/// credits.
+fn statement(random: &mut Random) -> String {
+    let mut csv = String::from(
+        "\"Account Name : CHECKING\"\n\"Account Number : 000000\"\n\"Date Range : 01/01/2024-01/31/2024\"\n\nTransaction Number,Date,Description,Debit,Credit,Balance\n",
+    );
+    let (mut debits, mut credits, mut balance) = (0, 0, 2_000_000);
+    for row in 0..ROWS {
+        let cents = cents(row, random);
+        let (debit, credit) = if is_large(row) {
+            (credits, balance) = (credits + cents, balance + cents);
+            (String::new(), format!("${}", grouped(cents, ',', '.')))
+        } else {
+            (debits, balance) = (debits + cents, balance - cents);
+            (format!("${}", grouped(cents, ',', '.')), String::new())
+        };
+        let _ = writeln!(
+            csv,
+            "2024{row:04},01/{:02}/2024,COFFEE,{debit},\"{credit}\",\"${}\"",
+            1 + row / 2,
+            grouped(balance, ',', '.'),
+        );
+    }
+    let _ = writeln!(csv, "Totals,,,\"${}\",\"${}\",", grouped(debits, ',', '.'), grouped(credits, ',', '.'));
+    csv
+}
+
+/// What a spreadsheet saves where commas are decimal: a line that names the delimiter, and times as day numbers.
+fn spreadsheet(random: &mut Random) -> String {
+    let mut csv = String::from("\u{feff}sep=;\r\ntransaction_id;user_id;amount;timestamp\r\n");
+    for row in 0..ROWS {
+        let seconds = 28_800 + random.below(36_000);
+        let _ = write!(
+            csv,
+            "{};{};{};{},{:010}\r\n",
+            row + 1,
+            1 + random.below(9),
+            money(cents(row, random)).replace('.', ","),
+            45_292 + row / 2,
+            // Ten decimals are more than enough for a second.
+            (seconds * 10_000_000_000 + 43_200) / 86_400,
+        );
     }
     csv
 }
@@ -186,9 +303,8 @@ mod tests {
     #[test]
     fn the_files_in_the_repository_are_what_is_generated() {
         for (name, content) in contents() {
-            let file = fs::read_to_string(root().join("data/shapes").join(name)).unwrap_or_default();
+            let file = fs::read(root().join("data/shapes").join(name)).unwrap_or_default();
             assert!(file == content, "{name}: run `cargo xtask sample-data`");
-            assert_eq!(content.lines().count(), ROWS + 1, "{name}");
         }
     }
 }

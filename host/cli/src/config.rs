@@ -8,14 +8,14 @@ use host_core::advice;
 use host_core::column::is_same;
 use host_core::environment::Environment;
 use host_detector::{Limits, Requirements};
-use host_sink::{IdPolicy, OnConflict, Once, Patience, Target, TransactionOptions};
+use host_sink::{IdPolicy, OnConflict, Once, Patience, RunFilter, Target, TransactionOptions};
 use host_source::timestamp::TimestampRules;
 use host_source::{AmountColumns, ColumnMap, Expectations, InputRules, LineRules};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::{
     ControlArgs, DatabaseArgs, IdKindArg, IdsArg, IngestArgs, InputArgs, LineArgs, OnceArg, RunArgs,
-    SandboxArgs, ValueArgs, VerifyArgs,
+    SandboxArgs, ValueArgs, VerifyArgs, WantedArgs,
 };
 use crate::error::{ConfigError, Error};
 
@@ -291,6 +291,13 @@ pub fn limits(arguments: &SandboxArgs) -> Result<Limits, ConfigError> {
 #[must_use]
 pub fn requirements(arguments: &SandboxArgs) -> Requirements {
     Requirements { strict: arguments.strict, sha256: arguments.plugin_sha256 }
+}
+
+/// Which runs are looked at: those committed since then, if it matters.
+#[must_use]
+pub fn wanted(arguments: &WantedArgs, since: Option<Timestamp>) -> RunFilter {
+    let WantedArgs { file, source, plugin } = arguments.clone();
+    RunFilter { since, file, source, plugin }
 }
 
 /// The database selected by the arguments and the environment.

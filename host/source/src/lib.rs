@@ -38,6 +38,7 @@ mod hints;
 mod input;
 mod layout;
 mod noticed;
+mod open_file;
 pub mod output_file;
 mod parsed;
 mod reader;
@@ -47,6 +48,7 @@ mod scan;
 pub mod sniff;
 mod tally;
 mod trailer;
+mod typed;
 mod users;
 
 pub use cell::total::{Total, total_cents};

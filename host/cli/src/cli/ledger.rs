@@ -25,6 +25,18 @@ pub struct RunsArgs {
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub since: Option<Timestamp>,
 
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub wanted: WantedArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+}
+
+/// Which runs are looked at.
+#[derive(Clone, Debug, Args)]
+pub struct WantedArgs {
     /// Only runs of a file whose name contains this
     #[arg(long, value_name = "PART")]
     pub file: Option<String>,
@@ -36,10 +48,6 @@ pub struct RunsArgs {
     /// Only runs with the plugin of this name
     #[arg(long, value_name = "NAME")]
     pub plugin: Option<String>,
-
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
 }
 
 /// Arguments of `host verify`.

@@ -33,7 +33,7 @@ pub use description::{completions, write_man_pages};
 pub use each::{EachArgs, RunCommandArgs};
 pub use ids::IdKindArg;
 pub use ingest::{EngineArgs, EngineChoice, IngestArgs, InputArgs, SandboxArgs};
-pub use ledger::{ListingArgs, RunsArgs, VerifyArgs};
+pub use ledger::{ListingArgs, RunsArgs, VerifyArgs, WantedArgs};
 pub use lines::LineArgs;
 pub use operations::{PruneArgs, StatusArgs};
 pub use parse::{after_command, color_asked_for, format_asked_for, parse};

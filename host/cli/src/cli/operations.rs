@@ -5,6 +5,7 @@ use host_core::text::is_unprintable;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use super::database::DatabaseArgs;
+use super::ledger::WantedArgs;
 
 /// Characters that the name of a source may have.
 const SOURCE_CHARS: usize = 100;
@@ -25,17 +26,9 @@ pub struct StatusArgs {
     #[arg(long, value_name = "P%", value_parser = percentage)]
     pub anomaly_change: Option<f64>,
 
-    /// Look only at runs of this source
-    #[arg(long, value_name = "NAME")]
-    pub source: Option<String>,
-
-    /// Look only at runs of a file whose name contains this
-    #[arg(long, value_name = "PART")]
-    pub file: Option<String>,
-
-    /// Look only at runs with the plugin of this name
-    #[arg(long, value_name = "NAME")]
-    pub plugin: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub wanted: WantedArgs,
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]

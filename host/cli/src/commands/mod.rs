@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use host_core::environment::Environment;
 use host_core::{advice, exit, text};
-use host_sink::{Listing, RowOfRun, RunFilter};
+use host_sink::{Listing, RowOfRun};
 use host_source::{InputRules, RejectLimit};
 use serde::Serialize;
 use serde_json::json;
@@ -195,12 +195,7 @@ async fn runs(arguments: &RunsArgs, reporter: &Reporter) -> Result<u8, Error> {
             reporter.end(exit::COMMITTED, report::RunObject::new(&run), || report::page(&run))?;
         }
         None => {
-            let wanted = RunFilter {
-                since: arguments.since,
-                file: arguments.file.clone(),
-                plugin: arguments.plugin.clone(),
-                source: arguments.source.clone(),
-            };
+            let wanted = config::wanted(&arguments.wanted, arguments.since);
             let (runs, not_shown) = match snapshot {
                 Some(snapshot) => {
                     let found = snapshot.runs(&wanted, arguments.limit).await?;

@@ -40,6 +40,10 @@ fn every_shape_is_loaded_by_the_line_of_the_readme() {
         ("banksim.csv", ["50", "0", "5", "17", "1970-01-01 00:00:00", "1970-01-07 00:00:00"]),
         ("ieee-cis.csv", ["46", "4", "4", "11", "", ""]),
         ("creditcard.csv", ["49", "1", "5", "1", "1970-01-02 03:46:15", "1970-01-02 03:47:04"]),
+        ("paypal.csv", ["50", "0", "5", "", "", ""]),
+        ("sparkasse.csv", ["50", "0", "5", "", "2024-01-01 00:00:00", "2024-01-25 00:00:00"]),
+        ("statement.csv", ["50", "0", "5", "1", "2024-01-01 00:00:00", "2024-01-25 00:00:00"]),
+        ("spreadsheet.csv", ["50", "0", "5", "9", "", ""]),
     ];
     let lines = lines();
     let mut files: Vec<String> = std::fs::read_dir(root().join("data/shapes"))
@@ -68,6 +72,16 @@ fn every_shape_is_loaded_by_the_line_of_the_readme() {
         let verified = types(&format!("host verify 1 data/shapes/{file}"), &database);
         assert_eq!(verified.code, 0, "{file}: {}{}", verified.stdout, verified.stderr);
     }
+    // Amounts that are written for people.
+    let database = Database::new();
+    let line = lines.iter().find(|line| line.contains("/statement.csv")).unwrap();
+    assert_eq!(types(line, &database).code, 0);
+    let statement = std::fs::read_to_string(root().join("data/shapes/statement.csv")).unwrap();
+    let totals = statement.lines().last().unwrap().replace([',', '"'], "");
+    let [_, debits, credits] = totals.split('$').collect::<Vec<_>>()[..] else { panic!("{totals}") };
+    let sum = |sign: &str| format!("SELECT abs(sum(amount)) FROM transactions WHERE amount {sign} 0");
+    assert_eq!(database.rows(&sum("<"))[0][0], debits);
+    assert_eq!(database.rows(&sum(">"))[0][0], credits);
     // Texts without what is around them, and numbers of any length.
     let database = Database::new();
     for file in ["banksim.csv", "sparkov.csv"] {
