@@ -90,6 +90,37 @@ fn a_correction_takes_the_place_of_what_is_stored() {
     assert_eq!(of_correction.stdout, "run 2 is exactly reproduced: 3 rows, 1 anomaly, 0 rejected\n");
 }
 
+/// A row is replaced with all that the host has written of it, and all of that is kept.
+#[test]
+fn currencies_and_textual_ids_are_replaced_too() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let file = |name: &str, line: &str| {
+        files.write(name, format!("transaction_id,user_id,amount,timestamp,ccy\n{line}\n"))
+    };
+    let day = file("day.csv", "a,7,1.00,2024-01-01 00:00:00,EUR\nb,8,2.00,2024-01-01 00:00:01,EUR");
+    let currency = ["--currency", "ccy"];
+    succeed(host_run(&database, "threshold", &day).args(["--transaction-ids", "text"]).args(currency));
+    let keep = ["--ids", "keep", "--on-conflict", "replace"];
+    let first = file("first.csv", "1,7,1.50,2024-01-01 00:00:00,USD");
+    succeed(host_run(&database, "threshold", &first).args(keep).args(currency));
+    let second = file("second.csv", "2,8,2.50,2024-01-01 00:00:01,GBP");
+    succeed(host_run(&database, "threshold", &second).args(keep));
+    assert_eq!(
+        database.rows("SELECT transaction_id, source_id, source_key, currency FROM transactions ORDER BY 1"),
+        [["1", "1", "null", "USD"], ["2", "2", "null", "null"]]
+    );
+    assert_eq!(
+        database.rows("SELECT transaction_id, source_id, source_key, currency FROM replaced_rows ORDER BY 1"),
+        [["1", "null", "a", "EUR"], ["2", "null", "b", "EUR"]]
+    );
+    for (run, file) in [("1", &day), ("2", &first), ("3", &second)] {
+        let verified = verify(&database, run, file);
+        assert_eq!(verified.code, 0, "{run}: {}{}", verified.stdout, verified.stderr);
+    }
+    database.execute("UPDATE replaced_rows SET currency = 'CHF' WHERE transaction_id = 1");
+    assert_eq!(verify(&database, "1", &day).code, 7);
+}
+
 #[test]
 fn what_was_kept_of_replaced_rows_cannot_be_altered_unnoticed() {
     let changes = [
@@ -100,7 +131,9 @@ fn what_was_kept_of_replaced_rows_cannot_be_altered_unnoticed() {
         "UPDATE replaced_rows SET differs = false WHERE transaction_id = 2",
         "UPDATE replaced_rows SET written_by = NULL WHERE transaction_id = 3",
         "DELETE FROM replaced_rows WHERE transaction_id = 3",
-        "INSERT INTO replaced_rows SELECT 2, 1, file, 4, 4, differs, NULL, 9, 1, transaction_timestamp, 0, 4, false
+        "INSERT INTO replaced_rows (run_id, position, file, line, transaction_id, differs, user_id, amount,
+                transaction_timestamp, is_anomalous, source_id, had_anomaly)
+            SELECT 2, 1, file, 4, 4, differs, 9, 1, transaction_timestamp, 0, 4, false
             FROM replaced_rows WHERE transaction_id = 3",
     ];
     for change in changes {
