@@ -57,7 +57,18 @@ fn changed_columns(outcome: &Outcome) -> Option<String> {
 fn names(header: &str, delimiter: char) -> Option<Vec<String>> {
     /// Below what the ledger keeps of a header.
     const MOST_BYTES: usize = 16_000;
-    let delimiter = u8::try_from(delimiter).ok().filter(|_| header.len() < MOST_BYTES)?;
+    /// The ledger does not have the delimiter that a file itself has named.
+    const OTHERS: [char; 3] = [';', '\t', ','];
+    if header.len() >= MOST_BYTES {
+        return None;
+    }
+    let mut split = std::iter::once(delimiter).chain(OTHERS).filter_map(|by| split(header, by));
+    let names = split.next()?;
+    if names.len() > 1 { Some(names) } else { split.find(|names| names.len() > 1).or(Some(names)) }
+}
+
+fn split(header: &str, delimiter: char) -> Option<Vec<String>> {
+    let delimiter = u8::try_from(delimiter).ok()?;
     let mut reader = csv::ReaderBuilder::new();
     let mut reader = reader.delimiter(delimiter).has_headers(false).from_reader(header.as_bytes());
     let record = reader.records().next()?.ok()?;

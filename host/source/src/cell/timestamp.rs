@@ -75,11 +75,11 @@ impl FromStr for TimestampForm {
             None if text.contains('%') => {
                 pattern::check(text).map(|()| TimestampForm::Pattern(text.to_owned()))
             }
-            None => Err(
-                "give a pattern with `%`, or epoch-days, -hours, -seconds, -millis or -micros, or excel or \
+            None => {
+                Err("give a pattern with `%`, or epoch-days, -hours, -seconds, -millis or -micros, excel or \
                           excel-1904"
-                    .into(),
-            ),
+                    .into())
+            }
         }
     }
 }
