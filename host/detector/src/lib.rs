@@ -21,7 +21,7 @@
 //! let mut detector = Detector::start(&load(&sandbox, "my-detector.wasm".as_ref())?)?;
 //! detector.configure(&[("limit".to_owned(), "500".to_owned())])?;
 //! let mut batch = Batch::default();
-//! batch.push(Row { transaction_id: 1, user_id: 7, amount_cents: 50_001, timestamp_micros: 0, line: 2 });
+//! batch.push(Row { transaction_id: Some(1), user_id: 7, amount_cents: 50_001, timestamp_micros: 0, line: 2 });
 //! assert_eq!(detector.classify(&batch)?.len(), 1);
 //! detector.finish()?;
 //! # Ok(())
