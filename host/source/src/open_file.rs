@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use host_core::capacity::Capacity;
-use host_core::column::ColumnRequest;
+use host_core::column::{Column, ColumnRequest};
 use host_core::facts::FileFacts;
 use host_core::rejected::RejectedRow;
 use host_core::text::without_nul;
@@ -37,7 +37,7 @@ const REJECTED_ROW_BYTES: usize = 200;
 pub(crate) struct OpenFile {
     path: PathBuf,
     /// Its position among the files that were given, from 0.
-    pub given: usize,
+    given: usize,
     pub name: Arc<str>,
     header: Option<Arc<[u8]>>,
     dialect: Dialect,
@@ -56,7 +56,7 @@ pub(crate) struct OpenFile {
 
 impl OpenFile {
     pub fn open(
-        path: PathBuf,
+        (given, path): (usize, PathBuf),
         rules: &InputRules,
         requests: &[ColumnRequest],
         read_bytes: Arc<AtomicU64>,
@@ -78,7 +78,7 @@ impl OpenFile {
         };
         Ok(OpenFile {
             path,
-            given: 0,
+            given,
             name,
             header,
             dialect,
@@ -118,11 +118,14 @@ impl OpenFile {
             };
             *records_read += 1;
             match type_record(&record, columns, rules, capacity, scratch) {
-                Ok(Typed { row, transaction_key, user_key }) => {
+                Ok(Typed { row, transaction_key, user_key, currency }) => {
                     let batch = &mut parsed.batch;
-                    text_bytes += take_along(batch, &record, columns, &scratch.numbers);
+                    text_bytes += take_along(&mut batch.columns, &record, columns, &scratch.numbers);
                     text_bytes += transaction_key.map_or(0, |key| batch.transaction_keys.push(key));
                     text_bytes += user_key.map_or(0, |key| batch.user_keys.push(key));
+                    if let (Column::Text(currencies), Some(currency)) = (&mut batch.currencies, currency) {
+                        text_bytes += currencies.push(currency);
+                    }
                     noticed.row(name, row.line, row.timestamp_micros);
                     self.total_cents += i128::from(row.amount_cents);
                     batch.push(row);

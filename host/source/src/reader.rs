@@ -166,12 +166,7 @@ impl Source {
     fn open_next(&mut self) -> Result<(), SourceError> {
         self.current = match self.waiting.next() {
             None => None,
-            Some((given, path)) => {
-                let read_bytes = self.read_bytes.clone();
-                let mut file = OpenFile::open(path, &self.rules, &self.requests, read_bytes)?;
-                file.given = given;
-                Some(file)
-            }
+            Some(file) => Some(OpenFile::open(file, &self.rules, &self.requests, self.read_bytes.clone())?),
         };
         Ok(())
     }

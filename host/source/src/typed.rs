@@ -1,6 +1,6 @@
 //! One record: its fields, each typed as what its column holds.
 
-use host_core::batch::{Batch, Row};
+use host_core::batch::Row;
 use host_core::capacity::Capacity;
 use host_core::column::{Column, ColumnKind};
 use host_core::facts::IdKind;
@@ -32,6 +32,8 @@ pub(crate) struct Typed<'a> {
     pub transaction_key: Option<&'a str>,
     /// Its user's id, if that is a text; then the user's number is not known yet.
     pub user_key: Option<&'a str>,
+    /// Its currency, if these are asked for.
+    pub currency: Option<&'a str>,
 }
 
 /// The user of all rows of files that name none.
@@ -76,10 +78,9 @@ pub(crate) fn type_record<'a>(
             ),
         }
     }
-    if let Some(currency) = columns.currency {
-        value::currency(record.field(currency))
-            .map_err(|problem| wrong(currency, Kind::Currency, problem))?;
-    }
+    let currency =
+        |place| value::currency(record.field(place)).map_err(|problem| wrong(place, Kind::Currency, problem));
+    let currency = columns.currency.map(currency).transpose()?;
     let (mut transaction_key, mut user_key, mut number) = (None, None, None);
     match transaction_id {
         None => {}
@@ -109,17 +110,19 @@ pub(crate) fn type_record<'a>(
         timestamp_micros: columns.timestamp.micros(record, rules, joined).map_err(composed)?,
         line: record.line,
     };
-    Ok(Typed { row, transaction_key, user_key })
+    Ok(Typed { row, transaction_key, user_key, currency })
 }
 
 /// Appends the further values of a record that has been parsed; returns how many bytes they took.
-pub(crate) fn take_along(to: &mut Batch, record: &Record<'_>, columns: &Columns, numbers: &[f64]) -> usize {
+pub(crate) fn take_along(
+    to: &mut [Column],
+    record: &Record<'_>,
+    columns: &Columns,
+    numbers: &[f64],
+) -> usize {
     let mut numbers = numbers.iter();
     let mut bytes = 0;
-    if let (Column::Text(currencies), Some(place)) = (&mut to.currencies, columns.currency) {
-        bytes += currencies.push(value::currency(record.field(place)).unwrap_or_default());
-    }
-    for (column, requested) in to.columns.iter_mut().zip(&columns.requested) {
+    for (column, requested) in to.iter_mut().zip(&columns.requested) {
         match (column, requested) {
             // It has been checked that it is text.
             (Column::Text(texts), Some(requested)) => {

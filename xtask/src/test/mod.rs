@@ -42,11 +42,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
 pub fn soak(what: &str) -> Result<()> {
     setup::nextest()?;
     plugins::build()?;
-    shell::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"]))?;
+    // As the suite is compiled, so that it is not compiled once more.
+    let checked = compiler::setting()?;
+    shell::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"]).args(&checked))?;
     setup::postgresql(&target()?.join("debug/host"))?;
     let started = Instant::now();
     let mut test = cargo();
     test.args(["nextest", "run", "--workspace", "--locked", &format!("{what}_soak")])
+        .args(&checked)
         .env("HOST_TEST_SOAK", "1");
     shell::run(&mut test)?;
     say(&format!("passed in {:.0} s", started.elapsed().as_secs_f64()));

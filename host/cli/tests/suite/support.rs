@@ -245,6 +245,22 @@ impl Finished {
 /// In place of the exit code of a program that a signal ended.
 pub const KILLED: i32 = -1;
 
+/// Types a line into a shell in which `host` is this command, and whose folder and environment are the command's.
+pub fn type_line(host: &Command, line: &str) -> Finished {
+    let mut shell = Command::new("bash");
+    for (name, value) in host.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    if let Some(folder) = host.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    let line = format!("host() {{ \"$HOST\" \"$@\"; }}; {line}");
+    finish(shell.env("HOST", host.get_program()).args(["-c", &line]))
+}
+
 /// Runs a program to its end.
 pub fn finish(command: &mut Command) -> Finished {
     let finished = Finished::of(command.output().expect("the program starts"));

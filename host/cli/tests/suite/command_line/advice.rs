@@ -1,9 +1,7 @@
 //! What a help line proposes works when it is copied into a shell: each is produced for real, then done,
 //! until the command goes through. Files have names that a shell takes apart if it is let.
 
-use std::process::Command;
-
-use crate::support::{Database, Files, Finished, finish, host};
+use crate::support::{Database, Files, Finished, host, type_line};
 
 /// People follow no more than so many in a row.
 const PATIENCE: usize = 7;
@@ -32,16 +30,7 @@ impl Person {
 
     /// Types a line; `host` is the program.
     fn types(&self, line: &str) -> Finished {
-        let program = host();
-        let mut shell = Command::new("bash");
-        for (name, value) in program.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
-        let line = format!("host() {{ \"$HOST\" \"$@\"; }}; {line}");
-        finish(shell.env("HOST", program.get_program()).args(["-c", &line]).current_dir(self.files.path()))
+        type_line(host().current_dir(self.files.path()), line)
     }
 
     fn line(&self, command: &str, arguments: &[String]) -> String {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Files, Finished, finish, host, succeed};
+use crate::support::{Files, finish, host, succeed, type_line};
 
 const HEADER: &str = "transaction_id,user_id,amount,timestamp\n";
 
@@ -19,20 +19,6 @@ fn host_in(files: &Files) -> Command {
 fn sniffed(files: &Files, arguments: &[&str]) -> Value {
     let printed = succeed(host_in(files).args(["sniff", "--format", "json"]).args(arguments));
     serde_json::from_str(printed.lines().next().unwrap()).unwrap()
-}
-
-/// Types a line into a shell.
-fn types(files: &Files, line: &str) -> Finished {
-    let program = host_in(files);
-    let mut shell = Command::new("bash");
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    let line = format!("host() {{ \"$HOST\" \"$@\"; }}; {line}");
-    finish(shell.env("HOST", program.get_program()).args(["-c", &line]).current_dir(files.path()))
 }
 
 /// The options of the proposed command.
@@ -114,13 +100,13 @@ fn what_is_proposed_is_read() {
         let run = sniffed["run"].as_str().unwrap();
         assert_eq!(options(run), expected, "{what}");
         assert_eq!(sniffed["rows_rejected"], 0, "{what}");
-        let checked = types(&files, &run.replace("host run", "host check"));
+        let checked = type_line(&host_in(&files), &run.replace("host run", "host check"));
         assert_eq!(checked.code, 0, "{what}: {run}: {}", checked.stderr);
         // As a profile, it is the same.
         let _ = fs::remove_file(files.path().join("host.toml"));
         succeed(host_in(&files).args(["sniff", "my day.csv", "--save", "my day"]));
         let line = "host check --profile 'my day' --plugin threshold 'my day.csv'";
-        let checked = types(&files, line);
+        let checked = type_line(&host_in(&files), line);
         assert_eq!(checked.code, 0, "{what}: {}", checked.stderr);
     }
 }
@@ -162,7 +148,7 @@ fn what_is_proposed_for_other_shapes_is_read_or_open() {
         }
         assert!(options(run).contains(&format!("--{option} ")), "{what}: {run}");
         assert_eq!(sniffed["rows_rejected"], 0, "{what}");
-        let checked = types(&files, &run.replace("host run", "host check"));
+        let checked = type_line(&host_in(&files), &run.replace("host run", "host check"));
         assert_eq!(checked.code, 0, "{what}: {run}: {}", checked.stderr);
     }
 }
@@ -199,7 +185,7 @@ fn what_is_ambiguous_is_not_chosen() {
             assert_eq!(reading["examples"][0]["meaning"], meaning, "{what}");
             let options: Vec<String> = reading["options"].as_array().unwrap().iter().map(option).collect();
             let line = format!("{} {}", run.replace("host run", "host check"), options.join(" "));
-            let checked = types(&files, &line);
+            let checked = type_line(&host_in(&files), &line);
             assert_eq!(checked.code, 0, "{what}: {line}: {}", checked.stderr);
         }
     }

@@ -1,9 +1,8 @@
 //! Exports as people have them: the very line of the README loads each of them.
 
 use std::path::Path;
-use std::process::Command;
 
-use crate::support::{Database, finish, host};
+use crate::support::{Database, Finished, host, type_line};
 
 fn root() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -17,18 +16,9 @@ fn lines() -> Vec<String> {
     rows.map(line).collect()
 }
 
-/// Types a line into a shell in the root of the checkout; `host` is the program.
-fn types(line: &str, database: &Database) -> crate::support::Finished {
-    let program = host();
-    let mut shell = Command::new("bash");
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    shell.env("HOST", program.get_program()).env("DATABASE_URL", database.url()).current_dir(root());
-    finish(shell.args(["-c", &format!("host() {{ \"$HOST\" \"$@\"; }}; {line}")]))
+/// Types a line into a shell in the root of the checkout.
+fn types(line: &str, database: &Database) -> Finished {
+    type_line(host().env("DATABASE_URL", database.url()).current_dir(root()), line)
 }
 
 #[test]
