@@ -26,7 +26,7 @@ pub struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     Migration {
         version: 1,
         name: "tables",
@@ -80,6 +80,12 @@ const MIGRATIONS: [Migration; 9] = [
         name: "operations",
         creates: &["replaced_rows", "ingest_prunes"],
         sql: include_str!("../../../../migrations/0009_operations.sql"),
+    },
+    Migration {
+        version: 10,
+        name: "knowledge",
+        creates: &["detector_states", "detector_state_bases", "feedback", "kept_columns"],
+        sql: include_str!("../../../../migrations/0010_knowledge.sql"),
     },
 ];
 
