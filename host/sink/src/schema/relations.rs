@@ -9,7 +9,7 @@ use crate::error::SinkError;
 use crate::schema::migrations::Migration;
 
 /// All of the host's tables, and what a run must be allowed to do with each.
-const TABLES: [(&str, &[Privilege]); 9] = [
+const TABLES: [(&str, &[Privilege]); 13] = [
     ("transactions", &[Privilege::Select, Privilege::Insert, Privilege::Lock]),
     ("anomalies", &[Privilege::Select, Privilege::Insert]),
     ("ingest_migrations", &[Privilege::Select]),
@@ -19,6 +19,10 @@ const TABLES: [(&str, &[Privilege]); 9] = [
     ("skipped_rows", &[Privilege::Insert]),
     ("replaced_rows", &[]),
     ("ingest_prunes", &[]),
+    ("detector_states", &[]),
+    ("detector_state_bases", &[]),
+    ("feedback", &[]),
+    ("kept_columns", &[]),
 ];
 
 /// What a run must be allowed to do, too, if it replaces stored rows.

@@ -230,7 +230,7 @@ impl Transaction {
                 _ => replaced::digest(&self.connection, *run_id).await?,
             },
         };
-        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests);
+        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests, None);
         let entry = record::record(&self.connection, &record).await?;
         self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
         Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
