@@ -130,7 +130,7 @@ struct Generation {
 
 impl Generation {
     fn get(&self, key: &str) -> Option<i64> {
-        self.keys.find(key).map(|code| self.numbers[code as usize])
+        self.keys.find(key.as_bytes()).map(|code| self.numbers[code as usize])
     }
 
     fn size_bytes(&self) -> usize {
