@@ -70,4 +70,4 @@ pub use rules::{InputRules, LineRules};
 pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};
 pub use trailer::Trailer;
-pub use users::NumberUsers;
+pub use users::{NumberUsers, NumbersOfUsers};
