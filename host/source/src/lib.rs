@@ -51,7 +51,7 @@ mod trailer;
 mod typed;
 mod users;
 
-pub use cell::total::{Total, total_cents};
+pub use cell::total::Total;
 pub use cell::{amount, excel, timestamp, value};
 pub use composed::{AmountColumns, SignColumn, TimestampColumns};
 pub use csv::field::{ColumnMap, Field};
