@@ -13,6 +13,8 @@ const AMOUNTS: [&[&str]; 3] = [
     &["1,234.56-", "1.234,56-", "1 234,56-"],
     &["(1,234.56)", "(1.234,56)", "(1 234,56)"],
 ];
+/// Amounts whose decimals may be taken for thousands.
+const THREE_DECIMALS: &[&str] = &["1,234.560", "1.234,560"];
 /// How many formats a hint proposes for an amount.
 const SHOWN_FORMATS: usize = 2;
 /// Longer cells are not taken for amounts.
@@ -54,6 +56,12 @@ pub(super) fn hint(cell: &[u8], problem: Problem) -> Option<String> {
         }
         options => Some(format!("amounts of this form are read with {}", options.join(" or "))),
     }
+}
+
+/// The formats of amounts that have the same currency as this one, or none: the likely ones first.
+pub(crate) fn likely_formats(cell: &str) -> Vec<AmountFormat> {
+    let amounts = AMOUNTS.iter().chain([&THREE_DECIMALS]);
+    amounts.flat_map(|amounts| formats_like(cell, amounts)).collect()
 }
 
 /// Each of these amounts, with the currency of a cell.
