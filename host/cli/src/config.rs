@@ -63,13 +63,14 @@ impl IngestConfig {
     /// # Errors
     /// [`ConfigError`]
     pub fn new(arguments: IngestArgs) -> Result<IngestConfig, ConfigError> {
+        let rules = rules(arguments.input, arguments.batch_rows as usize)?;
         Ok(IngestConfig {
             files: arguments.files,
             plugin: arguments.plugin.ok_or(ConfigError::NoPlugin)?,
             settings: settings(arguments.settings)?,
             jobs: arguments.jobs.into(),
-            rules: rules(arguments.input, arguments.batch_rows as usize)?,
-            expected: expectations(arguments.control),
+            expected: expectations(arguments.control, &rules)?,
+            rules,
             limits: limits(&arguments.sandbox)?,
             requirements: requirements(&arguments.sandbox),
         })
@@ -210,6 +211,7 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
         columns,
         decimal_point,
         amount_format: amount_format.clone(),
+        rejects_three_decimals: true,
         amount_columns: amount_columns(&arguments.values)?,
         timestamps: TimestampRules { form, zone: arguments.timezone, decimal_point },
         timestamp_columns: timestamp_columns.clone(),
@@ -253,13 +255,18 @@ fn line_rules(arguments: LineArgs) -> LineRules {
     LineRules { skip_lines, header_contains, skip_last, stop_at, trailer }
 }
 
-fn expectations(arguments: ControlArgs) -> Expectations {
-    Expectations {
+fn expectations(arguments: ControlArgs, rules: &InputRules) -> Result<Expectations, ConfigError> {
+    // As the files have it, or plain: no text means two numbers.
+    let total = |text: String| {
+        let plain = || InputRules::default().total_cents(text.as_bytes());
+        rules.total_cents(text.as_bytes()).or_else(plain).ok_or_else(|| ConfigError::Total(text.clone()))
+    };
+    Ok(Expectations {
         rows: arguments.expect_rows,
-        total_cents: arguments.expect_total,
+        total_cents: arguments.expect_total.map(total).transpose()?,
         sha256: arguments.expect_sha256,
         final_newline: arguments.require_final_newline,
-    }
+    })
 }
 
 /// The limits imposed on the plugin.

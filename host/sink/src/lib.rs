@@ -60,7 +60,7 @@ pub use schema::migrations::{Applied, Known as KnownMigration, Migration, status
 pub use server_error::{ErrorClass, ServerError};
 pub use stored::cursor::{Cursor, RowOfRun};
 pub use stored::listing::{Listing, RejectRecord, ReplacedRecord, SkipRecord};
-pub use stored::look::look;
+pub use stored::look::{look, reach};
 pub use stored::records::{StoredReject, StoredSkip};
 pub use stored::replaced::{ReplacedRow, ReplacingRun};
 pub use stored::rows::{StoredAnomaly, StoredRow};

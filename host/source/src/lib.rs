@@ -51,7 +51,7 @@ mod trailer;
 mod typed;
 mod users;
 
-pub use cell::total::{Total, total_cents};
+pub use cell::total::Total;
 pub use cell::{amount, excel, timestamp, value};
 pub use composed::{AmountColumns, SignColumn, TimestampColumns};
 pub use csv::field::{ColumnMap, Field};
@@ -70,4 +70,4 @@ pub use rules::{InputRules, LineRules};
 pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};
 pub use trailer::Trailer;
-pub use users::NumberUsers;
+pub use users::{NumberUsers, NumbersOfUsers};

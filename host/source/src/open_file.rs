@@ -186,7 +186,7 @@ impl OpenFile {
             let read = Read {
                 file: name,
                 dialect: self.dialect,
-                decimal_point: rules.decimal_point,
+                rules,
                 rows: self.records_read,
                 rejected: self.rejected,
                 total_cents: self.total_cents,

@@ -58,6 +58,9 @@ pub enum ConfigError {
     /// `--decimal-comma` with a format that has none.
     #[error("`--decimal-comma` contradicts the example of `--amount-format`, which has a decimal point")]
     DecimalComma,
+    /// `--expect-total` that is no amount, or may be two.
+    #[error("`--expect-total {}` is not an amount with at most two decimals", printable(.0))]
+    Total(String),
     /// `--date-only` with a format that has a time.
     #[error("`--date-only` does not go with a `--timestamp-format` that has a time of day")]
     DateOnly,
@@ -128,6 +131,9 @@ impl ConfigError {
                 "the numbers of runs that wrote nothing are not reused, so some are missing; `{}` lists the runs that exist",
                 advice::on_database("runs")
             )),
+            ConfigError::Total(_) => Some(
+                "for instance `--expect-total 125000.50`, or written like the example of `--amount-format`".into(),
+            ),
             ConfigError::DecimalComma => Some("leave out `--decimal-comma`".into()),
             ConfigError::SameColumn => Some(
                 "if another column says which of them a row is, as in `--sign type=DR`, name that one".into(),

@@ -1,4 +1,5 @@
-//! From one cell to one exact value: ids and amounts ([`value`], or as an example says, [`amount`]; [`total`] of many),
+//! From one cell to one exact value: ids and amounts ([`value`], or as an example says, [`amount`]; [`total`] of many; [`thousands`] may be
+//! meant),
 //! textual ids ([`key`]), dates and times ([`timestamp`], in [`iso`] format, by a [`pattern`] or as [`excel`]'s day
 //! numbers).
 
@@ -7,6 +8,7 @@ pub mod excel;
 pub(crate) mod iso;
 pub(crate) mod key;
 pub(crate) mod pattern;
+pub(crate) mod thousands;
 pub mod timestamp;
 pub(crate) mod total;
 pub mod value;
