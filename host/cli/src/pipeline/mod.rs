@@ -9,13 +9,14 @@
 //! does not grow with the file, and the slowest stage, the server, is not kept waiting. [`mod@prepare`] gets
 //! them ready, [`stages`] starts them. The last [`message`] of a stage says that it has finished; a channel
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
-//! [`check`](mod@check) is a run without the writing.
+//! [`check`](mod@check) is a run without the writing, [`feedback`] records what becomes known of rows later.
 
 mod anomalies;
 mod begin;
 mod budget;
 mod check;
 mod end;
+mod feedback;
 mod interrupted;
 mod label;
 mod message;
@@ -26,6 +27,7 @@ mod stages;
 mod workers;
 
 pub use self::check::{CheckFiles, Checked, check};
+pub use self::feedback::{Recorded, record as record_feedback};
 pub(crate) use self::interrupted::unless_interrupted;
 pub(crate) use self::message::{End, Message};
 pub use self::message::{GuestUse, Times};

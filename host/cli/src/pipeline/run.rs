@@ -111,7 +111,7 @@ pub async fn run(
             }
             Err(error) => {
                 if let Some(rejects) = rejects.take() {
-                    let keeping = rejects::keep(rejects, transaction.run_id(), &error);
+                    let keeping = rejects::keep(rejects, Some(transaction.run_id()), &error);
                     // An interrupt ends this, so nobody has to wait for a slow reader of that file.
                     let _ = unless_interrupted(interrupts, keeping).await;
                 }

@@ -8,6 +8,7 @@ mod connection;
 mod deferred_keys;
 mod failures;
 mod faults;
+mod feedback;
 mod ledger;
 mod local_server;
 mod migrations;
