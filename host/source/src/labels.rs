@@ -324,12 +324,12 @@ mod tests {
     #[test]
     fn ids_are_the_databases_unless_the_files_are_named() {
         let source = |key: &str| LabelId::Source { number: key.parse().ok(), key: key.to_owned() };
-        let own = LabelId::Transaction(7);
-        assert_eq!(ids("transaction_id,label\n7,1\n", &[]), [own.clone()]);
+        let own = [LabelId::Transaction(7)];
+        assert_eq!(ids("transaction_id,label\n7,1\n", &[]), own);
         assert_eq!(ids("source_id,label\n7,1\nC-7,0\n", &[]), [source("7"), source("C-7")]);
-        assert_eq!(ids("source_id,Transaction_ID,is_fraud\n1,7,1\n", &[]), [own.clone()]);
+        assert_eq!(ids("source_id,Transaction_ID,is_fraud\n1,7,1\n", &[]), own);
         assert_eq!(ids("transaction_id,label\n7,1\n", &[("source_id", "transaction_id")]), [source("7")]);
-        assert_eq!(ids("Ref,label\n7,1\n", &[("transaction_id", "ref")]), [own]);
+        assert_eq!(ids("Ref,label\n7,1\n", &[("transaction_id", "ref")]), own);
         for (content, columns, missing) in [
             ("ref,label\n", &[][..], "transaction_id"),
             ("transaction_id,fraud\n", &[], "is_fraud"),
