@@ -42,7 +42,7 @@ pub use connection::encoding::Encoding;
 pub use connection::target::{Patience, Target};
 pub use error::{IdOwner, SinkError, Work};
 pub use known_file::{KnownFile, KnownFrom};
-pub use ledger::facts::{Candidate, Once, PluginFacts, RunFacts};
+pub use ledger::facts::{Candidate, FeedbackSpan, Once, PluginFacts, RunFacts, StateRecord};
 pub use ledger::ids::AllottedIds;
 pub use ledger::once::{AlreadyIngested, Known};
 pub use ledger::prunes::{Prunable, PruneRequest, Pruned, Removed, prune};

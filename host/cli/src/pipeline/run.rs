@@ -184,7 +184,16 @@ async fn fill(
         return Err(SourceError::TooFewRows { rows, min_rows: config.min_rows }.into());
     }
     let (reading, source) = (config.ingest.rules.reading(), config.source.clone());
-    let facts = RunFacts { files, plugin, reading, source, started_at };
+    let facts = RunFacts {
+        files,
+        plugin,
+        reading,
+        source,
+        started_at,
+        history: Vec::new(),
+        feedback: None,
+        kept_columns: None,
+    };
     // On disk before COMMIT, so that a full disk is noticed in time.
     let rejects = match rejects.take() {
         Some(rejects) => Some(rejects.finish().await?),

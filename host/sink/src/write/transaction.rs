@@ -212,7 +212,7 @@ impl Transaction {
                 _ => replaced::digest(&self.connection, *run_id).await?,
             },
         };
-        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests);
+        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests, None);
         let entry = record::record(&self.connection, &record).await?;
         let condition = format!("run_id = {run_id} AND sha256 = '{}'", entry.sha256);
         self.identity.is_recorded(ledger.clone(), condition);
