@@ -59,6 +59,7 @@ pub use schema::ensure as ensure_schema;
 pub use schema::migrations::{Applied, Known as KnownMigration, Migration, status as migration_status};
 pub use server_error::{ErrorClass, ServerError};
 pub use stored::cursor::{Cursor, RowOfRun};
+pub use stored::feedback::{FeedbackRows, KeptRow, LabelledRow};
 pub use stored::listing::{Listing, RejectRecord, ReplacedRecord, SkipRecord};
 pub use stored::look::look;
 pub use stored::records::{StoredReject, StoredSkip};

@@ -32,11 +32,11 @@ use crate::write::{keys, triggers};
 
 /// An open transaction.
 pub struct Transaction {
-    connection: Connection,
+    pub(super) connection: Connection,
     identity: Identity,
     numbers: Numbers,
     options: TransactionOptions,
-    writer: Writer,
+    pub(super) writer: Writer,
     /// If the files have textual ids of users.
     users: Option<Users>,
     deferred_keys: Option<DeferredKeys>,
