@@ -10,12 +10,13 @@ use host_core::environment::Environment;
 use host_detector::{Limits, Requirements};
 use host_sink::{IdPolicy, OnConflict, Once, Patience, RunFilter, Target, TransactionOptions};
 use host_source::timestamp::TimestampRules;
-use host_source::{AmountColumns, ColumnMap, Expectations, InputRules, LineRules};
+use host_source::{AmountColumns, ColumnMap, Expectations, InputRules, LABEL_COLUMNS, LineRules};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::{
-    ControlArgs, DatabaseArgs, IdKindArg, IdsArg, IngestArgs, InputArgs, LineArgs, OnceArg, RunArgs,
-    SandboxArgs, ValueArgs, VerifyArgs, WantedArgs,
+    ControlArgs, DatabaseArgs, FeedbackArgs, FeedbackInputArgs, IdKindArg, IdsArg, IngestArgs, InputArgs,
+    LineArgs, OnceArg, RunArgs, SandboxArgs, ValueArgs, VerifyArgs, WantedArgs,
 };
 use crate::error::{ConfigError, Error};
 
@@ -127,6 +128,72 @@ impl VerifyConfig {
     }
 }
 
+/// What is to be recorded as feedback, as asked for.
+pub struct FeedbackConfig {
+    /// Files, folders and patterns, as given.
+    pub files: Vec<PathBuf>,
+    /// How they are read.
+    pub rules: InputRules,
+    /// The present time in the zone of `known_at`, in microseconds since 1970.
+    pub now_micros: i64,
+    /// Where to write rejected records.
+    pub rejects_file: Option<PathBuf>,
+    /// Where to write.
+    pub target: Target,
+    /// How long to wait for others.
+    pub lock_timeout: Option<Duration>,
+}
+
+impl FeedbackConfig {
+    /// Validates what was given.
+    ///
+    /// # Errors
+    /// [`ConfigError`] or [`SinkError::Target`](host_sink::SinkError::Target).
+    pub fn new(arguments: FeedbackArgs) -> Result<FeedbackConfig, Error> {
+        let FeedbackInputArgs {
+            delimiter,
+            quote,
+            encoding,
+            max_rejects,
+            timestamp_format,
+            timezone,
+            columns,
+        } = arguments.input;
+        let columns = column_map(columns)?;
+        let is_known = |name: &str| LABEL_COLUMNS.iter().any(|known| is_same(known, name));
+        if let Some((name, _)) = columns.iter().find(|(name, _)| !is_known(name)) {
+            return Err(ConfigError::UnknownLabelColumn { name: name.to_owned() }.into());
+        }
+        let now = timezone.as_ref().unwrap_or(&TimeZone::UTC).to_datetime(Timestamp::now());
+        // In UTC, a local time is the number of microseconds as which it is stored.
+        let now = TimeZone::UTC.to_timestamp(now).unwrap_or(Timestamp::UNIX_EPOCH);
+        let rules = InputRules {
+            delimiter,
+            quote,
+            encoding,
+            max_rejects,
+            columns,
+            timestamps: TimestampRules {
+                form: timestamp_format.unwrap_or_default(),
+                zone: timezone,
+                decimal_point: b'.',
+            },
+            ..InputRules::default()
+        };
+        if rules.delimiter() == rules.quote {
+            return Err(ConfigError::DelimiterAsQuote.into());
+        }
+        Ok(FeedbackConfig {
+            target: target(&arguments.database)?,
+            lock_timeout: arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?,
+            files: arguments.files,
+            now_micros: now.as_microsecond(),
+            rejects_file: arguments.rejects,
+            rules,
+        })
+    }
+}
+
 /// What the transaction is asked to do.
 ///
 /// # Errors
@@ -184,13 +251,7 @@ pub fn settings(given: Vec<String>) -> Result<Vec<(String, String)>, ConfigError
 
 /// How the files are read.
 fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigError> {
-    let mut columns = ColumnMap::default();
-    for mapping in arguments.columns {
-        let is_added = mapping.split_once('=').is_some_and(|(name, in_file)| columns.add(name, in_file));
-        if !is_added {
-            return Err(ConfigError::Column(mapping));
-        }
-    }
+    let columns = column_map(arguments.columns)?;
     let ValueArgs { timestamp_columns, date_only, amount_format, currency, .. } = &arguments.values;
     let decimal_point = match amount_format {
         Some(format) if arguments.decimal_comma && format.decimal_point() != b',' => {
@@ -235,6 +296,18 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
         return Err(ConfigError::NoHeader);
     }
     Ok(rules)
+}
+
+/// Columns that have other names in the files, each given as `COLUMN=NAME`.
+fn column_map(given: Vec<String>) -> Result<ColumnMap, ConfigError> {
+    let mut columns = ColumnMap::default();
+    for mapping in given {
+        let is_added = mapping.split_once('=').is_some_and(|(name, in_file)| columns.add(name, in_file));
+        if !is_added {
+            return Err(ConfigError::Column(mapping));
+        }
+    }
+    Ok(columns)
 }
 
 /// Which columns amounts are in.

@@ -156,6 +156,14 @@ pub enum Problem {
     SignTwice,
     /// None of the values that `--sign` names.
     UnknownSign,
+    /// None of the words that a label can be.
+    UnknownLabel,
+    /// The id of no row in the database.
+    NoSuchRow,
+    /// The id of several rows in the database.
+    SeveralRows,
+    /// The id of a row that no run has written.
+    OfNoRun,
 }
 
 impl Problem {
@@ -177,7 +185,10 @@ impl Problem {
             Problem::OtherForm => "other_form",
             Problem::DebitAndCredit => "debit_and_credit",
             Problem::SignTwice => "sign_twice",
-            Problem::UnknownSign => "unknown",
+            Problem::UnknownSign | Problem::UnknownLabel => "unknown",
+            Problem::NoSuchRow => "not_found",
+            Problem::SeveralRows => "not_unique",
+            Problem::OfNoRun => "of_no_run",
         }
     }
 }
@@ -200,6 +211,10 @@ impl fmt::Display for Problem {
             Problem::DebitAndCredit => f.write_str("both debit and credit have an amount"),
             Problem::SignTwice => f.write_str("it has a minus sign, but its sign is said by another column"),
             Problem::UnknownSign => f.write_str("it is none of the values that `--sign` names"),
+            Problem::UnknownLabel => f.write_str("it is none of the words that a label can be"),
+            Problem::NoSuchRow => f.write_str("no row in the database has it"),
+            Problem::SeveralRows => f.write_str("several rows in the database have it"),
+            Problem::OfNoRun => f.write_str("the row that has it was not written by a run in the ledger"),
             Problem::HasOffset => f.write_str(
                 "a time zone or offset would be lost, as the column has none; `--timezone` converts it",
             ),
@@ -234,6 +249,8 @@ pub enum Kind {
     Text,
     /// The number of a further column.
     Number,
+    /// Whether a row has turned out to be fraud.
+    Label,
 }
 
 impl Kind {
@@ -249,6 +266,7 @@ impl Kind {
             Kind::Currency => "currency",
             Kind::Text => "text",
             Kind::Number => "number",
+            Kind::Label => "label",
         }
     }
 
@@ -261,6 +279,9 @@ impl Kind {
             Kind::Amount => "amounts look like `12.50`",
             Kind::Sign | Kind::Text => "",
             Kind::Currency => "currencies look like `EUR`",
+            Kind::Label => {
+                "labels are `1`, `true`, `yes` or `fraud`, and `0`, `false`, `no` or `genuine`, in any case"
+            }
             Kind::Number => "numbers look like `12.5`, `-3` or `1e-9`",
             Kind::Timestamp => "timestamps look like `2024-02-29 23:59:59` or `2024-02-29T23:59:59.123456`",
         }

@@ -25,7 +25,7 @@ pub(crate) struct Scratch {
 
 /// No message shows more of a cell than this: at most [`SHOWN_CHARS`](host_core::text::SHOWN_CHARS)
 /// characters of four bytes each. The record has all of it.
-const MAX_QUOTED_BYTES: usize = 4 * host_core::text::SHOWN_CHARS + 8;
+pub(crate) const MAX_QUOTED_BYTES: usize = 4 * host_core::text::SHOWN_CHARS + 8;
 
 /// A record that is a row.
 pub(crate) struct Typed<'a> {

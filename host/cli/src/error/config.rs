@@ -2,7 +2,7 @@
 
 use host_core::advice;
 use host_core::text::{counted, listed, nearest, one_line, printable, shell_quoted};
-use host_source::Field;
+use host_source::{Field, LABEL_COLUMNS};
 use thiserror::Error;
 
 /// How many of a detector's columns a message names.
@@ -34,6 +34,12 @@ pub enum ConfigError {
         name: String,
         /// What the detector asks for.
         asked: Vec<String>,
+    },
+    /// `--column` of `host feedback` with a name that means nothing there.
+    #[error("`--column {}=…` names no column that such files have", printable(name))]
+    UnknownLabelColumn {
+        /// The name.
+        name: String,
     },
     /// A run that is not in the ledger.
     #[error("there is no run {0} in this database")]
@@ -127,6 +133,10 @@ impl ConfigError {
                 (None, []) => "the detector asks for no further columns".into(),
                 (None, asked) => format!("the detector asks for {}", listed(asked, SHOWN_COLUMNS)),
             }),
+            ConfigError::UnknownLabelColumn { .. } => {
+                let names = LABEL_COLUMNS.map(str::to_owned);
+                Some(format!("the columns are {}", listed(&names, names.len())))
+            }
             ConfigError::NoRun(_) => Some(format!(
                 "the numbers of runs that wrote nothing are not reused, so some are missing; `{}` lists the runs that exist",
                 advice::on_database("runs")

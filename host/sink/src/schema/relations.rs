@@ -32,6 +32,17 @@ const REPLACING: [(&str, &[Privilege]); 3] = [
     ("replaced_rows", &[Privilege::Select, Privilege::Insert]),
 ];
 
+/// What a run must be allowed to do, too, if its detector learns from feedback.
+const LEARNING: [(&str, &[Privilege]); 3] = [
+    ("feedback", &[Privilege::Select]),
+    ("kept_columns", &[Privilege::Select, Privilege::Insert]),
+    ("replaced_rows", &[Privilege::Select]),
+];
+
+/// What `host feedback` must be allowed to do, too.
+const LABELLING: [(&str, &[Privilege]); 1] =
+    [("feedback", &[Privilege::Select, Privilege::Insert, Privilege::Lock])];
+
 /// Tables that are written by COPY, which ignores rules.
 const COPIED: [&str; 4] = ["transactions", "anomalies", "rejected_rows", "skipped_rows"];
 
@@ -144,6 +155,22 @@ impl Relations {
     /// Names all privileges that are missing.
     pub fn check_replaceable(&self) -> Result<(), SinkError> {
         self.check_privileges(&REPLACING)
+    }
+
+    /// Whether feedback may be handed to a detector, and columns kept for it.
+    ///
+    /// # Errors
+    /// Names all privileges that are missing.
+    pub fn check_learning(&self) -> Result<(), SinkError> {
+        self.check_privileges(&LEARNING)
+    }
+
+    /// Whether what has become known of rows may be recorded.
+    ///
+    /// # Errors
+    /// Names all privileges that are missing.
+    pub fn check_labelling(&self) -> Result<(), SinkError> {
+        self.check_privileges(&LABELLING)
     }
 
     /// Warns of the operator's rules that will not be applied.
