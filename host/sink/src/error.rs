@@ -15,6 +15,7 @@ use crate::local_server::error::EmbeddedError;
 use crate::server_error::{ErrorClass, ServerError};
 use crate::session_attributes::SessionAttributes;
 use crate::turned_away::TurnedAway;
+use crate::undo::error::UndoError;
 
 /// Statements that the user is to run must not be cut; names in them may be long.
 const MAX_STATEMENT_CHARS: usize = 4_000;
@@ -303,14 +304,19 @@ pub enum SinkError {
     /// The server rolled back although COMMIT was sent.
     #[error("the server rolled the transaction back instead of committing it")]
     NotCommitted,
-    /// It is not known whether the run was committed.
+    /// It is not known whether the transaction was committed.
     #[error("could not determine whether the COMMIT succeeded")]
     OutcomeUnknown {
-        /// A query that tells: whether the run was committed, was not, or is still being committed.
+        /// What it was for.
+        work: Work,
+        /// A query that tells: whether it was committed, was not, or is still being committed.
         query: String,
         /// Why not; `None` if we were told not to wait.
         source: Option<Box<SinkError>>,
     },
+    /// A run cannot be undone.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
     /// The server has neither committed nor rolled back yet.
     #[error("the server is still busy with the COMMIT")]
     StillInProgress,
@@ -325,6 +331,15 @@ pub enum SinkError {
         /// Why not.
         source: EmbeddedError,
     },
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Writing the rows of a run.
+    Run,
+    /// Removing them.
+    Undo,
 }
 
 /// Several failures on one line.
@@ -496,9 +511,13 @@ impl SinkError {
             SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it on its own".into()),
             SinkError::UserNotStorable { .. } => Some("use a database with ENCODING 'UTF8'".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
-            SinkError::OutcomeUnknown { query, .. } => Some(format!(
+            SinkError::OutcomeUnknown { work: Work::Undo, query, .. } => Some(format!(
+                "run the same command again: it waits for this one to end, and says so if the run is undone. Or ask the database: `{query}`"
+            )),
+            SinkError::OutcomeUnknown { work: Work::Run, query, .. } => Some(format!(
                 "run the same command again with `--once`: it waits for this run to end, and ingests the files only if it was not committed. Or ask the database: `{query}`"
             )),
+            SinkError::Undo(error) => error.help(),
             SinkError::Embedded { source: EmbeddedError::NotInstalled { .. }, .. } => Some(
                 "name a server with --database-url, DATABASE_URL or PGHOST; or install PostgreSQL, for one of your own (on Debian or Ubuntu: apt-get install postgresql)".into(),
             ),

@@ -9,7 +9,7 @@
 //! does not grow with the file, and the slowest stage, the server, is not kept waiting. [`mod@prepare`] gets
 //! them ready, [`stages`] starts them. The last [`message`] of a stage says that it has finished; a channel
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
-//! [`check`](mod@check) is a run without the writing.
+//! [`check`](mod@check) is a run without the writing, [`undo`](mod@undo) removes what runs wrote.
 
 mod anomalies;
 mod begin;
@@ -23,6 +23,7 @@ mod prepare;
 mod rejects;
 mod run;
 mod stages;
+mod undo;
 mod workers;
 
 pub use self::check::{CheckFiles, Checked, check};
@@ -33,3 +34,4 @@ pub use self::prepare::try_plugin;
 pub(crate) use self::prepare::{Prepared, prepare};
 pub use self::run::{Ended, Outcome, run};
 pub(crate) use self::stages::{Numbering, Stages};
+pub use self::undo::undo;
