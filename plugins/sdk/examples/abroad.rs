@@ -3,24 +3,22 @@
 //!
 //! `cargo test --example abroad` runs its tests. In a separate crate it would be `src/lib.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use detector_sdk::{
-    Anomaly, Batch, ColumnRequest, Detector, Error, Metadata, Ordering, Settings, State, Stateful,
-    export_detector, log, quoted,
+    Anomaly, Batch, ColumnRequest, Decoder, Detector, Encoder, Entry, Error, Metadata, Ordering, Settings,
+    State, Stateful, Users, export_detector, log, quoted,
 };
 
 /// The column with the country; `--column country=NAME` makes it another one of the file.
 const COUNTRY: &str = "country";
-/// How many users one part of a state has.
-const PART_USERS: usize = 10_000;
 
 /// The detector, with each user's latest country.
 pub struct Abroad {
-    countries: BTreeMap<i64, String>,
-    /// The users whose country has changed since it was passed on.
-    changed: BTreeSet<i64>,
+    users: Users<Country>,
 }
+
+/// Its name, as it is in the file.
+#[derive(Default)]
+struct Country(String);
 
 impl Detector for Abroad {
     fn describe() -> Metadata {
@@ -33,7 +31,7 @@ impl Detector for Abroad {
     }
 
     fn configure(_: &Settings) -> Result<Self, Error> {
-        Ok(Abroad { countries: BTreeMap::new(), changed: BTreeSet::new() })
+        Ok(Abroad { users: Users::default() })
     }
 
     fn columns(&self) -> Vec<ColumnRequest> {
@@ -46,43 +44,40 @@ impl Detector for Abroad {
         let Some(countries) = batch.texts(COUNTRY) else { return Ok(anomalies) };
         for row in batch.rows() {
             let (user, country) = (row.user_id(), countries.get(row.index()));
-            match self.countries.get(&user) {
-                Some(before) if before == country => continue,
-                Some(before) => {
+            match self.users.get(user) {
+                Some(Country(before)) if before == country => continue,
+                Some(Country(before)) => {
                     anomalies.push(row.anomaly(1.0, format!("{} after {}", quoted(country), quoted(before))));
                 }
                 None => {}
             }
-            self.countries.insert(user, country.to_owned());
-            self.changed.insert(user);
+            // Only those whose country has changed are passed on to the next run.
+            self.users.change(user).0 = country.to_owned();
         }
-        log::debug!("{} users so far", self.countries.len());
+        log::debug!("{} users so far", self.users.len());
         Ok(anomalies)
     }
 }
 
 impl Stateful for Abroad {
     fn snapshot(&mut self) -> Result<State, Error> {
-        let mut state = State::default();
-        for _ in 0..PART_USERS {
-            let Some(user) = self.changed.pop_first() else { break };
-            // A changed user is a known one.
-            let country = self.countries.get(&user).map(String::as_str).unwrap_or_default();
-            // A version first, so that a later one can tell. No value is empty: that would mean an unknown user.
-            state.keep(user, format!("1{country}"));
-        }
-        Ok(state)
+        Ok(self.users.snapshot())
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
-        for (user, value) in state.users() {
-            match str::from_utf8(value).ok().and_then(|text| text.strip_prefix('1')) {
-                Some(country) => self.countries.insert(user, country.to_owned()),
-                None if value.is_empty() => self.countries.remove(&user),
-                None => return Err(Error::Internal("this is not a state of `abroad` 0.1".into())),
-            };
-        }
-        Ok(())
+        self.users.restore(state)
+    }
+}
+
+impl Entry for Country {
+    const VERSION: u8 = 1;
+
+    fn encode(&self, to: &mut Encoder<'_>) {
+        to.text(&self.0);
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Result<Country, Error> {
+        Ok(Country(from.text()?.to_owned()))
     }
 }
 
@@ -90,31 +85,23 @@ export_detector!(Abroad: Stateful);
 
 #[cfg(test)]
 mod tests {
-    use detector_sdk::testing::{batch, run};
+    use detector_sdk::testing::run_stateful;
 
     use super::*;
 
+    /// As one run, and as runs that continue each other.
     #[test]
     fn a_move_is_flagged_once() {
         let rows = "user_id, country\n7, DE\n7, DE\n8, FR\n7, FR\n7, FR\n";
-        let found = run::<Abroad>(&[], rows).unwrap();
+        let found = run_stateful::<Abroad>(&[], rows).unwrap();
         found.assert_rows(&[3]);
         found.assert_reason(3, "`FR` after `DE`");
     }
 
     #[test]
-    fn what_is_known_outlives_the_run() {
-        let start = || Abroad { countries: BTreeMap::new(), changed: BTreeSet::new() };
-        let (mut first, mut second) = (start(), start());
-        let columns = first.columns();
-        first.classify(&batch("user_id, country\n7, DE\n8, FR\n", &columns)).unwrap();
-        let state = first.snapshot().unwrap();
-        assert!(first.snapshot().unwrap().is_empty());
-        second.restore(&state).unwrap();
-        let found = second.classify(&batch("user_id, country\n7, FR\n8, FR\n", &columns)).unwrap();
-        assert_eq!(found.len(), 1);
-        let mut other = State::default();
-        other.keep(7, *b"no state");
-        assert!(second.restore(&other).is_err());
+    fn what_it_did_not_write_is_refused() {
+        let mut state = State::default();
+        state.keep(7, "no state");
+        assert!(Abroad { users: Users::default() }.restore(&state).is_err());
     }
 }

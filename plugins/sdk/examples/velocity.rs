@@ -1,20 +1,25 @@
 //! Flags users who make many transactions in a short time: a detector that keeps state for each user, bounded
-//! however long the file is.
+//! however long the file is, and known to the next run.
 //!
 //! `cargo test --example velocity` runs its tests. In a separate crate it would be `src/lib.rs`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use detector_sdk::{
-    Anomaly, Batch, Detector, Error, Metadata, Ordering, SettingKind, Settings, export_detector,
+    Anomaly, Batch, Decoder, Detector, Encoder, Entry, Error, Metadata, Ordering, SettingKind, Settings,
+    State, Stateful, Users, export_detector,
 };
 
 /// The detector, with the times of each user's latest transactions.
 pub struct Velocity {
     count: usize,
     window_micros: i64,
-    users: HashMap<i64, VecDeque<i64>>,
+    users: Users<Times>,
 }
+
+/// When a user's latest transactions were, in microseconds.
+#[derive(Default)]
+struct Times(VecDeque<i64>);
 
 impl Detector for Velocity {
     fn describe() -> Metadata {
@@ -45,14 +50,16 @@ impl Detector for Velocity {
             // Within a million, so it fits.
             count: positive("count")? as usize,
             window_micros: positive("seconds")? * 1_000_000,
-            users: HashMap::new(),
+            users: Users::default(),
         })
     }
 
     fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
         let mut anomalies = Vec::new();
         for row in batch.rows() {
-            let times = self.users.entry(row.user_id()).or_default();
+            let Times(times) = self.users.change(row.user_id());
+            // More than that are known from a run with a higher `count`.
+            times.drain(..times.len().saturating_sub(self.count));
             if times.len() == self.count
                 && let Some(first) = times.pop_front()
             {
@@ -70,11 +77,37 @@ impl Detector for Velocity {
     }
 }
 
-export_detector!(Velocity);
+impl Stateful for Velocity {
+    fn snapshot(&mut self) -> Result<State, Error> {
+        Ok(self.users.snapshot())
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), Error> {
+        self.users.restore(state)
+    }
+}
+
+impl Entry for Times {
+    const VERSION: u8 = 1;
+
+    fn encode(&self, to: &mut Encoder<'_>) {
+        self.0.iter().for_each(|time| to.i64(*time));
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Result<Times, Error> {
+        let mut times = VecDeque::new();
+        while !from.is_at_end() {
+            times.push_back(from.i64()?);
+        }
+        Ok(Times(times))
+    }
+}
+
+export_detector!(Velocity: Stateful);
 
 #[cfg(test)]
 mod tests {
-    use detector_sdk::testing::run;
+    use detector_sdk::testing::{batch, run, run_stateful, snapshot};
 
     use super::*;
 
@@ -90,10 +123,27 @@ mod tests {
 
     #[test]
     fn the_third_within_a_minute_is_flagged_for_that_user_only() {
-        let found = run::<Velocity>(&[("count", "2")], ROWS).unwrap();
+        // As one run, and as runs that continue each other.
+        let found = run_stateful::<Velocity>(&[("count", "2")], ROWS).unwrap();
         found.assert_rows(&[3]);
         found.assert_score(3, 1.5);
         found.assert_reason(3, "3 within 40.0 s");
+    }
+
+    #[test]
+    fn a_run_with_a_lower_count_continues() {
+        let start = |count| {
+            Velocity::configure(&Settings::new(&Velocity::describe(), &[("count", count)]).unwrap()).unwrap()
+        };
+        let (mut first, mut second) = (start("5"), start("1"));
+        first.classify(&batch("user_id\n7\n7\n7\n", &[])).unwrap();
+        for state in snapshot(&mut first).unwrap() {
+            second.restore(&state).unwrap();
+        }
+        let found = second.classify(&batch("timestamp\n1970-01-01 00:00:12\n", &[])).unwrap();
+        assert!(found.is_empty(), "user 1");
+        let found = second.classify(&batch("user_id, timestamp\n7, 1970-01-01 00:00:12\n", &[])).unwrap();
+        assert_eq!((found.len(), found[0].score), (1, 6.0));
     }
 
     #[test]

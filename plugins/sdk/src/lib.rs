@@ -35,8 +35,8 @@
 //!
 //! A plugin crate needs `crate-type = ["cdylib", "rlib"]` and is built with
 //! `cargo build --release --target wasm32-unknown-unknown`; the host takes the `.wasm` as it is.
-//! `host plugin new NAME --lang rust` creates all of that. The examples `velocity` (knowledge about each user)
-//! and `abroad` (a further column, and knowledge that outlives the run) are complete detectors with tests.
+//! `host plugin new NAME --lang rust` creates all of that. The examples `velocity` (knowledge about each user, which
+//! outlives the run) and `abroad` (a further column as well) are complete detectors with tests.
 //!
 //! # Rules
 //!
@@ -79,6 +79,7 @@ extern crate self as detector_sdk;
 mod batch;
 #[doc(hidden)]
 pub mod bindings;
+mod entry;
 pub mod log;
 mod metadata;
 #[doc(hidden)]
@@ -90,16 +91,19 @@ mod settings;
 mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+mod users;
 
 pub use batch::{Batch, Row, Texts};
 pub use bindings::ingest::detector::types::{
     Anomaly, ColumnKind, ColumnRequest, Error, InvalidSetting, Metadata, Ordering, SettingDescription,
     SettingKind,
 };
+pub use entry::{Decoder, Encoder, Entry};
 pub use reason::quoted;
 pub use rust_decimal::Decimal;
 pub use settings::Settings;
 pub use state::State;
+pub use users::Users;
 
 /// One anomaly detector. The host creates an instance with [`configure`](Self::configure), hands it the rows
 /// of a run batch by batch, and drops it after [`finish`](Self::finish).
@@ -149,7 +153,7 @@ pub trait Scoring: Detector {
 }
 
 /// A detector whose knowledge outlives a run: the host keeps it in the database, committed together with the
-/// run's rows.
+/// run's rows. [`Users`] does this for knowledge by user, and has an example.
 pub trait Stateful: Detector {
     /// What has changed since [`restore`](Self::restore), or since the last call. It is called until it returns
     /// an empty state, so that much can be passed in parts.

@@ -31,6 +31,8 @@
 //! assert_eq!(refused.setting(), Some("limit"));
 //! ```
 
+mod state;
+
 use std::ops::Deref;
 
 use csv::StringRecord;
@@ -41,8 +43,11 @@ use crate::bindings::ingest::detector::types::{Column, TextColumn};
 use crate::runtime::RawBatch;
 use crate::{Anomaly, Batch, ColumnKind, ColumnRequest, Detector, Error, Settings};
 
+pub use self::state::{run_stateful, snapshot};
+
 /// How far a score may be from the expected one, relative to that.
 const TOLERANCE: f64 = 1e-9;
+
 /// A batch from CSV text with a header, with these further columns. Missing columns of the contract are filled
 /// in: the user is 1, amounts are 0, timestamps start in 1970 and are one second apart. Blanks around values are
 /// ignored.

@@ -103,7 +103,7 @@ fn a_failure_has_its_remarks() {
 #[test]
 fn rows_that_were_not_judged_are_counted() {
     let database = Database::migrated();
-    let told = "rows not judged: 1168 of 1800; their users had fewer than 10 earlier rows in this run";
+    let told = "rows not judged: 1168 of 1800; their users had fewer than 10 earlier rows";
     let run = |minimum: &str| {
         let mut run = host_run(&database, "zscore", &sample());
         run.args(["--set", &format!("minimum-history={minimum}")]);
