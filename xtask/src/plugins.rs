@@ -13,7 +13,7 @@ use crate::shell::{cargo, run, target};
 /// Crates of `plugins/` that are plugins for users.
 const PLUGINS: [&str; 2] = ["threshold", "zscore"];
 /// Those that are for tests.
-const GUESTS: [&str; 4] = ["counting", "faithless", "hostile", "talkative"];
+const GUESTS: [&str; 5] = ["attentive", "counting", "faithless", "hostile", "talkative"];
 /// Those that are no plugins by themselves, only parts of one.
 const PARTS: [&str; 1] = ["ensemble"];
 /// Those that tests also need with WASI, under another name.

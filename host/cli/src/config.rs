@@ -10,12 +10,13 @@ use host_core::environment::Environment;
 use host_detector::{Limits, Requirements};
 use host_sink::{IdPolicy, OnConflict, Once, Patience, RunFilter, Target, TransactionOptions};
 use host_source::timestamp::TimestampRules;
-use host_source::{AmountColumns, ColumnMap, Expectations, InputRules, LineRules};
+use host_source::{AmountColumns, ColumnMap, Expectations, InputRules, LABEL_COLUMNS, LineRules};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::{
-    ControlArgs, DatabaseArgs, IdKindArg, IdsArg, IngestArgs, InputArgs, LineArgs, OnceArg, RunArgs,
-    SandboxArgs, ValueArgs, VerifyArgs, WantedArgs,
+    ControlArgs, DatabaseArgs, FeedbackArgs, FeedbackInputArgs, IdKindArg, IdsArg, IngestArgs, InputArgs,
+    LineArgs, OnceArg, RunArgs, SandboxArgs, ValueArgs, VerifyArgs, WantedArgs,
 };
 use crate::error::{ConfigError, Error};
 
@@ -63,13 +64,14 @@ impl IngestConfig {
     /// # Errors
     /// [`ConfigError`]
     pub fn new(arguments: IngestArgs) -> Result<IngestConfig, ConfigError> {
+        let rules = rules(arguments.input, arguments.batch_rows as usize)?;
         Ok(IngestConfig {
             files: arguments.files,
             plugin: arguments.plugin.ok_or(ConfigError::NoPlugin)?,
             settings: settings(arguments.settings)?,
             jobs: arguments.jobs.into(),
-            rules: rules(arguments.input, arguments.batch_rows as usize)?,
-            expected: expectations(arguments.control),
+            expected: expectations(arguments.control, &rules)?,
+            rules,
             limits: limits(&arguments.sandbox)?,
             requirements: requirements(&arguments.sandbox),
         })
@@ -122,6 +124,72 @@ impl VerifyConfig {
             requirements: requirements(&arguments.sandbox),
             plugin: arguments.plugin,
             files: arguments.files,
+        })
+    }
+}
+
+/// What is to be recorded as feedback, as asked for.
+pub struct FeedbackConfig {
+    /// Files, folders and patterns, as given.
+    pub files: Vec<PathBuf>,
+    /// How they are read.
+    pub rules: InputRules,
+    /// The present time in the zone of `known_at`, in microseconds since 1970.
+    pub now_micros: i64,
+    /// Where to write rejected records.
+    pub rejects_file: Option<PathBuf>,
+    /// Where to write.
+    pub target: Target,
+    /// How long to wait for others.
+    pub lock_timeout: Option<Duration>,
+}
+
+impl FeedbackConfig {
+    /// Validates what was given.
+    ///
+    /// # Errors
+    /// [`ConfigError`] or [`SinkError::Target`](host_sink::SinkError::Target).
+    pub fn new(arguments: FeedbackArgs) -> Result<FeedbackConfig, Error> {
+        let FeedbackInputArgs {
+            delimiter,
+            quote,
+            encoding,
+            max_rejects,
+            timestamp_format,
+            timezone,
+            columns,
+        } = arguments.input;
+        let columns = column_map(columns)?;
+        let is_known = |name: &str| LABEL_COLUMNS.iter().any(|known| is_same(known, name));
+        if let Some((name, _)) = columns.iter().find(|(name, _)| !is_known(name)) {
+            return Err(ConfigError::UnknownLabelColumn { name: name.to_owned() }.into());
+        }
+        let now = timezone.as_ref().unwrap_or(&TimeZone::UTC).to_datetime(Timestamp::now());
+        // In UTC, a local time is the number of microseconds as which it is stored.
+        let now = TimeZone::UTC.to_timestamp(now).unwrap_or(Timestamp::UNIX_EPOCH);
+        let rules = InputRules {
+            delimiter,
+            quote,
+            encoding,
+            max_rejects,
+            columns,
+            timestamps: TimestampRules {
+                form: timestamp_format.unwrap_or_default(),
+                zone: timezone,
+                decimal_point: b'.',
+            },
+            ..InputRules::default()
+        };
+        if rules.delimiter() == rules.quote {
+            return Err(ConfigError::DelimiterAsQuote.into());
+        }
+        Ok(FeedbackConfig {
+            target: target(&arguments.database)?,
+            lock_timeout: arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?,
+            files: arguments.files,
+            now_micros: now.as_microsecond(),
+            rejects_file: arguments.rejects,
+            rules,
         })
     }
 }
@@ -183,13 +251,7 @@ pub fn settings(given: Vec<String>) -> Result<Vec<(String, String)>, ConfigError
 
 /// How the files are read.
 fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigError> {
-    let mut columns = ColumnMap::default();
-    for mapping in arguments.columns {
-        let is_added = mapping.split_once('=').is_some_and(|(name, in_file)| columns.add(name, in_file));
-        if !is_added {
-            return Err(ConfigError::Column(mapping));
-        }
-    }
+    let columns = column_map(arguments.columns)?;
     let ValueArgs { timestamp_columns, date_only, amount_format, currency, .. } = &arguments.values;
     let decimal_point = match amount_format {
         Some(format) if arguments.decimal_comma && format.decimal_point() != b',' => {
@@ -210,6 +272,7 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
         columns,
         decimal_point,
         amount_format: amount_format.clone(),
+        rejects_three_decimals: true,
         amount_columns: amount_columns(&arguments.values)?,
         timestamps: TimestampRules { form, zone: arguments.timezone, decimal_point },
         timestamp_columns: timestamp_columns.clone(),
@@ -235,6 +298,18 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
     Ok(rules)
 }
 
+/// Columns that have other names in the files, each given as `COLUMN=NAME`.
+fn column_map(given: Vec<String>) -> Result<ColumnMap, ConfigError> {
+    let mut columns = ColumnMap::default();
+    for mapping in given {
+        let is_added = mapping.split_once('=').is_some_and(|(name, in_file)| columns.add(name, in_file));
+        if !is_added {
+            return Err(ConfigError::Column(mapping));
+        }
+    }
+    Ok(columns)
+}
+
 /// Which columns amounts are in.
 fn amount_columns(arguments: &ValueArgs) -> Result<AmountColumns, ConfigError> {
     // clap has seen to it that only one of these was given, and debit and credit together.
@@ -253,13 +328,18 @@ fn line_rules(arguments: LineArgs) -> LineRules {
     LineRules { skip_lines, header_contains, skip_last, stop_at, trailer }
 }
 
-fn expectations(arguments: ControlArgs) -> Expectations {
-    Expectations {
+fn expectations(arguments: ControlArgs, rules: &InputRules) -> Result<Expectations, ConfigError> {
+    // As the files have it, or plain: no text means two numbers.
+    let total = |text: String| {
+        let plain = || InputRules::default().total_cents(text.as_bytes());
+        rules.total_cents(text.as_bytes()).or_else(plain).ok_or_else(|| ConfigError::Total(text.clone()))
+    };
+    Ok(Expectations {
         rows: arguments.expect_rows,
-        total_cents: arguments.expect_total,
+        total_cents: arguments.expect_total.map(total).transpose()?,
         sha256: arguments.expect_sha256,
         final_newline: arguments.require_final_newline,
-    }
+    })
 }
 
 /// The limits imposed on the plugin.

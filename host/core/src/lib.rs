@@ -1,5 +1,5 @@
 //! What all parts of `host` share: rows in [`batch`]es with their [columns](mod@column), what became of them
-//! ([`anomaly`], [`rejected`]), what is kept about files ([`facts`]) and the digests of the bytes that were
+//! ([`anomaly`], [`rejected`]), what detectors have learned ([`state`]), what is kept about files ([`facts`]) and the digests of the bytes that were
 //! actually used ([`digest`]); and what every part needs to talk to people and to the system: printable
 //! [`text`], [`advice`], [`exit`] codes, the [`environment`], [`folders`] and [`threads`].
 //!
@@ -28,5 +28,6 @@ pub mod facts;
 pub mod folders;
 pub mod rejected;
 pub mod secret;
+pub mod state;
 pub mod text;
 pub mod threads;

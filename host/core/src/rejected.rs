@@ -134,6 +134,8 @@ pub enum Problem {
     Incomplete,
     /// More than two decimals, and they are not all zero.
     TooPrecise,
+    /// Three digits behind a mark that may stand before decimals or between thousands.
+    Thousands,
     /// More than six decimals of a second, and they are not all zero.
     FinerThanMicroseconds,
     /// Beyond what the column can hold.
@@ -154,6 +156,14 @@ pub enum Problem {
     SignTwice,
     /// None of the values that `--sign` names.
     UnknownSign,
+    /// None of the words that a label can be.
+    UnknownLabel,
+    /// The id of no row in the database.
+    NoSuchRow,
+    /// The id of several rows in the database.
+    SeveralRows,
+    /// The id of a row that no run has written.
+    OfNoRun,
 }
 
 impl Problem {
@@ -166,6 +176,7 @@ impl Problem {
             Problem::InvalidUtf8 => "invalid_utf8",
             Problem::Incomplete => "incomplete",
             Problem::TooPrecise | Problem::FinerThanMicroseconds => "too_precise",
+            Problem::Thousands => "ambiguous",
             Problem::OutOfRange(_) => "out_of_range",
             Problem::NoSuch(_) => "no_such_time",
             Problem::HasOffset => "has_offset",
@@ -174,7 +185,10 @@ impl Problem {
             Problem::OtherForm => "other_form",
             Problem::DebitAndCredit => "debit_and_credit",
             Problem::SignTwice => "sign_twice",
-            Problem::UnknownSign => "unknown",
+            Problem::UnknownSign | Problem::UnknownLabel => "unknown",
+            Problem::NoSuchRow => "not_found",
+            Problem::SeveralRows => "not_unique",
+            Problem::OfNoRun => "of_no_run",
         }
     }
 }
@@ -187,6 +201,7 @@ impl fmt::Display for Problem {
             Problem::InvalidUtf8 => f.write_str("the bytes are not UTF-8 text"),
             Problem::Incomplete => f.write_str("the value ends too early"),
             Problem::TooPrecise => f.write_str("more than two decimals cannot be stored exactly"),
+            Problem::Thousands => f.write_str("it may be in thousands, or have three decimals"),
             Problem::FinerThanMicroseconds => {
                 f.write_str("more than six decimals of a second cannot be stored exactly")
             }
@@ -196,6 +211,10 @@ impl fmt::Display for Problem {
             Problem::DebitAndCredit => f.write_str("both debit and credit have an amount"),
             Problem::SignTwice => f.write_str("it has a minus sign, but its sign is said by another column"),
             Problem::UnknownSign => f.write_str("it is none of the values that `--sign` names"),
+            Problem::UnknownLabel => f.write_str("it is none of the words that a label can be"),
+            Problem::NoSuchRow => f.write_str("no row in the database has it"),
+            Problem::SeveralRows => f.write_str("several rows in the database have it"),
+            Problem::OfNoRun => f.write_str("the row that has it was not written by a run in the ledger"),
             Problem::HasOffset => f.write_str(
                 "a time zone or offset would be lost, as the column has none; `--timezone` converts it",
             ),
@@ -230,6 +249,8 @@ pub enum Kind {
     Text,
     /// The number of a further column.
     Number,
+    /// Whether a row has turned out to be fraud.
+    Label,
 }
 
 impl Kind {
@@ -245,6 +266,7 @@ impl Kind {
             Kind::Currency => "currency",
             Kind::Text => "text",
             Kind::Number => "number",
+            Kind::Label => "label",
         }
     }
 
@@ -257,6 +279,9 @@ impl Kind {
             Kind::Amount => "amounts look like `12.50`",
             Kind::Sign | Kind::Text => "",
             Kind::Currency => "currencies look like `EUR`",
+            Kind::Label => {
+                "labels are `1`, `true`, `yes` or `fraud`, and `0`, `false`, `no` or `genuine`, in any case"
+            }
             Kind::Number => "numbers look like `12.5`, `-3` or `1e-9`",
             Kind::Timestamp => "timestamps look like `2024-02-29 23:59:59` or `2024-02-29T23:59:59.123456`",
         }

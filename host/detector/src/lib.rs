@@ -38,7 +38,7 @@ mod runtime;
 mod trace;
 pub mod verify;
 
-pub use contract::types::{GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind, State};
+pub use contract::types::{GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind};
 pub use contract::version::Ability;
 pub use error::{BatchSpan, Call, DetectorError, TrapReport};
 pub use instance::Detector;

@@ -3,11 +3,12 @@
 
 use host_core::anomaly::Anomaly;
 use host_core::column::{ColumnRequest, is_same};
+use host_core::state::State;
 use host_core::text::{is_unprintable, printable_up_to};
 use thiserror::Error;
 
 use crate::contract::settings::{MAX_VALUE_BYTES, is_of_kind};
-use crate::contract::types::{Metadata, Ordering, State};
+use crate::contract::types::{Metadata, Ordering};
 
 /// The longest reason, in bytes; the contract says so.
 pub const MAX_REASON_BYTES: usize = 1_000;

@@ -303,10 +303,12 @@ pub enum SinkError {
     /// The server rolled back although COMMIT was sent.
     #[error("the server rolled the transaction back instead of committing it")]
     NotCommitted,
-    /// It is not known whether the run was committed.
+    /// It is not known whether the transaction was committed.
     #[error("could not determine whether the COMMIT succeeded")]
     OutcomeUnknown {
-        /// A query that tells: whether the run was committed, was not, or is still being committed.
+        /// What it was for.
+        work: Work,
+        /// A query that tells: whether it was committed, was not, or is still being committed.
         query: String,
         /// Why not; `None` if we were told not to wait.
         source: Option<Box<SinkError>>,
@@ -325,6 +327,15 @@ pub enum SinkError {
         /// Why not.
         source: EmbeddedError,
     },
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Writing the rows of a run.
+    Run,
+    /// Recording what has become known of rows.
+    Feedback,
 }
 
 /// Several failures on one line.
@@ -496,7 +507,10 @@ impl SinkError {
             SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it on its own".into()),
             SinkError::UserNotStorable { .. } => Some("use a database with ENCODING 'UTF8'".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
-            SinkError::OutcomeUnknown { query, .. } => Some(format!(
+            SinkError::OutcomeUnknown { work: Work::Feedback, query, .. } => Some(format!(
+                "run the same command again: it waits for this one to end, and records only what is not there. Or ask the database: `{query}`"
+            )),
+            SinkError::OutcomeUnknown { work: Work::Run, query, .. } => Some(format!(
                 "run the same command again with `--once`: it waits for this run to end, and ingests the files only if it was not committed. Or ask the database: `{query}`"
             )),
             SinkError::Embedded { source: EmbeddedError::NotInstalled { .. }, .. } => Some(

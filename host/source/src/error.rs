@@ -69,6 +69,12 @@ pub enum SourceError {
         /// The file.
         file: String,
     },
+    /// A file of labels that has no bytes, or only blank lines.
+    #[error("`{}` is empty: it does not even have a header line", printable(file))]
+    NoLabels {
+        /// The file.
+        file: String,
+    },
     /// No delimiter divides its lines into columns.
     #[error("`{}` has no columns: none of `,`, `;`, `|` and tabs divides its lines", printable(file))]
     NoColumns {
@@ -245,6 +251,8 @@ pub enum SourceError {
         tally: Box<Tally>,
         /// The last of them, which have not been passed on.
         last: Vec<RejectedRow>,
+        /// How to see them all.
+        listing: &'static str,
     },
     /// Fewer rows than the user requires of a delivery.
     #[error("the run has {} to write, fewer than --min-rows {min_rows}", counted(*rows, "row"))]
@@ -357,12 +365,40 @@ pub struct ValueProblem(pub Problem);
 
 impl SourceError {
     /// The error for the first rejected row, where none may be rejected.
-    pub(crate) fn row(rejected: RejectedRow) -> SourceError {
+    fn row(rejected: RejectedRow) -> SourceError {
         let problem = match &rejected.problem {
             RowProblem::FieldCount { .. } => None,
             RowProblem::Value { problem, .. } => Some(ValueProblem(*problem)),
         };
         SourceError::Row(Box::new(rejected), problem)
+    }
+
+    /// Whether it may go on after these rejected rows, the last of `records`; with `at_end`, there are no more. `listing`
+    /// says how to see them all.
+    ///
+    /// # Errors
+    /// If too many were rejected.
+    pub fn unless_too_many(
+        tally: &Tally,
+        limit: RejectLimit,
+        last: &[RejectedRow],
+        (records, at_end): (u64, bool),
+        listing: &'static str,
+    ) -> Result<(), SourceError> {
+        if !tally.exceeds(limit, records, at_end) {
+            return Ok(());
+        }
+        match last.first() {
+            // If no row may be rejected, the first one is reported in full.
+            Some(first) if limit == RejectLimit::Count(0) => Err(SourceError::row(first.clone())),
+            _ => Err(SourceError::TooManyRejects {
+                limit,
+                records,
+                tally: Box::new(tally.clone()),
+                last: last.to_vec(),
+                listing,
+            }),
+        }
     }
 
     /// If the file could be read and the error is about its rows: the last rejected rows, which have not been
@@ -458,9 +494,11 @@ impl SourceError {
                     format!("a field that contains the delimiter or a line break must be quoted; {GO_ON}")
                 }
             }),
-            SourceError::TooManyRejects { tally, .. } => {
-                let list = "`host check` with the same arguments lists them all without writing anything";
-                Some(tally.hint.as_ref().map_or(list.into(), |hint| format!("{hint}; {list}")))
+            SourceError::TooManyRejects { tally, listing, .. } => {
+                Some(tally.hint.as_ref().map_or((*listing).into(), |hint| format!("{hint}; {listing}")))
+            }
+            SourceError::NoLabels { .. } => {
+                Some("its first line must name the columns, such as `transaction_id,is_fraud,known_at`".into())
             }
             SourceError::Empty { .. } => Some("the first line must be `transaction_id,user_id,amount,timestamp`, followed by one line a transaction".into()),
             _ => None,

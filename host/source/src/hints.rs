@@ -5,6 +5,8 @@
 
 mod amount;
 
+pub(crate) use self::amount::likely_formats;
+
 use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
 use host_core::text::{nearest, printable, shell_file, shell_quoted};
 use jiff::Timestamp;
@@ -13,7 +15,7 @@ use jiff::tz::TimeZone;
 use crate::cell::excel::{self, DaySystem};
 use crate::cell::timestamp::TimestampRules;
 use crate::cell::{iso, pattern, value};
-use crate::csv::field::Field;
+use crate::csv::field::{Field, LABEL_COLUMNS};
 
 /// Delimiters that people use, as `--delimiter` takes them.
 const DELIMITERS: [(char, &str); 4] = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
@@ -67,7 +69,8 @@ pub(crate) fn on_header(name: &str, column: &str, found: &[String], header_line:
             format!("is it `{}`? Then pass `--column {}`", printable(near), shell_quoted(&argument))
         }
         None => {
-            let asked = if name.parse::<Field>().is_ok() { "" } else { "the detector asks for it; " };
+            let is_known = name.parse::<Field>().is_ok() || LABEL_COLUMNS.contains(&name);
+            let asked = if is_known { "" } else { "the detector asks for it; " };
             let without = without(name).map_or(String::new(), |without| format!("; {without}"));
             format!("{asked}if it has another name, pass `--column {}=NAME`{without}", shell_quoted(name))
         }
@@ -159,6 +162,9 @@ fn on_total(row: &RejectedRow) -> Option<String> {
 fn on_problem(row: &RejectedRow) -> Option<String> {
     match &row.problem {
         RowProblem::FieldCount { expected, found } => on_line(row, *expected, *found),
+        RowProblem::Value { kind, problem, .. } if is_of_database(*problem) => {
+            Some(on_no_row(*kind, *problem, row.column.as_deref().unwrap_or_default()))
+        }
         RowProblem::Value { kind: Kind::Timestamp, value, problem } => on_timestamp(value, *problem),
         RowProblem::Value { kind: Kind::TransactionId, value, problem } => on_transaction_id(value, *problem),
         RowProblem::Value { kind: Kind::UserId, value, problem } => on_user_id(value, *problem),
@@ -170,6 +176,24 @@ fn on_problem(row: &RejectedRow) -> Option<String> {
         }
         RowProblem::Value { kind: Kind::Amount, value, problem } => amount::hint(value, *problem),
         RowProblem::Value { .. } => None,
+    }
+}
+
+/// Whether it is not the cell that is at fault, but what the database has.
+fn is_of_database(problem: Problem) -> bool {
+    matches!(problem, Problem::NoSuchRow | Problem::SeveralRows | Problem::OfNoRun)
+}
+
+/// For an id that is not exactly one row's; `column` is its column in the file.
+fn on_no_row(kind: Kind, problem: Problem, column: &str) -> String {
+    match (problem, kind) {
+        (Problem::NoSuchRow, Kind::TransactionId) => {
+            let argument = shell_quoted(&format!("source_id={column}")).into_owned();
+            format!("if these are the ids that the rows had in their own files, pass `--column {argument}`")
+        }
+        (Problem::NoSuchRow, _) => "has the file with that row been ingested?".into(),
+        (Problem::SeveralRows, _) => "name such rows by their `transaction_id`".into(),
+        _ => "feedback is for rows that a run has written".into(),
     }
 }
 

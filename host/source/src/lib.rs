@@ -4,7 +4,8 @@
 //! lines are rows, [`cell`] turns one field into one exact value, [`composed`] several into one, and [`Source`] puts it
 //! together, file after file, as the [`InputRules`] say. [`users`] numbers users whose ids are texts. The end of a file
 //! must be as its [`Trailer`] says, and all as is [`expected`]. What could not be parsed is counted in a [`Tally`] and
-//! kept where the user wants it ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`scan`] looks at
+//! kept where the user wants it ([`rejects_file`]); [`noticed`] holds what is odd but not an error. [`labels`] are
+//! another kind of files: what has become known of rows. [`scan`] looks at
 //! files outside a run, and [`sniff`](mod@sniff) at files whose shape is not known.
 //!
 //! ```
@@ -36,6 +37,7 @@ mod error;
 mod expected;
 mod hints;
 mod input;
+mod labels;
 mod layout;
 mod noticed;
 mod open_file;
@@ -51,10 +53,10 @@ mod trailer;
 mod typed;
 mod users;
 
-pub use cell::total::{Total, total_cents};
+pub use cell::total::Total;
 pub use cell::{amount, excel, timestamp, value};
 pub use composed::{AmountColumns, SignColumn, TimestampColumns};
-pub use csv::field::{ColumnMap, Field};
+pub use csv::field::{ColumnMap, Field, LABEL_COLUMNS};
 pub use error::SourceError;
 pub use expected::Expectations;
 pub use input::encoding::Encoding;
@@ -63,6 +65,7 @@ pub use input::format::Foreign;
 pub use input::identity::Change;
 pub use input::list::{FileList, Note};
 pub use input::open::FileDigests;
+pub use labels::{Label, LabelId, LabelSource, Labels};
 pub use noticed::{LinesLeftOut, Noticed};
 pub use parsed::Parsed;
 pub use reader::Source;
@@ -70,4 +73,4 @@ pub use rules::{InputRules, LineRules};
 pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};
 pub use trailer::Trailer;
-pub use users::NumberUsers;
+pub use users::{NumberUsers, NumbersOfUsers};

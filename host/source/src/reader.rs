@@ -17,8 +17,11 @@ use crate::noticed::Noticed;
 use crate::open_file::OpenFile;
 use crate::parsed::Parsed;
 use crate::rules::InputRules;
-use crate::tally::{RejectLimit, Tally};
+use crate::tally::Tally;
 use crate::users::{NumberUsers, Users, by_appearance};
+
+/// How to see all rejected records.
+const LISTING: &str = "`host check` with the same arguments lists them all without writing anything";
 
 /// Files from which batches are taken one by one.
 pub struct Source {
@@ -147,7 +150,10 @@ impl Source {
             for rejected in &parsed.rejected {
                 self.tally.add(rejected);
             }
-            self.check_rejects(&parsed, so_far, is_last).map_err(|error| self.or_changed(error))?;
+            let limit = self.rules.max_rejects;
+            let so_far = (so_far, is_last);
+            SourceError::unless_too_many(&self.tally, limit, &parsed.rejected, so_far, LISTING)
+                .map_err(|error| self.or_changed(error))?;
             if !parsed.batch.is_empty() || !parsed.rejected.is_empty() {
                 return Ok(Some(parsed));
             }
@@ -184,23 +190,6 @@ impl Source {
         match &self.current {
             Some(file) => file.body.input().change_behind(error),
             None => error,
-        }
-    }
-
-    fn check_rejects(&self, parsed: &Parsed, records: u64, at_end: bool) -> Result<(), SourceError> {
-        let limit = self.rules.max_rejects;
-        if !self.tally.exceeds(limit, records, at_end) {
-            return Ok(());
-        }
-        match parsed.rejected.first() {
-            // If no row may be rejected, the first one is reported in full.
-            Some(first) if limit == RejectLimit::Count(0) => Err(SourceError::row(first.clone())),
-            _ => Err(SourceError::TooManyRejects {
-                limit,
-                records,
-                tally: Box::new(self.tally.clone()),
-                last: parsed.rejected.clone(),
-            }),
         }
     }
 }

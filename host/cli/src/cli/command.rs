@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::configuration::ConfigCommand;
 use super::database::{DbCommand, MigrateArgs};
 use super::each::RunCommandArgs;
+use super::feedback::FeedbackArgs;
 use super::ledger::{ListingArgs, RunsArgs, VerifyArgs};
 use super::operations::{PruneArgs, StatusArgs};
 use super::plugin::PluginCommand;
@@ -62,6 +63,7 @@ impl Command {
             Command::Replaced(_) => "replaced",
             Command::Status(_) => "status",
             Command::Prune(_) => "prune",
+            Command::Feedback(_) => "feedback",
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
             Command::Plugin(command) => command.name(),
@@ -187,6 +189,21 @@ Examples:
   host prune --rejects --older 90d
   host prune --rejects --run 3";
 
+const FEEDBACK_EXAMPLES: &str = "\
+Examples:
+  host feedback chargebacks.csv
+  host feedback --column source_id=transaction_id --column known_at=reported chargebacks.csv
+  host feedback --max-rejects 1% --rejects unknown.csv 'labels/*.csv'
+
+The columns of such a file:
+  transaction_id   The number of the row in the table `transactions`; or
+  source_id        the id that the row had in its own file, a number or a text
+  is_fraud, label  1, true, yes or fraud; or 0, false, no or genuine
+  known_at         Since when that is known [default: now]
+
+A label that was recorded before is left out. Another label of the same row corrects the earlier one, which is kept.
+Detectors that learn from feedback are given what is new at the beginning of their next run.";
+
 /// The host's commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -228,6 +245,10 @@ pub enum Command {
     /// Remove what old runs have recorded beside their rows, and note that in the ledger. Asks nothing
     #[command(after_help = PRUNE_EXAMPLES)]
     Prune(PruneArgs),
+    /// Record what has become known of rows: whether they were fraud. The next run of a detector that learns from it is
+    /// given that, before its first row
+    #[command(after_help = FEEDBACK_EXAMPLES)]
+    Feedback(FeedbackArgs),
     /// Create or update the tables; `run` does so by itself
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),

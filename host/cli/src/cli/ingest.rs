@@ -122,7 +122,7 @@ pub struct InputArgs {
     pub values: ValueArgs,
 }
 
-fn delimiter(text: &str) -> Result<u8, String> {
+pub(super) fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         _ if text == "tab" || text == "\\t" => Ok(b'\t'),
         [b'"' | b'\n' | b'\r'] => Err("quotes and line breaks cannot separate fields".into()),
@@ -131,19 +131,19 @@ fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-fn quote(text: &str) -> Result<u8, String> {
+pub(super) fn quote(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [byte] if byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() => Ok(*byte),
         _ => Err("give a single character that is neither a letter nor a digit, such as `'`".into()),
     }
 }
 
-fn encoding(name: &str) -> Result<Encoding, String> {
+pub(super) fn encoding(name: &str) -> Result<Encoding, String> {
     Encoding::by_name(name)
         .ok_or_else(|| format!("unknown encoding{}", did_you_mean(name, Encoding::COMMON_NAMES)))
 }
 
-fn time_zone(name: &str) -> Result<TimeZone, String> {
+pub(super) fn time_zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| {
         let zones: Vec<String> = tz::db().available().map(|zone| zone.to_string()).collect();
         format!("unknown zone{}", did_you_mean(name, zones.iter().map(String::as_str)))

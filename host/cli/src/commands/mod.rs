@@ -3,6 +3,7 @@
 mod capture;
 mod database;
 mod description;
+mod feedback;
 mod operations;
 mod plugin;
 mod profiles;
@@ -76,6 +77,7 @@ async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Fai
         Command::Run(arguments) => return run::run(arguments, reporter).await,
         Command::Watch(arguments) => return watch::watch(arguments, reporter).await,
         Command::Check(arguments) => check(arguments, reporter).await,
+        Command::Feedback(arguments) => return feedback::record(arguments, reporter).await,
         Command::Sniff(arguments) => sniff::look(&arguments, cli.config.as_deref(), reporter),
         Command::Runs(arguments) => runs(&arguments, reporter).await,
         Command::Verify(arguments) => verify(arguments, reporter).await,

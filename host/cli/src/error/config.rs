@@ -2,7 +2,7 @@
 
 use host_core::advice;
 use host_core::text::{counted, listed, nearest, one_line, printable, shell_quoted};
-use host_source::Field;
+use host_source::{Field, LABEL_COLUMNS};
 use thiserror::Error;
 
 /// How many of a detector's columns a message names.
@@ -35,6 +35,12 @@ pub enum ConfigError {
         /// What the detector asks for.
         asked: Vec<String>,
     },
+    /// `--column` of `host feedback` with a name that means nothing there.
+    #[error("`--column {}=…` names no column that such files have", printable(name))]
+    UnknownLabelColumn {
+        /// The name.
+        name: String,
+    },
     /// A run that is not in the ledger.
     #[error("there is no run {0} in this database")]
     NoRun(i64),
@@ -58,6 +64,9 @@ pub enum ConfigError {
     /// `--decimal-comma` with a format that has none.
     #[error("`--decimal-comma` contradicts the example of `--amount-format`, which has a decimal point")]
     DecimalComma,
+    /// `--expect-total` that is no amount, or may be two.
+    #[error("`--expect-total {}` is not an amount with at most two decimals", printable(.0))]
+    Total(String),
     /// `--date-only` with a format that has a time.
     #[error("`--date-only` does not go with a `--timestamp-format` that has a time of day")]
     DateOnly,
@@ -124,10 +133,17 @@ impl ConfigError {
                 (None, []) => "the detector asks for no further columns".into(),
                 (None, asked) => format!("the detector asks for {}", listed(asked, SHOWN_COLUMNS)),
             }),
+            ConfigError::UnknownLabelColumn { .. } => {
+                let names = LABEL_COLUMNS.map(str::to_owned);
+                Some(format!("the columns are {}", listed(&names, names.len())))
+            }
             ConfigError::NoRun(_) => Some(format!(
                 "the numbers of runs that wrote nothing are not reused, so some are missing; `{}` lists the runs that exist",
                 advice::on_database("runs")
             )),
+            ConfigError::Total(_) => Some(
+                "for instance `--expect-total 125000.50`, or written like the example of `--amount-format`".into(),
+            ),
             ConfigError::DecimalComma => Some("leave out `--decimal-comma`".into()),
             ConfigError::SameColumn => Some(
                 "if another column says which of them a row is, as in `--sign type=DR`, name that one".into(),

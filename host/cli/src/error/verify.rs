@@ -36,6 +36,16 @@ pub enum VerifyError {
         /// When.
         at: Timestamp,
     },
+    /// The detector had learned from rows that are not there any more.
+    #[error(
+        "run {run_id} cannot be verified any more: its detector had learned from rows of run {undone}, which was undone since"
+    )]
+    FeedbackUndone {
+        /// The run.
+        run_id: i64,
+        /// The run with these rows.
+        undone: i64,
+    },
     /// Other files.
     #[error("these are not the files of run {run_id}: {problem}")]
     OtherFile {
@@ -61,7 +71,9 @@ impl VerifyError {
         match self {
             VerifyError::Altered { run_id } => Some(format!("`{}` shows what the ledger says now", on_database(&format!("runs {run_id}")))),
             VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are identified by their SHA-256, not by their names".into()),
-            VerifyError::NotRecorded { .. } | VerifyError::SkipsPruned { .. } => None,
+            VerifyError::NotRecorded { .. }
+            | VerifyError::SkipsPruned { .. }
+            | VerifyError::FeedbackUndone { .. } => None,
             VerifyError::Differs { .. } => Some("rows were altered or removed after the run, or the plugin does not always give the same answer: `host plugin check` finds that".into()),
         }
     }

@@ -1,8 +1,8 @@
-//! The end of a run's transaction: COMMIT, or ROLLBACK.
+//! The end of a transaction: COMMIT, or ROLLBACK.
 
 use std::time::Duration;
 
-use host_sink::{Committed, Recorded, SinkError, Transaction};
+use host_sink::{Committed, Recorded, SinkError, Transaction, Work};
 
 use crate::error::{DatabaseState, Error, Failure};
 use crate::interrupt::Interrupts;
@@ -13,16 +13,25 @@ const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
 /// The same if somebody is waiting for us to end.
 pub(super) const INTERRUPTED_PATIENCE: Duration = Duration::from_millis(700);
 
-/// From here on, only the server knows the outcome; a user who does not want to wait for it is told how
-/// to ask.
+/// Commits a run.
 pub(super) async fn commit(
     transaction: Transaction,
     recorded: Recorded,
     interrupts: &mut Interrupts,
 ) -> Result<Committed, Failure> {
     let query = transaction.deciding_query();
+    confirmed(transaction.commit(recorded), Work::Run, query, interrupts).await
+}
+
+/// Waits for a COMMIT. From here on, only the server knows the outcome; a user who does not want to wait for it is
+/// told how to ask.
+pub(super) async fn confirmed<T>(
+    committing: impl Future<Output = Result<T, SinkError>>,
+    work: Work,
+    query: String,
+    interrupts: &mut Interrupts,
+) -> Result<T, Failure> {
     TransactionPhase::Committing.begins();
-    let committing = transaction.commit(recorded);
     tokio::pin!(committing);
     let mut is_impatient = false;
     let committed = loop {
@@ -30,7 +39,7 @@ pub(super) async fn commit(
             committed = &mut committing => break committed,
             _ = interrupts.next() => {
                 if is_impatient {
-                    break Err(SinkError::OutcomeUnknown { query, source: None });
+                    break Err(SinkError::OutcomeUnknown { work, query, source: None });
                 }
                 is_impatient = true;
                 tracing::warn!("COMMIT has been sent; waiting for confirmation; interrupt again to exit without it");
@@ -49,23 +58,32 @@ pub(super) async fn commit(
     })
 }
 
-/// Rolls back; what is reported about the database is what the server confirmed. Another interrupt ends
-/// the wait.
+/// Rolls a run back.
 pub(super) async fn roll_back(
     transaction: Transaction,
+    error: Error,
+    interrupts: &mut Interrupts,
+) -> Failure {
+    ended(|is_lost, patience| transaction.roll_back(is_lost, patience), error, interrupts).await
+}
+
+/// Rolls back, given whether the connection is lost and how long to wait; what is reported about the database is what
+/// the server confirmed. Another interrupt ends the wait.
+pub(super) async fn ended<F: Future<Output = Result<(), SinkError>>>(
+    roll_back: impl FnOnce(bool, Duration) -> F,
     error: Error,
     interrupts: &mut Interrupts,
 ) -> Failure {
     let is_interrupted = matches!(error, Error::Interrupted(_));
     let patience = if is_interrupted { INTERRUPTED_PATIENCE } else { ROLLBACK_PATIENCE };
     let rolled_back = tokio::select! {
-        rolled_back = transaction.roll_back(is_lost(&error), patience) => rolled_back.is_ok(),
+        rolled_back = roll_back(is_lost(&error), patience) => rolled_back.is_ok(),
         _ = interrupts.next() => false,
     };
     failure(error, rolled_back)
 }
 
-/// The same, within work that an interrupt ends anyway.
+/// The same for a run, within work that an interrupt ends anyway.
 pub(super) async fn rolled_back(transaction: Transaction, error: Error) -> Failure {
     let rolled_back = transaction.roll_back(is_lost(&error), ROLLBACK_PATIENCE).await.is_ok();
     failure(error, rolled_back)

@@ -9,13 +9,15 @@
 //! does not grow with the file, and the slowest stage, the server, is not kept waiting. [`mod@prepare`] gets
 //! them ready, [`stages`] starts them. The last [`message`] of a stage says that it has finished; a channel
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
-//! [`check`](mod@check) is a run without the writing.
+//! [`check`](mod@check) is a run without the writing, [`feedback`] records what becomes known of rows
+//! later, and [`mod@teach`] hands that to detectors that learn from it.
 
 mod anomalies;
 mod begin;
 mod budget;
 mod check;
 mod end;
+mod feedback;
 mod interrupted;
 mod label;
 mod message;
@@ -23,9 +25,11 @@ mod prepare;
 mod rejects;
 mod run;
 mod stages;
+mod teach;
 mod workers;
 
 pub use self::check::{CheckFiles, Checked, check};
+pub use self::feedback::{Recorded, record as record_feedback};
 pub(crate) use self::interrupted::unless_interrupted;
 pub(crate) use self::message::{End, Message};
 pub use self::message::{GuestUse, Times};
@@ -33,3 +37,5 @@ pub use self::prepare::try_plugin;
 pub(crate) use self::prepare::{Prepared, prepare};
 pub use self::run::{Ended, Outcome, run};
 pub(crate) use self::stages::{Numbering, Stages};
+pub use self::teach::Taught;
+pub(crate) use self::teach::teach;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use host_core::text::{counted, path};
 use host_core::threads::in_thread;
-use host_detector::{Cache, Detector, Ordering, Plugin, Sandbox};
+use host_detector::{Ability, Cache, Detector, Ordering, Plugin, Sandbox};
 use host_sink::PluginFacts;
 use host_source::{FileList, InputRules, Source};
 use jiff::Timestamp;
@@ -27,6 +27,8 @@ pub(crate) struct Prepared {
     /// At least one; more than one only if `ordering` allows it.
     pub detectors: Vec<Detector>,
     pub plugin: PluginFacts,
+    /// What the detector can do beyond what every detector can.
+    pub abilities: Vec<Ability>,
     /// Whether the detector's answers depend on the order of rows.
     pub minds_order: bool,
     pub plugin_file: PathBuf,
@@ -94,6 +96,7 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     let rules = InputRules { batch_rows, ..config.rules.clone() };
     let mut source = Source::open(list.clone(), rules, &columns, read_bytes)?;
     source.expect(config.expected.clone());
+    let abilities = plugin.abilities.clone();
     let plugin = PluginFacts {
         name: metadata.name,
         version: metadata.version,
@@ -101,7 +104,7 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
         contract_version: plugin.contract_version,
         settings: config.settings.iter().cloned().collect(),
     };
-    Ok(Prepared { started_at, list, source, detectors, plugin, minds_order, plugin_file })
+    Ok(Prepared { started_at, list, source, detectors, plugin, abilities, minds_order, plugin_file })
 }
 
 /// Every `--column` must name a column of every file, or one that the detector asks for.

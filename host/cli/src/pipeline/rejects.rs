@@ -22,11 +22,11 @@ pub(super) async fn open(
     Ok(in_thread(move || RejectsFile::create(&path, &rules, &read)).await??)
 }
 
-/// If a run is refused because of its rows, the file is put in place, too.
-pub(super) async fn keep(mut rejects: RejectsFile, run_id: i64, error: &Error) -> Result<(), Error> {
+/// If a run is refused because of its rows, the file is put in place, too. Without a run, there is no number of one.
+pub(super) async fn keep(mut rejects: RejectsFile, run_id: Option<i64>, error: &Error) -> Result<(), Error> {
     let Error::Source(error) = error else { return Ok(()) };
     let Some(last) = error.refused_rows() else { return Ok(()) };
-    let written = match rejects.write(Some(run_id), last).await {
+    let written = match rejects.write(run_id, last).await {
         Ok(()) => rejects.finish().await,
         Err(error) => Err(error),
     };

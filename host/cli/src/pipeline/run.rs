@@ -16,6 +16,7 @@ use super::message::{End, GuestUse, Message, Times};
 use super::prepare::{Prepared, prepare};
 use super::rejects;
 use super::stages::{Numbering, Stages};
+use super::teach::{Taught, teach_new};
 use crate::config::RunConfig;
 use crate::error::{Error, Failure};
 use crate::interrupt::Interrupts;
@@ -68,6 +69,8 @@ pub struct Outcome {
     pub noticed: Noticed,
     /// Whether the detector's answers depend on the order of rows.
     pub minds_order: bool,
+    /// What a learning detector was given of what has become known of rows.
+    pub taught: Option<Taught>,
 }
 
 /// Ingests files. Returns an [`Outcome`] only after the server has acknowledged COMMIT.
@@ -103,7 +106,7 @@ pub async fn run(
     tracing::info!("began run {} on {server}", transaction.run_id());
 
     let filling = fill(&mut transaction, config, prepared, left_out, &mut rejects, progress);
-    let Filled { recorded, tally, noticed, times, guest, left_out, rejects } =
+    let Filled { recorded, tally, noticed, times, guest, left_out, rejects, taught } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Filling::Filled(filled)) => *filled,
             Ok(Filling::AlreadyIngested(already)) => {
@@ -111,7 +114,7 @@ pub async fn run(
             }
             Err(error) => {
                 if let Some(rejects) = rejects.take() {
-                    let keeping = rejects::keep(rejects, transaction.run_id(), &error);
+                    let keeping = rejects::keep(rejects, Some(transaction.run_id()), &error);
                     // An interrupt ends this, so nobody has to wait for a slow reader of that file.
                     let _ = unless_interrupted(interrupts, keeping).await;
                 }
@@ -133,6 +136,7 @@ pub async fn run(
         notes,
         noticed,
         minds_order,
+        taught,
     })))
 }
 
@@ -151,6 +155,7 @@ struct Filled {
     guest: GuestUse,
     left_out: Vec<KnownFile>,
     rejects: Option<FinishedRejects>,
+    taught: Option<Taught>,
 }
 
 /// What became of the rows.
@@ -164,11 +169,12 @@ enum Filling {
 async fn fill(
     transaction: &mut Transaction,
     config: &RunConfig,
-    prepared: Prepared,
+    mut prepared: Prepared,
     left_out: BTreeMap<usize, KnownFile>,
     rejects: &mut Option<RejectsFile>,
     progress: &Progress,
 ) -> Result<Filling, Error> {
+    let lessons = teach_new(transaction, &mut prepared).await?;
     let Prepared { started_at, mut source, detectors, plugin, .. } = prepared;
     if !left_out.is_empty() {
         let positions = left_out.keys().copied().collect();
@@ -184,7 +190,16 @@ async fn fill(
         return Err(SourceError::TooFewRows { rows, min_rows: config.min_rows }.into());
     }
     let (reading, source) = (config.ingest.rules.reading(), config.source.clone());
-    let facts = RunFacts { files, plugin, reading, source, started_at };
+    let facts = RunFacts {
+        files,
+        plugin,
+        reading,
+        source,
+        started_at,
+        history: Vec::new(),
+        feedback: lessons.as_ref().map(|lessons| lessons.span),
+        kept_columns: lessons.as_ref().and_then(|lessons| lessons.kept_columns.clone()),
+    };
     // On disk before COMMIT, so that a full disk is noticed in time.
     let rejects = match rejects.take() {
         Some(rejects) => Some(rejects.finish().await?),
@@ -202,6 +217,7 @@ async fn fill(
                 guest,
                 left_out,
                 rejects,
+                taught: lessons.map(|lessons| lessons.taught),
             }))
         }
     })

@@ -116,7 +116,7 @@ impl Workers {
 }
 
 /// The rows of each worker's users.
-fn by_user(batch: &Batch, workers: usize) -> Vec<Vec<u32>> {
+pub(super) fn by_user(batch: &Batch, workers: usize) -> Vec<Vec<u32>> {
     let mut rows = vec![Vec::new(); workers];
     for (i, &user_id) in (0..).zip(&batch.user_ids) {
         // Fibonacci hashing: neighbouring ids go to different workers, and strides do no harm.

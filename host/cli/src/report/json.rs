@@ -62,7 +62,7 @@ pub fn as_time<S: Serializer>(value: &Timestamp, serializer: S) -> Result<S::Ok,
 /// A command, or one of several runs, that failed.
 #[derive(Serialize)]
 pub(super) struct Failed<'a> {
-    /// Only for `run`; null if it is not known.
+    /// Only for `run` and `feedback`; null if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     committed: Option<Option<bool>>,
     /// What happened to the database, if the command writes rows.
@@ -112,7 +112,11 @@ struct Detail {
 /// The last line of a command that failed, perhaps before it was known which command it is.
 #[must_use]
 pub fn failure(command: Option<&str>, failure: &Failure) -> String {
-    let body = if command == Some("run") { Failed::of_run(failure) } else { Failed::of_other(failure) };
+    let body = if let Some("run" | "feedback") = command {
+        Failed::of_run(failure)
+    } else {
+        Failed::of_other(failure)
+    };
     line(&End::new(command, failure.exit_code(), body))
 }
 

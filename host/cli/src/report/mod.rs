@@ -1,5 +1,6 @@
 //! What a command reports on stdout when it is done: for people, or as one JSON object.
 
+mod feedback;
 pub mod json;
 pub mod notes;
 mod operations;
@@ -21,6 +22,7 @@ use host_sink::{FileRecord, PluginFacts, RejectRecord, ReplacedRecord, SkipRecor
 use host_source::RejectLimit;
 use serde::Serialize;
 
+pub use self::feedback::{FeedbackObject, on_ids, recorded};
 pub use self::operations::{PruneObject, StatusObject, pruned, status};
 pub use self::profiles::Shown;
 pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, pruned_of, table, verified};

@@ -9,7 +9,7 @@ use host_source::{LinesLeftOut, Note, Tally};
 use serde::Serialize;
 
 use crate::config::IngestConfig;
-use crate::pipeline::{Checked, Outcome};
+use crate::pipeline::{Checked, Outcome, Taught};
 
 /// Files that are named one by one.
 const SHOWN_FILES: usize = 10;
@@ -25,8 +25,26 @@ pub fn of_run(outcome: &Outcome) -> Vec<String> {
     let without_rows = record.files.iter().filter(|file| file.rows_read == 0);
     notes.extend(without_rows_in(without_rows.map(|file| file.name.clone()).collect()));
     notes.extend(changed_columns(outcome));
+    notes.extend(outcome.taught.iter().flat_map(|taught| not_taught(taught, &record.plugin.name)));
     notes.extend(outcome.noticed.notes(&record.plugin.name, outcome.minds_order));
     notes
+}
+
+/// What a detector could not be told.
+fn not_taught(taught: &Taught, plugin: &str) -> Vec<String> {
+    let plugin = printable(plugin);
+    let without_columns = (taught.without_columns > 0).then(|| {
+        format!(
+            "`{plugin}` was not told what has become known of {}, since columns that it requires were not kept: only runs of \
+             detectors that learn from feedback keep them",
+            counted(taught.without_columns, "row")
+        )
+    });
+    let gone = (taught.gone > 0).then(|| {
+        let gone = counted(taught.gone, "row");
+        format!("`{plugin}` was not told what has become known of {gone} no longer there")
+    });
+    without_columns.into_iter().chain(gone).collect()
 }
 
 /// Columns that the last file of the same source (or of the same name) did not have, or that are missing

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use bytesize::ByteSize;
 use host_core::facts::Reading;
 use host_core::text::{counted, grouped, printable, printable_up_to};
-use host_sink::{FileRecord, LedgerRun, PluginFacts, Pruned, RunFilter, RunRecord};
+use host_sink::{
+    FeedbackSpan, FileRecord, LedgerRun, PluginFacts, Pruned, RunFilter, RunRecord, StateRecord,
+};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Serialize;
@@ -46,6 +48,10 @@ pub struct RunObject<'a> {
     pub(super) reading: Option<&'a Reading>,
     pub(super) host_version: &'a str,
     pub(super) is_intact: Option<bool>,
+    pub(super) state: Option<&'a StateRecord>,
+    pub(super) history: &'a [FileRecord],
+    pub(super) feedback: Option<FeedbackSpan>,
+    pub(super) kept_columns: Option<&'a [String]>,
 }
 
 impl<'a> RunObject<'a> {
@@ -77,6 +83,10 @@ impl<'a> RunObject<'a> {
             reading: record.reading.as_ref(),
             host_version: &record.host_version,
             is_intact: *is_intact,
+            state: record.state.as_ref(),
+            history: &record.history,
+            feedback: record.feedback,
+            kept_columns: record.kept_columns.as_deref(),
         }
     }
 }
@@ -263,6 +273,17 @@ pub fn page(run: &LedgerRun) -> String {
     for (name, value) in &plugin.settings {
         line("setting", printable(&format!("{name}={value}")).into_owned());
     }
+    if let Some(state) = &record.state {
+        line("state", state_of(state));
+        line("", format!("sha256 {}", printable(&state.sha256)));
+    }
+    for file in &record.history {
+        line("history", format!("`{}`, {}", printable(&file.name), counted(file.rows_read, "row")));
+        line("", format!("sha256 {}", printable(&file.sha256)));
+    }
+    if let Some(FeedbackSpan { after, through }) = record.feedback {
+        line("feedback", format!("numbers {} to {}", after.saturating_add(1), through));
+    }
     line("host", printable(&record.host_version).into_owned());
     line(
         "ledger",
@@ -274,6 +295,19 @@ pub fn page(run: &LedgerRun) -> String {
         .into(),
     );
     text
+}
+
+/// What a run did with its state.
+fn state_of(StateRecord { name, predecessor, entries, .. }: &StateRecord) -> String {
+    let begun = match predecessor {
+        Some(run_id) => format!("continued from run {run_id}"),
+        None => "begun anew".to_owned(),
+    };
+    let entries = match entries {
+        1 => "1 entry".to_owned(),
+        count => format!("{} entries", grouped(*count)),
+    };
+    format!("`{}`, {begun}, wrote {entries}", printable(name))
 }
 
 /// That what a listing could list was removed.

@@ -65,6 +65,10 @@ pub struct Summary<'a> {
     /// Replaced rows whose values were others.
     rows_replaced_differing: u64,
     database: &'a str,
+    /// Rows of which a learning detector was told what has become known; null if it does not learn.
+    feedback_rows: Option<u64>,
+    /// Rows that it was not given, because they, or columns that it requires, are not there.
+    feedback_rows_left_out: Option<u64>,
     /// Where rejected rows were written, besides the database.
     rejects: Option<String>,
     /// Files whose content an earlier run had ingested, and which were ingested once more.
@@ -103,6 +107,7 @@ impl<'a> Summary<'a> {
     #[must_use]
     pub fn new(outcome: &'a Outcome, config: &RunConfig) -> Summary<'a> {
         let Outcome { committed, server, times, guest, tally, left_out, notes, noticed, .. } = outcome;
+        let taught = outcome.taught;
         let run = RunObject::new(&committed.run);
         let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
         Summary {
@@ -111,6 +116,8 @@ impl<'a> Summary<'a> {
             rows_skipped_differing: committed.rows_skipped_differing,
             rows_replaced_differing: committed.rows_replaced_differing,
             database: server,
+            feedback_rows: taught.map(|taught| taught.rows),
+            feedback_rows_left_out: taught.map(|taught| taught.gone + taught.without_columns),
             rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             ingested_before: &committed.known,
             left_out: notes::left_out(notes, left_out),
@@ -179,6 +186,9 @@ impl<'a> Summary<'a> {
                 &self.run.plugin.sha256[..16]
             ),
         );
+        if let Some(rows) = self.feedback_rows.filter(|rows| *rows > 0) {
+            line("feedback", format!("on {}, before the first one", counted(rows, "row")));
+        }
         if self.run.rows_rejected > 0 {
             let reasons: Vec<_> =
                 self.rejected_by_reason.iter().map(|(reason, count)| format!("{count} {reason}")).collect();

@@ -24,7 +24,7 @@ pub use self::difference::{Difference, Verified};
 use crate::config::{IngestConfig, VerifyConfig};
 use crate::error::{ConfigError, Error, VerifyError};
 use crate::interrupt::Interrupts;
-use crate::pipeline::{prepare, unless_interrupted};
+use crate::pipeline::{Prepared, prepare, teach, unless_interrupted};
 use crate::progress::Progress;
 
 /// Replays a run.
@@ -46,12 +46,24 @@ pub async fn verify(
         check_files(&ingest, &run).await?;
         let mut prepared = prepare(&ingest, progress).await?;
         prepared.source.fit(capacity);
+        teach_again(&run, &mut prepared, &snapshot).await?;
         let comparison = Comparison::new(run, &snapshot).await?;
         let verified = comparison.replay(prepared, &snapshot, progress).await;
         snapshot.close().await;
         verified
     })
     .await
+}
+
+/// What the detector was given of what had become known until then.
+async fn teach_again(run: &LedgerRun, prepared: &mut Prepared, snapshot: &Snapshot) -> Result<(), Error> {
+    let (run_id, Some(span)) = (run.record.run_id, run.record.feedback) else { return Ok(()) };
+    if let Some(undone) = snapshot.feedback_undone_since(run_id, span).await? {
+        return Err(VerifyError::FeedbackUndone { run_id, undone }.into());
+    }
+    let detectors = std::mem::take(&mut prepared.detectors);
+    (prepared.detectors, _) = teach(snapshot.connection(), (run_id, span), detectors).await?;
+    Ok(())
 }
 
 /// Which rows a run skipped is known from what it recorded about them, and from nothing else.

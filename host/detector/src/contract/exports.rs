@@ -3,9 +3,10 @@
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
 use host_core::column::ColumnRequest;
+use host_core::state::State;
 use wasmtime::Store;
 
-use crate::contract::types::{GuestError, Metadata, State};
+use crate::contract::types::{GuestError, Metadata};
 use crate::runtime::state::GuestState;
 
 /// What a guest can be asked to do. The outer error is a trap, the inner one the guest's own answer.

@@ -1,7 +1,5 @@
 //! The contract's types, whatever its version.
 
-use wasmtime::component::{ComponentType, Lift, Lower};
-
 /// The contract's `error`.
 pub enum GuestError {
     InvalidSetting { name: String, message: String },
@@ -67,26 +65,4 @@ pub enum GuestErrorKind {
     InvalidInput,
     /// `internal`
     Internal,
-}
-
-/// A part of what a detector has learned, column by column: the contract's `state`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lift, Lower)]
-#[component(record)]
-pub struct State {
-    /// What belongs to no user.
-    pub shared: Option<Vec<u8>>,
-    /// Users, strictly increasing.
-    pub users: Vec<i64>,
-    /// Where each user's value ends in `bytes`.
-    pub ends: Vec<u32>,
-    /// The users' values, one after the other.
-    pub bytes: Vec<u8>,
-}
-
-impl State {
-    /// Whether there is nothing in it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.shared.is_none() && self.users.is_empty()
-    }
 }

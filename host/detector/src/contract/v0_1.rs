@@ -3,6 +3,7 @@
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
 use host_core::column::{Column, ColumnKind, ColumnRequest};
+use host_core::state::State;
 use wasmtime::Store;
 use wasmtime::component::{
     ComponentNamedList, ComponentType, HasSelf, Instance, InstancePre, Lift, Linker, Lower, TypedFunc,
@@ -10,7 +11,7 @@ use wasmtime::component::{
 
 use crate::contract::exports::Exports;
 use crate::contract::types::{
-    GuestError, GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind, State,
+    GuestError, GuestErrorKind, Metadata, Ordering, SettingDescription, SettingKind,
 };
 use crate::contract::version::Ability;
 use crate::runtime::state::GuestState;
@@ -42,6 +43,38 @@ pub fn exports(store: &mut Store<GuestState>, instance: &Instance) -> wasmtime::
     let exported = Exported { detector, instance: *instance };
     exported.check_others(store)?;
     Ok(Box::new(exported))
+}
+
+/// The contract's `state`, from a guest.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct StateReturned {
+    shared: Option<Vec<u8>>,
+    users: Vec<i64>,
+    ends: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+impl From<StateReturned> for State {
+    fn from(StateReturned { shared, users, ends, bytes }: StateReturned) -> State {
+        State { shared, users, ends, bytes }
+    }
+}
+
+/// The contract's `state`, for a guest.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+struct StatePassed<'a> {
+    shared: Option<&'a [u8]>,
+    users: &'a [i64],
+    ends: &'a [u32],
+    bytes: &'a [u8],
+}
+
+impl<'a> From<&'a State> for StatePassed<'a> {
+    fn from(State { shared, users, ends, bytes }: &'a State) -> StatePassed<'a> {
+        StatePassed { shared: shared.as_deref(), users, ends, bytes }
+    }
 }
 
 /// A live detector.
@@ -112,8 +145,8 @@ impl Exports for Exported {
     }
 
     fn snapshot(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Result<State, GuestError>> {
-        let snapshot = self.function::<(), State>(store, "snapshot")?;
-        Ok(snapshot.call(store, ())?.0.map_err(GuestError::from))
+        let snapshot = self.function::<(), StateReturned>(store, "snapshot")?;
+        Ok(snapshot.call(store, ())?.0.map(State::from).map_err(GuestError::from))
     }
 
     fn restore(
@@ -121,8 +154,8 @@ impl Exports for Exported {
         store: &mut Store<GuestState>,
         state: &State,
     ) -> wasmtime::Result<Result<(), GuestError>> {
-        let restore = self.function::<(&State,), ()>(store, "restore")?;
-        Ok(restore.call(store, (state,))?.0.map_err(GuestError::from))
+        let restore = self.function::<(StatePassed<'_>,), ()>(store, "restore")?;
+        Ok(restore.call(store, (StatePassed::from(state),))?.0.map_err(GuestError::from))
     }
 
     fn feedback(
@@ -151,8 +184,8 @@ impl Exported {
                     self.function::<(types::Batch<'_>,), Vec<f64>>(store, "score")?;
                 }
                 Ability::Stateful => {
-                    self.function::<(), State>(store, "snapshot")?;
-                    self.function::<(&State,), ()>(store, "restore")?;
+                    self.function::<(), StateReturned>(store, "snapshot")?;
+                    self.function::<(StatePassed<'_>,), ()>(store, "restore")?;
                 }
                 Ability::Learning => {
                     self.function::<(types::Batch<'_>, &[bool]), ()>(store, "feedback")?;

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
 use host_core::column::ColumnRequest;
+use host_core::state::State;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline};
 
@@ -21,7 +22,7 @@ use self::deadline::Deadline;
 use self::stopped::Stopped;
 use crate::contract::exports::Exports;
 use crate::contract::settings::{self, Refused};
-use crate::contract::types::{GuestError, Metadata, State};
+use crate::contract::types::{GuestError, Metadata};
 use crate::error::{BatchSpan, Call, DetectorError};
 use crate::plugin::load::{Plugin, file_name};
 use crate::plugin::source::Source;

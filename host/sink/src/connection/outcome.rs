@@ -2,9 +2,9 @@
 //! during COMMIT leaves the client in doubt, but never the server: it is asked over another connection
 //! until it answers.
 //!
-//! The ledger row decides, since it is part of the transaction: if it is there, everything is. Its
-//! digest distinguishes it from all others; a number alone may be given out again, after a restore or by
-//! a standby that took over. If the row is not there, the transaction's id distinguishes a transaction
+//! The ledger decides, since its row is part of the transaction: if it is there, everything is. A run's row is
+//! distinguished from all others by its digest; a number alone may be given out again, after a restore or by
+//! a standby that took over. If there is no such row, the transaction's id distinguishes a transaction
 //! that has ended from one that may still commit. All of it is asked in one query, which sees one
 //! moment, so that no answer is pieced together from two.
 
@@ -24,15 +24,15 @@ pub(crate) struct Identity {
     /// The server process that serves it.
     pub pid: i32,
     xact_id: u64,
-    ledger_row: Option<LedgerRow>,
+    trace: Option<Trace>,
 }
 
-/// The run's row in the ledger, once it is written.
-struct LedgerRow {
-    /// With its schema, quoted.
+/// What the transaction leaves in the ledger, and no other does.
+struct Trace {
+    /// The ledger's name with its schema, quoted.
     table: String,
-    run_id: i64,
-    sha256: String,
+    /// What holds of one of its rows if the transaction was committed, in SQL.
+    condition: String,
 }
 
 /// What became of a transaction.
@@ -53,12 +53,13 @@ pub(crate) enum Wish {
 
 impl Identity {
     pub fn new(pid: i32, xact_id: u64) -> Identity {
-        Identity { pid, xact_id, ledger_row: None }
+        Identity { pid, xact_id, trace: None }
     }
 
-    /// From now on, COMMIT may have been sent. `table` is the ledger's name with its schema.
-    pub fn is_recorded(&mut self, table: String, run_id: i64, sha256: String) {
-        self.ledger_row = Some(LedgerRow { table, run_id, sha256 });
+    /// From now on, COMMIT may have been sent. `table` is the ledger's name with its schema; `condition` is true, in
+    /// SQL, for one of its rows if and only if this transaction was committed.
+    pub fn is_recorded(&mut self, table: String, condition: String) {
+        self.trace = Some(Trace { table, condition });
     }
 
     /// COMMIT, together with the question of what became of it: COMMIT of a transaction that has failed is
@@ -70,10 +71,8 @@ impl Identity {
     /// A query that tells what became of the transaction, whenever and wherever it is run: also while the
     /// COMMIT is in progress, when the id is too old for `pg_xact_status`, and on a standby.
     pub fn deciding_query(&self) -> String {
-        let is_there = self.ledger_row.as_ref().map(|LedgerRow { table, run_id, sha256 }| {
-            format!(
-                "WHEN EXISTS (SELECT FROM {table} WHERE run_id = {run_id} AND sha256 = '{sha256}') THEN '{COMMITTED}' "
-            )
+        let is_there = self.trace.as_ref().map(|Trace { table, condition }| {
+            format!("WHEN EXISTS (SELECT FROM {table} WHERE {condition}) THEN '{COMMITTED}' ")
         });
         // A transaction with an id holds a lock on it, which everybody can see; the lock shows 32 bits of it.
         let (id, short) = (self.xact_id, self.xact_id & u64::from(u32::MAX));

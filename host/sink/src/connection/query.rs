@@ -66,6 +66,7 @@ sql_types! {
     Vec<i32> => INT4_ARRAY,
     [i64] => INT8_ARRAY,
     Vec<i64> => INT8_ARRAY,
+    Vec<Option<i64>> => INT8_ARRAY,
     Vec<bool> => BOOL_ARRAY,
 }
 

@@ -39,6 +39,12 @@ pub struct RunFacts {
     pub source: Option<String>,
     /// When the run began.
     pub started_at: Timestamp,
+    /// Files from which the detector learned before the first row, in order.
+    pub history: Vec<FileFacts>,
+    /// The feedback that the detector was given; `None` if it does not learn from any.
+    pub feedback: Option<FeedbackSpan>,
+    /// The names of the further columns that were kept for feedback; `None` if none were.
+    pub kept_columns: Option<Vec<String>>,
 }
 
 impl RunFacts {
@@ -50,6 +56,30 @@ impl RunFacts {
             reading: &self.reading,
         }
     }
+}
+
+/// The state that a run has written. Field names are part of the interface, and their order of the ledger row's
+/// digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StateRecord {
+    /// Its name.
+    pub name: String,
+    /// The run whose state it continued; `None` if it began anew.
+    pub predecessor: Option<i64>,
+    /// How many entries it has changed: rows of `detector_states`.
+    pub entries: u64,
+    /// Their digest.
+    pub sha256: String,
+}
+
+/// Rows of `feedback`: those numbered after the first, up to the second. Field names are part of the interface, and
+/// their order of the ledger row's digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FeedbackSpan {
+    /// What earlier runs of the same state were given; 0 if that is nothing.
+    pub after: i64,
+    /// The last that was committed.
+    pub through: i64,
 }
 
 /// What must not be ingested a second time.

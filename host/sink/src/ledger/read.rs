@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use crate::connection::connect::Connection;
 use crate::error::SinkError;
-use crate::ledger::facts::PluginFacts;
+use crate::ledger::facts::{FeedbackSpan, PluginFacts, StateRecord};
 use crate::ledger::runs::{FileRecord, LedgerRun, RunRecord, local_time};
 
 /// A run; the files come as arrays.
@@ -20,7 +20,8 @@ const SELECT: &str = "
            f.names, f.bytes, f.sha256s, f.rows_read, f.rows_rejected, f.contents, f.headers,
            (extract(epoch FROM first_timestamp) * 1000000)::bigint,
            (extract(epoch FROM last_timestamp) * 1000000)::bigint, skipped_sha256, f.are_numbered,
-           source, rows_replaced, replaced_sha256
+           source, rows_replaced, replaced_sha256, r.state, state_predecessor, state_entries, state_sha256,
+           history::text, feedback_after, feedback_through, kept_columns
     FROM ingest_runs r, LATERAL (
         SELECT count(*) = 0 OR min(position) = 1 AND max(position) = count(*) AS are_numbered,
                coalesce(array_agg(name ORDER BY position), '{}') AS names,
@@ -142,6 +143,10 @@ fn ledger_run(row: &Row) -> LedgerRun {
         last_timestamp: row.get::<_, Option<i64>>(30).and_then(local_time),
         host_version: row.get(18),
         started_at: micros(19),
+        state: state(row),
+        history: text(40).and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
+        feedback: feedback(row),
+        kept_columns: row.get(43),
     };
     let digest = Sha256Digest::of(format!("{}{}", record.digested(), row.get::<_, i64>(20)).as_bytes());
     LedgerRun {
@@ -150,4 +155,26 @@ fn ledger_run(row: &Row) -> LedgerRun {
         committed_at: micros(20),
         record,
     }
+}
+
+/// `None` only if nothing is recorded of one; what is missing is left empty.
+fn state(row: &Row) -> Option<StateRecord> {
+    let (name, sha256): (Option<String>, Option<String>) = (row.get(36), row.get(39));
+    let (predecessor, entries): (Option<i64>, Option<i64>) = (row.get(37), row.get(38));
+    if name.is_none() && predecessor.is_none() && entries.is_none() && sha256.is_none() {
+        return None;
+    }
+    Some(StateRecord {
+        name: name.unwrap_or_default(),
+        predecessor,
+        entries: entries.and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),
+        sha256: sha256.unwrap_or_default(),
+    })
+}
+
+/// `None` only if nothing is recorded of any.
+fn feedback(row: &Row) -> Option<FeedbackSpan> {
+    let (after, through): (Option<i64>, Option<i64>) = (row.get(41), row.get(42));
+    let none = after.is_none() && through.is_none();
+    (!none).then(|| FeedbackSpan { after: after.unwrap_or_default(), through: through.unwrap_or_default() })
 }

@@ -16,11 +16,13 @@ const INSERT: &str = "
         rows_read, rows_written, rows_rejected, rows_skipped, anomalies,
         first_transaction_id, last_transaction_id, host_version, started_at, committed_at,
         ids, reading, sha256, first_timestamp, last_timestamp, skipped_sha256,
-        source, rows_replaced, replaced_sha256)
+        source, rows_replaced, replaced_sha256, state, state_predecessor, state_entries, state_sha256,
+        history, feedback_after, feedback_through, kept_columns)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, $14, $15, $16, $17,
         $18::text::timestamptz, at, $19, $20::text::jsonb,
         encode(sha256(convert_to($21::text || (extract(epoch FROM at) * 1000000)::bigint, 'UTF8')), 'hex'),
-        $22::text::timestamp, $23::text::timestamp, $24, $25, $26, $27
+        $22::text::timestamp, $23::text::timestamp, $24, $25, $26, $27, $28, $29, $30, $31,
+        $32::text::jsonb, $33, $34, $35
     FROM now
     RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint, sha256";
 
@@ -66,7 +68,9 @@ pub(crate) async fn record(connection: &Connection, record: &RunRecord) -> Resul
     let started_at = record.started_at.to_string();
     let [first_timestamp, last_timestamp] =
         [record.first_timestamp, record.last_timestamp].map(|time| time.map(|time| time.to_string()));
-    let parameters: [&dyn Parameter; 27] = [
+    let (state, feedback) = (record.state.as_ref(), record.feedback.as_ref());
+    let history = (!record.history.is_empty()).then(|| json(&record.history));
+    let parameters: [&dyn Parameter; 35] = [
         run_id,
         &file.name,
         &signed(file.bytes),
@@ -94,6 +98,14 @@ pub(crate) async fn record(connection: &Connection, record: &RunRecord) -> Resul
         &record.source,
         &signed(record.rows_replaced),
         &record.replaced_sha256,
+        &state.map(|state| &state.name),
+        &state.and_then(|state| state.predecessor),
+        &state.map(|state| signed(state.entries)),
+        &state.map(|state| &state.sha256),
+        &history,
+        &feedback.map(|span| span.after),
+        &feedback.map(|span| span.through),
+        &record.kept_columns,
     ];
     let rows = connection.query("write the ledger row", INSERT, &parameters).await?;
     let stored = rows.first().and_then(|row| {

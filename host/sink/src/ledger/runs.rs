@@ -8,9 +8,9 @@ use host_core::facts::{FileFacts, Reading};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::ledger::facts::{PluginFacts, RunFacts};
+use crate::ledger::facts::{FeedbackSpan, PluginFacts, RunFacts, StateRecord};
 
 /// [`RunRecord::ids`] of a run whose ids were allotted.
 pub const ASSIGN: &str = "assign";
@@ -68,10 +68,23 @@ pub struct RunRecord {
     /// When the run began.
     #[serde(serialize_with = "as_text")]
     pub started_at: Timestamp,
+    // What follows is absent if there is none, so that the rows of earlier hosts keep their digests.
+    /// The state that it continued and wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateRecord>,
+    /// Files from which its detector learned before the first row, without writing them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<FileRecord>,
+    /// The feedback that its detector was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<FeedbackSpan>,
+    /// The names of the further columns that were kept for feedback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_columns: Option<Vec<String>>,
 }
 
 /// A file of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     /// As it was given.
     pub name: String,
@@ -112,6 +125,7 @@ impl RunRecord {
         ids: &str,
         written: &Written,
         digests: WrittenDigests,
+        state: Option<StateRecord>,
     ) -> RunRecord {
         RunRecord {
             run_id,
@@ -134,6 +148,10 @@ impl RunRecord {
             last_timestamp: written.timestamps_micros.and_then(|(_, last)| local_time(last)),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: facts.started_at,
+            state,
+            history: facts.history.iter().map(FileRecord::of).collect(),
+            feedback: facts.feedback,
+            kept_columns: facts.kept_columns.clone(),
         }
     }
 
@@ -250,4 +268,85 @@ fn as_optional_text<S: Serializer>(
 
 fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> RunRecord {
+        let files = vec![FileRecord {
+            name: "a.csv".into(),
+            bytes: 1,
+            sha256: "f".into(),
+            content_sha256: None,
+            header: None,
+            rows_read: 0,
+            rows_rejected: 0,
+        }];
+        RunRecord {
+            run_id: 7,
+            file: files[0].clone(),
+            files,
+            source: None,
+            plugin: PluginFacts {
+                name: "p".into(),
+                version: "1".into(),
+                sha256: "d".into(),
+                contract_version: "0.1.0".into(),
+                settings: [].into(),
+            },
+            reading: None,
+            ids: ASSIGN.into(),
+            rows_written: 0,
+            rows_replaced: 0,
+            replaced_sha256: None,
+            rows_rejected: 0,
+            rows_skipped: 0,
+            skipped_sha256: None,
+            anomalies: 0,
+            first_transaction_id: None,
+            last_transaction_id: None,
+            first_timestamp: None,
+            last_timestamp: None,
+            host_version: "1".into(),
+            started_at: Timestamp::UNIX_EPOCH,
+            state: None,
+            history: Vec::new(),
+            feedback: None,
+            kept_columns: None,
+        }
+    }
+
+    /// As hosts digested it that knew neither states nor feedback.
+    #[test]
+    fn the_digest_of_an_earlier_row_is_as_it_was() {
+        let file = r#"{"name":"a.csv","bytes":1,"sha256":"f","rows_read":0,"rows_rejected":0}"#;
+        let expected = format!(
+            r#"{{"run_id":7,"file":{file},"files":[{file}],"plugin":{{"name":"p","version":"1","sha256":"d","contract_version":"0.1.0","settings":{{}}}},"reading":null,"ids":"assign","rows_written":0,"rows_rejected":0,"rows_skipped":0,"anomalies":0,"first_transaction_id":null,"last_transaction_id":null,"host_version":"1","started_at":"1970-01-01T00:00:00Z"}}"#
+        );
+        assert_eq!(record().digested(), expected);
+    }
+
+    #[test]
+    fn whatever_is_altered_changes_the_digest() {
+        let state =
+            StateRecord { name: "zscore".into(), predecessor: Some(6), entries: 2, sha256: "a".into() };
+        let with_state = |state: StateRecord| RunRecord { state: Some(state), ..record() };
+        let all = [
+            record(),
+            with_state(StateRecord { name: "other".into(), ..state.clone() }),
+            with_state(StateRecord { predecessor: None, ..state.clone() }),
+            with_state(StateRecord { entries: 3, ..state.clone() }),
+            with_state(StateRecord { sha256: "b".into(), ..state.clone() }),
+            with_state(state),
+            RunRecord { history: record().files, ..record() },
+            RunRecord { feedback: Some(FeedbackSpan { after: 0, through: 1 }), ..record() },
+            RunRecord { feedback: Some(FeedbackSpan { after: 0, through: 2 }), ..record() },
+            RunRecord { kept_columns: Some(Vec::new()), ..record() },
+            RunRecord { kept_columns: Some(vec!["country".into()]), ..record() },
+        ];
+        let digested: std::collections::BTreeSet<String> = all.iter().map(RunRecord::digested).collect();
+        assert_eq!(digested.len(), all.len());
+    }
 }

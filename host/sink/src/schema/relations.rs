@@ -9,7 +9,7 @@ use crate::error::SinkError;
 use crate::schema::migrations::Migration;
 
 /// All of the host's tables, and what a run must be allowed to do with each.
-const TABLES: [(&str, &[Privilege]); 9] = [
+const TABLES: [(&str, &[Privilege]); 13] = [
     ("transactions", &[Privilege::Select, Privilege::Insert, Privilege::Lock]),
     ("anomalies", &[Privilege::Select, Privilege::Insert]),
     ("ingest_migrations", &[Privilege::Select]),
@@ -19,6 +19,10 @@ const TABLES: [(&str, &[Privilege]); 9] = [
     ("skipped_rows", &[Privilege::Insert]),
     ("replaced_rows", &[]),
     ("ingest_prunes", &[]),
+    ("detector_states", &[]),
+    ("detector_state_bases", &[]),
+    ("feedback", &[]),
+    ("kept_columns", &[]),
 ];
 
 /// What a run must be allowed to do, too, if it replaces stored rows.
@@ -27,6 +31,17 @@ const REPLACING: [(&str, &[Privilege]); 3] = [
     ("anomalies", &[Privilege::Delete]),
     ("replaced_rows", &[Privilege::Select, Privilege::Insert]),
 ];
+
+/// What a run must be allowed to do, too, if its detector learns from feedback.
+const LEARNING: [(&str, &[Privilege]); 3] = [
+    ("feedback", &[Privilege::Select]),
+    ("kept_columns", &[Privilege::Select, Privilege::Insert]),
+    ("replaced_rows", &[Privilege::Select]),
+];
+
+/// What `host feedback` must be allowed to do, too.
+const LABELLING: [(&str, &[Privilege]); 1] =
+    [("feedback", &[Privilege::Select, Privilege::Insert, Privilege::Lock])];
 
 /// Tables that are written by COPY, which ignores rules.
 const COPIED: [&str; 4] = ["transactions", "anomalies", "rejected_rows", "skipped_rows"];
@@ -140,6 +155,22 @@ impl Relations {
     /// Names all privileges that are missing.
     pub fn check_replaceable(&self) -> Result<(), SinkError> {
         self.check_privileges(&REPLACING)
+    }
+
+    /// Whether feedback may be handed to a detector, and columns kept for it.
+    ///
+    /// # Errors
+    /// Names all privileges that are missing.
+    pub fn check_learning(&self) -> Result<(), SinkError> {
+        self.check_privileges(&LEARNING)
+    }
+
+    /// Whether what has become known of rows may be recorded.
+    ///
+    /// # Errors
+    /// Names all privileges that are missing.
+    pub fn check_labelling(&self) -> Result<(), SinkError> {
+        self.check_privileges(&LABELLING)
     }
 
     /// Warns of the operator's rules that will not be applied.

@@ -1,8 +1,10 @@
 //! Reading back what is stored: [`look`](mod@look) takes a [`snapshot`] of it, in which [`rows`] and [`users`] are
 //! looked up by their ids, and rejected and skipped [`records`] are read with a [`cursor`]; [`listing`] is for
-//! commands that show them. [`replaced`] rows are those that a later run has written anew.
+//! commands that show them. [`replaced`] rows are those that a later run has written anew, [`feedback`] is what has become
+//! known of rows.
 
 pub(crate) mod cursor;
+pub(crate) mod feedback;
 pub(crate) mod listing;
 pub(crate) mod look;
 pub(crate) mod records;

@@ -11,6 +11,7 @@ use crate::connection::encoding::Encoding;
 use crate::connection::query::Parameter;
 use crate::connection::session;
 use crate::error::SinkError;
+use crate::ledger::facts::FeedbackSpan;
 use crate::ledger::prunes::Pruned;
 use crate::ledger::read::RunFilter;
 use crate::ledger::runs::{KEEP, LedgerRun};
@@ -19,7 +20,7 @@ use crate::schema::columns;
 use crate::stored::cursor::{Cursor, RowOfRun};
 use crate::stored::replaced::{ReplacedRow, ReplacingRun};
 use crate::stored::rows::{StoredAnomaly, StoredRow};
-use crate::stored::{replaced, rows, users};
+use crate::stored::{feedback, replaced, rows, users};
 
 /// A read-only transaction that sees nothing that others write meanwhile.
 pub struct Snapshot {
@@ -34,6 +35,12 @@ impl Snapshot {
     pub(crate) async fn take(connection: Connection) -> Result<Snapshot, SinkError> {
         session::begin_to_read(&connection).await?;
         Ok(Snapshot { connection })
+    }
+
+    /// Its connection, for what is read part by part.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Which texts can be stored in it.
@@ -78,6 +85,18 @@ impl Snapshot {
     /// If the server refuses.
     pub async fn run(&self, run_id: i64) -> Result<Option<LedgerRun>, SinkError> {
         read::run(&self.connection, run_id).await
+    }
+
+    /// A run that was undone after this one, and of whose rows this one was given feedback; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn feedback_undone_since(
+        &self,
+        run_id: i64,
+        span: FeedbackSpan,
+    ) -> Result<Option<i64>, SinkError> {
+        feedback::undone_since(&self.connection, run_id, span).await
     }
 
     /// The rows that exist with these ids, and their anomalies.

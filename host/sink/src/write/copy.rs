@@ -4,6 +4,7 @@
 
 use bytes::{BufMut as _, BytesMut};
 use host_core::batch::{Batch, SourceId};
+use host_core::column::Column;
 use host_core::facts::IdKind;
 use host_core::rejected::RejectedRow;
 use host_core::text::without_nul;
@@ -153,6 +154,31 @@ impl CopyBuffer {
         self.put_i64(batch.timestamps_micros[i] - EPOCH_MICROS);
     }
 
+    /// A tuple of [`KEPT_COLUMNS`]: row `i` of further columns, as texts; NULL where the file has no such column.
+    pub fn put_kept(&mut self, transaction_id: i64, run_id: i64, columns: &[Column], i: usize) {
+        self.rows += 1;
+        self.bytes.put_i16(3);
+        self.put_i64(transaction_id);
+        self.put_i64(run_id);
+        let length_at = self.bytes.len();
+        self.bytes.put_i32(0);
+        // One dimension, perhaps with NULLs, from 1 (`array_send` in PostgreSQL's `arrayfuncs.c`).
+        let has_null = columns.contains(&Column::Absent);
+        [1, i32::from(has_null), TEXT_OID, columns.len() as i32, 1]
+            .into_iter()
+            .for_each(|value| self.bytes.put_i32(value));
+        for column in columns {
+            match column {
+                Column::Absent => self.bytes.put_i32(-1),
+                // A source has checked that it has no NUL.
+                Column::Text(texts) => self.put_text_without_nul(texts.get(i)),
+                Column::Number(numbers) => self.put_bytes(number_text(numbers[i]).as_bytes()),
+            }
+        }
+        let length = (self.bytes.len() - length_at - size_of::<i32>()) as i32;
+        self.bytes[length_at..length_at + size_of::<i32>()].copy_from_slice(&length.to_be_bytes());
+    }
+
     fn put_common(&mut self, fields: i16, row: TransactionRow) {
         self.rows += 1;
         self.bytes.reserve(96);
@@ -223,6 +249,29 @@ impl CopyBuffer {
     }
 }
 
+/// The type `text`, in arrays.
+const TEXT_OID: i32 = 25;
+
+/// A number as the shortest text that means exactly this one; empty for NaN, which is an empty cell.
+fn number_text(number: f64) -> String {
+    match number.abs() {
+        _ if number.is_nan() => String::new(),
+        0.0 | 1e-5..1e16 => number.to_string(),
+        _ => format!("{number:e}"),
+    }
+}
+
+/// What [`number_text`] made of a number, or what a file had as text where a number is wanted; `None` if it is none.
+pub(crate) fn number_of_text(text: &str) -> Option<f64> {
+    match text.trim() {
+        "" => Some(f64::NAN),
+        text => text.parse().ok().filter(|number: &f64| number.is_finite()),
+    }
+}
+
+/// What [`CopyBuffer::put_kept`] encodes.
+pub const KEPT_COLUMNS: &str = "kept_columns (transaction_id, run_id, texts)";
+
 /// What [`CopyBuffer::put_transaction`] encodes for files with ids of this kind, and with currencies or without.
 #[must_use]
 pub fn transaction_columns(ids: IdKind, has_currencies: bool) -> String {
@@ -251,7 +300,39 @@ pub const SKIPPED_COLUMNS: &str = "skipped_rows (run_id, file, line, transaction
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn kept_numbers_are_short() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (12.5, "12.5"),
+            (1e15, "1000000000000000"),
+            (1e16, "1e16"),
+            (-3e-7, "-3e-7"),
+            (f64::NAN, ""),
+            (f64::MAX, "1.7976931348623157e308"),
+        ] {
+            assert_eq!(number_text(number), text);
+        }
+        assert_eq!(number_of_text(" 7 "), Some(7.0));
+        for wrong in ["x", "inf", "NaN", "1,5"] {
+            assert_eq!(number_of_text(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn kept_numbers_are_exact(bits: u64) {
+            let number = f64::from_bits(bits);
+            prop_assume!(number.is_finite());
+            let read = number_of_text(&number_text(number)).unwrap();
+            prop_assert_eq!(read.to_bits(), number.to_bits());
+        }
+    }
 
     fn numeric(cents: i64) -> Vec<u16> {
         let mut buffer = CopyBuffer::new(TableWidths::NARROW, Encoding::named(None));

@@ -2,11 +2,14 @@
 //! say where to continue, [`keys`] may defer the keys of empty tables, [`writer`] fills it with rows that
 //! [`copy`] encodes and whose ids [`keep`] compares; [`users`] numbers users whose ids are texts, [`replace`] writes
 //! rows in place of stored ones. The operator's [`triggers`] may refuse some rows;
-//! [`places`] knows their files and lines.
+//! [`places`] knows their files and lines. [`feedback`] is another transaction, for what becomes known of rows
+//! later, which [`learning`] hands to detectors.
 
 pub mod copy;
+pub(crate) mod feedback;
 mod keep;
 mod keys;
+mod learning;
 mod numbers;
 pub(crate) mod options;
 mod places;

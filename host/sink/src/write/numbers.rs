@@ -34,7 +34,9 @@ const QUERY: &str = r"
         (SELECT string_agg(quote_ident(relname), ', ' ORDER BY relname) FROM pg_class c
          WHERE relpersistence = 'u' AND relkind IN ('r', 'p')
            AND EXISTS (SELECT FROM unnest(ARRAY['transactions', 'anomalies', 'ingest_runs', 'ingest_files',
-                                                'rejected_rows', 'skipped_rows', 'replaced_rows']) AS name
+                                                'rejected_rows', 'skipped_rows', 'replaced_rows',
+                                                'detector_states', 'detector_state_bases', 'feedback',
+                                                'kept_columns']) AS name
                        WHERE to_regclass(name) = c.oid
                           OR to_regclass(name) IN (SELECT pg_partition_ancestors(c.oid)))),
         EXISTS (SELECT FROM ingest_runs WHERE reading ->> 'user_ids' = 'text')

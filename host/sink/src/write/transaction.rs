@@ -8,12 +8,11 @@ use host_core::anomaly::Classified;
 use host_core::batch::Batch;
 use host_core::capacity::Capacity;
 use host_core::facts::IdKind;
-use tokio::time::timeout;
 
 use crate::connection::connect::Connection;
-use crate::connection::outcome::{Fate, Identity, Wish};
-use crate::connection::{lock, session};
-use crate::error::SinkError;
+use crate::connection::outcome::Identity;
+use crate::connection::{ending, lock};
+use crate::error::{SinkError, Work};
 use crate::known_file::KnownFile;
 use crate::ledger::facts::{Candidate, RunFacts};
 use crate::ledger::once::{AlreadyIngested, Known};
@@ -31,18 +30,13 @@ use crate::write::users::Users;
 use crate::write::writer::Writer;
 use crate::write::{keys, triggers};
 
-/// How long a request to cancel a statement may take.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a session that is no longer usable may take to end.
-const END_PATIENCE: Duration = Duration::from_secs(5);
-
 /// An open transaction.
 pub struct Transaction {
-    connection: Connection,
+    pub(super) connection: Connection,
     identity: Identity,
     numbers: Numbers,
     options: TransactionOptions,
-    writer: Writer,
+    pub(super) writer: Writer,
     /// If the files have textual ids of users.
     users: Option<Users>,
     deferred_keys: Option<DeferredKeys>,
@@ -91,15 +85,7 @@ impl Transaction {
         options: TransactionOptions,
         size_bytes: Option<u64>,
     ) -> Result<Transaction, SinkError> {
-        let identity = match session::begin(&connection, options.lock_timeout).await {
-            Ok(identity) => identity,
-            Err(error) => {
-                if error.has_lost_connection() {
-                    connection.cancel(CANCEL_PATIENCE).await;
-                }
-                return Err(error);
-            }
-        };
+        let identity = ending::begin(&connection, options.lock_timeout).await?;
         match Prepared::new(&connection, &identity, options, size_bytes).await {
             Ok(Prepared { numbers, writer, users, deferred_keys, widths }) => Ok(Transaction {
                 connection,
@@ -112,11 +98,7 @@ impl Transaction {
                 widths,
             }),
             Err(error) => {
-                if error.has_lost_connection() {
-                    connection.cancel(CANCEL_PATIENCE).await;
-                    // It holds the lock, or will; our error is the same whether or not it could be ended.
-                    let _ = identity.find_out(&connection, true, Wish::End, END_PATIENCE).await;
-                }
+                ending::abandon(&connection, &identity, &error).await;
                 Err(error)
             }
         }
@@ -230,9 +212,10 @@ impl Transaction {
                 _ => replaced::digest(&self.connection, *run_id).await?,
             },
         };
-        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests);
+        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests, None);
         let entry = record::record(&self.connection, &record).await?;
-        self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
+        let condition = format!("run_id = {run_id} AND sha256 = '{}'", entry.sha256);
+        self.identity.is_recorded(ledger.clone(), condition);
         Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
     }
 
@@ -244,7 +227,8 @@ impl Transaction {
     /// error, the server has confirmed that nothing was written.
     pub async fn commit(mut self, recorded: Recorded) -> Result<Committed, SinkError> {
         let started = Instant::now();
-        self.commit_and_confirm().await?;
+        self.writer.close_statements();
+        ending::commit(&self.connection, &self.identity, Work::Run).await?;
         let commit_time = started.elapsed();
         if let Some(notice) = self.connection.encoding.notice() {
             tracing::warn!("{notice}");
@@ -267,67 +251,8 @@ impl Transaction {
     /// # Errors
     /// If it does not confirm; it rolls back nevertheless, because COMMIT was never sent.
     pub async fn roll_back(mut self, is_lost: bool, patience: Duration) -> Result<(), SinkError> {
-        let started = Instant::now();
-        let patience = patience.min(self.connection.target.patience.answer);
         self.writer.abandon();
-        if is_lost {
-            self.connection.cancel(patience / 4).await;
-        } else if self.ask_to_roll_back(patience / 4).await {
-            self.connection.close().await;
-            return Ok(());
-        }
-        let left = patience.saturating_sub(started.elapsed());
-        match self.identity.find_out(&self.connection, true, Wish::End, left).await? {
-            Fate::RolledBack => Ok(()),
-            Fate::Committed => Err(SinkError::StrangeAnswer("ROLLBACK")),
-        }
-    }
-
-    /// Sends ROLLBACK. If the server is still busy with something else after a while, cancels that.
-    async fn ask_to_roll_back(&self, patience: Duration) -> bool {
-        let asked = self.connection.answer("roll back", self.connection.client.batch_execute("ROLLBACK"));
-        tokio::pin!(asked);
-        let answer = match timeout(patience, &mut asked).await {
-            Err(_) => {
-                self.connection.cancel(patience).await;
-                timeout(patience, asked).await
-            }
-            answered => answered,
-        };
-        match answer {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => tracing::debug!("{error}"),
-            Err(_) => tracing::debug!("no answer to ROLLBACK"),
-        }
-        false
-    }
-
-    /// COMMIT of a transaction that has failed is answered without an error: the server rolls back. So it
-    /// is asked, in the same round trip, what became of the transaction.
-    async fn commit_and_confirm(&mut self) -> Result<(), SinkError> {
-        self.writer.close_statements();
-        let asked = self.connection.simple_query("commit", &self.identity.commit_statements()).await;
-        let refusal = match asked {
-            Ok(rows) => match rows.first().and_then(|row| row.get(0)) {
-                Some("committed") => return Ok(()),
-                Some("aborted") => return Err(SinkError::NotCommitted),
-                _ => SinkError::StrangeAnswer("COMMIT"),
-            },
-            Err(refusal) => refusal,
-        };
-        let is_lost = refusal.has_lost_connection();
-        if is_lost {
-            tracing::warn!("{refusal}; asking what became of it");
-        }
-        let patience = self.connection.target.patience.answer;
-        match self.identity.find_out(&self.connection, is_lost, Wish::Commit, patience).await {
-            Ok(Fate::Committed) => Ok(()),
-            Ok(Fate::RolledBack) => Err(refusal),
-            Err(source) => Err(SinkError::OutcomeUnknown {
-                query: self.deciding_query(),
-                source: Some(Box::new(source)),
-            }),
-        }
+        ending::roll_back(self.connection, &self.identity, is_lost, patience).await
     }
 }
 

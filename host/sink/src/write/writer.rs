@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::SinkExt as _;
 use host_core::anomaly::{Anomaly, Classified};
 use host_core::batch::{Batch, RowPlace};
+use host_core::column::Column;
 use tokio_postgres::{CopyInSink, Statement};
 
 use crate::connection::connect::Connection;
@@ -21,7 +22,8 @@ use crate::ledger::skips::SkipDigest;
 use crate::schema::columns::{TableWidths, Widths};
 use crate::server_error::ErrorClass;
 use crate::write::copy::{
-    ANOMALY_COLUMNS, CopyBuffer, REJECT_COLUMNS, SKIPPED_COLUMNS, TransactionRow, transaction_columns,
+    ANOMALY_COLUMNS, CopyBuffer, KEPT_COLUMNS, REJECT_COLUMNS, SKIPPED_COLUMNS, TransactionRow,
+    transaction_columns,
 };
 use crate::write::keep::{Conflict, KeptIds};
 use crate::write::numbers::Numbers;
@@ -56,6 +58,8 @@ pub(crate) struct Writer {
     anomalous_tuples: Vec<Option<usize>>,
     rejected: CopyBuffer,
     skipped: CopyBuffer,
+    /// Further columns, if they are kept for feedback.
+    kept: Option<CopyBuffer>,
     /// Skipped rows so far whose values differ from those of the rows already there.
     pub skipped_differing: u64,
     /// Replaced rows so far whose values were others.
@@ -127,12 +131,18 @@ impl Writer {
             anomalous_tuples: Vec::new(),
             rejected: buffer(TableWidths::NARROW),
             skipped: buffer(TableWidths::NARROW),
+            kept: None,
             skipped_differing: 0,
             replaced_differing: 0,
             skip_digest: SkipDigest::default(),
             triggers,
             written: Written::default(),
         })
+    }
+
+    /// From now on, the further columns of the rows that are written are kept, too.
+    pub fn keep_columns(&mut self, connection: &Connection) {
+        self.kept = Some(CopyBuffer::new(TableWidths::NARROW, connection.encoding.clone()));
     }
 
     /// Encodes a batch and sends what is ready; gives the batch back if it is not needed any more.
@@ -168,7 +178,8 @@ impl Writer {
 
     /// Size of what is collected besides the transactions themselves.
     fn side_bytes(&self) -> usize {
-        self.anomalies.len() + self.rejected.len() + self.skipped.len() + self.places.size_bytes()
+        let kept = self.kept.as_ref().map_or(0, CopyBuffer::len);
+        self.anomalies.len() + self.rejected.len() + self.skipped.len() + kept + self.places.size_bytes()
     }
 
     /// Whether no rows have been counted by the server yet although there are some, and a trigger may leave
@@ -302,6 +313,12 @@ impl Writer {
         };
         widen(&mut self.written.transaction_ids, row.transaction_id);
         widen(&mut self.written.timestamps_micros, row.timestamp_micros);
+        if let Some(kept) = &mut self.kept
+            && batch.columns.iter().any(|column| *column != Column::Absent)
+        {
+            kept.start_if_empty();
+            kept.put_kept(transaction_id, self.run_id, &batch.columns, i);
+        }
         let tuple = (!is_in_place).then(|| self.put_transaction(row, anomaly.is_some(), batch, i));
         if let Some(anomaly) = anomaly {
             self.anomalies.start_if_empty();
@@ -393,6 +410,12 @@ impl Writer {
                 expect(table, buffer.rows(), stored, Vec::new())?;
                 *written += stored;
             }
+        }
+        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.is_empty()) {
+            const DOING: &str = "keep the further columns";
+            let copy = prepare(connection, DOING, KEPT_COLUMNS).await?;
+            let stored = copy_at_once(connection, DOING, &copy, kept).await?;
+            expect("kept_columns", kept.rows(), stored, Vec::new())?;
         }
         Ok(())
     }

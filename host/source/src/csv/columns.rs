@@ -183,7 +183,12 @@ fn requested_by_name(
 
 /// The position, from 0, of the column with one of the `wanted` names; `name` is the
 /// one by which `--column` gives it another, or the option that names it.
-fn position(file: &str, names: &[String], wanted: &[&str], name: &str) -> Result<usize, SourceError> {
+pub(crate) fn position(
+    file: &str,
+    names: &[String],
+    wanted: &[&str],
+    name: &str,
+) -> Result<usize, SourceError> {
     let mut places = names
         .iter()
         .enumerate()

@@ -4,6 +4,13 @@ use std::str::FromStr;
 
 use host_core::column::{ColumnRequest, is_same};
 
+/// The columns that files of labels may have.
+pub const LABEL_COLUMNS: [&str; 5] = [TRANSACTION_ID, SOURCE_ID, IS_FRAUD[0], IS_FRAUD[1], KNOWN_AT];
+pub(crate) const TRANSACTION_ID: &str = "transaction_id";
+pub(crate) const SOURCE_ID: &str = "source_id";
+pub(crate) const IS_FRAUD: [&str; 2] = ["is_fraud", "label"];
+pub(crate) const KNOWN_AT: &str = "known_at";
+
 /// A column that every file must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {

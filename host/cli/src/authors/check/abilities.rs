@@ -1,7 +1,8 @@
 //! Rules for what only some detectors can do: give every row a score, pass on what they have learned, and learn
 //! from what has become known of rows.
 
-use host_detector::{Ability, Detector, DetectorError, State};
+use host_core::state::State;
+use host_detector::{Ability, Detector, DetectorError};
 
 use super::report::{Finding, failed, ok, skipped, warning};
 use super::trial::{Answer, BATCH_ROWS, Subject, USUAL, difference, judge};

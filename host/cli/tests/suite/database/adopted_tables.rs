@@ -239,6 +239,28 @@ fn replacing_needs_more_privileges_and_says_which() {
 }
 
 #[test]
+fn recording_feedback_needs_more_privileges_and_says_which() {
+    let (database, files) = (Database::migrated(), Files::new());
+    succeed(&mut host_run(&database, "threshold", &three_rows(&files)));
+    let known = files.write("known.csv", "transaction_id,label\n1,1\n");
+    let role = Role::new(&database);
+    database.execute(&format!(
+        "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO {0}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {0};
+        GRANT TRUNCATE ON transactions TO {0}; REVOKE ALL ON feedback FROM {0}",
+        role.name
+    ));
+    let record = || {
+        let mut command = host();
+        command.args(["feedback", "--database-url", &role.url()]).arg(&known);
+        command
+    };
+    let message = refused(&database, &mut record());
+    assert!(message.contains("GRANT SELECT, INSERT, UPDATE ON feedback TO "), "{message}");
+    database.execute(proposed(&message));
+    succeed(&mut record());
+}
+
+#[test]
 fn an_application_that_counts_ids_itself_goes_on_after_ours() {
     let files = Files::new();
     let file = three_rows(&files);

@@ -8,6 +8,8 @@ mod connection;
 mod deferred_keys;
 mod failures;
 mod faults;
+mod feedback;
+mod learning;
 mod ledger;
 mod local_server;
 mod migrations;
