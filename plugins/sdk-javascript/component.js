@@ -38,7 +38,7 @@ globalThis.crypto = { getRandomValues: Math.random, randomUUID: Math.random };
 for (const name of ["setTimeout", "setInterval", "setImmediate"]) globalThis[name] = lacks("timers");
 for (const name of ["fetch", "XMLHttpRequest", "WebSocket"]) globalThis[name] = lacks("network");
 
-/** The functions that the contract asks for, of a detector: `new Detector()` is one run. */
+/** The functions of the contract, of a detector: `new Detector()` is one run. */
 export function component(Detector) {
   const functions = guarded(new Detector(), log);
   isBuilt = true;

@@ -3,7 +3,7 @@
 
 import { printable, refuse } from "./index.js";
 
-/** The functions that the contract asks for, made from a detector's; `log` is the host's. */
+/** The functions of the contract, made from a detector's; `log` is the host's. */
 export function guarded(detector, log) {
   // While the plugin is built: mistakes in it end the build.
   const metadata = checkedMetadata(detector.describe());
@@ -28,6 +28,18 @@ export function guarded(detector, log) {
     finish: () =>
       attempt(() => {
         notPromised("finish", detector.finish?.());
+      }),
+    // What not every detector has: `component.js` exports those that it has.
+    score: (batch) =>
+      attempt(() => checkedScores(detector.score(withNamedColumns(batch, requests)), batch.amounts.length)),
+    snapshot: () => attempt(() => checkedState(detector.snapshot())),
+    restore: (state) =>
+      attempt(() => {
+        notPromised("restore", detector.restore(byUser(state)));
+      }),
+    feedback: (batch, labels) =>
+      attempt(() => {
+        notPromised("feedback", detector.feedback(withNamedColumns(batch, requests), labels));
       }),
   };
 }
@@ -75,6 +87,13 @@ function withNamedColumns(batch, requests) {
       tag === "text" ? { codes: val.codes, values: val.dictionary.split("\0") } : tag === "number" ? val : null;
   });
   return { ...batch, columns };
+}
+
+/** A part of a state: `{ users, shared }`, with bytes by user. */
+function byUser({ users, ends, bytes, shared }) {
+  const all = Uint8Array.from(bytes);
+  const values = ends.map((end, place) => all.subarray(place === 0 ? 0 : ends[place - 1], end));
+  return { users: new Map(users.map((user, place) => [user, values[place]])), shared };
 }
 
 // ---- what the detector returns ----
@@ -167,6 +186,30 @@ function checkedAnomalies(anomalies, rows) {
     before = row;
     return { row, score, reason: withinBytes(printable(reason), 1000) };
   });
+}
+
+function checkedScores(scores, rows) {
+  if (!Array.isArray(notPromised("score", scores)) || scores.length !== rows) {
+    throw new Mistake(`score returned ${shown(scores)}; it must return an array of ${rows} numbers, one for each row`);
+  }
+  const at = scores.findIndex((score) => !Number.isFinite(score));
+  if (at >= 0) throw new Mistake(`score returned ${shown(scores[at])} for row ${at}; it must be a finite number`);
+  return scores;
+}
+
+function checkedState(state) {
+  if (!(notPromised("snapshot", state)?.users instanceof Map)) {
+    throw new Mistake(`snapshot returned ${shown(state)}; it must return { users }, a Map of bytes by user, empty at the end`);
+  }
+  const entries = [...state.users].sort(([one], [other]) => one - other);
+  let size = 0;
+  const ends = entries.map(([user, value]) => {
+    if (value instanceof Uint8Array) return (size += value.length);
+    throw new Mistake(`what snapshot returned for user ${user} is ${shown(value)}; it must be a Uint8Array`);
+  });
+  const bytes = new Uint8Array(size);
+  entries.forEach(([, value], place) => bytes.set(value, ends[place] - value.length));
+  return { shared: state.shared ?? null, users: entries.map(([user]) => user), ends, bytes };
 }
 
 // ---- text ----

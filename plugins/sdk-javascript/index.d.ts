@@ -8,6 +8,34 @@ export interface Detector {
   /** Returns anomalies sorted by row. */
   classify(batch: Batch<any>): Anomaly[];
   finish?(): void;
+  /** How anomalous each row is: exactly what `classify` says of those that it flags. */
+  score?(batch: Batch<any>): number[];
+  /** What has changed since `restore` or the last call; called until it is empty. */
+  snapshot?(): State;
+  /** A part of what earlier runs have learned, before the first batch. */
+  restore?(state: State): void;
+  /** What has become known of rows of earlier runs, before the first batch: whether each was fraud. */
+  feedback?(batch: Batch<any>, labels: boolean[]): void;
+}
+
+/** A part of what a detector has learned: by user, in a format of its own. No bytes: nothing is known any more. */
+export interface State {
+  users: Map<number, Uint8Array>;
+  /** What belongs to no user, only with the ordering "file". */
+  shared?: Uint8Array | null;
+}
+
+/**
+ * What is known of each user: a map that remembers who has changed, for `snapshot` and `restore`. Values are what JSON
+ * has: finite numbers (which stay exact), texts, arrays and objects. One that is changed in place counts as changed
+ * once it is set again. Raise `version` when values change their meaning: those of other versions are refused.
+ */
+export class Users<Value> extends Map<number, Value> {
+  constructor(version?: number);
+  /** What has changed since it was restored or passed on, in parts: empty if there is no more. */
+  snapshot(): State;
+  /** Takes over a part of what earlier runs have passed on. */
+  restore(state: State): void;
 }
 
 export interface Metadata {

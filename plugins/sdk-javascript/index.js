@@ -1,5 +1,7 @@
 // Write anomaly detectors for `host` in JavaScript and TypeScript: helpers for detectors. Unit tests can use them.
 
+export { Users } from "./users.js";
+
 /** The error for a setting's value that the detector cannot take: `throw refuse("minimum", "it must …")`. */
 export function refuse(name, message) {
   return purposeful("invalid-setting", { name, message }, message);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the cases of the kit, with the answers that they must get: python3 make.py [FOLDER]
 
-README.md says what the four detectors do. Here is the same once more, as plainly as possible, for the answers;
+README.md says what the detectors do. Here is the same once more, as plainly as possible, for the answers;
 it shares no code with the detectors that are put through the cases.
 """
 
@@ -132,6 +132,92 @@ class Echo:
             yield (0.0 if number is None or number != number else number, reason)
 
 
+# --- Those with more than that. `knowledge` is what they know after the rows, as the bytes that are passed on.
+
+class Score:
+    NAME, ORDERING, ABILITIES = "kit-score", "per-user", ["scoring"]
+    SETTINGS = [("limit", "integer", "10000")]
+
+    def __init__(self, settings):
+        self.limit = int(settings["limit"])
+        self.columns = []
+
+    def differences(self, rows):
+        last = {}
+        for row in rows:
+            yield row["amount"] - last.get(row["user"], row["amount"])
+            last[row["user"]] = row["amount"]
+
+    def scores(self, rows):
+        return [difference / 100 for difference in self.differences(rows)]
+
+    def judge(self, rows):
+        for difference in self.differences(rows):
+            yield (difference / 100, f"{difference} above {self.limit}") if difference > self.limit else None
+
+
+def known_bytes(rows):
+    """Version, how many rows, sum of the amounts; nothing of no rows."""
+    return struct.pack("<Bqq", 1, len(rows), sum(row["amount"] for row in rows)) if rows else b""
+
+
+class State:
+    NAME, ORDERING, ABILITIES = "kit-state", "per-user", ["stateful"]
+    SETTINGS = []
+
+    def __init__(self, settings):
+        self.columns = []
+
+    @staticmethod
+    def since_forgotten(rows, user):
+        own = [row for row in rows if row["user"] == user]
+        zeros = [at for at, row in enumerate(own) if row["amount"] == 0]
+        return own[zeros[-1] + 1 :] if zeros else own
+
+    def judge(self, rows):
+        for at, row in enumerate(rows):
+            known = self.since_forgotten(rows[: at + 1], row["user"])
+            total = sum(row["amount"] for row in known)
+            yield (total / 100, f"row {len(known)} of the user, sum {total}") if known else None
+
+    def knowledge(self, rows, changed):
+        before = rows[: len(rows) - len(changed)]
+        users = {row["user"] for row in changed if row["amount"] != 0 or self.since_forgotten(before, row["user"])}
+        return {"shared": None, "users": {str(user): known_bytes(self.since_forgotten(rows, user)).hex() for user in sorted(users)}}
+
+
+class Shared:
+    NAME, ORDERING, ABILITIES = "kit-shared", "file", ["stateful"]
+    SETTINGS = []
+
+    def __init__(self, settings):
+        self.columns = []
+
+    def judge(self, rows):
+        for at in range(len(rows)):
+            total = sum(row["amount"] for row in rows[: at + 1])
+            yield (total / 100, f"row {at + 1}, sum {total}")
+
+    def knowledge(self, rows, changed):
+        return {"shared": known_bytes(rows).hex() if changed else None, "users": {}}
+
+
+class Learning:
+    NAME, ORDERING, ABILITIES = "kit-learning", "per-user", ["learning"]
+    SETTINGS = []
+
+    def __init__(self, settings):
+        self.columns = [("note", "text", True)]
+        self.labelled = []
+
+    def judge(self, rows):
+        for row in rows:
+            known = [(earlier, label) for earlier, label in self.labelled if earlier["user"] == row["user"]]
+            frauds = [earlier for earlier, label in known if label]
+            reason = frauds and f"{len(frauds)} of {len(known)} were fraud, the last one {frauds[-1]['note']}"
+            yield (len(frauds) / len(known), reason) if frauds else None
+
+
 # --- The rows, and how they are cut.
 
 def rows_of(users=None, amounts=None, times=None, **columns):
@@ -180,6 +266,15 @@ def cuts(ordering, rows):
         yield "two instances, by user", [chunks(of(0), 2), chunks(of(1), 5)]
 
 
+def named_columns(detector):
+    return [{"name": column, "kind": kind, "required": required} for column, kind, required in detector.columns]
+
+
+def written_anomalies(judged):
+    found = [(i, *answer) for i, answer in enumerate(judged) if answer]
+    return {"anomalies": [{"row": i, "score": repr(float(score)), "reason": reason} for i, score, reason in found]}
+
+
 def case(Detector, name, about, settings=None, rows=()):
     given = settings or {}
     filled = {key: default for key, _, default in Detector.SETTINGS if default is not None} | given
@@ -188,12 +283,10 @@ def case(Detector, name, about, settings=None, rows=()):
         detector = Detector(filled)
     except Refused as refused:
         return made | {"columns": [], "answer": {"error": refused.error}, "runs": [{"run": "at once", "instances": [[]]}]}
-    made["columns"] = [{"name": column, "kind": kind, "required": required} for column, kind, required in detector.columns]
+    made["columns"] = named_columns(detector)
     rows = [{name: None for name, _, _ in detector.columns} | row for row in rows]
     try:
-        judged = list(detector.judge(rows))
-        found = [(i, *answer) for i, answer in enumerate(judged) if answer]
-        made["answer"] = {"anomalies": [{"row": i, "score": repr(float(score)), "reason": reason} for i, score, reason in found]}
+        made["answer"] = written_anomalies(detector.judge(rows))
     except Refused as refused:
         made["answer"] = {"error": refused.error}
     made["runs"] = [
@@ -201,6 +294,60 @@ def case(Detector, name, about, settings=None, rows=()):
         for name, instances in cuts(Detector.ORDERING, rows)
     ]
     return made
+
+
+def scored_case(name, about, settings=None, rows=()):
+    """The cuts of `case`, and with them batches that are scored instead, which are learned from all the same."""
+    made = case(Score, name, about, settings, rows)
+    detector = Score({"limit": "10000"} | (settings or {}))
+    scores = [repr(float(score)) for score in detector.scores(rows)]
+    scored = lambda batch: {"score": batch, "scores": [scores[row] for row in batch["rows"]]}
+    anomalies = lambda wanted: [one for one in made["answer"]["anomalies"] if wanted(one["row"])]
+    runs = [{"run": f"scored, {run['run']}", "instances": [[scored(batch) for batch in batches] for batches in run["instances"]]} for run in made["runs"]]
+    every_second = [{"run": "every second batch is scored", "instances": [[scored(batch) if batch["rows"][0] % 2 else batch for batch in batches] for batches in run["instances"]]} for run in made["runs"] if run["run"] == "row by row"]
+    return [
+        made,
+        made | {"case": f"{name}: scores", "about": "one for each row, whether it is anomalous or not", "answer": {"anomalies": []}, "runs": runs},
+        made | {"case": f"{name}: in turns", "about": "what is learned is the same in both functions", "answer": {"anomalies": anomalies(lambda row: row % 2 == 0)}, "runs": every_second},
+    ]
+
+
+def continued_case(Detector, name, about, rows, cut):
+    """Rows in one run, or in two, the second of which is restored from what the first one has passed on."""
+    detector = Detector({})
+    every = list(range(len(rows)))
+    batches = lambda indices, size: [batch_of(detector, rows, indices[i : i + size]) for i in range(0, len(indices), size)]
+    until = lambda end, start=0: {"snapshot": detector.knowledge(rows[:end], rows[start:end])}
+    nothing = {"snapshot": {"shared": None, "users": {}}}
+    before = {"restore": detector.knowledge(rows[:cut], rows[:cut])}
+    one = lambda size: [*batches(every, size), until(len(rows)), nothing]
+    first = lambda size: [*batches(every[:cut], size), until(cut), nothing]
+    second = lambda size: [before, *batches(every[cut:], size), until(len(rows), cut), nothing]
+    runs = [("in one run", [one(len(rows))]), ("in two runs", [first(len(rows)), second(len(rows))]), ("in two runs, row by row", [first(1), second(1)])]
+    if Detector.ORDERING == "per-user":
+        # A later part takes the place of an earlier one.
+        stale = {"restore": {"shared": None, "users": {user: known_bytes([{"amount": 7}] * 9).hex() for user in before["restore"]["users"]}}}
+        runs.append(("in two runs, restored twice", [first(len(rows)), [stale, *second(len(rows))]]))
+    made = {"case": name, "about": about, "settings": {}, "columns": [], "answer": written_anomalies(detector.judge(rows))}
+    return made | {"runs": [{"run": run, "instances": instances} for run, instances in runs]}
+
+
+def refused_case(Detector, name, about, value):
+    state = {"shared": value.hex(), "users": {}} if Detector is Shared else {"shared": None, "users": {"7": value.hex()}}
+    made = {"case": name, "about": about, "settings": {}, "columns": [], "answer": {"error": {"in": "restore", "kind": "internal"}}}
+    return made | {"runs": [{"run": "at once", "instances": [[{"restore": state}]]}]}
+
+
+def learned_case(name, about, labelled, labels, rows):
+    """What has become known of `labelled` rows, in several cuts, and then other rows."""
+    detector = Learning({})
+    detector.labelled = list(zip(labelled, labels))
+    every = list(range(len(labelled)))
+    known = lambda indices: {"feedback": batch_of(detector, labelled, indices), "labels": [labels[i] for i in indices]}
+    rest = batch_of(detector, rows, list(range(len(rows))))
+    ways = [("at once", [every]), ("row by row", [[i] for i in every]), ("in threes", [every[i : i + 3] for i in range(0, len(every), 3)])]
+    made = {"case": name, "about": about, "settings": {}, "columns": named_columns(detector), "answer": written_anomalies(detector.judge(rows))}
+    return made | {"runs": [{"run": run, "instances": [[*map(known, parts), rest]]} for run, parts in ways]}
 
 
 # --- The cases.
@@ -285,6 +432,35 @@ def echo_cases():
     yield of("64 bits of a setting", "the smallest integer", {"i": str(MIN)}, rows_of(text=plain[:2]))
 
 
+def score_cases():
+    yield from scored_case("defaults", "the difference to the user's row before", rows=rows_of(users=[7, 8, 7, 7, 8, 9, 7, 8], amounts=[100, 5_000, 10_100, 30_000, 15_001, 99_999, -5, 15_000]))
+    yield from scored_case("extreme scores", "at the limits of amounts", {"limit": "-1"}, rows_of(users=[-1] * 6, amounts=[MAX_AMOUNT, -MAX_AMOUNT, MAX_AMOUNT, MAX_AMOUNT, 0, 1]))
+
+
+def state_cases():
+    users, amounts = [7, -8, 7, 9, 7, -8, 10, 9, 7], [100, 250, -30, 5, 1_000, MAX_AMOUNT, 77, 6, 1]
+    yield continued_case(State, "continued", "only users of the second run are passed on after it", rows_of(users, amounts), 4)
+    yield continued_case(State, "forgotten", "after an amount of 0 nothing is known of a user, also in later runs", rows_of([7, 8, 7, 8, 9, 7, 8, 7], [1, 2, 0, 3, 0, 5, 0, 6]), 5)
+    yield continued_case(State, "64 bits of users", "at the limits of the type", rows_of([MIN, MAX, -1, 0, MAX, MIN, 0, MIN + 1, MAX - 1], [1, 2, 3, 4, 5, 6, 7, 8, 9]), 4)
+    yield refused_case(State, "another version", "it may mean anything", struct.pack("<Bqq", 2, 1, 100))
+    yield refused_case(State, "cut short", "a value of 16 bytes", known_bytes([{"amount": 100}])[:-1])
+    yield refused_case(State, "too long", "a value of 18 bytes", known_bytes([{"amount": 100}]) + b"\0")
+
+
+def shared_cases():
+    yield continued_case(Shared, "continued", "what belongs to no user", rows_of(amounts=[100, -250, 333, 1, 0, 7, 8]), 3)
+    yield refused_case(Shared, "another version", "it may mean anything", struct.pack("<Bqq", 2, 1, 100))
+    yield refused_case(Shared, "nothing at all", "a value of no bytes", b"")
+
+
+def learning_cases():
+    labelled = rows_of([7, 8, 7, 9, 7, 8, 7], [1, 2, 3, 4, 5, 6, 7], note=["a", "b", "c", "d", "e", "f", "g"])
+    rows = rows_of([8, 7, 9, 7, 10], note=["x", "y", "x", "y", "x"])
+    yield learned_case("learned", "rows come in the order in which something became known of them", labelled, [False, True, True, False, True, False, False], rows)
+    yield learned_case("no fraud", "labels may all be false", labelled, [False] * 7, rows)
+    yield learned_case("one row", "the smallest batch", labelled[:1], [True], rows)
+
+
 # --- Writing: short things on one line.
 
 def written(value, indent=""):
@@ -302,9 +478,14 @@ def written(value, indent=""):
 
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    for Detector, cases in [(Any, any_cases), (PerUser, per_user_cases), (File, file_cases), (Echo, echo_cases)]:
+    detectors = [(Any, any_cases), (PerUser, per_user_cases), (File, file_cases), (Echo, echo_cases)]
+    detectors += [(Score, score_cases), (State, state_cases), (Shared, shared_cases), (Learning, learning_cases)]
+    for Detector, cases in detectors:
         settings = [{"name": name, "kind": kind, "default": default} for name, kind, default in Detector.SETTINGS]
-        kit = {"contract": "0.1", "detector": Detector.NAME, "ordering": Detector.ORDERING, "settings": settings, "cases": list(cases())}
+        kit = {"contract": "0.1", "detector": Detector.NAME, "ordering": Detector.ORDERING}
+        if abilities := getattr(Detector, "ABILITIES", None):
+            kit["abilities"] = abilities
+        kit |= {"settings": settings, "cases": list(cases())}
         (folder / f"{Detector.NAME}.json").write_text(written(kit) + "\n")
 
 

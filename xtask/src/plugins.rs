@@ -21,7 +21,20 @@ const WITH_WASI: [&str; 2] = ["hostile", "threshold"];
 /// Examples of these crates, which tests need.
 const EXAMPLES: [(&str, &[&str]); 2] = [
     ("detector-sdk", &["abroad", "velocity"]),
-    ("kit", &["kit-any", "kit-broken", "kit-echo", "kit-file", "kit-per-user"]),
+    (
+        "kit",
+        &[
+            "kit-any",
+            "kit-broken",
+            "kit-echo",
+            "kit-file",
+            "kit-learning",
+            "kit-per-user",
+            "kit-score",
+            "kit-shared",
+            "kit-state",
+        ],
+    ),
 ];
 /// Where the host looks for plugins, and where the tests do, too; beside the host.
 const FOR_USERS: &str = "plugins";

@@ -64,13 +64,14 @@ impl IngestConfig {
     /// # Errors
     /// [`ConfigError`]
     pub fn new(arguments: IngestArgs) -> Result<IngestConfig, ConfigError> {
+        let rules = rules(arguments.input, arguments.batch_rows as usize)?;
         Ok(IngestConfig {
             files: arguments.files,
             plugin: arguments.plugin.ok_or(ConfigError::NoPlugin)?,
             settings: settings(arguments.settings)?,
             jobs: arguments.jobs.into(),
-            rules: rules(arguments.input, arguments.batch_rows as usize)?,
-            expected: expectations(arguments.control),
+            expected: expectations(arguments.control, &rules)?,
+            rules,
             limits: limits(&arguments.sandbox)?,
             requirements: requirements(&arguments.sandbox),
         })
@@ -206,7 +207,7 @@ pub fn options(arguments: &RunArgs) -> Result<TransactionOptions, ConfigError> {
         }
         (IdsArg::Keep, on_conflict) => IdPolicy::Keep(on_conflict.map_or(OnConflict::Fail, OnConflict::from)),
     };
-    let lock_timeout = arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?;
+    let lock_timeout = lock_timeout(arguments.lock_timeout)?;
     let once = arguments.once.map(|once| match once {
         OnceArg::File => Once::File,
         OnceArg::All => Once::All,
@@ -271,6 +272,7 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
         columns,
         decimal_point,
         amount_format: amount_format.clone(),
+        rejects_three_decimals: true,
         amount_columns: amount_columns(&arguments.values)?,
         timestamps: TimestampRules { form, zone: arguments.timezone, decimal_point },
         timestamp_columns: timestamp_columns.clone(),
@@ -326,13 +328,18 @@ fn line_rules(arguments: LineArgs) -> LineRules {
     LineRules { skip_lines, header_contains, skip_last, stop_at, trailer }
 }
 
-fn expectations(arguments: ControlArgs) -> Expectations {
-    Expectations {
+fn expectations(arguments: ControlArgs, rules: &InputRules) -> Result<Expectations, ConfigError> {
+    // As the files have it, or plain: no text means two numbers.
+    let total = |text: String| {
+        let plain = || InputRules::default().total_cents(text.as_bytes());
+        rules.total_cents(text.as_bytes()).or_else(plain).ok_or_else(|| ConfigError::Total(text.clone()))
+    };
+    Ok(Expectations {
         rows: arguments.expect_rows,
-        total_cents: arguments.expect_total,
+        total_cents: arguments.expect_total.map(total).transpose()?,
         sha256: arguments.expect_sha256,
         final_newline: arguments.require_final_newline,
-    }
+    })
 }
 
 /// The limits imposed on the plugin.
@@ -366,11 +373,19 @@ pub fn requirements(arguments: &SandboxArgs) -> Requirements {
     Requirements { strict: arguments.strict, sha256: arguments.plugin_sha256 }
 }
 
+/// How long to wait for others, if that is limited.
+///
+/// # Errors
+/// [`ConfigError`]
+pub fn lock_timeout(given: Option<SignedDuration>) -> Result<Option<Duration>, ConfigError> {
+    given.map(|given| time("--lock-timeout", given)).transpose()
+}
+
 /// Which runs are looked at: those committed since then, if it matters.
 #[must_use]
 pub fn wanted(arguments: &WantedArgs, since: Option<Timestamp>) -> RunFilter {
     let WantedArgs { file, source, plugin } = arguments.clone();
-    RunFilter { since, file, source, plugin }
+    RunFilter { since, file, source, plugin, is_not_undone: false }
 }
 
 /// The database selected by the arguments and the environment.

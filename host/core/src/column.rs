@@ -3,6 +3,7 @@
 //! contract passes.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -126,6 +127,13 @@ impl TextColumn {
         size_of::<u32>() + added
     }
 
+    /// Appends a row with an entry that the dictionary has; returns how many bytes it added.
+    #[inline]
+    pub fn push_code(&mut self, code: u32) -> usize {
+        self.codes.push(code);
+        size_of::<u32>()
+    }
+
     /// For each row, which entry of the dictionary it has.
     #[must_use]
     pub fn codes(&self) -> &[u32] {
@@ -208,8 +216,8 @@ impl Dictionary {
     pub fn intern(&mut self, text: &str) -> u32 {
         debug_assert!(!text.contains(SEPARATOR), "a text with a separator would be two");
         let Dictionary { joined, ends, table, hasher } = self;
-        let hash = hasher.hash_one(text);
-        if let Some(&code) = table.find(hash, |&code| entry(joined, ends, code) == text) {
+        let hash = hasher.hash_one(text.as_bytes());
+        if let Some(&code) = table.find(hash, |&code| entry(joined, ends, code) == text.as_bytes()) {
             return code;
         }
         // Neither a batch nor a cache has more of them.
@@ -223,17 +231,18 @@ impl Dictionary {
         code
     }
 
-    /// The number of a text; `None` if it is not there.
+    /// The number of a text; `None` if it is not there, as is everything that is not UTF-8.
+    #[inline]
     #[must_use]
-    pub fn find(&self, text: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(text);
-        self.table.find(hash, |&code| self.get(code) == text).copied()
+    pub fn find(&self, text: &[u8]) -> Option<u32> {
+        let Dictionary { joined, ends, table, hasher } = self;
+        table.find(hasher.hash_one(text), |&code| entry(joined, ends, code) == text).copied()
     }
 
     /// The text with this number.
     #[must_use]
     pub fn get(&self, code: u32) -> &str {
-        entry(&self.joined, &self.ends, code)
+        &self.joined[place(&self.ends, code)]
     }
 
     /// All texts, in the order of their numbers.
@@ -271,10 +280,17 @@ impl Dictionary {
 /// byte more for each place), and the separator.
 const ENTRY_BYTES: usize = size_of::<usize>() + 3 * size_of::<u32>() + 1;
 
-fn entry<'a>(dictionary: &'a str, ends: &[usize], code: u32) -> &'a str {
+#[inline]
+fn place(ends: &[usize], code: u32) -> Range<usize> {
     let code = code as usize;
     let start = if code == 0 { 0 } else { ends[code - 1] + SEPARATOR.len_utf8() };
-    &dictionary[start..ends[code]]
+    start..ends[code]
+}
+
+/// As bytes, whose comparison need not look where characters begin.
+#[inline]
+fn entry<'a>(joined: &'a str, ends: &[usize], code: u32) -> &'a [u8] {
+    &joined.as_bytes()[place(ends, code)]
 }
 
 impl<'a> FromIterator<&'a str> for TextColumn {
@@ -306,6 +322,16 @@ mod tests {
         let column: TextColumn = ["a", "b", "c", "b"].into_iter().collect();
         let selected = column.select([3, 0, 1].into_iter());
         assert_eq!((selected.codes(), selected.dictionary()), ([0, 1, 0].as_slice(), "b\0a"));
+    }
+
+    #[test]
+    fn only_what_is_there_is_found() {
+        let mut column: TextColumn = ["a", "", "ä"].into_iter().collect();
+        let found = |text: &[u8]| column.texts().find(text);
+        assert_eq!(["a", "", "ä"].map(|text| found(text.as_bytes())), [Some(0), Some(1), Some(2)]);
+        assert_eq!([&b"b"[..], b"a\0", b"\xc3", b"\xff"].map(found), [None; 4]);
+        assert_eq!(column.push_code(2), 4);
+        assert_eq!(column.iter().collect::<Vec<_>>(), ["a", "", "ä", "ä"]);
     }
 
     #[test]

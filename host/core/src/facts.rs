@@ -63,6 +63,9 @@ pub struct Reading {
     /// How amounts are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_format: Option<String>,
+    /// Whether amounts such as `1.250`, which may be in thousands, were rejected. Earlier hosts read them as 1.25.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rejects_three_decimals: bool,
     /// The column of amounts that are negative.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debit: Option<String>,

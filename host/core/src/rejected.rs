@@ -134,6 +134,8 @@ pub enum Problem {
     Incomplete,
     /// More than two decimals, and they are not all zero.
     TooPrecise,
+    /// Three digits behind a mark that may stand before decimals or between thousands.
+    Thousands,
     /// More than six decimals of a second, and they are not all zero.
     FinerThanMicroseconds,
     /// Beyond what the column can hold.
@@ -174,6 +176,7 @@ impl Problem {
             Problem::InvalidUtf8 => "invalid_utf8",
             Problem::Incomplete => "incomplete",
             Problem::TooPrecise | Problem::FinerThanMicroseconds => "too_precise",
+            Problem::Thousands => "ambiguous",
             Problem::OutOfRange(_) => "out_of_range",
             Problem::NoSuch(_) => "no_such_time",
             Problem::HasOffset => "has_offset",
@@ -198,6 +201,7 @@ impl fmt::Display for Problem {
             Problem::InvalidUtf8 => f.write_str("the bytes are not UTF-8 text"),
             Problem::Incomplete => f.write_str("the value ends too early"),
             Problem::TooPrecise => f.write_str("more than two decimals cannot be stored exactly"),
+            Problem::Thousands => f.write_str("it may be in thousands, or have three decimals"),
             Problem::FinerThanMicroseconds => {
                 f.write_str("more than six decimals of a second cannot be stored exactly")
             }

@@ -5,6 +5,8 @@
 
 mod amount;
 
+pub(crate) use self::amount::likely_formats;
+
 use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
 use host_core::text::{nearest, printable, shell_file, shell_quoted};
 use jiff::Timestamp;

@@ -53,7 +53,7 @@ mod trailer;
 mod typed;
 mod users;
 
-pub use cell::total::{Total, total_cents};
+pub use cell::total::Total;
 pub use cell::{amount, excel, timestamp, value};
 pub use composed::{AmountColumns, SignColumn, TimestampColumns};
 pub use csv::field::{ColumnMap, Field, LABEL_COLUMNS};
@@ -73,4 +73,4 @@ pub use rules::{InputRules, LineRules};
 pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};
 pub use trailer::Trailer;
-pub use users::NumberUsers;
+pub use users::{NumberUsers, NumbersOfUsers};

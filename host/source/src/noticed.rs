@@ -52,6 +52,7 @@ pub struct LinesLeftOut {
 
 impl Noticed {
     /// Takes the next row, in the order of the run. Called for each row, so it does very little.
+    #[inline]
     pub(crate) fn row(&mut self, file: &Arc<str>, line: u64, micros: i64) {
         if self.last_micros.replace(micros).is_some_and(|last| micros < last) {
             self.rows_back_in_time += 1;

@@ -22,7 +22,7 @@ use crate::parsed::Parsed;
 use crate::rules::InputRules;
 use crate::tally::RejectLimit;
 use crate::trailer::Read;
-use crate::typed::{Scratch, Typed, take_along, type_record};
+use crate::typed::{Scratch, Typed, Untyped, take_along, type_record};
 
 /// A batch ends early when the texts in it reach this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 1024 * 1024;
@@ -117,10 +117,10 @@ impl OpenFile {
                 Err(error) => return Err(source_error(path, name, error)),
             };
             *records_read += 1;
-            match type_record(&record, columns, rules, capacity, scratch) {
+            match type_record(&record, columns, rules, capacity, &parsed.batch.columns, scratch) {
                 Ok(Typed { row, transaction_key, user_key, currency }) => {
                     let batch = &mut parsed.batch;
-                    text_bytes += take_along(&mut batch.columns, &record, columns, &scratch.numbers);
+                    text_bytes += take_along(&mut batch.columns, &record, columns, scratch);
                     text_bytes += transaction_key.map_or(0, |key| batch.transaction_keys.push(key));
                     text_bytes += user_key.map_or(0, |key| batch.user_keys.push(key));
                     if let (Column::Text(currencies), Some(currency)) = (&mut batch.currencies, currency) {
@@ -130,7 +130,8 @@ impl OpenFile {
                     self.total_cents += i128::from(row.amount_cents);
                     batch.push(row);
                 }
-                Err((places, problem)) => {
+                Err(untyped) => {
+                    let Untyped { places, problem } = *untyped;
                     *rejected += 1;
                     text_bytes += record.raw.len() + REJECTED_ROW_BYTES;
                     parsed.rejected.push(RejectedRow {
@@ -185,7 +186,7 @@ impl OpenFile {
             let read = Read {
                 file: name,
                 dialect: self.dialect,
-                decimal_point: rules.decimal_point,
+                rules,
                 rows: self.records_read,
                 rejected: self.rejected,
                 total_cents: self.total_cents,

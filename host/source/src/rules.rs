@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::cell::amount::AmountFormat;
 use crate::cell::timestamp::TimestampRules;
-use crate::cell::value;
+use crate::cell::{thousands, total::total_cents, value};
 use crate::composed::{AmountColumns, SignColumn, TimestampColumns};
 use crate::csv::field::{ColumnMap, Field, position_from_zero};
 use crate::csv::records::Dialect;
@@ -39,6 +39,9 @@ pub struct InputRules {
     pub decimal_point: u8,
     /// How amounts are written, if not as plain numbers.
     pub amount_format: Option<AmountFormat>,
+    /// Whether plain amounts such as `1.250` are rejected, which may be in thousands. Only runs of earlier hosts are
+    /// replayed without this.
+    pub rejects_three_decimals: bool,
     /// Which columns amounts are in.
     pub amount_columns: AmountColumns,
     /// How timestamps are written.
@@ -86,6 +89,7 @@ impl Default for InputRules {
             columns: ColumnMap::default(),
             decimal_point: b'.',
             amount_format: None,
+            rejects_three_decimals: true,
             amount_columns: AmountColumns::default(),
             timestamps: TimestampRules::default(),
             transaction_ids: IdKind::default(),
@@ -135,9 +139,26 @@ impl InputRules {
     #[inline]
     pub fn amount_cents(&self, cell: &[u8]) -> Result<i64, Problem> {
         match &self.amount_format {
-            None => value::amount_cents(cell, self.decimal_point),
+            None => {
+                let cents = value::amount_cents(cell, self.decimal_point)?;
+                let is_ambiguous = || thousands::is_ambiguous(cell, self.decimal_point);
+                if self.rejects_three_decimals && is_ambiguous() {
+                    return Err(Problem::Thousands);
+                }
+                Ok(cents)
+            }
             Some(format) => format.cents(cell),
         }
+    }
+
+    /// A sum of amounts in hundredths: written as they are, or as a number with the same decimal point; `None` if it is
+    /// neither, or may be two.
+    #[must_use]
+    pub fn total_cents(&self, text: &[u8]) -> Option<i128> {
+        let of_format = self.amount_format.as_ref().and_then(|format| format.total_cents(text));
+        let is_ambiguous =
+            || self.rejects_three_decimals && thousands::is_ambiguous(text, self.decimal_point);
+        of_format.or_else(|| total_cents(text, self.decimal_point).filter(|_| !is_ambiguous()))
     }
 
     /// Whether all columns that are needed are given by positions, as is needed without a header.
@@ -218,6 +239,7 @@ impl InputRules {
             quote: self.quote.into(),
             timestamp_columns: self.timestamp_columns.as_ref().map(ToString::to_string),
             amount_format: self.amount_format.as_ref().map(ToString::to_string),
+            rejects_three_decimals: self.rejects_three_decimals,
             debit,
             credit,
             sign,
@@ -257,6 +279,7 @@ impl InputRules {
             columns: are_distinct.then_some(columns)?,
             decimal_point,
             amount_format: parsed(reading.amount_format.as_deref())?,
+            rejects_three_decimals: reading.rejects_three_decimals,
             amount_columns: amount_columns(reading)?,
             timestamps: TimestampRules { form: reading.timestamp_format.parse().ok()?, zone, decimal_point },
             timestamp_columns: parsed(reading.timestamp_columns.as_deref())?,
@@ -360,8 +383,17 @@ mod tests {
     fn what_earlier_hosts_kept_is_written_as_it_was() {
         let earlier = r#"{"delimiter":",","encoding":"utf-8","no_header":false,"columns":{},"decimal_comma":false,"timestamp_format":"iso","timezone":null}"#;
         let reading: Reading = serde_json::from_str(earlier).unwrap();
-        assert_eq!(InputRules::of_reading(&reading).unwrap().reading(), InputRules::default().reading());
+        let rules = InputRules::of_reading(&reading).unwrap();
+        let since = Reading { rejects_three_decimals: true, ..rules.reading() };
+        assert_eq!(since, InputRules::default().reading());
         assert_eq!(serde_json::to_string(&reading).unwrap(), earlier);
+        // What they accepted is read as it was.
+        assert_eq!((rules.amount_cents(b"1.250"), rules.total_cents(b"1.250")), (Ok(125), Some(125)));
+        let rules = InputRules::default();
+        assert_eq!(
+            (rules.amount_cents(b"1.250"), rules.total_cents(b"1.250")),
+            (Err(Problem::Thousands), None)
+        );
     }
 
     /// The ledger's digest covers it, so it must be written as it was.

@@ -22,7 +22,7 @@ pub fn count_rows(files: &FileList, rules: &InputRules) -> Result<Option<Vec<u64
     let Some(source) = again(files, rules) else { return Ok(None) };
     let mut source = source?;
     // Who they are does not matter.
-    source.number_users_by(Box::new(|keys| Some(vec![0; keys.len()])));
+    source.number_users_by(Box::new(|keys| Some(Box::new(move || Some(vec![0; keys.len()])))));
     let mut spent = Batch::default();
     while let Some(parsed) = source.next_part(spent)? {
         spent = parsed.batch;

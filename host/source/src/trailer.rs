@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use host_core::text::{printable_bytes, printable_up_to};
 
-use crate::cell::total::{Total, total_cents};
+use crate::cell::total::Total;
 use crate::csv::body::HeldRecord;
 use crate::csv::records::{Dialect, Fields, Record};
 use crate::error::SourceError;
+use crate::rules::InputRules;
 
 /// A longer template is refused.
 const MAX_TEMPLATE_BYTES: usize = 1_000;
@@ -30,7 +31,8 @@ const IGNORE: &str = "ignore";
 pub(crate) struct Read<'a> {
     pub file: &'a str,
     pub dialect: Dialect,
-    pub decimal_point: u8,
+    /// How sums of amounts are written.
+    pub rules: &'a InputRules,
     /// Records, also those that were rejected.
     pub rows: u64,
     pub rejected: u64,
@@ -84,7 +86,7 @@ impl Trailer {
             let (what, is_equal, found) = match placeholder {
                 ROWS => ("number of rows", count(value) == Some(read.rows), read.rows.to_string()),
                 TOTAL => {
-                    let total = total_cents(value, read.decimal_point);
+                    let total = read.rules.total_cents(value);
                     let found = Total(read.total_cents);
                     ("total amount", total == Some(read.total_cents), found.to_string())
                 }
@@ -143,13 +145,16 @@ mod tests {
     use crate::csv::records::Records;
 
     fn check(template: &str, last: &str, delimiter: u8) -> Result<(), SourceError> {
+        check_with(&InputRules::default(), template, last, delimiter)
+    }
+
+    fn check_with(rules: &InputRules, template: &str, last: &str, delimiter: u8) -> Result<(), SourceError> {
         let dialect = Dialect::usual(delimiter);
         let text = if last.is_empty() { String::new() } else { format!("{last}\n") };
         let mut body = Body::new(Records::new(text.as_bytes(), dialect, 1_000), None, 1);
         assert!(body.next().unwrap().is_none());
         let (_, after) = body.end().unwrap();
-        let read =
-            Read { file: "f", dialect, decimal_point: b'.', rows: 12, rejected: 0, total_cents: -1_234_550 };
+        let read = Read { file: "f", dialect, rules, rows: 12, rejected: 0, total_cents: -1_234_550 };
         template.parse::<Trailer>().unwrap().check(after.held.first(), &read)
     }
 
@@ -167,6 +172,15 @@ mod tests {
             check(template, last, b',').unwrap_or_else(|error| panic!("{template} {last}: {error}"));
         }
         check("T;{rows}", "T;12;", b';').unwrap();
+        let format = Some("(1.234,56 €)".parse().unwrap());
+        let rules = InputRules { decimal_point: b',', amount_format: format, ..InputRules::default() };
+        for total in ["(12.345,50 €)", "(12.345,50)", "-12345,50"] {
+            check_with(&rules, "T;{total}", &format!("T;{total}"), b';')
+                .unwrap_or_else(|error| panic!("{total}: {error}"));
+        }
+        for total in ["-12345.50", "(12.345,50 $)", "12.345,50 €"] {
+            assert!(check_with(&rules, "T;{total}", &format!("T;{total}"), b';').is_err(), "{total}");
+        }
     }
 
     #[test]

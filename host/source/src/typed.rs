@@ -2,7 +2,7 @@
 
 use host_core::batch::Row;
 use host_core::capacity::Capacity;
-use host_core::column::{Column, ColumnKind};
+use host_core::column::Column;
 use host_core::facts::IdKind;
 use host_core::rejected::{Kind, Problem, RowProblem};
 
@@ -15,6 +15,8 @@ use crate::rules::InputRules;
 /// What is needed of the record that is being read, in memory that is reused.
 #[derive(Default)]
 pub(crate) struct Scratch {
+    /// Where the dictionaries have the texts of its further columns; `None` for those that are new.
+    pub codes: Vec<Option<u32>>,
     /// The numbers of its further columns.
     pub numbers: Vec<f64>,
     /// A timestamp of several cells.
@@ -41,41 +43,51 @@ const ONLY_USER: i64 = 0;
 /// The user of a row until its number is known.
 const UNKNOWN_USER: i64 = 0;
 
-/// Parses a record into a row and the numbers of its further columns, or returns the cells that are to blame, if
-/// it is not the whole record, and the problem.
+/// Why a record is not a row.
+pub(crate) struct Untyped {
+    /// The cells that are to blame, from 0; none if it is the whole record.
+    pub places: Vec<usize>,
+    pub problem: RowProblem,
+}
+
+/// Parses a record into a row and what its further columns have, of which `further` are the rows so far.
+#[inline]
 pub(crate) fn type_record<'a>(
     record: &Record<'a>,
     columns: &Columns,
     rules: &InputRules,
     capacity: &Capacity,
-    Scratch { numbers, joined }: &mut Scratch,
-) -> Result<Typed<'a>, (Vec<usize>, RowProblem)> {
+    further: &[Column],
+    Scratch { codes, numbers, joined }: &mut Scratch,
+) -> Result<Typed<'a>, Box<Untyped>> {
     if record.len() != columns.names.len() {
         let (expected, found) = (columns.names.len(), record.len());
-        return Err((Vec::new(), RowProblem::FieldCount { expected, found }));
+        let problem = RowProblem::FieldCount { expected, found };
+        return Err(Box::new(Untyped { places: Vec::new(), problem }));
     }
-    let wrong = |field: usize, kind: Kind, problem: Problem| {
-        let cell = record.field(field);
-        let value = cell[..cell.len().min(MAX_QUOTED_BYTES)].to_vec();
-        (vec![field], RowProblem::Value { kind, value, problem })
-    };
-    let composed = |fault: Box<Fault>| {
-        let Fault { places, kind, mut value, problem } = *fault;
-        value.truncate(MAX_QUOTED_BYTES);
-        (places, RowProblem::Value { kind, value, problem })
-    };
+    let wrong =
+        |field: usize, kind: Kind, problem: Problem| untyped(*Fault::of(record, field, kind, problem));
+    let composed = |fault: Box<Fault>| untyped(*fault);
     let Columns { transaction_id, user_id, .. } = *columns;
+    codes.clear();
     numbers.clear();
-    for &Requested { place, kind } in columns.requested.iter().flatten() {
+    for (column, requested) in further.iter().zip(&columns.requested) {
+        let &Some(Requested { place, .. }) = requested else { continue };
         let cell = record.field(place);
-        match kind {
-            ColumnKind::Text => {
-                value::text(cell).map_err(|problem| wrong(place, Kind::Text, problem))?;
+        match column {
+            Column::Text(texts) => {
+                let code = texts.texts().find(cell);
+                // What is there has been examined when it was new.
+                if code.is_none() {
+                    value::text(cell).map_err(|problem| wrong(place, Kind::Text, problem))?;
+                }
+                codes.push(code);
             }
-            ColumnKind::Number => numbers.push(
+            Column::Number(_) => numbers.push(
                 value::number(cell, rules.decimal_point)
                     .map_err(|problem| wrong(place, Kind::Number, problem))?,
             ),
+            Column::Absent => {}
         }
     }
     let currency =
@@ -113,20 +125,30 @@ pub(crate) fn type_record<'a>(
     Ok(Typed { row, transaction_key, user_key, currency })
 }
 
+#[cold]
+fn untyped(Fault { places, kind, mut value, problem }: Fault) -> Box<Untyped> {
+    value.truncate(MAX_QUOTED_BYTES);
+    Box::new(Untyped { places, problem: RowProblem::Value { kind, value, problem } })
+}
+
 /// Appends the further values of a record that has been parsed; returns how many bytes they took.
+#[inline]
 pub(crate) fn take_along(
     to: &mut [Column],
     record: &Record<'_>,
     columns: &Columns,
-    numbers: &[f64],
+    Scratch { codes, numbers, .. }: &Scratch,
 ) -> usize {
-    let mut numbers = numbers.iter();
+    let (mut codes, mut numbers) = (codes.iter(), numbers.iter());
     let mut bytes = 0;
     for (column, requested) in to.iter_mut().zip(&columns.requested) {
         match (column, requested) {
-            // It has been checked that it is text.
             (Column::Text(texts), Some(requested)) => {
-                bytes += texts.push(&String::from_utf8_lossy(record.field(requested.place)));
+                bytes += match codes.next() {
+                    Some(&Some(code)) => texts.push_code(code),
+                    // It has been examined: it is UTF-8.
+                    _ => texts.push(str::from_utf8(record.field(requested.place)).unwrap_or_default()),
+                }
             }
             (Column::Number(values), Some(_)) => {
                 values.extend(numbers.next());

@@ -1,6 +1,8 @@
 //! Numbers for users whose ids are texts. The database has them, so it is asked, and gives numbers to new users; but the
 //! connection is in the middle of a COPY most of the time, which it costs to end. So what is known is remembered, as
-//! far as memory allows, and the others are asked for many at a time: rows wait for the answer, in their order.
+//! far as memory allows, and the others are asked for many at a time. Rows wait for the answer, in their order, while
+//! the next ones are read: their question comes before the rows that were waiting, so that whoever answers has
+//! something to do all the time.
 //!
 //! Users are asked for in the order in which they first appear, and each only until its number is known. So the numbers
 //! of new users depend on neither the size of batches nor what is remembered.
@@ -13,13 +15,16 @@ use host_core::column::Dictionary;
 use crate::error::SourceError;
 use crate::parsed::Parsed;
 
-/// Says which numbers these users have, in this order; they are all different. `None` if nobody wants to know any
+/// Asks which numbers these users have, in this order; they are all different. `None` if nobody wants to know any
 /// more.
-pub type NumberUsers = Box<dyn FnMut(Vec<String>) -> Option<Vec<i64>> + Send>;
+pub type NumberUsers = Box<dyn FnMut(Vec<String>) -> Option<NumbersOfUsers> + Send>;
 
-/// Rows that wait before users are asked for.
+/// Waits for the answer, of one number for each user; `None` if there will not be one.
+pub type NumbersOfUsers = Box<dyn FnOnce() -> Option<Vec<i64>> + Send>;
+
+/// Rows whose users are asked for together. Those of two stretches may wait: for an answer, and for their question.
 const STRETCH_ROWS: usize = 65_536;
-/// Bytes that these rows may take.
+/// Bytes that the rows of a stretch may take.
 const STRETCH_BYTES: usize = 6 * 1024 * 1024;
 /// Half of what is remembered may take so much.
 const GENERATION_BYTES: usize = 16 * 1024 * 1024;
@@ -28,7 +33,10 @@ const GENERATION_BYTES: usize = 16 * 1024 * 1024;
 /// memory, a few dozen bytes each.
 pub(crate) fn by_appearance() -> NumberUsers {
     let mut users = Dictionary::default();
-    Box::new(move |keys| Some(keys.iter().map(|key| -1 - i64::from(users.intern(key))).collect()))
+    Box::new(move |keys| {
+        let numbers = keys.iter().map(|key| -1 - i64::from(users.intern(key))).collect();
+        Some(Box::new(move || Some(numbers)))
+    })
 }
 
 /// The rows between the reader and whoever takes them.
@@ -37,19 +45,38 @@ pub(crate) struct Users {
     remembered: Remembered,
     /// In file order, and all before those that wait.
     numbered: VecDeque<Parsed>,
-    waiting: Vec<Waiting>,
-    waiting_rows: usize,
-    waiting_bytes: usize,
-    /// Users of waiting rows whose numbers are not known, in order of appearance.
-    unknown: Dictionary,
+    /// Rows whose users have been asked for; all of them come before `next`.
+    asked: Option<(Stretch, NumbersOfUsers)>,
+    next: Stretch,
+    stretch_rows: usize,
     /// How the files ended, which is told after the last row.
     pub end: Option<Result<(), SourceError>>,
 }
 
-/// Rows, and for each of their different users the number, or a place in [`Users::unknown`].
+/// Consecutive rows that wait for the numbers of their users.
+#[derive(Default)]
+struct Stretch {
+    parts: Vec<Waiting>,
+    rows: usize,
+    bytes: usize,
+    /// Users whose numbers are neither known nor asked for by the stretch before, in order of appearance.
+    unknown: Dictionary,
+}
+
+/// Rows, and what is known of each of their different users.
 struct Waiting {
     part: Parsed,
-    users: Vec<Result<i64, u32>>,
+    users: Vec<Number>,
+}
+
+/// The number of a user.
+#[derive(Clone, Copy)]
+enum Number {
+    Known(i64),
+    /// That of an unknown user of the stretch before.
+    AskedBefore(u32),
+    /// That of an unknown user of the same stretch.
+    Unknown(u32),
 }
 
 impl Users {
@@ -58,10 +85,9 @@ impl Users {
             number,
             remembered: Remembered::new(GENERATION_BYTES),
             numbered: VecDeque::new(),
-            waiting: Vec::new(),
-            waiting_rows: 0,
-            waiting_bytes: 0,
-            unknown: Dictionary::default(),
+            asked: None,
+            next: Stretch::default(),
+            stretch_rows: STRETCH_ROWS,
             end: None,
         }
     }
@@ -73,43 +99,74 @@ impl Users {
 
     /// Takes the next rows from the reader.
     pub fn add(&mut self, part: Parsed) -> Result<(), SourceError> {
-        let Users { remembered, unknown, .. } = self;
-        let known = |key: &str| remembered.get(key).ok_or_else(|| unknown.intern(key));
-        let users = part.batch.user_keys.texts().iter().map(known).collect();
-        self.waiting_rows += part.batch.len();
-        self.waiting_bytes += part.size_bytes();
-        self.waiting.push(Waiting { part, users });
-        let is_full = self.waiting_rows >= STRETCH_ROWS || self.waiting_bytes >= STRETCH_BYTES;
-        if is_full || self.unknown.is_empty() { self.number_all() } else { Ok(()) }
+        let Users { remembered, asked, next, .. } = self;
+        let asked = asked.as_ref().map(|(stretch, _)| &stretch.unknown);
+        let number = |key: &str| match (remembered.get(key), asked.and_then(|asked| asked.find(key))) {
+            (Some(number), _) => Number::Known(number),
+            (None, Some(asked)) => Number::AskedBefore(asked),
+            (None, None) => Number::Unknown(next.unknown.intern(key)),
+        };
+        let users = part.batch.user_keys.texts().iter().map(number).collect();
+        next.rows += part.batch.len();
+        next.bytes += part.size_bytes();
+        next.parts.push(Waiting { part, users });
+        let is_full = next.rows >= self.stretch_rows || next.bytes >= STRETCH_BYTES;
+        let waits_for_nothing = asked.is_none() && next.unknown.is_empty();
+        if is_full || waits_for_nothing { self.ask() } else { Ok(()) }
     }
 
     /// Numbers the users of all rows that wait.
     pub fn number_all(&mut self) -> Result<(), SourceError> {
-        let numbers = match self.unknown.is_empty() {
-            true => Vec::new(),
-            false => self.ask()?,
+        self.ask()?;
+        self.take_answer()
+    }
+
+    /// Asks for the unknown users of the next stretch, and then waits for the answer about the one before.
+    fn ask(&mut self) -> Result<(), SourceError> {
+        let keys: Vec<String> = self.next.unknown.iter().map(str::to_owned).collect();
+        let answer = match keys.is_empty() {
+            true => None,
+            false => Some((self.number)(keys).ok_or(SourceError::UsersNotNumbered)?),
         };
-        for Waiting { mut part, users } in self.waiting.drain(..) {
-            let numbers: Vec<i64> =
-                users.into_iter().map(|user| user.unwrap_or_else(|asked| numbers[asked as usize])).collect();
+        self.take_answer()?;
+        let stretch = take(&mut self.next);
+        match answer {
+            Some(answer) => self.asked = Some((stretch, answer)),
+            None => self.number(stretch, &[]),
+        }
+        Ok(())
+    }
+
+    /// Waits for the answer, if there was a question, and numbers the users of the rows that wait for it.
+    fn take_answer(&mut self) -> Result<(), SourceError> {
+        let Some((stretch, answer)) = self.asked.take() else { return Ok(()) };
+        let numbers = answer().filter(|numbers| numbers.len() == stretch.unknown.len());
+        let numbers = numbers.ok_or(SourceError::UsersNotNumbered)?;
+        stretch.unknown.iter().zip(&numbers).for_each(|(key, number)| self.remembered.insert(key, *number));
+        for user in self.next.parts.iter_mut().flat_map(|waiting| &mut waiting.users) {
+            if let Number::AskedBefore(asked) = *user {
+                *user = Number::Known(numbers[asked as usize]);
+            }
+        }
+        self.number(stretch, &numbers);
+        Ok(())
+    }
+
+    /// Numbers the users of rows; `numbers` are those of the unknown ones.
+    fn number(&mut self, stretch: Stretch, numbers: &[i64]) {
+        for Waiting { mut part, users } in stretch.parts {
+            let number = |user: &Number| match *user {
+                Number::Known(number) => number,
+                // There is none from before: that was answered first.
+                Number::AskedBefore(asked) | Number::Unknown(asked) => numbers[asked as usize],
+            };
+            let numbers: Vec<i64> = users.iter().map(number).collect();
             let of_row = |&code: &u32| numbers[code as usize];
             part.batch.user_ids.clear();
             part.batch.user_ids.extend(part.batch.user_keys.codes().iter().map(of_row));
             part.batch.user_keys.clear();
             self.numbered.push_back(part);
         }
-        (self.waiting_rows, self.waiting_bytes) = (0, 0);
-        Ok(())
-    }
-
-    /// The numbers of all unknown users, which are remembered.
-    fn ask(&mut self) -> Result<Vec<i64>, SourceError> {
-        let keys: Vec<String> = self.unknown.iter().map(str::to_owned).collect();
-        let numbers = (self.number)(keys).filter(|numbers| numbers.len() == self.unknown.len());
-        let numbers = numbers.ok_or(SourceError::UsersNotNumbered)?;
-        let unknown = take(&mut self.unknown);
-        unknown.iter().zip(&numbers).for_each(|(key, number)| self.remembered.insert(key, *number));
-        Ok(numbers)
     }
 }
 
@@ -130,7 +187,7 @@ struct Generation {
 
 impl Generation {
     fn get(&self, key: &str) -> Option<i64> {
-        self.keys.find(key).map(|code| self.numbers[code as usize])
+        self.keys.find(key.as_bytes()).map(|code| self.numbers[code as usize])
     }
 
     fn size_bytes(&self) -> usize {
@@ -186,12 +243,33 @@ mod tests {
         Parsed { batch, rejected: Vec::new() }
     }
 
+    fn keys(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
+    }
+
+    /// Also says what was asked for.
+    fn observed(mut number: NumberUsers) -> (NumberUsers, Arc<Mutex<Vec<Vec<String>>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = asked.clone();
+        let number = move |keys: Vec<String>| {
+            seen.lock().unwrap().push(keys.clone());
+            number(keys)
+        };
+        (Box::new(number), asked)
+    }
+
     proptest! {
-        /// However rows are cut into parts, each user has one number, and it is that of its first appearance.
+        /// However rows are cut into parts, and parts into stretches, each user has one number, which is that of its
+        /// first appearance, and is asked for once.
         #[test]
-        fn a_user_has_one_number(users in prop::collection::vec(0_u8..40, 0..200), rows in 1_usize..50) {
+        fn a_user_has_one_number(
+            users in prop::collection::vec(0_u8..40, 0..200),
+            rows in 1_usize..50,
+            stretch_rows in 1_usize..100,
+        ) {
             let keys: Vec<String> = users.iter().map(|user| format!("C{user}")).collect();
-            let mut users = Users::new(by_appearance());
+            let (number, asked) = observed(by_appearance());
+            let mut users = Users { stretch_rows, ..Users::new(number) };
             let mut found = Vec::new();
             for (i, keys) in keys.chunks(rows).enumerate() {
                 users.add(part((i * rows) as u64, keys)).unwrap();
@@ -211,19 +289,15 @@ mod tests {
                 })
                 .collect();
             prop_assert_eq!(found, expected);
+            let asked = asked.lock().unwrap().concat();
+            prop_assert_eq!(asked.len(), first.len());
         }
     }
 
     #[test]
     fn users_who_are_known_are_not_asked_for_again() {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = asked.clone();
-        let mut by_appearance = by_appearance();
-        let mut users = Users::new(Box::new(move |keys| {
-            seen.lock().unwrap().push(keys.clone());
-            by_appearance(keys)
-        }));
-        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        let (number, asked) = observed(by_appearance());
+        let mut users = Users::new(number);
         users.add(part(0, &keys(&["a", "b", "a"]))).unwrap();
         assert!(users.next().is_none());
         users.add(part(3, &keys(&["b", "c"]))).unwrap();
@@ -233,6 +307,24 @@ mod tests {
             std::iter::from_fn(|| users.next()).map(|part| part.batch.user_ids).collect();
         assert_eq!(found, [vec![-1, -2, -1], vec![-2, -3], vec![-3, -1]]);
         assert_eq!(*asked.lock().unwrap(), [["a", "b", "c"]]);
+    }
+
+    /// So whoever answers is not kept waiting: the next question is there before the rows that were waiting.
+    #[test]
+    fn the_next_question_comes_before_the_rows_that_wait() {
+        let (number, asked) = observed(by_appearance());
+        let mut users = Users { stretch_rows: 2, ..Users::new(number) };
+        users.add(part(0, &keys(&["a", "b"]))).unwrap();
+        assert_eq!(*asked.lock().unwrap(), [["a", "b"]]);
+        users.add(part(2, &keys(&["b"]))).unwrap();
+        assert!(users.next().is_none());
+        users.add(part(3, &keys(&["c"]))).unwrap();
+        assert_eq!(*asked.lock().unwrap(), [vec!["a", "b"], vec!["c"]]);
+        assert_eq!(users.next().unwrap().batch.user_ids, [-1, -2]);
+        assert!(users.next().is_none());
+        users.number_all().unwrap();
+        assert_eq!(users.next().unwrap().batch.user_ids, [-2]);
+        assert_eq!(users.next().unwrap().batch.user_ids, [-3]);
     }
 
     #[test]

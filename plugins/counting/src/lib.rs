@@ -2,19 +2,18 @@
 //! seen before, each value of a batch looked up once. For measuring what a column costs, and, with `every`, what
 //! an anomaly costs.
 
-use std::collections::HashMap;
-
 use detector_sdk::{
     Anomaly, Batch, ColumnRequest, Detector, Error, Metadata, Ordering, SettingKind, Settings,
     export_detector,
 };
+use rustc_hash::FxHashMap;
 
 /// The guest.
 pub struct Counting {
     column: Option<String>,
     every: usize,
     /// By value: its position in `counts`.
-    positions: HashMap<String, usize>,
+    positions: FxHashMap<String, usize>,
     counts: Vec<u64>,
 }
 
@@ -30,7 +29,7 @@ impl Detector for Counting {
         Ok(Counting {
             column: settings.text("column").map(str::to_owned),
             every: every.map_err(|_| Settings::refuse("every", "it must not be negative"))?,
-            positions: HashMap::new(),
+            positions: FxHashMap::default(),
             counts: Vec::new(),
         })
     }

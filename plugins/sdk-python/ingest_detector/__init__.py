@@ -7,6 +7,8 @@ Values have names here, where the contract has lists. This module is plain Pytho
 import re
 from dataclasses import dataclass, field
 
+from ingest_detector.users import State, Users  # noqa: F401
+
 
 @dataclass
 class Setting:

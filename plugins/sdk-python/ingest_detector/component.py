@@ -19,6 +19,11 @@ from wit_world.imports import host, types
 import ingest_detector as contract
 from ingest_detector import sandbox
 
+try:
+    from wit_world.imports import persistence
+except ImportError:
+    persistence = None  # the detector is not stateful
+
 # ---- the checks ----
 
 
@@ -116,6 +121,28 @@ def checked_anomalies(returned: object, rows: int) -> list[types.Anomaly]:
     return anomalies
 
 
+def checked_scores(returned: object, rows: int) -> list[float]:
+    scores = checked_list("score", returned, float)
+    if len(scores) != rows:
+        raise Mistake(f"score returned {len(scores)} numbers for {rows} rows; it must return one for each")
+    return scores
+
+
+def checked_state(returned: object) -> "persistence.State":
+    if not isinstance(returned, contract.State):
+        raise Mistake(f"snapshot returned {shown(returned)}; it must return State(…), State() if nothing has changed")
+    state = persistence.State(returned.shared, [], [], b"")
+    values = []
+    for user, value in sorted(returned.users.items()):
+        if not isinstance(value, bytes):
+            raise Mistake(f"what snapshot returned for user {user} is {shown(value)}; it must be bytes")
+        values.append(value)
+        state.users.append(user)
+        state.ends.append(len(value) + (state.ends[-1] if state.ends else 0))
+    state.bytes = b"".join(values)
+    return state
+
+
 def within_bytes(text: str, limit: int) -> str:
     if len(text) * 4 <= limit or len(encoded := text.encode()) <= limit:
         return text
@@ -168,16 +195,22 @@ class WitWorld(wit_world.WitWorld):
         return columns
 
     def classify(self, batch: types.Batch) -> list[types.Anomaly]:
-        named = contract.Batch(
-            batch.user_ids,
-            batch.amounts,
-            batch.timestamps,
-            {request.name: read_column(column) for request, column in zip(columns, batch.columns)},
-        )
-        return attempt(lambda: checked_anomalies(detector.classify(named), len(batch.amounts)))
+        return attempt(lambda: checked_anomalies(detector.classify(read_batch(batch)), len(batch.amounts)))
 
     def finish(self) -> None:
         attempt(getattr(detector, "finish", lambda: None))
+
+    def score(self, batch: types.Batch) -> list[float]:
+        return attempt(lambda: checked_scores(detector.score(read_batch(batch)), len(batch.amounts)))
+
+    def snapshot(self) -> "persistence.State":
+        return attempt(lambda: checked_state(detector.snapshot()))
+
+    def restore(self, state: "persistence.State") -> None:
+        attempt(lambda: detector.restore(read_state(state)))
+
+    def feedback(self, batch: types.Batch, labels: list[bool]) -> None:
+        attempt(lambda: detector.feedback(read_batch(batch), labels))
 
 
 def by_name(given: list[types.Setting]) -> dict[str, str | int | bool | None]:
@@ -188,6 +221,17 @@ def by_name(given: list[types.Setting]) -> dict[str, str | int | bool | None]:
     for setting in given:
         settings[setting.name] = convert.get(kinds[setting.name], str)(setting.value)
     return settings
+
+
+def read_batch(batch: types.Batch) -> contract.Batch:
+    named = {request.name: read_column(column) for request, column in zip(columns, batch.columns)}
+    return contract.Batch(batch.user_ids, batch.amounts, batch.timestamps, named)
+
+
+def read_state(state: "persistence.State") -> contract.State:
+    starts = [0, *state.ends]
+    values = [state.bytes[start:end] for start, end in zip(starts, state.ends)]
+    return contract.State(dict(zip(state.users, values)), state.shared)
 
 
 def read_column(column: types.Column) -> contract.Texts | list[float] | None:

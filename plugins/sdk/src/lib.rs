@@ -170,6 +170,49 @@ pub trait Stateful: Detector {
 }
 
 /// A detector that learns from what has become known of rows.
+///
+/// One that flags users who are known for fraud:
+///
+/// ```
+/// use detector_sdk::{Anomaly, Batch, Detector, Error, Learning, Metadata, Ordering, Settings};
+/// use std::collections::HashSet;
+///
+/// #[derive(Default)]
+/// struct Known {
+///     frauds: HashSet<i64>,
+/// }
+///
+/// impl Learning for Known {
+///     fn feedback(&mut self, batch: &Batch, labels: &[bool]) -> Result<(), Error> {
+///         for (user_id, is_fraud) in batch.user_ids().iter().zip(labels) {
+///             if *is_fraud {
+///                 self.frauds.insert(*user_id);
+///             }
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// impl Detector for Known {
+///     // …
+/// #     fn describe() -> Metadata { Metadata::new("known", "1.0.0", "", Ordering::PerUser) }
+/// #     fn configure(_: &Settings) -> Result<Self, Error> { Ok(Known::default()) }
+///     fn classify(&mut self, batch: &Batch) -> Result<Vec<Anomaly>, Error> {
+///         let known = batch.rows().filter(|row| self.frauds.contains(&row.user_id()));
+///         Ok(known.map(|row| row.anomaly(1.0, "a user who is known for fraud")).collect())
+///     }
+/// }
+///
+/// detector_sdk::export_detector!(Known: Learning);
+///
+/// use detector_sdk::testing::batch;
+/// let mut detector = Known::default();
+/// detector.feedback(&batch("user_id\n7\n8\n", &[]), &[true, false]).unwrap();
+/// let found = detector.classify(&batch("user_id\n8\n7\n", &[])).unwrap();
+/// assert_eq!((found.len(), found[0].row), (1, 1));
+/// ```
+///
+/// What it learns from feedback outlives the run only if it is [`Stateful`], too.
 pub trait Learning: Detector {
     /// Rows of earlier runs, and for each of them whether it was fraud; called before the first batch, in the
     /// order in which it became known.

@@ -75,10 +75,11 @@ pub struct Users<T> {
     known: UserMap<Slot<T>>,
     /// Each once: those whose slot says so, and those who were removed.
     changed: Vec<i64>,
-    removed: HashSet<i64>,
+    removed: HashSet<i64, UserHash>,
 }
 
-type UserMap<T> = HashMap<i64, T, BuildHasherDefault<UserHasher>>;
+type UserHash = BuildHasherDefault<UserHasher>;
+type UserMap<T> = HashMap<i64, T, UserHash>;
 
 #[derive(Clone, Debug, Default)]
 struct Slot<T> {
@@ -88,7 +89,7 @@ struct Slot<T> {
 
 impl<T> Default for Users<T> {
     fn default() -> Users<T> {
-        Users { known: UserMap::default(), changed: Vec::new(), removed: HashSet::new() }
+        Users { known: UserMap::default(), changed: Vec::new(), removed: HashSet::default() }
     }
 }
 
@@ -202,8 +203,8 @@ impl Hasher for UserHasher {
     }
 
     fn finish(&self) -> u64 {
-        // The upper bits depend on all bits of the user's id, the lower ones choose the place in the map.
-        self.0.rotate_left(26)
+        // The upper half depends on most bits of the user's id; the map, of 32 bits in a plugin, uses the lower one.
+        self.0.rotate_left(32)
     }
 }
 

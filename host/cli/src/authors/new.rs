@@ -87,6 +87,7 @@ const PYTHON_SDK: &[TemplateFile] = files!("../../plugins/sdk-python/":
     "ingest_detector/component.py" = "ingest_detector/component.py",
     "ingest_detector/py.typed" = "ingest_detector/py.typed",
     "ingest_detector/sandbox.py" = "ingest_detector/sandbox.py",
+    "ingest_detector/users.py" = "ingest_detector/users.py",
     "ingest_detector/wit/detector.wit" = "ingest_detector/wit/detector.wit");
 /// For TypeScript as well.
 const JAVASCRIPT_SDK: &[TemplateFile] = files!("../../plugins/sdk-javascript/":
@@ -99,6 +100,7 @@ const JAVASCRIPT_SDK: &[TemplateFile] = files!("../../plugins/sdk-javascript/":
     "ingest-detector/index.d.ts" = "index.d.ts",
     "ingest-detector/index.js" = "index.js",
     "ingest-detector/package.json" = "package.json",
+    "ingest-detector/users.js" = "users.js",
     "ingest-detector/wit/detector.wit" = "wit/detector.wit");
 const PYTHON: &[TemplateFile] = files!("templates/python/":
     ".gitignore", "Makefile", "README.md", "app.py", "requirements.txt", "tests/test_app.py");

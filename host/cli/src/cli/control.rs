@@ -2,7 +2,6 @@
 
 use clap::Args;
 use host_core::digest::Sha256Digest;
-use host_source::total_cents;
 
 /// What must be true of what is read; otherwise nothing is written.
 #[derive(Debug, Args)]
@@ -12,9 +11,10 @@ pub struct ControlArgs {
     #[arg(long, value_name = "RECORDS")]
     pub expect_rows: Option<u64>,
 
-    /// Write nothing unless the amounts of all rows sum up to exactly this, such as `125000.50`
-    #[arg(long, value_name = "AMOUNT", value_parser = total, allow_negative_numbers = true)]
-    pub expect_total: Option<i128>,
+    /// Write nothing unless the amounts of all rows sum up to exactly this, such as `125000.50`, or written like the
+    /// example of `--amount-format`
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
+    pub expect_total: Option<String>,
 
     /// Write nothing unless the file has this SHA-256; with several files, given once for each, in their order
     #[arg(long, value_name = "HEX")]
@@ -23,8 +23,4 @@ pub struct ControlArgs {
     /// Write nothing if a file does not end in a line break: it may have been cut off
     #[arg(long)]
     pub require_final_newline: bool,
-}
-
-fn total(text: &str) -> Result<i128, &'static str> {
-    total_cents(text.as_bytes(), b'.').ok_or("give an amount such as `125000.50`, with at most two decimals")
 }

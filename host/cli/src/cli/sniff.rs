@@ -7,7 +7,8 @@ use clap::Args;
 /// Arguments of `host sniff`.
 #[derive(Debug, Args)]
 pub struct SniffArgs {
-    /// CSV files, folders of them, or patterns; at most the first MiB of each is looked at
+    /// CSV files, folders of them, or patterns; at most the first MiB of each is looked at. Files of one shape get one
+    /// proposal
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 

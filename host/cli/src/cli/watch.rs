@@ -37,7 +37,8 @@ pub struct FolderArgs {
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
     pub poll: Option<SignedDuration>,
 
-    /// Serve Prometheus' metrics at http://ADDRESS/metrics, and http://ADDRESS/healthz, such as 127.0.0.1:9464
+    /// Serve Prometheus' metrics at http://ADDRESS/metrics, and http://ADDRESS/healthz, such as 127.0.0.1:9464. While no
+    /// files arrive, the database is asked every 30s (every third look) whether it is there
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
 

@@ -21,21 +21,19 @@ use crate::report::{self, Reporter, Tried};
 /// Where a profile is added if no file is named.
 const FILE: &str = "host.toml";
 
-/// Looks at files, one after the other; returns the exit code.
+/// Looks at files; returns the exit code.
 pub fn look(arguments: &SniffArgs, asked: Option<&Path>, reporter: &Reporter) -> Result<u8, Error> {
     let list = expand(&arguments.files)?;
     list.notes.iter().for_each(|note| remarks::note(&note.to_string()));
-    let mut first = None;
-    for file in &list.files {
-        let mut sniffed = sniff(file)?;
+    let mut all = sniff(&list.files)?;
+    for sniffed in &mut all {
         sniffed.without(|flag| !profiles::has_option(flag.name));
-        let tried = tried(file, &sniffed)?;
-        let shown = report::Sniff { file, sniffed: &sniffed, tried: tried.as_ref() };
+        let tried = tried(sniffed)?;
+        let shown = report::Sniff { sniffed, tried: tried.as_ref() };
         reporter.record(&shown.object(), || shown.human())?;
-        first.get_or_insert((file, sniffed));
     }
-    let saved = match (&arguments.save, &first) {
-        (Some(name), Some((file, sniffed))) => Some(save(name, file, sniffed, asked)?),
+    let saved = match (&arguments.save, all.first()) {
+        (Some(name), Some(sniffed)) => Some(save(name, sniffed, asked)?),
         _ => None,
     };
     let object = json!({
@@ -47,12 +45,8 @@ pub fn look(arguments: &SniffArgs, asked: Option<&Path>, reporter: &Reporter) ->
     Ok(exit::COMMITTED)
 }
 
-fn save(
-    name: &str,
-    file: &Path,
-    sniffed: &Sniffed,
-    asked: Option<&Path>,
-) -> Result<(PathBuf, String), ProfileError> {
+fn save(name: &str, sniffed: &Sniffed, asked: Option<&Path>) -> Result<(PathBuf, String), ProfileError> {
+    let file = sniffed.first();
     let target = asked.unwrap_or(Path::new(FILE)).to_owned();
     let about = shell_file(&file.to_string_lossy()).into_owned();
     profiles::save(&target, name, &about, sniffed)?;
@@ -61,29 +55,35 @@ fn save(
 }
 
 /// Reads what was looked at as a run would, with the options that are proposed; `None` if there is something to
-/// decide, or the file cannot be read again.
-fn tried(file: &Path, sniffed: &Sniffed) -> Result<Option<Tried>, Error> {
-    let is_regular = std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file());
-    if !is_regular || sniffed.findings.iter().any(|finding| finding.is_open()) {
+/// decide, or a file cannot be read again.
+fn tried(sniffed: &Sniffed) -> Result<Option<Tried>, Error> {
+    let is_regular = |file: &PathBuf| std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file());
+    let are_regular = sniffed.files.iter().all(|(file, _)| is_regular(file));
+    if !are_regular || sniffed.findings.iter().any(|finding| finding.is_open()) {
         return Ok(None);
     }
-    let Some(rules) = rules(file, sniffed)? else { return Ok(None) };
+    let Some(rules) = rules(sniffed)? else { return Ok(None) };
     let rules = InputRules { max_rejects: RejectLimit::Count(u64::MAX), ..rules };
-    let mut source = Source::open(expand(&[file.to_owned()])?, rules, &[], Arc::default())?;
     let mut tried = Tried::default();
-    let mut spent = Batch::default();
-    while tried.rows + tried.rejected < sniffed.records.max(1) {
-        let Some(part) = source.next_part(spent)? else { break };
-        tried.rows += part.batch.len() as u64;
-        tried.rejected += part.rejected.len() as u64;
-        tried.first = tried.first.or_else(|| part.rejected.into_iter().next());
-        spent = part.batch;
+    for (file, records) in &sniffed.files {
+        let mut source =
+            Source::open(expand(std::slice::from_ref(file))?, rules.clone(), &[], Arc::default())?;
+        let mut spent = Batch::default();
+        let mut read = 0;
+        while read < (*records).max(1) {
+            let Some(part) = source.next_part(spent)? else { break };
+            let (rows, rejected) = (part.batch.len() as u64, part.rejected.len() as u64);
+            (tried.rows, tried.rejected, read) =
+                (tried.rows + rows, tried.rejected + rejected, read + rows + rejected);
+            tried.first = tried.first.or_else(|| part.rejected.into_iter().next());
+            spent = part.batch;
+        }
     }
     Ok(Some(tried))
 }
 
 /// How a run with these options reads: they are parsed as if they were typed.
-fn rules(file: &Path, sniffed: &Sniffed) -> Result<Option<InputRules>, Error> {
+fn rules(sniffed: &Sniffed) -> Result<Option<InputRules>, Error> {
     let mut typed: Vec<OsString> = ["host", "check", "--plugin", "none"].map(OsString::from).to_vec();
     for flag in sniffed.flags() {
         typed.push(match &flag.value {
@@ -91,7 +91,7 @@ fn rules(file: &Path, sniffed: &Sniffed) -> Result<Option<InputRules>, Error> {
             None => format!("--{}", flag.name).into(),
         });
     }
-    typed.extend(["--".into(), file.as_os_str().to_owned()]);
+    typed.extend(["--".into(), sniffed.first().as_os_str().to_owned()]);
     let Ok(cli) = cli::parse(&typed) else {
         return Err(Error::Internal("an option that `sniff` proposes does not exist"));
     };

@@ -44,6 +44,17 @@ pub enum ConfigError {
     /// A run that is not in the ledger.
     #[error("there is no run {0} in this database")]
     NoRun(i64),
+    /// Something is to be removed, and nobody can be asked.
+    #[error("nobody can be asked whether to remove this: {what}")]
+    NobodyToAsk {
+        /// What would be removed.
+        what: String,
+        /// The command that does not ask.
+        command: String,
+    },
+    /// Somebody was asked, and did not agree.
+    #[error("run {0} stays as it is")]
+    NotAgreed(i64),
     /// An argument for psql that names another server than the embedded one.
     #[error("`host db psql` opens the embedded server, but `{}` names another", one_line(.0))]
     OtherServer(String),
@@ -64,6 +75,9 @@ pub enum ConfigError {
     /// `--decimal-comma` with a format that has none.
     #[error("`--decimal-comma` contradicts the example of `--amount-format`, which has a decimal point")]
     DecimalComma,
+    /// `--expect-total` that is no amount, or may be two.
+    #[error("`--expect-total {}` is not an amount with at most two decimals", printable(.0))]
+    Total(String),
     /// `--date-only` with a format that has a time.
     #[error("`--date-only` does not go with a `--timestamp-format` that has a time of day")]
     DateOnly,
@@ -138,6 +152,12 @@ impl ConfigError {
                 "the numbers of runs that wrote nothing are not reused, so some are missing; `{}` lists the runs that exist",
                 advice::on_database("runs")
             )),
+            ConfigError::Total(_) => Some(
+                "for instance `--expect-total 125000.50`, or written like the example of `--amount-format`".into(),
+            ),
+            ConfigError::NobodyToAsk { command, .. } => {
+                Some(format!("to remove it without being asked: `{}`", advice::on_database(command)))
+            }
             ConfigError::DecimalComma => Some("leave out `--decimal-comma`".into()),
             ConfigError::SameColumn => Some(
                 "if another column says which of them a row is, as in `--sign type=DR`, name that one".into(),

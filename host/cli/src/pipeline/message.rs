@@ -18,7 +18,7 @@ pub(super) const STAGE_DIED: Error = Error::Internal("a stage of the pipeline en
 pub(crate) enum Message {
     /// Rows, and the budget reserved for them.
     Rows(Classified, Reserved),
-    /// A question, if it was asked for; nothing comes before it is answered.
+    /// A question, if it was asked for; soon after, nothing comes before it is answered.
     Users(Question),
     /// All files have been read to their end.
     End(End),

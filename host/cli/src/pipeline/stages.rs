@@ -19,7 +19,7 @@ use host_core::rejected::RejectedRow;
 use host_core::text::{counted, printable};
 use host_core::threads::{self, ThreadError};
 use host_detector::Detector;
-use host_source::{Parsed, Source};
+use host_source::{NumbersOfUsers, Parsed, Source};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
@@ -117,11 +117,12 @@ impl Stages {
     }
 }
 
-/// Asks the sink for users' numbers. It answers once it has written all rows before these; `None` if it is gone.
-fn ask(questions: &Sender<Result<Ticket, Error>>, keys: Vec<String>) -> Option<Vec<i64>> {
+/// Asks the sink for users' numbers. It answers once it has written all rows that it was sent before; `None` if it is
+/// gone.
+fn ask(questions: &Sender<Result<Ticket, Error>>, keys: Vec<String>) -> Option<NumbersOfUsers> {
     let (answer, answered) = oneshot::channel();
     questions.blocking_send(Ok(Ticket::Users(Question { keys, answer }))).ok()?;
-    answered.blocking_recv().ok()
+    Some(Box::new(move || answered.blocking_recv().ok()))
 }
 
 /// The source's thread. Ends early if nobody is listening any more: then a later stage has failed, and

@@ -1,7 +1,7 @@
 //! What `host sniff` prints.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use host_core::rejected::RejectedRow;
 use host_core::text::{counted, one_line, path, printable, shell_file, shell_quoted};
@@ -11,13 +11,11 @@ use serde::Serialize;
 /// The detector in the proposed command, which users replace by theirs.
 const PLUGIN: &str = "threshold";
 
-/// What was found out about a file.
+/// What was found out about files that can be read in the same way.
 pub struct Sniff<'a> {
-    /// The file.
-    pub file: &'a Path,
     /// What was found out.
     pub sniffed: &'a Sniffed,
-    /// What became of it when it was read so.
+    /// What became of them when they were read so.
     pub tried: Option<&'a Tried>,
 }
 
@@ -36,6 +34,8 @@ pub struct Tried {
 #[derive(Serialize)]
 pub struct SniffObject<'a> {
     file: String,
+    files: Vec<String>,
+    differs: Option<&'a str>,
     is_whole: bool,
     records: u64,
     findings: Vec<FindingObject<'a>>,
@@ -76,12 +76,14 @@ impl<'a> Sniff<'a> {
     /// For programs.
     #[must_use]
     pub fn object(&self) -> SniffObject<'a> {
-        let Sniffed { is_whole, records, ref findings } = *self.sniffed;
+        let Sniffed { is_whole, records, ref files, ref differs, ref findings } = *self.sniffed;
         SniffObject {
-            file: path(self.file),
+            file: path(self.sniffed.first()),
+            files: files.iter().map(|(file, _)| path(file)).collect(),
+            differs: differs.as_deref(),
             is_whole,
             records,
-            findings: self.sniffed.findings.iter().map(FindingObject::of).collect(),
+            findings: findings.iter().map(FindingObject::of).collect(),
             is_open: findings.iter().any(Finding::is_open),
             run: self.run(),
             rows_read: self.tried.map(|tried| tried.rows + tried.rejected),
@@ -92,10 +94,20 @@ impl<'a> Sniff<'a> {
     /// For people.
     #[must_use]
     pub fn human(&self) -> String {
-        let Sniffed { is_whole, records, ref findings } = *self.sniffed;
-        let looked = if is_whole { "" } else { " in the first MiB, which was looked at" };
-        let mut text = format!("`{}`: {}{looked}\n", path(self.file), counted(records, "record"));
+        let Sniffed { is_whole, records, ref files, ref differs, ref findings } = *self.sniffed;
+        let others = match files.len() {
+            1 => String::new(),
+            count => format!(" and {} of the same shape", counted(count as u64 - 1, "other file")),
+        };
+        let each = if files.len() == 1 { "" } else { " of each" };
+        let looked =
+            if is_whole { String::new() } else { format!(" in the first MiB{each}, which was looked at") };
+        let file = path(self.sniffed.first());
+        let mut text = format!("`{file}`{others}: {}{looked}\n", counted(records, "record"));
         // Writing into a String cannot fail.
+        if let Some(differs) = differs {
+            let _ = writeln!(text, "  {:<14} from the first file: {differs}", "differs");
+        }
         for finding in findings {
             let label = label(finding.about);
             match finding.readings.as_slice() {
@@ -145,8 +157,9 @@ impl<'a> Sniff<'a> {
     /// The command.
     fn run(&self) -> String {
         let flags: Vec<Flag> = self.sniffed.flags().cloned().collect();
-        let file = self.file.to_string_lossy();
-        format!("host run --plugin {PLUGIN}{} {}", self::flags(&flags), shell_file(&file))
+        let file = |(file, _): &(PathBuf, u64)| format!(" {}", shell_file(&file.to_string_lossy()));
+        let files: String = self.sniffed.files.iter().map(file).collect();
+        format!("host run --plugin {PLUGIN}{}{files}", self::flags(&flags))
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Trouble {
     Folder,
     /// Runs fail for a reason that has nothing to do with their files.
     Runs,
+    /// There is nothing to do, and the database does not answer.
+    Database,
 }
 
 /// The counts; shared between the watch and those who ask.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use host_core::text::{counted, grouped, path, seconds};
 use host_core::threads::in_thread;
 use host_sink::InUse;
+use tokio::time::timeout;
 
 use super::config::WatchConfig;
 use super::folder::{Folder, Place};
@@ -27,6 +28,10 @@ use crate::{diagnostic, pipeline, remarks, report};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// An idle database is asked once in so many looks at the folder whether it is there,
+const LOOKS_PER_QUESTION: u32 = 3;
+/// and may take so long for its answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Watches until it is asked to end; what is being done then is done.
 ///
@@ -57,10 +62,12 @@ pub async fn watch(
         totals: Totals::default(),
         pause: Pause::default(),
         server: None,
+        heard: Instant::now(),
         config,
     };
     while !interrupts.is_asked() {
         let longest = watcher.round(interrupts).await?;
+        watcher.ask_database(interrupts).await;
         tokio::select! {
             () = notices.wait(longest) => {}
             _ = interrupts.asked() => {}
@@ -90,6 +97,8 @@ struct Watcher<'a> {
     pause: Pause,
     /// Keeps the embedded server running between runs.
     server: Option<InUse>,
+    /// When the database was last heard of, or asked in vain.
+    heard: Instant,
 }
 
 /// What became of a file.
@@ -189,11 +198,46 @@ impl Watcher<'_> {
             ended => {
                 self.pause = Pause::default();
                 self.metrics.is_right(Trouble::Runs);
+                self.hears_of_database();
                 self.metrics.ran(&ended, started.elapsed());
                 self.totals.add(&ended);
                 self.conclude(arrived, ended).await?;
                 Ok(Fate::Gone)
             }
+        }
+    }
+
+    /// While no files arrive, nobody would notice that the database is gone. Only for those who ask how the watch is
+    /// doing, and not while a run is being tried again, which tells as much.
+    async fn ask_database(&mut self, interrupts: &mut Interrupts) {
+        let every = self.config.look_every * LOOKS_PER_QUESTION;
+        let is_tried = !self.pause.is_over() || self.metrics.has(Trouble::Runs);
+        if self.config.metrics.is_none() || is_tried || self.heard.elapsed() < every {
+            return;
+        }
+        let target = &self.config.run.target;
+        let reason = tokio::select! {
+            answer = timeout(ANSWERS_WITHIN, host_sink::reach(target)) => match answer {
+                Ok(Ok(())) => return self.hears_of_database(),
+                Ok(Err(error)) => {
+                    let error = Error::from(error);
+                    [vec![error.to_string()], diagnostic::causes(&error)].concat().join(": ")
+                }
+                Err(_) => format!("the database has not answered for {}", seconds(ANSWERS_WITHIN)),
+            },
+            _ = interrupts.asked() => return,
+        };
+        if !self.metrics.has(Trouble::Database) {
+            tracing::warn!("{reason}; nothing has to be written at the moment");
+        }
+        self.metrics.is_wrong(Trouble::Database, reason, Instant::now());
+        self.heard = Instant::now();
+    }
+
+    fn hears_of_database(&mut self) {
+        self.heard = Instant::now();
+        if self.metrics.is_right(Trouble::Database) {
+            tracing::warn!("the database answers again");
         }
     }
 

@@ -1,10 +1,24 @@
-//! Looking at what runs have written. Nothing is created or altered.
+//! Looking at what runs have written, and whether there is a server at all. Nothing is created or altered.
 
 use crate::connection::connect::connect;
-use crate::connection::target::Target;
+use crate::connection::target::{Server, Target};
 use crate::error::SinkError;
 use crate::schema::migrations::State;
 use crate::stored::snapshot::Snapshot;
+
+/// Asks the server whether it is there. The embedded one is not asked: it is started when it is needed.
+///
+/// # Errors
+/// If the server cannot be reached, or refuses the connection.
+pub async fn reach(target: &Target) -> Result<(), SinkError> {
+    if let Server::Embedded(_) = target.server {
+        return Ok(());
+    }
+    let connection = connect(target).await?;
+    connection.simple_query("ask the server whether it is there", "SELECT 1").await?;
+    connection.close().await;
+    Ok(())
+}
 
 /// Looks at what runs have written; `None` if there is nothing yet. Nothing is created or altered.
 ///

@@ -39,6 +39,8 @@ const INSERT: &str = "
 pub(crate) struct Users {
     /// The lowest number so far, but at most 0.
     lowest: i64,
+    /// Nobody has a number.
+    is_empty: bool,
     /// What the tables can hold.
     range: RangeInclusive<i64>,
 }
@@ -76,7 +78,11 @@ impl Users {
                 "it is empty, but `transactions` has user ids below zero, which only its users may have";
             return Err(does_not_fit(problem, APART));
         }
-        Ok(Users { lowest: lowest.unwrap_or_default().min(0), range: widths.user_range() })
+        Ok(Users {
+            lowest: lowest.unwrap_or_default().min(0),
+            is_empty: lowest.is_none(),
+            range: widths.user_range(),
+        })
     }
 
     /// The numbers of users with these ids, which are all different; those who are new get one.
@@ -85,15 +91,17 @@ impl Users {
         if let Some(key) = keys.iter().find(|key| connection.encoding.replaced(key).is_some()) {
             return Err(SinkError::UserNotStorable { key: key.clone() });
         }
-        let known = users::numbers(connection, keys).await?;
-        let (mut numbers, mut new_numbers, mut new_keys) = (Vec::new(), Vec::new(), Vec::new());
+        let known = match self.is_empty {
+            true => vec![None; keys.len()],
+            false => users::numbers(connection, keys).await?,
+        };
+        let (mut numbers, mut new) = (Vec::new(), Vec::new());
         for (key, number) in keys.iter().zip(known) {
             numbers.push(match number {
                 Some(number) => number,
                 None => {
                     self.lowest -= 1;
-                    new_numbers.push(self.lowest);
-                    new_keys.push(key.clone());
+                    new.push((key.clone(), self.lowest));
                     self.lowest
                 }
             });
@@ -107,18 +115,17 @@ impl Users {
                 help: WIDEN.into(),
             });
         }
-        if !new_keys.is_empty() {
-            self.insert(connection, new_numbers, new_keys).await?;
+        if !new.is_empty() {
+            self.insert(connection, new).await?;
+            self.is_empty = false;
         }
         Ok(numbers)
     }
 
-    async fn insert(
-        &self,
-        connection: &Connection,
-        numbers: Vec<i64>,
-        keys: Vec<String>,
-    ) -> Result<(), SinkError> {
+    /// Writes new users in the order of their ids: a key is kept up to date with a fifth less work than in any order.
+    async fn insert(&self, connection: &Connection, mut new: Vec<(String, i64)>) -> Result<(), SinkError> {
+        new.sort_unstable();
+        let (keys, numbers): (Vec<String>, Vec<i64>) = new.into_iter().unzip();
         let sent = keys.len() as u64;
         let parameters: [&dyn Parameter; 2] = [&numbers, &keys];
         let rows = connection.query("write new users", INSERT, &parameters).await?;

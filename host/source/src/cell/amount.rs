@@ -5,16 +5,16 @@
 //! Optional are only the marks between thousands (all of them or none), decimals, the sign, and blanks between the
 //! sign, currency signs and digits.
 
+mod example;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 
 use host_core::rejected::Problem;
 
+use crate::cell::total::total_cents;
 use crate::cell::value;
 
-/// Longer examples are refused.
-const MAX_EXAMPLE_BYTES: usize = 64;
 /// The amount that a format is shown with, in hundredths.
 const SHOWN_CENTS: i64 = 123_456;
 /// Writers of spreadsheets and web pages use either.
@@ -27,6 +27,8 @@ pub struct AmountFormat {
     decimal_point: u8,
     /// What stands between thousands.
     grouping: Option<Grouping>,
+    /// Whether decimals are three, of which the last is zero. Otherwise `1.250` is in no format.
+    has_three_decimals: bool,
     sign: SignPlace,
     /// The currency sign before the digits, which every amount has.
     before: Box<str>,
@@ -66,6 +68,26 @@ impl AmountFormat {
     /// # Errors
     /// The [`Problem`] with the cell.
     pub fn cents(&self, cell: &[u8]) -> Result<i64, Problem> {
+        let (negative, plain) = self.plain(cell)?;
+        let cents = value::amount_cents(plain.as_bytes(), self.decimal_point);
+        cents.map(|cents| if negative { -cents } else { cents }).map_err(|problem| match problem {
+            Problem::Unexpected(_) | Problem::Incomplete => Problem::OtherForm,
+            other => other,
+        })
+    }
+
+    /// A sum of amounts in hundredths, which may be larger than an amount, and need not have their currency; `None` if
+    /// it is not written like one.
+    #[must_use]
+    pub fn total_cents(&self, text: &[u8]) -> Option<i128> {
+        let without_currency = AmountFormat { before: "".into(), after: "".into(), ..self.clone() };
+        let (negative, plain) = self.plain(text).or_else(|_| without_currency.plain(text)).ok()?;
+        let cents = total_cents(plain.as_bytes(), self.decimal_point)?;
+        Some(if negative { -cents } else { cents })
+    }
+
+    /// Whether an amount is negative, and its digits, without marks between thousands.
+    fn plain<'a>(&self, cell: &'a [u8]) -> Result<(bool, Cow<'a, str>), Problem> {
         let text = str::from_utf8(cell).map_err(|_| Problem::InvalidUtf8)?.trim_matches(is_blank);
         if text.is_empty() {
             return Err(Problem::Empty);
@@ -81,12 +103,11 @@ impl AmountFormat {
             (Some('('), None) | (None, Some(')')) => return Err(Problem::OtherForm),
             (first, last) => first.or(last).is_some_and(|sign| sign != '+'),
         };
-        let cents = self.magnitude(text)?;
-        Ok(if negative { -cents } else { cents })
+        Ok((negative, self.magnitude(text)?))
     }
 
-    /// Digits, with marks between thousands or without, and perhaps decimals.
-    fn magnitude(&self, text: &str) -> Result<i64, Problem> {
+    /// Digits, with marks between thousands or without, and perhaps decimals: without the marks.
+    fn magnitude<'a>(&self, text: &'a str) -> Result<Cow<'a, str>, Problem> {
         let end = text.find(char::from(self.decimal_point)).unwrap_or(text.len());
         let (whole, decimals) = text.split_at(end);
         let is_number = whole.starts_with(|first: char| first.is_ascii_digit())
@@ -94,18 +115,13 @@ impl AmountFormat {
         if !is_number {
             return Err(Problem::OtherForm);
         }
-        let plain = match self.without_marks(whole).ok_or(Problem::OtherForm)? {
+        let may_be_exchanged = !self.has_three_decimals && decimals.len() == ",000".len();
+        match self.without_marks(whole).ok_or(Problem::OtherForm)? {
             // `1,000` is a thousand with the marks exchanged.
-            Cow::Borrowed(whole) if whole.len() <= 3 && decimals.len() == ",000".len() => {
-                return Err(Problem::OtherForm);
-            }
-            Cow::Borrowed(_) => Cow::Borrowed(text),
-            Cow::Owned(whole) => Cow::Owned(whole + decimals),
-        };
-        value::amount_cents(plain.as_bytes(), self.decimal_point).map_err(|problem| match problem {
-            Problem::Unexpected(_) | Problem::Incomplete => Problem::OtherForm,
-            other => other,
-        })
+            Cow::Borrowed(whole) if whole.len() <= 3 && may_be_exchanged => Err(Problem::OtherForm),
+            Cow::Borrowed(_) => Ok(Cow::Borrowed(text)),
+            Cow::Owned(whole) => Ok(Cow::Owned(whole + decimals)),
+        }
     }
 
     /// Removes the marks between thousands, if there are any; `None` if there is one that is not between thousands.
@@ -148,7 +164,7 @@ impl AmountFormat {
         (sign, text[..text.len() - sign.map_or(0, char::len_utf8)].trim_end_matches(is_blank))
     }
 
-    /// Writes an amount in hundredths, with marks between thousands and two decimals.
+    /// Writes an amount in hundredths, with marks between thousands and all decimals.
     #[must_use]
     pub fn write(&self, cents: i64) -> String {
         let whole = (cents.unsigned_abs() / 100).to_string();
@@ -164,8 +180,10 @@ impl AmountFormat {
         // Letters are not written next to digits, signs are.
         let is_word = before.ends_with(char::is_alphabetic) || before.ends_with('.');
         let gap = if is_word { " " } else { "" };
+        let third = if self.has_three_decimals { "0" } else { "" };
         let end = if after.is_empty() { "" } else { " " };
-        let text = format!("{before}{gap}{text}{}{decimals:02}{end}{after}", char::from(self.decimal_point));
+        let text =
+            format!("{before}{gap}{text}{}{decimals:02}{third}{end}{after}", char::from(self.decimal_point));
         match self.sign {
             _ if cents >= 0 => text,
             SignPlace::Before => format!("-{text}"),
@@ -214,101 +232,6 @@ impl fmt::Display for AmountFormat {
     }
 }
 
-impl FromStr for AmountFormat {
-    type Err = String;
-
-    fn from_str(example: &str) -> Result<AmountFormat, Self::Err> {
-        let is_digit = |character: char| character.is_ascii_digit();
-        let (Some(first), Some(last)) = (example.find(is_digit), example.rfind(is_digit)) else {
-            return Err("give an amount as an example, such as `1,234.56`".into());
-        };
-        if example.len() > MAX_EXAMPLE_BYTES {
-            return Err(format!("an example has at most {MAX_EXAMPLE_BYTES} bytes"));
-        }
-        let (decimal_point, grouping) = marks(&example[first..=last])?;
-        let (before, first_sign) = currency(&example[..first])?;
-        let (after, last_sign) = currency(&example[last + 1..])?;
-        let is_sign = |sign: char| sign == '+' || MINUS_SIGNS.contains(&sign);
-        let sign = match (first_sign, last_sign) {
-            (None, None) => SignPlace::Before,
-            (Some(sign), None) if is_sign(sign) => SignPlace::Before,
-            (None, Some(sign)) if is_sign(sign) => SignPlace::After,
-            (Some('('), Some(')')) => SignPlace::Parentheses,
-            _ => return Err("the sign must be `-` before or behind the digits, or `(` and `)`".into()),
-        };
-        Ok(AmountFormat { decimal_point, grouping, sign, before: before.into(), after: after.into() })
-    }
-}
-
-/// The marks of an example, from its first digit to its last: before decimals, and between thousands.
-fn marks(number: &str) -> Result<(u8, Option<Grouping>), String> {
-    let mark = |(at, character): (usize, char)| (!character.is_ascii_digit()).then_some((at, character));
-    let all: Vec<(usize, char)> = number.char_indices().filter_map(mark).collect();
-    let Some((&(at, decimal), others)) = all.split_last() else {
-        return Err(format!("it does not say how decimals are written: give it two, such as `{number}.00`"));
-    };
-    let decimals = number.len() - at - decimal.len_utf8();
-    if decimals == 3 && others.iter().all(|&(_, other)| other == decimal) {
-        return Err(match (others.is_empty(), decimal) {
-            (true, '.' | ',') => {
-                let other = if decimal == ',' { '.' } else { ',' };
-                format!(
-                    "`{decimal}` may stand between thousands or before decimals: give two decimals, such as \
-                     `{number}{other}00`"
-                )
-            }
-            _ => "it does not say how decimals are written: give it two, such as `1,234.56`".into(),
-        });
-    }
-    if decimals != 2 || !matches!(decimal, '.' | ',') {
-        return Err("it must have two decimals, behind `.` or `,`".into());
-    }
-    let Some(&(_, mark)) = others.first() else { return Ok((decimal as u8, None)) };
-    let grouping = Grouping::of(mark)
-        .filter(|grouping| !grouping.is(decimal) && others.iter().all(|&(_, other)| grouping.is(other)))
-        .ok_or_else(|| format!("`{mark}` cannot stand between thousands here"))?;
-    let format = AmountFormat {
-        decimal_point: decimal as u8,
-        grouping: Some(grouping),
-        sign: SignPlace::Before,
-        before: "".into(),
-        after: "".into(),
-    };
-    // The example itself must be written like itself; the largest amounts are no matter here.
-    match format.without_marks(&number[..at]) {
-        Some(_) => Ok((decimal as u8, Some(grouping))),
-        None => Err(format!("between its `{mark}` there must be three digits, as in `{format}`")),
-    }
-}
-
-/// What stands before or behind the digits of an example: a currency sign, and the sign of the amount.
-fn currency(text: &str) -> Result<(&str, Option<char>), String> {
-    let is_sign = |character: char| matches!(character, '+' | '(' | ')') || MINUS_SIGNS.contains(&character);
-    let mut rest = text.trim_matches(is_blank);
-    let mut sign = None;
-    if let Some(first) = rest.chars().next().filter(|first| is_sign(*first)) {
-        (sign, rest) = (Some(first), &rest[first.len_utf8()..]);
-    } else if let Some(last) = rest.chars().next_back().filter(|last| is_sign(*last)) {
-        (sign, rest) = (Some(last), &rest[..rest.len() - last.len_utf8()]);
-    }
-    let rest = rest.trim_matches(is_blank);
-    if ["DR", "CR"].iter().any(|word| rest.eq_ignore_ascii_case(word)) {
-        return Err(format!("`{rest}` is no currency; a column that says the sign is named with `--sign`"));
-    }
-    // A sign of a currency (Unicode's category Sc is mostly U+20A0 to U+20CF), or its name.
-    let is_currency = |character: char| {
-        character.is_alphabetic()
-            || matches!(character, '$' | '.' | '¢' | '£' | '¤' | '¥' | '؋' | '৳' | '฿' | '៛' | '﷼')
-            || ('\u{20a0}'..='\u{20cf}').contains(&character)
-    };
-    // With a point alone, `.50` would have two meanings.
-    let wrong = rest.chars().find(|character| !is_currency(*character));
-    match wrong.or_else(|| rest.chars().all(|character| character == '.').then(|| rest.chars().next())?) {
-        None => Ok((rest, sign)),
-        Some(wrong) => Err(format!("`{}` is not part of an amount or a currency", wrong.escape_debug())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -320,7 +243,7 @@ mod tests {
     }
 
     /// Examples, and how each is shown.
-    const EXAMPLES: [(&str, &str); 25] = [
+    const EXAMPLES: [(&str, &str); 29] = [
         ("1,234.56", "1,234.56"),
         ("-9,999,999.00", "1,234.56"),
         ("1.234,56", "1.234,56"),
@@ -346,6 +269,10 @@ mod tests {
         ("R$ 1.234,56", "R$1.234,56"),
         ("Rs. 1,234.56", "Rs. 1,234.56"),
         ("$1,234.56 USD", "$1,234.56 USD"),
+        ("1234.560", "1234.560"),
+        ("1,234.560", "1,234.560"),
+        ("12345,000", "1234,560"),
+        ("(KD 1'234.560)", "(KD 1'234.560)"),
     ];
 
     #[test]
@@ -355,52 +282,6 @@ mod tests {
             assert_eq!(format.to_string(), shown, "{example}");
             assert_eq!(shown.parse().as_ref(), Ok(&format), "{example}");
         }
-    }
-
-    #[test]
-    fn an_example_with_two_meanings_is_refused() {
-        for (example, expected) in [
-            ("", "give an amount as an example"),
-            ("$", "give an amount as an example"),
-            (
-                "1,234",
-                "`,` may stand between thousands or before decimals: give two decimals, such as `1,234.00`",
-            ),
-            ("1.234", "such as `1.234,00`"),
-            ("1234", "does not say how decimals are written: give it two, such as `1234.00`"),
-            ("1,234,567", "does not say how decimals are written"),
-            ("1 234", "does not say how decimals are written"),
-            ("1.5", "two decimals"),
-            ("1,234.567", "two decimals"),
-            ("1234'56", "two decimals"),
-            ("1,234,56", "`,` cannot stand between thousands"),
-            ("1.234,567.89", "`.` cannot stand between thousands"),
-            ("1_234.56", "`_` cannot stand between thousands"),
-            ("12,34.56", "three digits, as in `1,234.56`"),
-            ("1,2345.56", "three digits"),
-            ("1234,567.89", "three digits"),
-            ("0,123.45", "three digits"),
-            ("1,,234.56", "three digits"),
-            ("-1,234.56-", "the sign must be"),
-            ("(1,234.56", "the sign must be"),
-            ("1,234.56)", "the sign must be"),
-            ("(1,234.56-)", "`)` is not part"),
-            ("--1.50", "`-` is not part"),
-            ("-$-1.50", "`-` is not part"),
-            ("1,234.56 CR", "`--sign`"),
-            ("1,234.56%", "`%` is not part"),
-            ("1,234.56 a b", "` ` is not part"),
-            (".12.50", "`.` is not part"),
-            ("1,234.56e", ""),
-            ("\"1.50", "`\\\"` is not part"),
-            ("\n1.50", "`\\n` is not part"),
-        ] {
-            match example.parse::<AmountFormat>() {
-                Ok(format) => assert!(expected.is_empty(), "{example}: {format}"),
-                Err(error) => assert!(!expected.is_empty() && error.contains(expected), "{example}: {error}"),
-            }
-        }
-        assert!(format!("{}1.50", "x".repeat(MAX_EXAMPLE_BYTES)).parse::<AmountFormat>().is_err());
     }
 
     const OTHER: Result<i64, Problem> = Err(Problem::OtherForm);
@@ -484,11 +365,35 @@ mod tests {
             ("1.234,56- EUR", "12,50- EUR", Ok(-1_250)),
             ("1.234,56- EUR", "12,50-EUR-", OTHER),
             ("Rs. 1,234.56", "Rs.12", Ok(1_200)),
+            ("1234.56", "12.500", OTHER),
+            ("1234.560", "12.500", Ok(1_250)),
+            ("1234.560", "12.50", Ok(1_250)),
+            ("1234.560", "12.505", Err(Problem::TooPrecise)),
+            ("1234.560", "1,234.560", OTHER),
+            ("1,234.560", "1,234.500", Ok(123_450)),
+            ("1,234.560", "1,234", Ok(123_400)),
+            ("1,234.560", "1.234,500", OTHER),
         ];
         for (example, cell, expected) in cases {
             assert_eq!(format(example).cents(cell.as_bytes()), *expected, "{example}: {cell}");
         }
         assert_eq!(format("12.50").cents(b"5\xff"), Err(Problem::InvalidUtf8));
+    }
+
+    #[test]
+    fn sums_are_written_like_amounts_and_may_be_larger() {
+        for (example, text, cents) in [
+            ("$1,234.56", "-$123,456,789,012,345,678,901.50", Some(-12_345_678_901_234_567_890_150)),
+            ("(1.234,56 €)", "(1.250,00 €)", Some(-125_000)),
+            ("1.234,56", "1.250", Some(125_000)),
+            ("1.234,56", "1,250", None),
+            ("1,234.56", "1,234.567", None),
+            ("1,234.56", "", None),
+            ("$1,234.56", "-1,234.56", Some(-123_456)),
+            ("$1,234.56", "€1,234.56", None),
+        ] {
+            assert_eq!(format(example).total_cents(text.as_bytes()), cents, "{example}: {text}");
+        }
     }
 
     fn any_format() -> impl Strategy<Value = AmountFormat> {
@@ -508,7 +413,7 @@ mod tests {
         /// Against a reader that knows nothing but digits: what a format accepts has no other meaning.
         #[test]
         fn what_is_read_is_written_back_with_the_same_digits(
-            cell in "[-+(]?(\\$|€ ?|CHF |Rs\\. )?[0-9]{1,3}([.,' ]?[0-9]{3}){0,2}([.,][0-9]{1,2})?( ?(€|EUR|USD))?[-)]?",
+            cell in "[-+(]?(\\$|€ ?|CHF |Rs\\. )?[0-9]{1,3}([.,' ]?[0-9]{3}){0,2}([.,][0-9]{1,3})?( ?(€|EUR|USD))?[-)]?",
         ) {
             for (example, _) in EXAMPLES {
                 let format = format(example);
@@ -530,7 +435,7 @@ mod tests {
 
         #[test]
         fn a_format_is_shown_as_an_example_of_itself(
-            example in "[-+(]?[$€a-zA-Z .]{0,3}[0-9]{1,3}([.,' ][0-9]{3})?[.,][0-9]{2}[ €a-zA-Z.]{0,3}[-)]?",
+            example in "[-+(]?[$€a-zA-Z .]{0,3}[0-9]{1,3}([.,' ][0-9]{3})?[.,][0-9]{2,3}[ €a-zA-Z.]{0,3}[-)]?",
             cents in -i64::MAX..=i64::MAX,
         ) {
             if let Ok(format) = example.parse::<AmountFormat>() {

@@ -12,24 +12,10 @@ pub(crate) const YEARS: &str = "years are 0001 to 9999";
 /// `YYYY-MM-DD`, a blank or `T`, `HH:MM:SS`, and optionally `.` with decimals of a second; those after the
 /// sixth must be zero. Years 0001 to 9999; no leap seconds. Returns microseconds and the rest of the cell.
 pub(crate) fn parse(cell: &[u8]) -> Result<(i64, &[u8]), Problem> {
-    const SHAPE: &[u8; 19] = b"dddd-dd-dd dd:dd:dd";
-    for (i, &shape) in SHAPE.iter().enumerate() {
-        let fits = match (shape, cell.get(i)) {
-            (_, None) if i == 0 => return Err(Problem::Empty),
-            (_, None) => return Err(Problem::Incomplete),
-            (b'd', Some(byte)) => byte.is_ascii_digit(),
-            (b' ', Some(byte)) => matches!(byte, b' ' | b'T'),
-            (_, Some(&byte)) => byte == shape,
-        };
-        if !fits {
-            return Err(unexpected(&cell[i..]));
-        }
-    }
-    let number = |from: usize, to: usize| {
-        cell[from..to].iter().fold(0, |number, &byte| number * 10 + i64::from(byte - b'0'))
-    };
-    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+    let Some(text) = cell.first_chunk().filter(|text| has_shape(text)) else { return Err(misshapen(cell)) };
+    let number = |digits: &[u8]| digits.iter().fold(0, |number, &byte| number * 10 + i64::from(byte - b'0'));
+    let (year, month, day) = (number(&text[..4]), number(&text[5..7]), number(&text[8..10]));
+    let (hour, minute, second) = (number(&text[11..13]), number(&text[14..16]), number(&text[17..]));
     if year == 0 {
         return Err(Problem::NoSuch("year"));
     }
@@ -49,8 +35,37 @@ pub(crate) fn parse(cell: &[u8]) -> Result<(i64, &[u8]), Problem> {
         return Err(Problem::NoSuch("second"));
     }
     let seconds = days_from_epoch(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
-    let (micros, rest) = fraction_micros(&cell[SHAPE.len()..])?;
+    let (micros, rest) = fraction_micros(&cell[SHAPE_BYTES..])?;
     Ok((seconds * MICROS_PER_SECOND + micros, rest))
+}
+
+/// What is before the decimals of a second.
+const SHAPE: &[u8; SHAPE_BYTES] = b"dddd-dd-dd dd:dd:dd";
+const SHAPE_BYTES: usize = 19;
+
+fn fits(shape: u8, byte: u8) -> bool {
+    match shape {
+        b'd' => byte.is_ascii_digit(),
+        b' ' => matches!(byte, b' ' | b'T'),
+        _ => byte == shape,
+    }
+}
+
+/// Whether it fits [`SHAPE`]; without a branch for each byte.
+#[inline]
+fn has_shape(text: &[u8; SHAPE_BYTES]) -> bool {
+    SHAPE.iter().zip(text).fold(true, |all, (&shape, &byte)| all & fits(shape, byte))
+}
+
+/// The problem with a cell that does not begin as [`SHAPE`].
+#[cold]
+fn misshapen(cell: &[u8]) -> Problem {
+    let wrong = SHAPE.iter().zip(cell).position(|(&shape, &byte)| !fits(shape, byte));
+    match wrong {
+        Some(i) => unexpected(&cell[i..]),
+        None if cell.is_empty() => Problem::Empty,
+        None => Problem::Incomplete,
+    }
 }
 
 /// `YYYY-MM-DD` and nothing else. Returns the microseconds of its midnight.

@@ -30,6 +30,29 @@ pub fn user_id(cell: &[u8]) -> Result<i64, Problem> {
 /// The [`Problem`] with the cell.
 pub fn amount_cents(cell: &[u8], point: u8) -> Result<i64, Problem> {
     let (negative, digits) = sign(trim(cell))?;
+    let cents = match usual_cents(digits, point) {
+        Some(cents) => cents,
+        None => any_cents(digits, point)?,
+    };
+    Ok(if negative { -cents } else { cents })
+}
+
+/// An amount as nearly all are: up to 16 digits, then no, one or two decimals. `None` if it is not one of these.
+#[inline]
+fn usual_cents(digits: &[u8], point: u8) -> Option<i64> {
+    let (whole, tenths, hundredths) = match digits {
+        [whole @ .., byte, tenths, hundredths] if *byte == point => (whole, *tenths, *hundredths),
+        [whole @ .., byte, tenths] if *byte == point => (whole, *tenths, b'0'),
+        whole => (whole, b'0', b'0'),
+    };
+    if whole.len() > SAFE_DIGITS - 2 {
+        return None;
+    }
+    Some(number_of_digits(whole)? * 100 + number_of_digits(&[tenths, hundredths])?)
+}
+
+/// Any amount without its sign.
+fn any_cents(digits: &[u8], point: u8) -> Result<i64, Problem> {
     let mut cents: i64 = 0;
     // The number of decimals so far; `None` before the point.
     let mut decimals: Option<u32> = None;
@@ -46,12 +69,11 @@ pub fn amount_cents(cell: &[u8], point: u8) -> Result<i64, Problem> {
         }
     }
     match decimals {
-        None => cents = scaled(cents, 100, 0)?,
-        Some(0) => return Err(Problem::Incomplete),
-        Some(1) => cents = scaled(cents, 10, 0)?,
-        Some(_) => {}
+        None => scaled(cents, 100, 0),
+        Some(0) => Err(Problem::Incomplete),
+        Some(1) => scaled(cents, 10, 0),
+        Some(_) => Ok(cents),
     }
-    Ok(if negative { -cents } else { cents })
 }
 
 /// An amount that grows by decimal places.
@@ -138,17 +160,32 @@ const SAFE_DIGITS: usize = 18;
 
 pub(crate) fn integer(cell: &[u8], range: &'static str) -> Result<i64, Problem> {
     let (negative, digits) = sign(cell)?;
+    if let Some(value) = number_of_digits(digits) {
+        return Ok(if negative { -value } else { value });
+    }
     if let Some(i) = digits.iter().position(|byte| !byte.is_ascii_digit()) {
         return Err(unexpected(&digits[i..]));
-    }
-    if digits.len() <= SAFE_DIGITS {
-        let value = digits.iter().fold(0, |value, &byte| value * 10 + i64::from(byte - b'0'));
-        return Ok(if negative { -value } else { value });
     }
     // The sign is applied from the start: the smallest number has no positive counterpart.
     let sign = if negative { -1 } else { 1 };
     let add = |value: i64, &byte: &u8| value.checked_mul(10)?.checked_add(sign * i64::from(byte - b'0'));
     digits.iter().try_fold(0, add).ok_or(Problem::OutOfRange(range))
+}
+
+/// One to [`SAFE_DIGITS`] digits as a number; `None` if it is anything else. Whether all of them are digits is asked
+/// once at the end, so that there is no branch for each.
+#[inline]
+fn number_of_digits(digits: &[u8]) -> Option<i64> {
+    if digits.is_empty() || digits.len() > SAFE_DIGITS {
+        return None;
+    }
+    let (mut value, mut are_digits) = (0_i64, true);
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        are_digits &= digit < 10;
+        value = value.wrapping_mul(10).wrapping_add(digit.into());
+    }
+    are_digits.then_some(value)
 }
 
 /// Splits off a sign; the rest is not empty.

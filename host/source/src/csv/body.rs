@@ -67,6 +67,7 @@ impl<R: Read> Body<R> {
     }
 
     /// The next row; `None` at the end.
+    #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, RecordsError> {
         let stop_at = self.stop_at.as_deref();
         if self.hold_back == 0 {
@@ -107,6 +108,7 @@ impl<R: Read> Body<R> {
 }
 
 /// The next record, unless its line, or an earlier one, begins with `stop_at`.
+#[inline]
 fn next_before<'a, R: Read>(
     stop_at: Option<&[u8]>,
     records: &'a mut Records<R>,

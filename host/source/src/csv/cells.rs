@@ -35,7 +35,8 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    fn of(record: &Record<'_>, place: usize, kind: Kind, problem: Problem) -> Box<Fault> {
+    #[cold]
+    pub fn of(record: &Record<'_>, place: usize, kind: Kind, problem: Problem) -> Box<Fault> {
         let value = record.field(place).to_vec();
         Box::new(Fault { places: vec![place], kind, value, problem })
     }

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use memchr::memchr2;
 
-use super::records::{END_MARK, Records, RecordsError};
+use super::records::{Dialect, END_MARK, Records, RecordsError};
 
 /// What the line begins with that tells a spreadsheet the delimiter.
 const SEPARATOR_KEY: &[u8] = b"sep=";
@@ -42,7 +42,7 @@ impl<R: Read> Records<R> {
         let named = named_separator(line);
         if let Some(delimiter) = named {
             self.skip_line()?;
-            self.dialect.delimiter = delimiter;
+            self.set_dialect(Dialect { delimiter, ..self.dialect() });
         }
         Ok(named)
     }

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use host_core::text::{listed, printable};
-use jiff::tz::TimeZone;
 
 use super::finding::{About, Example, Finding, Flag, Reading};
 use super::layout::{Layout, Rec};
 use super::names::{Role, roles};
-use super::readings::{self, Way, fitting};
+use super::readings::{self, Way};
+use crate::cell::amount::AmountFormat;
 use crate::cell::value;
 use crate::csv::field::Field;
 
@@ -24,8 +24,8 @@ const SHOWN_CELLS: usize = 3;
 /// The rows of a file, and the names of its columns.
 pub(super) struct Table {
     /// As `--column` takes them: names or, without a header, positions from 1.
-    names: Vec<String>,
-    has_header: bool,
+    pub names: Vec<String>,
+    pub has_header: bool,
     pub rows: Vec<Rec>,
     /// Records after the data, which are no rows.
     pub trailers: Vec<Rec>,
@@ -34,7 +34,7 @@ pub(super) struct Table {
 }
 
 /// A column: its position from 0, and whether its name says so.
-enum Choice {
+pub(super) enum Choice {
     One(usize),
     Several(Vec<usize>),
     None,
@@ -77,20 +77,39 @@ impl Table {
         Table { uneven: all - rows.len(), rows, trailers, ..table }
     }
 
+    /// Takes the rows of another file with the same columns.
+    pub fn extend(&mut self, other: Table) {
+        self.rows.extend(other.rows);
+        self.uneven += other.uneven;
+        if self.trailers.is_empty() {
+            self.trailers = other.trailers;
+        }
+    }
+
+    /// How the first record after the data begins, if no row begins so: how many follow may be another number tomorrow.
+    pub fn end_text(&self) -> Option<&str> {
+        let text = self.trailers.first()?.cells.first().map(String::as_str)?;
+        let begins_row =
+            self.rows.iter().any(|row| row.cells.first().is_some_and(|cell| cell.starts_with(text)));
+        (text.contains(char::is_alphabetic) && !begins_row).then_some(text)
+    }
+
     /// What the columns are for.
     pub fn findings(&self) -> Vec<Finding> {
-        let timestamp = self.timestamp();
         let amount = self.amount();
+        let timestamp = self.timestamp(decimal_point(&amount));
         let mut findings = vec![self.transaction_id(), self.user_id(), amount];
+        findings.extend(self.sign(&findings[2]));
+        findings.extend(self.currency());
         findings.extend(timestamp);
         findings
     }
 
-    fn with_role(&self, role: Role) -> Vec<usize> {
+    pub fn with_role(&self, role: Role) -> Vec<usize> {
         (0..self.names.len()).filter(|at| roles(&self.names[*at]).contains(&role)).collect()
     }
 
-    fn cells(&self, column: usize) -> Vec<&str> {
+    pub fn cells(&self, column: usize) -> Vec<&str> {
         self.rows.iter().map(|row| row.cells[column].as_str()).collect()
     }
 
@@ -101,8 +120,8 @@ impl Table {
     }
 
     /// The column for a field: the one that has the field's own name; else among those of other names, the only one
-    /// whose cells fit; else, if `by_content`, the only one of all whose cells fit.
-    fn choose(&self, field: Field, role: Role, by_content: bool, fits: &dyn Fn(usize) -> bool) -> Choice {
+    /// whose cells fit, or all of them if none does; else, if `by_content`, the only one of all whose cells fit.
+    pub fn choose(&self, field: Field, role: Role, by_content: bool, fits: &dyn Fn(usize) -> bool) -> Choice {
         let is_own = |at: &usize| self.has_header && self.names[*at].parse::<Field>() == Ok(field);
         if let Some(own) = (0..self.names.len()).find(is_own) {
             return Choice::One(own);
@@ -110,7 +129,7 @@ impl Table {
         let named = self.with_role(role);
         let fitting = |among: &[usize]| among.iter().copied().filter(|at| fits(*at)).collect::<Vec<usize>>();
         let mut found = fitting(&named);
-        if named.len() == 1 {
+        if found.is_empty() && !named.is_empty() || named.len() == 1 {
             found = named;
         } else if found.is_empty() && by_content {
             let all: Vec<usize> = (0..self.names.len()).collect();
@@ -124,27 +143,40 @@ impl Table {
     }
 
     /// The option that says which column it is, unless its own name does.
-    fn column(&self, field: Field, at: usize) -> Vec<Flag> {
+    pub fn column(&self, field: Field, at: usize) -> Vec<Flag> {
         if self.has_header && self.names[at].parse::<Field>() == Ok(field) {
             return Vec::new();
         }
         vec![Flag::new("column", format!("{}={}", field.name(), self.names[at]))]
     }
 
-    fn name(&self, at: usize) -> String {
+    pub fn name(&self, at: usize) -> String {
         format!("column `{}`", printable(&self.names[at]))
     }
 
-    /// Several columns could be meant.
-    fn several(&self, about: About, field: Field, columns: &[usize]) -> Finding {
-        let reading = |at: &usize| {
-            let cells = self.cells(*at).into_iter().take(SHOWN_CELLS);
+    /// Several columns could be meant, each of which can be read in these ways.
+    pub fn several(
+        &self,
+        about: About,
+        field: Field,
+        columns: &[usize],
+        read: &dyn Fn(usize) -> Vec<Reading>,
+    ) -> Finding {
+        let as_it_is = |at: usize| {
+            let cells = self.cells(at).into_iter().take(SHOWN_CELLS);
             let example = |cell: &str| Example { cell: printable(cell).into_owned(), meaning: String::new() };
-            Reading { flags: self.column(field, *at), examples: cells.map(example).collect() }
+            Reading { flags: Vec::new(), examples: cells.map(example).collect() }
         };
+        let readings = columns.iter().flat_map(|&at| {
+            let readings = Some(read(at)).filter(|readings| !readings.is_empty());
+            readings.unwrap_or_else(|| vec![as_it_is(at)]).into_iter().map(move |mut reading| {
+                reading.flags.splice(0..0, self.column(field, at));
+                reading
+            })
+        });
         let names: Vec<String> = columns.iter().map(|at| self.names[*at].clone()).collect();
         let what = format!("it may be each of the columns {}", listed(&names, SHOWN_COLUMNS));
-        Finding { about, what, readings: columns.iter().map(reading).collect() }
+        Finding { about, what, readings: readings.collect() }
     }
 
     fn transaction_id(&self) -> Finding {
@@ -154,7 +186,9 @@ impl Table {
         let (about, field) = (About::TransactionId, Field::TransactionId);
         match self.choose(field, Role::TransactionId, !self.has_header, &fits) {
             Choice::One(at) => self.id(about, field, at, is_id(at)),
-            Choice::Several(columns) => self.several(about, field, &columns),
+            Choice::Several(columns) => {
+                self.several(about, field, &columns, &|at| self.kinds_of_id(field, at, is_id(at)))
+            }
             Choice::None => {
                 let what = "no column looks like an id of transactions; they are numbered anyway".to_owned();
                 Finding::proposed(about, what, vec![Flag::new("transaction-ids", "none")], Vec::new())
@@ -171,12 +205,24 @@ impl Table {
         let (about, field) = (About::UserId, Field::UserId);
         match self.choose(field, Role::UserId, !self.has_header, &fits) {
             Choice::One(at) => self.id(about, field, at, is_id(at)),
-            Choice::Several(columns) => self.several(about, field, &columns),
+            Choice::Several(columns) => {
+                self.several(about, field, &columns, &|at| self.kinds_of_id(field, at, is_id(at)))
+            }
             Choice::None => {
                 let what = "no column looks like a user; all rows are of one".to_owned();
                 Finding::proposed(about, what, vec![Flag::new("user-ids", "none")], Vec::new())
             }
         }
+    }
+
+    /// How the ids of one of several columns are read.
+    fn kinds_of_id(&self, field: Field, at: usize, is_number: bool) -> Vec<Reading> {
+        let mut readings = self.id(About::TransactionId, field, at, is_number).readings;
+        for reading in &mut readings {
+            // Which column it is, is said by the others as well.
+            reading.flags.retain(|flag| flag.name != "column");
+        }
+        readings
     }
 
     fn id(&self, about: About, field: Field, at: usize, is_number: bool) -> Finding {
@@ -199,108 +245,8 @@ impl Table {
         }
     }
 
-    fn amount(&self) -> Finding {
-        let (about, field) = (About::Amount, Field::Amount);
-        let read = |at: usize| fitting(readings::of_amounts(), &self.cells(at));
-        // Whole numbers may be anything.
-        let fits = |at: usize| {
-            let cells = self.cells(at);
-            cells.iter().any(|cell| cell.contains(['.', ','])) && !read(at).is_empty()
-        };
-        match self.choose(field, Role::Amount, true, &fits) {
-            Choice::One(at) => self.read_as(about, field, at, read(at), readings::of_amounts()),
-            Choice::Several(columns) => self.several(about, field, &columns),
-            Choice::None => self
-                .debit_and_credit()
-                .unwrap_or_else(|| Finding::open(about, "no column looks like an amount".into())),
-        }
-    }
-
-    /// Amounts that go out and such that come in, each in a column of their own.
-    fn debit_and_credit(&self) -> Option<Finding> {
-        let ([debit], [credit]) = (&*self.with_role(Role::Debit), &*self.with_role(Role::Credit)) else {
-            return None;
-        };
-        let (out, into) = (self.cells(*debit), self.cells(*credit));
-        let is_either = out.iter().zip(&into).all(|(out, into)| out.is_empty() != into.is_empty());
-        let filled: Vec<&str> = out.into_iter().chain(into).filter(|cell| !cell.is_empty()).collect();
-        let mut readings = fitting(readings::of_amounts(), &filled);
-        if !is_either || !self.has_header {
-            return None;
-        }
-        for reading in &mut readings {
-            let columns =
-                [Flag::new("debit", &*self.names[*debit]), Flag::new("credit", &*self.names[*credit])];
-            reading.flags.splice(0..0, columns);
-            // The sign is that of the column.
-            reading.examples.clear();
-        }
-        let what = format!("{} goes out, and {} comes in", self.name(*debit), self.name(*credit));
-        Some(Finding { about: About::Amount, what, readings })
-    }
-
-    /// A day and a time of day, each in a column of its own.
-    fn day_and_time(&self, day: usize) -> Option<Finding> {
-        let ([time], true) = (&*self.with_role(Role::Time), self.has_header) else { return None };
-        let is_day = |cell: &&str| !cell.is_empty() && !cell.contains(':');
-        let (days, times) = (self.cells(day), self.cells(*time));
-        if !days.iter().all(is_day) || !times.iter().all(|cell| cell.contains(':')) {
-            return None;
-        }
-        let joined: Vec<String> =
-            days.iter().zip(&times).map(|(day, time)| format!("{day} {time}")).collect();
-        let cells: Vec<&str> = joined.iter().map(String::as_str).collect();
-        let mut readings = fitting(readings::of_times(None), &cells);
-        for reading in &mut readings {
-            let columns = format!("{},{}", self.names[day], self.names[*time]);
-            reading.flags.insert(0, Flag::new("timestamp-columns", columns));
-        }
-        let mut what = format!("{} is the day, and {} the time", self.name(day), self.name(*time));
-        if let [zone, ..] = *self.with_role(Role::Zone) {
-            what += &format!("; the zone in {} is not read", self.name(zone));
-        }
-        Some(Finding { about: About::Timestamp, what, readings })
-    }
-
-    fn timestamp(&self) -> Vec<Finding> {
-        let (about, field) = (About::Timestamp, Field::Timestamp);
-        let in_zone = |at: usize, zone: Option<&TimeZone>| fitting(readings::of_times(zone), &self.cells(at));
-        let read = |at: usize| match in_zone(at, None) {
-            readings if readings.is_empty() => in_zone(at, Some(&TimeZone::UTC)),
-            readings => readings,
-        };
-        match self.choose(field, Role::Timestamp, true, &|at| !read(at).is_empty()) {
-            Choice::One(at) => {
-                if let Some(finding) = self.day_and_time(at) {
-                    return vec![finding];
-                }
-                let mut findings = vec![self.read_as(about, field, at, read(at), readings::of_times(None))];
-                if in_zone(at, None).is_empty() && !in_zone(at, Some(&TimeZone::UTC)).is_empty() {
-                    findings.push(self.zone(at, &in_zone));
-                }
-                findings
-            }
-            Choice::Several(columns) => vec![self.several(about, field, &columns)],
-            Choice::None => vec![Finding::open(about, "no column looks like a time".into())],
-        }
-    }
-
-    /// Times have an offset, and the database's column has none.
-    fn zone(&self, at: usize, read: &dyn Fn(usize, Option<&TimeZone>) -> Vec<Reading>) -> Finding {
-        let own = TimeZone::system();
-        let zones = [Some("UTC"), own.iana_name().filter(|name| *name != "UTC" && *name != "Etc/UTC")];
-        let reading = |name: &str| {
-            let zone = TimeZone::get(name).ok()?;
-            let examples = read(at, Some(&zone)).into_iter().next()?.examples;
-            Some(Reading { flags: vec![Flag::new("timezone", name)], examples })
-        };
-        let readings: Vec<Reading> = zones.into_iter().flatten().filter_map(reading).collect();
-        let what = "times have an offset or a zone, and are stored as the local time of one zone".to_owned();
-        Finding { about: About::Timezone, what, readings }
-    }
-
     /// A column, and the ways in which its cells are read.
-    fn read_as(
+    pub fn read_as(
         &self,
         about: About,
         field: Field,
@@ -312,8 +258,8 @@ impl Table {
         let mut what = self.name(at);
         match readings.len() {
             0 => match readings::nearly_fitting(ways, &cells) {
-                Some((reading, unread)) => {
-                    readings.push(reading);
+                Some((nearly, unread)) => {
+                    readings = nearly;
                     let (cell, line) = (printable(cells[unread]), self.rows[unread].line);
                     what += &format!(", but not everywhere: line {line} has `{cell}`");
                 }
@@ -332,4 +278,16 @@ impl Table {
         }
         Finding { about, what, readings }
     }
+}
+
+/// The decimal point of a file whose amounts are read so; of several readings, that of numbers as they usually are.
+fn decimal_point(amount: &Finding) -> u8 {
+    let [reading] = amount.readings.as_slice() else { return b'.' };
+    let has_comma = |flag: &Flag| match &flag.value {
+        Some(example) if flag.name == "amount-format" => {
+            example.parse().is_ok_and(|format: AmountFormat| format.decimal_point() == b',')
+        }
+        _ => flag.name == "decimal-comma",
+    };
+    if reading.flags.iter().any(has_comma) { b',' } else { b'.' }
 }

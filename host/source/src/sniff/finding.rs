@@ -1,8 +1,14 @@
 //! What was found out about a file, and what is still to be decided.
 
-/// What was found out about a file.
+use std::path::{Path, PathBuf};
+
+/// What was found out about files that can be read in the same way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sniffed {
+    /// The files, and how many of the records are in each.
+    pub files: Vec<(PathBuf, u64)>,
+    /// In what they differ from the first of all files, if there are others.
+    pub differs: Option<String>,
     /// Whether all of it was looked at.
     pub is_whole: bool,
     /// How many records were looked at, not counting the header and what surrounds the data.
@@ -30,6 +36,8 @@ pub enum About {
     Encoding,
     /// What separates its fields.
     Delimiter,
+    /// What is around fields.
+    Quote,
     /// Which lines are data.
     Lines,
     /// The column of the file's own ids.
@@ -38,6 +46,10 @@ pub enum About {
     UserId,
     /// The column of the amounts, and how they are written.
     Amount,
+    /// The column that says whether an amount is negative.
+    Sign,
+    /// The column of the currencies.
+    Currency,
     /// The column of the times, and how they are written.
     Timestamp,
     /// To which zone's local time they are converted.
@@ -115,6 +127,12 @@ impl Sniffed {
                 finding.readings.clear();
             }
         }
+    }
+
+    /// The first of the files.
+    #[must_use]
+    pub fn first(&self) -> &Path {
+        self.files.first().map_or(Path::new(""), |(file, _)| file)
     }
 
     /// The options on which nobody has to decide any more.

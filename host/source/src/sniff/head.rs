@@ -59,6 +59,15 @@ impl Head {
         Ok(Head { text, encoding, is_whole })
     }
 
+    /// Whether both can be read with the same encoding.
+    pub fn is_encoded_like(&self, other: &Head) -> bool {
+        let is_ascii = |head: &Head| head.text.is_ascii() && matches!(head.encoding, None | Some(USUAL));
+        let is_like_ascii = |head: &Head| matches!(head.encoding, None | Some(USUAL));
+        self.encoding == other.encoding
+            || (is_ascii(self) && is_like_ascii(other))
+            || (is_ascii(other) && is_like_ascii(self))
+    }
+
     /// What the bytes mean.
     pub fn finding(&self) -> Finding {
         let Some(encoding) = self.encoding else {

@@ -28,8 +28,8 @@ const NAMES: [(Role, &str); 10] = [
     (
         Role::UserId,
         "userid user customerid customer custid clientid client accountid account accountnumber accountno cardid \
-         card cardnumber ccnum payer payerid senderid nameorig memberid buyerid kunde kundennummer kundennr kundenid \
-         konto kontonummer auftragskonto compte numerodecompte idclient cliente idcliente cuenta conto rekening \
+         card cardnumber ccnum payer payerid senderid nameorig memberid email emailaddress fromemailaddress buyerid kunde kundennummer kundennr kundenid \
+         konto kontonummer kontonummeriban auftragskonto compte numerodecompte idclient cliente idcliente cuenta conto rekening \
          rekeningnummer klant klantnummer kund kundnummer klient numerkonta",
     ),
     (
@@ -40,7 +40,7 @@ const NAMES: [(Role, &str); 10] = [
     (
         Role::Timestamp,
         "timestamp transactiontimestamp datetime dateandtime transactiondate transactiondatetime transactiontime \
-         txdatetime transdatetranstime date posteddate postingdate bookingdate valuedate createdat created createddate \
+         txdatetime transdatetranstime transactiondt step date posteddate postingdate bookingdate valuedate createdat created createddate \
          completeddate starteddate paidat datum buchungstag buchungsdatum valutadatum wertstellung zeitpunkt \
          zeitstempel datedoperation dateoperation datedevaleur datecomptable fecha fechaoperacion fechavalor \
          dataoperazione datavaluta data datatransakcji transactiedatum boekdatum dato bokforingsdag datumtransakce",

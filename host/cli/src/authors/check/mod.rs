@@ -122,8 +122,8 @@ pub fn check(
 /// If the kit cannot be read, or does not have this detector. What is wrong with the plugin is in the report.
 pub fn check_kit(file: &Path, folder: &Path, limits: &Limits, budgets: &Budgets) -> Result<Report, Error> {
     let mut rules = Vec::new();
-    if let Some(Loaded { plugin, metadata, .. }) = load(file, &[], limits, budgets, &mut rules) {
-        rules.extend(kit::run(&plugin, &metadata, folder)?);
+    if let Some(Loaded { plugin, info, metadata, .. }) = load(file, &[], limits, budgets, &mut rules) {
+        rules.extend(kit::run(&plugin, &info, &metadata, folder)?);
     }
     Ok(Report::new(file, rules))
 }

@@ -8,6 +8,17 @@ use std::process::Command;
 use super::templates::tools;
 use crate::support::{Files, finish, host, succeed, test_plugins};
 
+const DETECTORS: [&str; 8] = [
+    "kit-any",
+    "kit-per-user",
+    "kit-file",
+    "kit-echo",
+    "kit-score",
+    "kit-state",
+    "kit-shared",
+    "kit-learning",
+];
+
 fn kit() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/kit")
 }
@@ -20,7 +31,17 @@ fn check(kit: &Path, plugin: &str) -> (i32, String) {
 
 #[test]
 fn the_detectors_in_rust_pass() {
-    for (plugin, rules) in [("kit-any", 23), ("kit-per-user", 14), ("kit-file", 15), ("kit-echo", 17)] {
+    let detectors = [
+        ("kit-any", 23),
+        ("kit-per-user", 14),
+        ("kit-file", 15),
+        ("kit-echo", 17),
+        ("kit-score", 10),
+        ("kit-state", 10),
+        ("kit-shared", 7),
+        ("kit-learning", 7),
+    ];
+    for (plugin, rules) in detectors {
         let (code, said) = check(&kit(), plugin);
         assert_eq!(code, 0, "{said}");
         assert!(said.contains(&format!("{rules} rules kept, 0 broken, 0 warnings")), "{said}");
@@ -30,7 +51,7 @@ fn the_detectors_in_rust_pass() {
 /// Those that learn are also what `host plugin check` wants without the kit.
 #[test]
 fn the_detectors_in_rust_keep_the_rules() {
-    for plugin in ["kit-per-user", "kit-file"] {
+    for plugin in ["kit-per-user", "kit-file", "kit-score", "kit-state", "kit-shared", "kit-learning"] {
         let finished = finish(host().args(["plugin", "check", plugin, "--row-time", "1s"]));
         assert!(finished.stdout.contains(" 0 broken, "), "{}", finished.stdout);
     }
@@ -63,15 +84,19 @@ fn is_within_53_bits(value: &serde_json::Value) -> bool {
 
 #[test]
 fn cases_that_need_64_bits_are_called_that() {
-    for detector in ["kit-any", "kit-per-user", "kit-file", "kit-echo"] {
+    // Of steps that have no batch.
+    let none = serde_json::Value::Array(Vec::new());
+    for detector in DETECTORS {
         let text = fs::read_to_string(kit().join(format!("{detector}.json"))).unwrap();
         let file: serde_json::Value = serde_json::from_str(&text).unwrap();
         for case in file["cases"].as_array().unwrap() {
             let batches = case["runs"].as_array().unwrap().iter().flat_map(|run| {
                 run["instances"].as_array().unwrap().iter().flat_map(|batches| batches.as_array().unwrap())
             });
-            let mut lists =
-                batches.flat_map(|batch| ["user-ids", "amounts", "timestamps"].map(|name| &batch[name]));
+            let mut lists = batches.flat_map(|step| {
+                let batch = step.get("score").or(step.get("feedback")).unwrap_or(step);
+                ["user-ids", "amounts", "timestamps"].map(|name| batch.get(name).unwrap_or(&none))
+            });
             let is_integer = |name: &str| {
                 file["settings"]
                     .as_array()
@@ -103,13 +128,13 @@ fn a_detector_that_forgets_is_found_out() {
     assert_eq!(defaults.unwrap()["result"], "failed");
 }
 
-/// What the case `defaults` of `kit-file` says if the kit wants something else.
-fn differently(original: &str, other: &str) -> String {
+/// What the first case says that fails if the kit wants something else of this detector.
+fn differently(detector: &str, original: &str, other: &str) -> String {
     let files = Files::new();
-    let text = fs::read_to_string(kit().join("kit-file.json")).unwrap();
+    let text = fs::read_to_string(kit().join(format!("{detector}.json"))).unwrap();
     assert!(text.contains(original), "{original}");
-    files.write("kit-file.json", text.replacen(original, other, 1));
-    let (code, said) = check(files.path(), "kit-file");
+    files.write("kit.json", text.replacen(original, other, 1));
+    let (code, said) = check(files.path(), detector);
     assert_eq!(code, 4, "{said}");
     let failed = said.lines().find_map(|line| line.strip_prefix("FAILED")).unwrap();
     failed.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -167,7 +192,64 @@ fn every_difference_is_told() {
         ),
     ];
     for (original, other, told) in cases {
-        assert_eq!(differently(original, other), told, "{original}");
+        assert_eq!(differently("kit-file", original, other), told, "{original}");
+    }
+}
+
+#[test]
+fn every_difference_in_what_not_all_detectors_do_is_told() {
+    let cases = [
+        (
+            "kit-score",
+            r#""scores": ["0.0", "#,
+            r#""scores": ["-0.0", "#,
+            "defaults: scores scored, at once: `score` gives row 1 the score 0.0, not -0.0",
+        ),
+        (
+            "kit-state",
+            r#""-8": "010200000000000000f9e40b5402000000""#,
+            r#""-8": "01""#,
+            "continued in one run: `snapshot` passes on 010200000000000000f9e40b5402000000 of user -8, not 01",
+        ),
+        (
+            "kit-state",
+            r#"{"snapshot": {"shared": null, "users": {}}}"#,
+            r#"{"snapshot": {"shared": null, "users": {"5": ""}}}"#,
+            "continued in one run: `snapshot` passes on nothing of user 5, not no bytes",
+        ),
+        (
+            "kit-state",
+            r#"{"7": "020100"#,
+            r#"{"7": "010100"#,
+            "another version at once: it ends well, but `restore` must return the error `internal`",
+        ),
+        (
+            "kit-state",
+            r#"{"7": "020100"#,
+            r#"{"7": "x20100"#,
+            "another version at once: the case has a state that is not written in hexadecimal digits",
+        ),
+        (
+            "kit-shared",
+            r#"{"snapshot": {"shared": null, "users": {}}}"#,
+            r#"{"snapshot": {"shared": "00", "users": {}}}"#,
+            "continued in one run: `snapshot` passes on none as `shared`, not 00",
+        ),
+        (
+            "kit-learning",
+            r#""labels": [false, true"#,
+            r#""labels": [true, true"#,
+            "learned at once: row 2 has the score 0.75, not 0.5",
+        ),
+        (
+            "kit-any",
+            r#""settings": ["#,
+            r#""abilities": ["stateful"], "settings": ["#,
+            "abilities it is no stateful detector: it does not export what such a one has",
+        ),
+    ];
+    for (detector, original, other, told) in cases {
+        assert_eq!(differently(detector, original, other), told, "{original}");
     }
 }
 
@@ -201,7 +283,7 @@ fn what_is_no_kit_is_refused() {
 fn the_cases_are_up_to_date() {
     let files = Files::new();
     succeed(Command::new("python3").arg(kit().join("make.py")).arg(files.path()));
-    for detector in ["kit-any", "kit-per-user", "kit-file", "kit-echo"] {
+    for detector in DETECTORS {
         let name = format!("{detector}.json");
         let made = fs::read_to_string(files.path().join(&name)).unwrap();
         assert!(made == fs::read_to_string(kit().join(&name)).unwrap(), "run wit/kit/make.py: {name}");

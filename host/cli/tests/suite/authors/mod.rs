@@ -12,5 +12,6 @@ mod mistakes_table;
 mod packages;
 mod project;
 mod semantics;
+mod stateful;
 mod templates;
 mod tools;

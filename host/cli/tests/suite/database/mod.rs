@@ -20,6 +20,7 @@ mod replace;
 mod replays;
 mod signals;
 mod tls;
+mod undo;
 mod users;
 mod verify;
 pub mod waiting;

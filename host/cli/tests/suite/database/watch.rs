@@ -303,13 +303,7 @@ fn prometheus_and_a_hook_are_told() {
     watch.wait_for_stderr("watching");
     let stderr = watch.said("stderr");
     let address = stderr.split_once("http://").unwrap().1.split_once('/').unwrap().0.to_owned();
-    let get = |path: &str| {
-        let mut stream = TcpStream::connect(&address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
+    let get = |path: &str| get(&address, path);
     assert!(get("/healthz").ends_with("\r\n\r\nok\n"), "{}", get("/healthz"));
     let rows = "1,7,900.00,2024-01-01 00:00:00\n2,7,x,2024-01-01 00:00:00\n3,7,1.00,2024-01-01 00:00:00\n";
     fs::write(inbox.join("a.csv"), format!("{HEADER}{rows}")).unwrap();
@@ -357,6 +351,41 @@ fn prometheus_and_a_hook_are_told() {
     refused.args(["watch", "--plugin", "threshold", "--metrics", &taken]).arg(&inbox);
     let refused = finish(refused.args(["--database-url", &database.url()]));
     assert_eq!(refused.code, 2, "{}", refused.stderr);
+}
+
+/// Also while there is nothing to write.
+#[test]
+fn a_database_that_goes_away_is_noticed() {
+    let (server, files) = (OwnServer::new(), Files::new());
+    let url = server.start();
+    let mut watch = Watch::start(&url, files.path(), &["--metrics", "127.0.0.1:0", "--poll=20ms"]);
+    watch.wait_for_stderr("watching");
+    let stderr = watch.said("stderr");
+    let address = stderr.split_once("http://").unwrap().1.split_once('/').unwrap().0.to_owned();
+    let troubles = || {
+        let text = get(&address, "/metrics");
+        text.lines().find(|line| line.starts_with("host_troubles ")).unwrap().to_owned()
+    };
+    server.pg_ctl(&["stop", "--mode", "immediate"]);
+    wait_until("the trouble", || troubles() == "host_troubles 1");
+    server.start();
+    wait_until("the end of it", || troubles() == "host_troubles 0");
+    files.write("a.csv", row(1));
+    wait_for(files.path(), &["done/a.csv"]);
+    let finished = watch.end();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    // Once, however often it was asked.
+    for said in ["nothing has to be written at the moment", "the database answers again"] {
+        assert_eq!(finished.stderr.matches(said).count(), 1, "{}", finished.stderr);
+    }
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// One that somebody else deletes and makes again is watched again.

@@ -10,4 +10,5 @@ mod lines;
 mod places;
 mod rejects_file;
 mod shapes;
+mod thousands;
 mod values;

@@ -10,7 +10,10 @@ use std::str::FromStr;
 
 use host_core::batch::{Batch, Row};
 use host_core::column::{self, ColumnKind, TextColumn};
+use host_detector::State;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::error::{Error, ToolsError};
 
@@ -26,6 +29,9 @@ pub(super) struct Kit {
     /// Its name.
     pub(super) detector: String,
     pub(super) ordering: String,
+    /// Those of the contract's names for what it can do beyond judging rows.
+    #[serde(default)]
+    pub(super) abilities: Vec<String>,
     pub(super) settings: Vec<Setting>,
     pub(super) cases: Vec<Case>,
 }
@@ -95,8 +101,47 @@ pub(super) struct Failure {
 pub(super) struct Run {
     #[serde(rename = "run")]
     pub(super) name: String,
-    /// The batches of each instance.
-    pub(super) instances: Vec<Vec<Part>>,
+    /// The steps of each instance.
+    pub(super) instances: Vec<Vec<Step>>,
+}
+
+/// What an instance is called for, and what is expected of it beyond the case's answer.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) enum Step {
+    Classify(Part),
+    Score(Scored),
+    Feedback(Labelled),
+    Restore(Known),
+    Snapshot(Known),
+}
+
+/// A batch, and the score of each of its rows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scored {
+    #[serde(rename = "score")]
+    pub(super) part: Part,
+    #[serde(deserialize_with = "numbers")]
+    pub(super) scores: Vec<f64>,
+}
+
+/// A batch, and what has become known of its rows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Labelled {
+    #[serde(rename = "feedback")]
+    pub(super) part: Part,
+    pub(super) labels: Vec<bool>,
+}
+
+/// A state: bytes in hexadecimal digits.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Known {
+    pub(super) shared: Option<String>,
+    #[serde(deserialize_with = "by_user")]
+    pub(super) users: BTreeMap<i64, String>,
 }
 
 /// A batch, and which rows of the case it has.
@@ -153,6 +198,85 @@ pub(super) fn read(folder: &Path, detector: &str) -> Result<Kit, Error> {
         known.push(kit.detector);
     }
     Err(ToolsError::NotInKit { folder: folder.to_owned(), detector: detector.to_owned(), known }.into())
+}
+
+impl Step {
+    /// The batch that it passes, if any.
+    pub(super) fn part(&self) -> Option<&Part> {
+        match self {
+            Step::Classify(part)
+            | Step::Score(Scored { part, .. })
+            | Step::Feedback(Labelled { part, .. }) => Some(part),
+            Step::Restore(_) | Step::Snapshot(_) => None,
+        }
+    }
+}
+
+impl TryFrom<Value> for Step {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Step, String> {
+        /// What only one kind of step has.
+        fn field<T: DeserializeOwned>(value: &Value, name: &str) -> Result<T, serde_json::Error> {
+            T::deserialize(&value[name])
+        }
+        let has = |name| value.get(name).is_some();
+        let step = if has("score") {
+            Scored::deserialize(&value).map(Step::Score)
+        } else if has("feedback") {
+            Labelled::deserialize(&value).map(Step::Feedback)
+        } else if has("restore") {
+            field(&value, "restore").map(Step::Restore)
+        } else if has("snapshot") {
+            field(&value, "snapshot").map(Step::Snapshot)
+        } else {
+            Part::deserialize(&value).map(Step::Classify)
+        };
+        let step = step.map_err(|error| error.to_string())?;
+        let (rows, of_rows) = match &step {
+            Step::Score(Scored { part, scores }) => (part.rows.len(), scores.len()),
+            Step::Feedback(Labelled { part, labels }) => (part.rows.len(), labels.len()),
+            Step::Classify(_) | Step::Restore(_) | Step::Snapshot(_) => return Ok(step),
+        };
+        if rows == of_rows { Ok(step) } else { Err(format!("{of_rows} scores or labels for {rows} rows")) }
+    }
+}
+
+impl Known {
+    /// A state of the contract, once more as it is written.
+    pub(super) fn of(state: &State) -> Known {
+        let starts = std::iter::once(0).chain(state.ends.iter().map(|end| *end as usize));
+        let values = starts.zip(&state.ends).map(|(start, end)| hex(&state.bytes[start..*end as usize]));
+        Known {
+            shared: state.shared.as_deref().map(hex),
+            users: state.users.iter().copied().zip(values).collect(),
+        }
+    }
+
+    /// It as the contract's; `None` if something is not hexadecimal.
+    pub(super) fn state(&self) -> Option<State> {
+        let mut state = State {
+            shared: self.shared.as_deref().map(bytes).map_or(Some(None), |shared| shared.map(Some))?,
+            ..State::default()
+        };
+        for (user, value) in &self.users {
+            state.users.push(*user);
+            state.bytes.extend(bytes(value)?);
+            state.ends.push(u32::try_from(state.bytes.len()).ok()?);
+        }
+        Some(state)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    if !hex.is_ascii() || !hex.len().is_multiple_of(2) {
+        return None;
+    }
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
 }
 
 impl TryFrom<Lists> for Part {
@@ -219,6 +343,12 @@ fn number<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) 
 
 fn numbers<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Vec::<String>::deserialize(deserializer)?.iter().map(|text| parsed(text)).collect()
+}
+
+/// Users are the names of an object's fields.
+fn by_user<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<i64, String>, D::Error> {
+    let named = BTreeMap::<String, String>::deserialize(deserializer)?;
+    named.into_iter().map(|(user, value)| Ok((parsed(&user)?, value))).collect()
 }
 
 fn parsed<T: FromStr<Err: Display>, E: serde::de::Error>(text: &str) -> Result<T, E> {

@@ -8,23 +8,36 @@ use std::path::Path;
 use host_core::anomaly::Anomaly;
 use host_core::column::ColumnRequest;
 use host_core::text::{counted, printable};
-use host_detector::{Call, Detector, DetectorError, GuestErrorKind, Metadata, Plugin};
+use host_detector::{Call, Detector, DetectorError, GuestErrorKind, Metadata, Plugin, PluginInfo};
 
-use self::format::{Answer, Case, Column, Failure, Kit, Part, Run, kind_name};
+use self::format::{Answer, Case, Column, Failure, Kit, Known, Labelled, Part, Run, Scored, Step, kind_name};
 use super::report::{Finding, RuleReport, Verdict, failed, ok};
 use crate::authors::cases::{Expected, chain, difference};
 use crate::authors::inspect::{ordering_name, setting_kind_name};
 use crate::error::Error;
 
+/// More than the snapshot of any case has.
+const MAX_STATE_PARTS: usize = 1_000;
 const MEND: &str = "the kit's README.md says what this detector does, and how to read its cases";
 
 /// The results of a kit's cases, after those of what the detector says of itself.
 ///
 /// # Errors
 /// If the kit cannot be read, or does not have this detector.
-pub fn run(plugin: &Plugin, metadata: &Metadata, folder: &Path) -> Result<Vec<RuleReport>, Error> {
+pub fn run(
+    plugin: &Plugin,
+    info: &PluginInfo,
+    metadata: &Metadata,
+    folder: &Path,
+) -> Result<Vec<RuleReport>, Error> {
     let kit = format::read(folder, &metadata.name)?;
     let mut reports = vec![RuleReport::new("describe", described(&kit, plugin, metadata))];
+    if let Some(lacking) = kit.abilities.iter().find(|&ability| !has(info, ability)) {
+        let found =
+            format!("it is no {} detector: it does not export what such a one has", printable(lacking));
+        reports.push(RuleReport::new("abilities", failed(found, MEND)));
+        return Ok(reports);
+    }
     for case in &kit.cases {
         let finding = match case.runs.iter().find_map(|run| Some((run, mismatch(plugin, case, run)?))) {
             None => ok(told(case)),
@@ -39,14 +52,20 @@ pub fn run(plugin: &Plugin, metadata: &Metadata, folder: &Path) -> Result<Vec<Ru
     Ok(reports)
 }
 
+/// Whether the plugin exports what a detector with this ability has.
+fn has(info: &PluginInfo, ability: &str) -> bool {
+    info.abilities.iter().any(|&known| <&str>::from(known) == ability)
+}
+
 fn told(case: &Case) -> String {
     let rows = case.runs.first().map_or(0, rows_of) as u64;
     format!("{}, {}", counted(rows, "row"), counted(case.runs.len() as u64, "run"))
 }
 
-/// The rows that all instances of a run get.
+/// The rows that all instances of a run judge.
 fn rows_of(run: &Run) -> usize {
-    run.instances.iter().flatten().map(|part| part.rows.len()).sum()
+    let judged = run.instances.iter().flatten().filter(|step| !matches!(step, Step::Feedback(_)));
+    judged.filter_map(Step::part).map(|part| part.rows.len()).sum()
 }
 
 /// Whether the detector says of itself what it must say.
@@ -76,8 +95,8 @@ fn described(kit: &Kit, plugin: &Plugin, metadata: &Metadata) -> Finding {
 fn mismatch(plugin: &Plugin, case: &Case, run: &Run) -> Option<String> {
     let rows = rows_of(run);
     let mut found = vec![None; rows];
-    for batches in &run.instances {
-        match (judge(plugin, case, batches, &mut found), &case.answer) {
+    for steps in &run.instances {
+        match (judge(plugin, case, steps, &mut found), &case.answer) {
             (Ok(None), _) => {}
             (Ok(Some(difference)), _) => return Some(difference),
             (Err(error), Answer::Error(expected)) if failure(&error).as_ref() == Some(expected) => {
@@ -105,12 +124,12 @@ fn mismatch(plugin: &Plugin, case: &Case, run: &Run) -> Option<String> {
     (0..rows).find_map(|row| difference(row, &expected[row], found[row].as_ref(), 0.0))
 }
 
-/// Lets an instance judge its share of a run; what it finds is put where it belongs among the case's rows. Returns
-/// what is wrong with the columns that it asks for.
+/// Takes an instance through its steps; what it finds is put where it belongs among the case's rows. Returns what is
+/// not as the steps want it.
 fn judge(
     plugin: &Plugin,
     case: &Case,
-    batches: &[Part],
+    steps: &[Step],
     found: &mut [Option<Anomaly>],
 ) -> Result<Option<String>, DetectorError> {
     let mut detector = Detector::start(plugin)?;
@@ -119,17 +138,87 @@ fn judge(
     if let Some(difference) = unlike_columns(&case.columns, &detector.columns) {
         return Ok(Some(difference));
     }
-    for Part { rows, batch } in batches {
-        for anomaly in detector.classify(batch)? {
-            let row = rows[anomaly.row as usize];
-            match found.get_mut(row) {
-                Some(found) => *found = Some(anomaly),
-                None => return Ok(Some(format!("the case has a row {}, and fewer rows", row + 1))),
+    for step in steps {
+        let difference = match step {
+            Step::Classify(part) => classify(&mut detector, part, found)?,
+            Step::Score(scored) => score(&mut detector, scored)?,
+            Step::Feedback(Labelled { part, labels }) => {
+                detector.feedback(&part.batch, labels)?;
+                None
             }
+            Step::Restore(known) => match known.state() {
+                Some(state) => {
+                    detector.restore(&state)?;
+                    None
+                }
+                None => Some("the case has a state that is not written in hexadecimal digits".into()),
+            },
+            Step::Snapshot(expected) => unlike_state(expected, &mut detector)?,
+        };
+        if difference.is_some() {
+            return Ok(difference);
         }
     }
     detector.finish()?;
     Ok(None)
+}
+
+fn classify(
+    detector: &mut Detector,
+    Part { rows, batch }: &Part,
+    found: &mut [Option<Anomaly>],
+) -> Result<Option<String>, DetectorError> {
+    for anomaly in detector.classify(batch)? {
+        let row = rows[anomaly.row as usize];
+        match found.get_mut(row) {
+            Some(found) => *found = Some(anomaly),
+            None => return Ok(Some(format!("the case has a row {}, and fewer rows", row + 1))),
+        }
+    }
+    Ok(None)
+}
+
+fn score(detector: &mut Detector, Scored { part, scores }: &Scored) -> Result<Option<String>, DetectorError> {
+    let found = detector.score(&part.batch)?;
+    let differs = |at: &usize| found[*at].to_bits() != scores[*at].to_bits();
+    Ok((0..scores.len()).find(differs).map(|at| {
+        let (row, found, expected) = (part.rows[at] + 1, found[at], scores[at]);
+        format!("`score` gives row {row} the score {found:?}, not {expected:?}")
+    }))
+}
+
+/// What is passed on until nothing more is.
+fn unlike_state(expected: &Known, detector: &mut Detector) -> Result<Option<String>, DetectorError> {
+    let mut found = Known::default();
+    let mut parts = 0;
+    loop {
+        let state = detector.snapshot()?;
+        if state.is_empty() {
+            break;
+        }
+        let Known { shared, users } = Known::of(&state);
+        found.shared = shared.or(found.shared);
+        found.users.extend(users);
+        parts += 1;
+        if parts > MAX_STATE_PARTS {
+            return Ok(Some("`snapshot` does not come to an end".into()));
+        }
+    }
+    if found.shared != expected.shared {
+        let told = |shared: &Option<String>| shared.clone().unwrap_or_else(|| "none".into());
+        let (found, expected) = (told(&found.shared), told(&expected.shared));
+        return Ok(Some(format!("`snapshot` passes on {found} as `shared`, not {expected}")));
+    }
+    let users = expected.users.keys().chain(found.users.keys());
+    let differs = |user: &&i64| expected.users.get(user) != found.users.get(user);
+    Ok(users.into_iter().find(differs).map(|user| {
+        let told = |known: &Known| match known.users.get(user).map(String::as_str) {
+            None => "nothing".into(),
+            Some("") => "no bytes".into(),
+            Some(hex) => printable(hex).into_owned(),
+        };
+        format!("`snapshot` passes on {} of user {user}, not {}", told(&found), told(expected))
+    }))
 }
 
 fn unlike_columns(expected: &[Column], found: &[ColumnRequest]) -> Option<String> {
@@ -157,6 +246,7 @@ fn failure(error: &DetectorError) -> Option<Failure> {
             let function = match call {
                 Call::Configure => "configure",
                 Call::Classify(_) => "classify",
+                Call::Restore => "restore",
                 Call::Finish => "finish",
                 _ => return None,
             };

@@ -1,0 +1,3 @@
+//! `kit-learning` as a plugin.
+
+detector_sdk::export_detector!(kit::Learning: Learning);

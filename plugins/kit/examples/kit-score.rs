@@ -1,0 +1,3 @@
+//! `kit-score` as a plugin.
+
+detector_sdk::export_detector!(kit::Score: Scoring);

@@ -1,0 +1,3 @@
+//! `kit-state` as a plugin.
+
+detector_sdk::export_detector!(kit::State: Stateful);
