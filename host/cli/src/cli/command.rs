@@ -14,6 +14,7 @@ use super::operations::{PruneArgs, StatusArgs};
 use super::plugin::PluginCommand;
 use super::run::CheckArgs;
 use super::sniff::SniffArgs;
+use super::state::StateCommand;
 use super::watch::WatchArgs;
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
@@ -63,6 +64,7 @@ impl Command {
             Command::Replaced(_) => "replaced",
             Command::Status(_) => "status",
             Command::Prune(_) => "prune",
+            Command::State(command) => command.name(),
             Command::Feedback(_) => "feedback",
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
@@ -249,6 +251,9 @@ pub enum Command {
     /// given that, before its first row
     #[command(after_help = FEEDBACK_EXAMPLES)]
     Feedback(FeedbackArgs),
+    /// Look at what detectors know from one run to the next
+    #[command(subcommand)]
+    State(StateCommand),
     /// Create or update the tables; `run` does so by itself
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),

@@ -8,7 +8,9 @@ mod profiles;
 mod runs;
 mod several;
 mod sniff;
+mod state;
 mod summary;
+mod table;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -28,6 +30,7 @@ pub use self::profiles::Shown;
 pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, pruned_of, table, verified};
 pub use self::several::{EachObject, OneRun, Totals, outcome};
 pub use self::sniff::{Sniff, Tried, saved};
+pub use self::state::{StateObject, StateShowObject, state_page, states};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
