@@ -207,7 +207,7 @@ pub fn options(arguments: &RunArgs) -> Result<TransactionOptions, ConfigError> {
         }
         (IdsArg::Keep, on_conflict) => IdPolicy::Keep(on_conflict.map_or(OnConflict::Fail, OnConflict::from)),
     };
-    let lock_timeout = arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?;
+    let lock_timeout = lock_timeout(arguments.lock_timeout)?;
     let once = arguments.once.map(|once| match once {
         OnceArg::File => Once::File,
         OnceArg::All => Once::All,
@@ -373,11 +373,19 @@ pub fn requirements(arguments: &SandboxArgs) -> Requirements {
     Requirements { strict: arguments.strict, sha256: arguments.plugin_sha256 }
 }
 
+/// How long to wait for others, if that is limited.
+///
+/// # Errors
+/// [`ConfigError`]
+pub fn lock_timeout(given: Option<SignedDuration>) -> Result<Option<Duration>, ConfigError> {
+    given.map(|given| time("--lock-timeout", given)).transpose()
+}
+
 /// Which runs are looked at: those committed since then, if it matters.
 #[must_use]
 pub fn wanted(arguments: &WantedArgs, since: Option<Timestamp>) -> RunFilter {
     let WantedArgs { file, source, plugin } = arguments.clone();
-    RunFilter { since, file, source, plugin }
+    RunFilter { since, file, source, plugin, is_not_undone: false }
 }
 
 /// The database selected by the arguments and the environment.

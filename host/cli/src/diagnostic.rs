@@ -28,6 +28,11 @@ pub fn print_of(failure: &Failure, file: &Path) {
     say(&render_of(failure, file));
 }
 
+/// The same for a command that removes what a run wrote.
+pub fn print_of_undo(failure: &Failure) {
+    say(&render_of_undo(failure));
+}
+
 fn say(text: &str) {
     output::say("error", text.trim_start_matches("error: ").trim_end(), text);
 }
@@ -44,6 +49,18 @@ pub fn render(failure: &Failure) -> String {
 pub fn render_of(failure: &Failure, file: &Path) -> String {
     let nothing = format!("nothing of `{}` was written", path(file));
     let note = note_on(failure.database).map(|note| note.replacen("nothing was written", &nothing, 1).into());
+    render_with(failure, note)
+}
+
+/// The same for a command that removes what a run wrote.
+fn render_of_undo(failure: &Failure) -> String {
+    let note = match failure.database {
+        DatabaseState::Unknown => Some("whether the run was undone is not known".into()),
+        DatabaseState::Committed => Some("the run was undone, and nothing of it is there".into()),
+        state => {
+            note_on(state).map(|note| note.replacen("nothing was written", "nothing was removed", 1).into())
+        }
+    };
     render_with(failure, note)
 }
 

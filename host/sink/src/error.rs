@@ -15,6 +15,7 @@ use crate::local_server::error::EmbeddedError;
 use crate::server_error::{ErrorClass, ServerError};
 use crate::session_attributes::SessionAttributes;
 use crate::turned_away::TurnedAway;
+use crate::undo::error::UndoError;
 
 /// Statements that the user is to run must not be cut; names in them may be long.
 const MAX_STATEMENT_CHARS: usize = 4_000;
@@ -313,6 +314,9 @@ pub enum SinkError {
         /// Why not; `None` if we were told not to wait.
         source: Option<Box<SinkError>>,
     },
+    /// A run cannot be undone.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
     /// The server has neither committed nor rolled back yet.
     #[error("the server is still busy with the COMMIT")]
     StillInProgress,
@@ -336,6 +340,8 @@ pub enum Work {
     Run,
     /// Recording what has become known of rows.
     Feedback,
+    /// Removing them.
+    Undo,
 }
 
 /// Several failures on one line.
@@ -510,9 +516,13 @@ impl SinkError {
             SinkError::OutcomeUnknown { work: Work::Feedback, query, .. } => Some(format!(
                 "run the same command again: it waits for this one to end, and records only what is not there. Or ask the database: `{query}`"
             )),
+            SinkError::OutcomeUnknown { work: Work::Undo, query, .. } => Some(format!(
+                "run the same command again: it waits for this one to end, and says so if the run is undone. Or ask the database: `{query}`"
+            )),
             SinkError::OutcomeUnknown { work: Work::Run, query, .. } => Some(format!(
                 "run the same command again with `--once`: it waits for this run to end, and ingests the files only if it was not committed. Or ask the database: `{query}`"
             )),
+            SinkError::Undo(error) => error.help(),
             SinkError::Embedded { source: EmbeddedError::NotInstalled { .. }, .. } => Some(
                 "name a server with --database-url, DATABASE_URL or PGHOST; or install PostgreSQL, for one of your own (on Debian or Ubuntu: apt-get install postgresql)".into(),
             ),

@@ -4,7 +4,7 @@
 //! [`parameters`] are libpq's; [`local_server`] is the server that is used if no other is given.
 //! [`connection`] reaches a server and queries it, [`schema`] ensures that the tables exist and fit.
 //! [`write`](mod@write) is the run's one transaction, at the end of which the [`ledger`] records what was
-//! done; [`stored`] reads back what earlier runs have written.
+//! done; [`stored`] reads back what earlier runs have written, [`undo`] removes it.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -35,6 +35,7 @@ mod server_error;
 mod session_attributes;
 mod stored;
 mod turned_away;
+mod undo;
 mod write;
 
 pub use connection::connect::{Connection, connect};
@@ -68,6 +69,9 @@ pub use stored::replaced::{ReplacedRow, ReplacingRun};
 pub use stored::rows::{StoredAnomaly, StoredRow};
 pub use stored::snapshot::Snapshot;
 pub use turned_away::TurnedAway;
+pub use undo::error::{Difference, Need, UndoError};
+pub use undo::remove::Undone;
+pub use undo::transaction::{CommittedUndo, UndoRequest, UndoTransaction};
 pub use write::copy;
 pub use write::feedback::{Appended, FeedbackTransaction, FoundRow, NewLabel, RowId};
 pub use write::options::{DeferKeys, IdPolicy, OnConflict, TransactionOptions};

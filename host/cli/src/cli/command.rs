@@ -15,6 +15,7 @@ use super::plugin::PluginCommand;
 use super::run::CheckArgs;
 use super::sniff::SniffArgs;
 use super::state::StateCommand;
+use super::undo::UndoArgs;
 use super::watch::WatchArgs;
 
 /// Streams a transactions CSV through a sandboxed detector into PostgreSQL, in one transaction.
@@ -63,6 +64,7 @@ impl Command {
             Command::Skipped(_) => "skipped",
             Command::Replaced(_) => "replaced",
             Command::Status(_) => "status",
+            Command::Undo(_) => "undo",
             Command::Prune(_) => "prune",
             Command::State(command) => command.name(),
             Command::Feedback(_) => "feedback",
@@ -95,7 +97,7 @@ Exit codes:
   3    the file cannot be ingested; `db status`: the server is not running
   4    the plugin cannot be used or misbehaved
   5    the database cannot be reached or refused something
-  6    it is not known whether the run was committed; the message has a query that tells
+  6    it is not known whether the run was committed (or undone); the message has a query that tells
   7    `verify`: what is stored differs from the replay
   8    `status`: the latest run is not as expected
   130  interrupted by ^C
@@ -185,6 +187,15 @@ Examples:
   host status --max-age 26h --min-rows 1000 --anomaly-change 50%
   host status --source north --max-age 26h --format json";
 
+const UNDO_EXAMPLES: &str = "\
+Examples:
+  host undo 3
+  host undo 3 --yes --format json
+  host undo 3 --cascade
+
+All of it is one transaction, under the lock that runs take. Rows that the run had replaced are put back. Its row in the
+ledger stays, marked; `--once` then takes its files for new. Its ids are not given again.";
+
 const PRUNE_EXAMPLES: &str = "\
 Examples:
   host prune --rejects --older 90d --dry-run
@@ -244,6 +255,10 @@ pub enum Command {
     /// and 8 if it is not. Reads the ledger only
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
+    /// Remove everything that a run wrote, exactly, in one transaction: its rows, anomalies, rejected and skipped rows, and
+    /// what its detector learned. Asks before; nothing happens if rows were altered since, or later runs depend on it
+    #[command(after_help = UNDO_EXAMPLES)]
+    Undo(UndoArgs),
     /// Remove what old runs have recorded beside their rows, and note that in the ledger. Asks nothing
     #[command(after_help = PRUNE_EXAMPLES)]
     Prune(PruneArgs),

@@ -12,6 +12,7 @@ mod run;
 mod sniff;
 mod start;
 mod state;
+mod undo;
 mod watch;
 
 use std::ffi::OsString;
@@ -76,6 +77,7 @@ pub fn instead(said: &clap::Error, given: &Given, reporter: &Reporter) -> Result
 async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Failure> {
     let done = match cli.command {
         Command::Run(arguments) => return run::run(arguments, reporter).await,
+        Command::Undo(arguments) => return undo::undo(arguments, reporter).await,
         Command::Watch(arguments) => return watch::watch(arguments, reporter).await,
         Command::Check(arguments) => check(arguments, reporter).await,
         Command::Feedback(arguments) => return feedback::record(arguments, reporter).await,
@@ -176,12 +178,15 @@ async fn list<T: RowOfRun + Serialize>(
         }
         listed += records.len();
     }
-    let pruned = found.pruned.clone();
+    let (pruned, undone_at) = (found.pruned.clone(), found.undone_at);
     found.close().await;
     let rows_pruned = pruned.as_ref().map_or(0, |pruned| pruned.rows);
-    let object = json!({ "run_id": arguments.run, "listed": listed, "rows_pruned": rows_pruned });
+    let undone = undone_at.as_ref().map(report::json::time);
+    let object =
+        json!({ "run_id": arguments.run, "listed": listed, "rows_pruned": rows_pruned, "undone_at": undone });
     reporter.end(exit::COMMITTED, object, || match &pruned {
         Some(pruned) => report::pruned_of(arguments.run, pruned),
+        None if undone_at.is_some() => report::undone_since(arguments.run, undone_at),
         None if listed == 0 => format!("run {} {nothing}\n", arguments.run),
         None => String::new(),
     })?;

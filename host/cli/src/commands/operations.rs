@@ -1,7 +1,7 @@
 //! `host status` and `host prune`.
 
 use host_core::exit;
-use host_sink::{Prunable, PruneRequest};
+use host_sink::{Prunable, PruneRequest, RunFilter};
 use jiff::Timestamp;
 
 use crate::cli::{PruneArgs, StatusArgs};
@@ -12,7 +12,7 @@ use crate::status::{self, Expected};
 
 /// Whether the latest run is as expected; reads only.
 pub async fn status(arguments: &StatusArgs, reporter: &Reporter) -> Result<u8, Error> {
-    let wanted = config::wanted(&arguments.wanted, None);
+    let wanted = RunFilter { is_not_undone: true, ..config::wanted(&arguments.wanted, None) };
     let (runs, now) = match host_sink::look(&config::target(&arguments.database)?).await? {
         Some(snapshot) => {
             let (runs, _) = snapshot.runs(&wanted, status::EARLIER_RUNS + 1).await?;

@@ -5,7 +5,7 @@ use host_core::environment::VariableError;
 use host_core::exit;
 use host_core::threads::ThreadError;
 use host_detector::DetectorError;
-use host_sink::SinkError;
+use host_sink::{SinkError, UndoError};
 use host_source::SourceError;
 use thiserror::Error;
 
@@ -120,6 +120,7 @@ impl Failure {
             Error::Tools(error) => error.exit_code(),
             Error::Sink(SinkError::OutcomeUnknown { .. }) => exit::UNKNOWN,
             Error::Sink(SinkError::PartlyIngested { .. }) => exit::INPUT,
+            Error::Sink(SinkError::Undo(UndoError::NoRun { .. })) => exit::USAGE,
             Error::Sink(_) => exit::DATABASE,
             Error::Verify(VerifyError::OtherFile { .. }) => exit::INPUT,
             Error::Verify(VerifyError::Differs { .. }) => exit::DIFFERS,

@@ -47,6 +47,17 @@ pub enum ConfigError {
     /// A state that no run has left.
     #[error("there is no state `{}` in this database", printable(.0))]
     NoState(String),
+    /// Something is to be removed, and nobody can be asked.
+    #[error("nobody can be asked whether to remove this: {what}")]
+    NobodyToAsk {
+        /// What would be removed.
+        what: String,
+        /// The command that does not ask.
+        command: String,
+    },
+    /// Somebody was asked, and did not agree.
+    #[error("run {0} stays as it is")]
+    NotAgreed(i64),
     /// An argument for psql that names another server than the embedded one.
     #[error("`host db psql` opens the embedded server, but `{}` names another", one_line(.0))]
     OtherServer(String),
@@ -151,6 +162,9 @@ impl ConfigError {
             ConfigError::Total(_) => Some(
                 "for instance `--expect-total 125000.50`, or written like the example of `--amount-format`".into(),
             ),
+            ConfigError::NobodyToAsk { command, .. } => {
+                Some(format!("to remove it without being asked: `{}`", advice::on_database(command)))
+            }
             ConfigError::DecimalComma => Some("leave out `--decimal-comma`".into()),
             ConfigError::SameColumn => Some(
                 "if another column says which of them a row is, as in `--sign type=DR`, name that one".into(),

@@ -4,7 +4,7 @@
 use host_core::rejected::RowProblem;
 use host_core::text::printable_bytes;
 use host_core::threads::ThreadError;
-use host_sink::{EmbeddedError, ErrorClass, IdOwner, SinkError, TurnedAway};
+use host_sink::{EmbeddedError, ErrorClass, IdOwner, SinkError, TurnedAway, Work};
 use host_source::SourceError;
 use serde::{Serialize, Serializer};
 
@@ -82,6 +82,7 @@ impl Error {
                 source.class().into()
             }
             Error::Sink(SinkError::TurnedAway { reason, .. }) => reason.into(),
+            Error::Sink(SinkError::Undo(error)) => error.into(),
             Error::Thread(error) | Error::Sink(SinkError::Thread(error)) => error.into(),
             Error::Sink(error) => error.into(),
             Error::Verify(error) => error.into(),
@@ -161,6 +162,8 @@ impl Failure {
     pub fn retry(&self) -> Retry {
         match &self.error {
             _ if self.database == DatabaseState::Committed => Retry::No,
+            // It finds out.
+            Error::Sink(SinkError::OutcomeUnknown { work: Work::Undo, .. }) => Retry::Yes,
             _ if self.database == DatabaseState::Unknown => {
                 Retry::After("after the database was asked, or with --once")
             }

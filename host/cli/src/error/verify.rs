@@ -15,6 +15,14 @@ pub enum VerifyError {
         /// The run.
         run_id: i64,
     },
+    /// The run was undone.
+    #[error("run {run_id} was undone at {}: nothing of it is there", at.strftime("%F %TZ"))]
+    Undone {
+        /// The run.
+        run_id: i64,
+        /// When.
+        at: Timestamp,
+    },
     /// The run is from a host that did not record how it read its files.
     #[error(
         "run {run_id} was written by host {host_version}, which did not record everything that a replay needs"
@@ -73,7 +81,8 @@ impl VerifyError {
             VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are identified by their SHA-256, not by their names".into()),
             VerifyError::NotRecorded { .. }
             | VerifyError::SkipsPruned { .. }
-            | VerifyError::FeedbackUndone { .. } => None,
+            | VerifyError::FeedbackUndone { .. }
+            | VerifyError::Undone { .. } => None,
             VerifyError::Differs { .. } => Some("rows were altered or removed after the run, or the plugin does not always give the same answer: `host plugin check` finds that".into()),
         }
     }

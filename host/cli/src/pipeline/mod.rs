@@ -10,7 +10,7 @@
 //! them ready, [`stages`] starts them. The last [`message`] of a stage says that it has finished; a channel
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
 //! [`check`](mod@check) is a run without the writing, [`feedback`] records what becomes known of rows
-//! later, and [`mod@teach`] hands that to detectors that learn from it.
+//! later, and [`mod@teach`] hands that to detectors that learn from it; [`undo`](mod@undo) removes what runs wrote.
 
 mod anomalies;
 mod begin;
@@ -26,6 +26,7 @@ mod rejects;
 mod run;
 mod stages;
 mod teach;
+mod undo;
 mod workers;
 
 pub use self::check::{CheckFiles, Checked, check};
@@ -39,3 +40,4 @@ pub use self::run::{Ended, Outcome, run};
 pub(crate) use self::stages::{Numbering, Stages};
 pub use self::teach::Taught;
 pub(crate) use self::teach::teach;
+pub use self::undo::undo;

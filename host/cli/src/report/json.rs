@@ -59,6 +59,14 @@ pub fn as_time<S: Serializer>(value: &Timestamp, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&time(value))
 }
 
+/// [`as_time`], if there is one.
+pub fn as_optional_time<S: Serializer>(value: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => as_time(value, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// A command, or one of several runs, that failed.
 #[derive(Serialize)]
 pub(super) struct Failed<'a> {
@@ -79,6 +87,11 @@ impl<'a> Failed<'a> {
         };
         let database = Some(state_name(failure.database));
         Failed { committed: Some(committed), database, error: error(failure) }
+    }
+
+    /// An undo.
+    fn of_undo(failure: &'a Failure) -> Failed<'a> {
+        Failed { committed: None, ..Failed::of_run(failure) }
     }
 
     /// Another command.
@@ -112,10 +125,10 @@ struct Detail {
 /// The last line of a command that failed, perhaps before it was known which command it is.
 #[must_use]
 pub fn failure(command: Option<&str>, failure: &Failure) -> String {
-    let body = if let Some("run" | "feedback") = command {
-        Failed::of_run(failure)
-    } else {
-        Failed::of_other(failure)
+    let body = match command {
+        Some("run" | "feedback") => Failed::of_run(failure),
+        Some("undo") => Failed::of_undo(failure),
+        _ => Failed::of_other(failure),
     };
     line(&End::new(command, failure.exit_code(), body))
 }

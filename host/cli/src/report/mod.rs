@@ -11,6 +11,7 @@ mod sniff;
 mod state;
 mod summary;
 mod table;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,11 +28,12 @@ use serde::Serialize;
 pub use self::feedback::{FeedbackObject, on_ids, recorded};
 pub use self::operations::{PruneObject, StatusObject, pruned, status};
 pub use self::profiles::Shown;
-pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, pruned_of, table, verified};
+pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, pruned_of, table, undone_since, verified};
 pub use self::several::{EachObject, OneRun, Totals, outcome};
 pub use self::sniff::{Sniff, Tried, saved};
 pub use self::state::{StateObject, StateShowObject, state_page, states};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
+pub use self::undo::{UndoObject, to_undo, undone};
 use crate::cli::Format;
 use crate::error::{Error, Failure};
 use crate::pipeline::{CheckFiles, Checked};
@@ -93,7 +95,10 @@ impl Reporter {
     /// that was asked for. Returns the exit code.
     #[must_use]
     pub fn failed(&self, failure: &Failure) -> u8 {
-        diagnostic::print(failure);
+        match self.command() {
+            "undo" => diagnostic::print_of_undo(failure),
+            _ => diagnostic::print(failure),
+        }
         if self.format == Format::Json && !matches!(failure.error, Error::Output(_)) {
             // If this fails, the exit code still says it.
             let _ = output::json(&json::failure(self.command.get().map(String::as_str), failure));

@@ -29,6 +29,9 @@ pub struct RunObject<'a> {
     pub(super) started_at: Timestamp,
     #[serde(serialize_with = "json::as_time")]
     pub(super) committed_at: Timestamp,
+    /// When it was undone, if it was.
+    #[serde(serialize_with = "json::as_optional_time")]
+    pub(super) undone_at: Option<Timestamp>,
     /// In the rows' local time, which has no zone.
     pub(super) first_timestamp: Option<String>,
     pub(super) last_timestamp: Option<String>,
@@ -59,12 +62,13 @@ impl<'a> RunObject<'a> {
     /// The object for a run in the ledger.
     #[must_use]
     pub fn new(run: &'a LedgerRun) -> RunObject<'a> {
-        let LedgerRun { record, committed_at, is_intact } = run;
+        let LedgerRun { record, committed_at, undone_at, is_intact } = run;
         RunObject {
             run_id: record.run_id,
             committed: true,
             started_at: record.started_at,
             committed_at: *committed_at,
+            undone_at: *undone_at,
             first_timestamp: record.first_timestamp.as_ref().map(row_time),
             last_timestamp: record.last_timestamp.as_ref().map(row_time),
             rows_read: record.file.rows_read,
@@ -190,10 +194,11 @@ pub fn table(runs: &[LedgerRun], not_shown: u64, wanted: &RunFilter) -> String {
     }
     let head = ["run", "committed at", "rows", "anomalies", "rejected", "plugin", "file"].map(str::to_owned);
     let mut lines = vec![head];
-    lines.extend(runs.iter().map(|LedgerRun { record, committed_at, is_intact }| {
+    lines.extend(runs.iter().map(|LedgerRun { record, committed_at, undone_at, is_intact }| {
         let altered = if *is_intact == Some(false) { " (altered)" } else { "" };
+        let undone = if undone_at.is_some() { " (undone)" } else { "" };
         [
-            format!("{}{altered}", record.run_id),
+            format!("{}{undone}{altered}", record.run_id),
             committed_at.strftime("%F %TZ").to_string(),
             grouped(record.rows_written),
             grouped(record.anomalies),
@@ -211,7 +216,7 @@ pub fn table(runs: &[LedgerRun], not_shown: u64, wanted: &RunFilter) -> String {
 }
 
 /// The first file of a run, and how many more there are.
-fn files(record: &RunRecord) -> String {
+pub(super) fn files(record: &RunRecord) -> String {
     let first = record.files.first().map_or(&record.file.name, |file| &file.name);
     let first = printable_up_to(first, NAME_CHARS);
     match record.files.len() {
@@ -223,12 +228,15 @@ fn files(record: &RunRecord) -> String {
 /// Everything about one run.
 #[must_use]
 pub fn page(run: &LedgerRun) -> String {
-    let LedgerRun { record, committed_at, is_intact } = run;
+    let LedgerRun { record, committed_at, undone_at, is_intact } = run;
     let mut text = format!("run {}, committed at {}\n", record.run_id, committed_at.strftime("%F %T.%6fZ"));
     let mut line = |label: &str, value: String| {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "  {label:<11}{value}");
     };
+    if let Some(at) = undone_at {
+        line("undone", format!("at {}: nothing of it is there", at.strftime("%F %T.%6fZ")));
+    }
     line("started", record.started_at.strftime("%F %T.%6fZ").to_string());
     line(
         "rows",
@@ -307,6 +315,13 @@ fn state_of(StateRecord { name, predecessor, entries, .. }: &StateRecord) -> Str
 pub fn pruned_of(run_id: i64, Pruned { table, rows, at }: &Pruned) -> String {
     let (rows, table, at) = (counted(*rows, "row"), printable(table), at.strftime("%F %TZ"));
     format!("`host prune` removed {rows} of run {run_id} from {table} at {at}\n")
+}
+
+/// That what a listing could list went with the run.
+#[must_use]
+pub fn undone_since(run_id: i64, undone_at: Option<Timestamp>) -> String {
+    let at = undone_at.map(|at| format!(" at {}", at.strftime("%F %TZ"))).unwrap_or_default();
+    format!("run {run_id} was undone{at}\n")
 }
 
 /// "1 anomaly", "2 anomalies".

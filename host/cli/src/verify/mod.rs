@@ -40,6 +40,9 @@ pub async fn verify(
         let none = || ConfigError::NoRun(config.run_id);
         let snapshot = host_sink::look(&config.target).await?.ok_or_else(none)?;
         let run = snapshot.run(config.run_id).await?.ok_or_else(none)?;
+        if let Some(at) = run.undone_at {
+            return Err(VerifyError::Undone { run_id: config.run_id, at }.into());
+        }
         let capacity = snapshot.capacity_of(&run).await?;
         check_skips(&run, &snapshot).await?;
         let ingest = ingest_config(config, &run)?;

@@ -62,9 +62,10 @@ pub(crate) async fn look_up(
     Ok(Known::All(Box::new(AlreadyIngested { once, files, run })))
 }
 
-/// Whether the rows of the run `r` still exist. They are gone if its first or last id is, or if a later
-/// run was given the same ids; but not if it merely replaced rows, which were there to be replaced.
+/// Whether the rows of the run `r` still exist. They are gone if it was undone, if its first or last id is, or if a
+/// later run was given the same ids; but not if it merely replaced rows, which were there to be replaced.
 const ROWS_ARE_THERE: &str = "
+    r.undone_at IS NULL AND
     (r.rows_written = 0
      OR EXISTS (SELECT FROM transactions WHERE transaction_id = r.first_transaction_id
                                            AND xmin <> pg_current_xact_id()::xid)

@@ -91,15 +91,21 @@ async fn remove(
     let mut removed = Vec::new();
     for table in tables {
         let table = table.table();
+        // What an undone run has replaced was put back, and says who wrote it.
+        let wanted = if table == Prunable::Replaced.table() {
+            format!("{WANTED} AND r.undone_at IS NULL")
+        } else {
+            WANTED.to_owned()
+        };
         let query = if request.is_dry_run {
             format!(
-                "SELECT t.run_id, count(*) FROM {table} t JOIN ingest_runs r USING (run_id) WHERE {WANTED}
+                "SELECT t.run_id, count(*) FROM {table} t JOIN ingest_runs r USING (run_id) WHERE {wanted}
                 GROUP BY t.run_id ORDER BY t.run_id"
             )
         } else {
             format!(
                 "WITH removed AS (
-                    DELETE FROM {table} t USING ingest_runs r WHERE r.run_id = t.run_id AND {WANTED}
+                    DELETE FROM {table} t USING ingest_runs r WHERE r.run_id = t.run_id AND {wanted}
                     RETURNING t.run_id
                 ), noted AS (
                     INSERT INTO ingest_prunes (run_id, table_name, rows_removed, pruned_at)

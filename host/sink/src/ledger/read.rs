@@ -21,7 +21,8 @@ const SELECT: &str = "
            (extract(epoch FROM first_timestamp) * 1000000)::bigint,
            (extract(epoch FROM last_timestamp) * 1000000)::bigint, skipped_sha256, f.are_numbered,
            source, rows_replaced, replaced_sha256, r.state, state_predecessor, state_entries, state_sha256,
-           history::text, feedback_after, feedback_through, kept_columns
+           history::text, feedback_after, feedback_through, kept_columns,
+           (extract(epoch FROM undone_at) * 1000000)::bigint AS undone_at
     FROM ingest_runs r, LATERAL (
         SELECT count(*) = 0 OR min(position) = 1 AND max(position) = count(*) AS are_numbered,
                coalesce(array_agg(name ORDER BY position), '{}') AS names,
@@ -45,10 +46,12 @@ pub struct RunFilter {
     pub plugin: Option<String>,
     /// Of files from this source.
     pub source: Option<String>,
+    /// Not undone.
+    pub is_not_undone: bool,
 }
 
 impl RunFilter {
-    /// Whether every run is wanted.
+    /// Whether every run is wanted, or every one that was not undone.
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.since.is_none() && self.file.is_none() && self.plugin.is_none() && self.source.is_none()
@@ -69,15 +72,18 @@ pub(crate) async fn runs(
           AND ($2::text IS NULL OR strpos(file_name, $2::text) > 0
                OR EXISTS (SELECT FROM ingest_files f WHERE f.run_id = r.run_id AND strpos(f.name, $2::text) > 0))
           AND ($3::text IS NULL OR plugin_name = $3::text)
-          AND ($4::text IS NULL OR source = $4::text)";
+          AND ($4::text IS NULL OR source = $4::text)
+          AND (undone_at IS NULL OR NOT $5::bool)";
     let doing = "look up the runs";
     let since = wanted.since.map(Timestamp::as_microsecond);
-    let RunFilter { file, plugin, source, .. } = wanted;
+    let RunFilter { file, plugin, source, is_not_undone, .. } = wanted;
     let query = format!("SELECT count(*) FROM ingest_runs r {WANTED}");
-    let counted = connection.query(doing, &query, &[&since, file, plugin, source]).await?;
+    let counted = connection.query(doing, &query, &[&since, file, plugin, source, is_not_undone]).await?;
     let count = counted.first().map_or(0, |row| row.get::<_, i64>(0));
-    let query = format!("{SELECT} {WANTED} ORDER BY r.run_id DESC LIMIT $5");
-    let rows = connection.query(doing, &query, &[&since, file, plugin, source, &i64::from(limit)]).await?;
+    let query = format!("{SELECT} {WANTED} ORDER BY r.run_id DESC LIMIT $6");
+    let limit = i64::from(limit);
+    let rows =
+        connection.query(doing, &query, &[&since, file, plugin, source, is_not_undone, &limit]).await?;
     let not_shown = u64::try_from(count).unwrap_or_default().saturating_sub(rows.len() as u64);
     Ok((rows.iter().map(ledger_run).collect(), not_shown))
 }
@@ -115,6 +121,9 @@ fn ledger_run(row: &Row) -> LedgerRun {
         let ((name, sha256), ((bytes, rows_read), rows_rejected)) = (texts, numbers);
         FileRecord { name, bytes, sha256, content_sha256, header, rows_read, rows_rejected }
     });
+    // What is not a list of files cannot be read, and no host has written it.
+    let history = text(40).map_or_else(|| Some(Vec::new()), |json| serde_json::from_str(&json).ok());
+    let is_history_readable = history.is_some();
     let micros = |i: usize| Timestamp::from_microsecond(row.get(i)).unwrap_or_default();
     let record = RunRecord {
         run_id: row.get(0),
@@ -144,15 +153,17 @@ fn ledger_run(row: &Row) -> LedgerRun {
         host_version: row.get(18),
         started_at: micros(19),
         state: state(row),
-        history: text(40).and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
+        history: history.unwrap_or_default(),
         feedback: feedback(row),
         kept_columns: row.get(43),
     };
     let digest = Sha256Digest::of(format!("{}{}", record.digested(), row.get::<_, i64>(20)).as_bytes());
     LedgerRun {
         // The digest does not cover the files' positions, by which rejected and skipped rows refer to them.
-        is_intact: text(21).map(|recorded| recorded == digest.to_string() && row.get(32)),
+        is_intact: text(21)
+            .map(|recorded| recorded == digest.to_string() && row.get(32) && is_history_readable),
         committed_at: micros(20),
+        undone_at: row.get::<_, Option<i64>>("undone_at").and_then(|at| Timestamp::from_microsecond(at).ok()),
         record,
     }
 }

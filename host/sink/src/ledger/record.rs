@@ -27,7 +27,7 @@ const INSERT: &str = "
     RETURNING (extract(epoch FROM committed_at) * 1000000)::bigint, sha256";
 
 /// All files in one statement. Returns those whose content an earlier run has ingested, even if its rows
-/// are gone.
+/// are gone, unless it was undone.
 const INSERT_FILES: &str = "
     INSERT INTO ingest_files AS new
         (run_id, position, name, bytes, sha256, content_sha256, header, rows_read, rows_rejected)
@@ -36,7 +36,8 @@ const INSERT_FILES: &str = "
         WITH ORDINALITY
         AS f (name, bytes, sha256, content_sha256, header, rows_read, rows_rejected, position)
     RETURNING name, (SELECT max(run_id) FROM ingest_files earlier
-                     WHERE coalesce(earlier.content_sha256, earlier.sha256) = new.content_sha256)";
+                     WHERE coalesce(earlier.content_sha256, earlier.sha256) = new.content_sha256
+                       AND earlier.run_id NOT IN (SELECT run_id FROM ingest_runs WHERE undone_at IS NOT NULL))";
 
 /// What the server returned for a ledger row.
 pub(crate) struct Entry {
@@ -124,7 +125,7 @@ async fn earlier_header(
 ) -> Result<Option<EarlierHeader>, SinkError> {
     const EARLIER: &str = "
         SELECT run_id, header FROM ingest_files f JOIN ingest_runs r USING (run_id)
-        WHERE header IS NOT NULL AND CASE WHEN $1::text IS NULL THEN name = $2 ELSE source = $1 END
+        WHERE header IS NOT NULL AND undone_at IS NULL AND CASE WHEN $1::text IS NULL THEN name = $2 ELSE source = $1 END
         ORDER BY run_id DESC, position DESC LIMIT 1";
     let Some(first) = files.first() else { return Ok(None) };
     let rows = connection.query("look up the last header", EARLIER, &[source, &first.name]).await?;

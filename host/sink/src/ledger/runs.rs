@@ -113,6 +113,9 @@ pub struct LedgerRun {
     /// When it was committed.
     #[serde(serialize_with = "as_text")]
     pub committed_at: Timestamp,
+    /// When it was undone, if it was. The digest does not cover it.
+    #[serde(serialize_with = "as_optional_text", skip_serializing_if = "Option::is_none")]
+    pub undone_at: Option<Timestamp>,
     /// Whether the ledger's rows are still as the run wrote them; `None` for runs of hosts that did not
     /// record a digest.
     pub is_intact: Option<bool>,

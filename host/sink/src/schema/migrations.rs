@@ -26,7 +26,7 @@ pub struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration {
         version: 1,
         name: "tables",
@@ -86,6 +86,12 @@ const MIGRATIONS: [Migration; 10] = [
         name: "knowledge",
         creates: &["detector_states", "detector_state_bases", "feedback", "kept_columns"],
         sql: include_str!("../../../../migrations/0010_knowledge.sql"),
+    },
+    Migration {
+        version: 11,
+        name: "undo",
+        creates: &[],
+        sql: include_str!("../../../../migrations/0011_undo.sql"),
     },
 ];
 

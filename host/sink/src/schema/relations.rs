@@ -43,6 +43,20 @@ const LEARNING: [(&str, &[Privilege]); 3] = [
 const LABELLING: [(&str, &[Privilege]); 1] =
     [("feedback", &[Privilege::Select, Privilege::Insert, Privilege::Lock])];
 
+/// What undoing a run must be allowed to do.
+const UNDOING: [(&str, &[Privilege]); 10] = [
+    ("transactions", &[Privilege::Select, Privilege::Update, Privilege::Delete]),
+    ("anomalies", &[Privilege::Select, Privilege::Insert, Privilege::Delete]),
+    ("ingest_runs", &[Privilege::Select, Privilege::Update]),
+    ("ingest_prunes", &[Privilege::Select]),
+    ("rejected_rows", &[Privilege::Select, Privilege::Delete]),
+    ("skipped_rows", &[Privilege::Select, Privilege::Delete]),
+    ("replaced_rows", &[Privilege::Select, Privilege::Update]),
+    ("detector_states", &[Privilege::Select, Privilege::Delete]),
+    ("detector_state_bases", &[Privilege::Select, Privilege::Delete]),
+    ("kept_columns", &[Privilege::Select, Privilege::Delete]),
+];
+
 /// Tables that are written by COPY, which ignores rules.
 const COPIED: [&str; 4] = ["transactions", "anomalies", "rejected_rows", "skipped_rows"];
 
@@ -171,6 +185,19 @@ impl Relations {
     /// Names all privileges that are missing.
     pub fn check_labelling(&self) -> Result<(), SinkError> {
         self.check_privileges(&LABELLING)
+    }
+
+    /// Whether runs may be undone.
+    ///
+    /// # Errors
+    /// Names the first table that hides rows from this role, or all privileges that are missing.
+    pub fn check_undoable(&self) -> Result<(), SinkError> {
+        for (name, _) in UNDOING {
+            if let Some(relation) = self.get(name) {
+                relation.check_row_security(name, &self.role)?;
+            }
+        }
+        self.check_privileges(&UNDOING)
     }
 
     /// Warns of the operator's rules that will not be applied.

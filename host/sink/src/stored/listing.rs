@@ -1,6 +1,7 @@
 //! Rejected, skipped and replaced rows of a run, for a command that lists them.
 
 use host_core::text::printable_bytes;
+use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::error::SinkError;
@@ -14,6 +15,8 @@ pub struct Listing<T> {
     cursor: Cursor<T>,
     /// What `host prune` has removed of them.
     pub pruned: Option<Pruned>,
+    /// When the run was undone, if it was: they are gone since, except for replaced rows, which were put back.
+    pub undone_at: Option<Timestamp>,
 }
 
 impl<T: RowOfRun> Listing<T> {
@@ -22,12 +25,10 @@ impl<T: RowOfRun> Listing<T> {
     /// # Errors
     /// If the database cannot be queried.
     pub async fn of_run(snapshot: Snapshot, run_id: i64) -> Result<Option<Listing<T>>, SinkError> {
-        if snapshot.run(run_id).await?.is_none() {
-            return Ok(None);
-        }
+        let Some(run) = snapshot.run(run_id).await? else { return Ok(None) };
         let pruned = snapshot.pruned(run_id).await?.into_iter().find(|pruned| pruned.table == T::TABLE);
         let cursor = snapshot.open(run_id).await?;
-        Ok(Some(Listing { snapshot, cursor, pruned }))
+        Ok(Some(Listing { snapshot, cursor, pruned, undone_at: run.undone_at }))
     }
 
     /// The next few rows; empty after the last.

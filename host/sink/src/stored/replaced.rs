@@ -42,9 +42,10 @@ const REPLACED: &str = "
            (SELECT atthasdef OR attgenerated <> '' FROM pg_attribute
             WHERE attrelid = 'transactions'::regclass AND attname = 'currency')
     FROM replaced_rows WHERE transaction_id = ANY ($1::bigint[]) AND run_id > $2
+      AND run_id NOT IN (SELECT run_id FROM ingest_runs WHERE undone_at IS NOT NULL)
     ORDER BY run_id";
 
-/// What runs after this one have replaced of these ids, the earliest first.
+/// What runs after this one have replaced of these ids, the earliest first. What was put back is not among it.
 pub(crate) async fn since(
     connection: &Connection,
     ids: &[i64],
@@ -84,7 +85,7 @@ fn replaced_row(row: &Row) -> ReplacedRow {
     ReplacedRow { run_id: row.get(1), written_by: row.get(2), row: values, anomaly }
 }
 
-/// The runs after this one that have replaced rows, each with the number of these rows and their digest.
+/// The runs after this one that have replaced rows and were not undone.
 pub(crate) async fn replacing_runs(
     connection: &Connection,
     run_id: i64,
@@ -92,7 +93,7 @@ pub(crate) async fn replacing_runs(
     const RUNS: &str = "
         SELECT r.run_id, replaced_sha256,
                EXISTS (SELECT FROM ingest_prunes p WHERE p.run_id = r.run_id AND table_name = 'replaced_rows')
-        FROM ingest_runs r WHERE r.run_id > $1 AND rows_replaced > 0 ORDER BY r.run_id";
+        FROM ingest_runs r WHERE r.run_id > $1 AND rows_replaced > 0 AND undone_at IS NULL ORDER BY r.run_id";
     let rows = connection.query("look for runs that replaced rows", RUNS, &[&run_id]).await?;
     let run = |row: &Row| ReplacingRun { run_id: row.get(0), sha256: row.get(1), is_pruned: row.get(2) };
     Ok(rows.iter().map(run).collect())
@@ -107,16 +108,4 @@ pub struct ReplacingRun {
     pub sha256: Option<String>,
     /// Whether that was removed since.
     pub is_pruned: bool,
-}
-
-/// The runs that wrote these rows, as far as that is known.
-pub(crate) async fn writers(connection: &Connection, ids: &[i64]) -> Result<HashMap<i64, i64>, SinkError> {
-    const WRITERS: &str = "
-        SELECT t.transaction_id::bigint, max(r.run_id)
-        FROM transactions t JOIN ingest_runs r ON r.xmin = t.xmin
-            AND t.transaction_id BETWEEN r.first_transaction_id AND r.last_transaction_id
-        WHERE t.transaction_id = ANY ($1::bigint[])
-        GROUP BY 1 HAVING count(*) = 1";
-    let rows = connection.query("look up who wrote some ids", WRITERS, &[&ids]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }

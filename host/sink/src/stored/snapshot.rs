@@ -21,7 +21,8 @@ use crate::schema::columns;
 use crate::stored::cursor::{Cursor, RowOfRun};
 use crate::stored::replaced::{ReplacedRow, ReplacingRun};
 use crate::stored::rows::{StoredAnomaly, StoredRow};
-use crate::stored::{feedback, replaced, rows, users};
+use crate::stored::{feedback, replaced, rows, users, writers};
+use crate::undo::plan::plan;
 
 /// A read-only transaction that sees nothing that others write meanwhile.
 pub struct Snapshot {
@@ -134,7 +135,8 @@ impl Snapshot {
     pub async fn anomalies_of(&self, run_id: i64) -> Result<u64, SinkError> {
         const COUNT: &str = "
             SELECT (SELECT count(*) FROM anomalies WHERE run_id = $1)
-                   + (SELECT count(*) FROM replaced_rows WHERE had_anomaly AND anomaly_run_id = $1)";
+                   + (SELECT count(*) FROM replaced_rows p JOIN ingest_runs r USING (run_id)
+                      WHERE had_anomaly AND anomaly_run_id = $1 AND undone_at IS NULL)";
         let rows = self.connection.query("count the anomalies", COUNT, &[&run_id]).await?;
         Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
     }
@@ -172,7 +174,7 @@ impl Snapshot {
     /// # Errors
     /// If the server refuses.
     pub async fn writers(&self, ids: &[i64]) -> Result<HashMap<i64, i64>, SinkError> {
-        replaced::writers(&self.connection, ids).await
+        writers::writers(&self.connection, ids).await
     }
 
     /// What was removed of what a run had recorded.
@@ -181,6 +183,15 @@ impl Snapshot {
     /// If the server refuses.
     pub async fn pruned(&self, run_id: i64) -> Result<Vec<Pruned>, SinkError> {
         prunes::of_run(&self.connection, run_id).await
+    }
+
+    /// The runs that are undone if this one is, newest first, itself as the last: those that depend on it have to be
+    /// undone as well, which `cascades` allows.
+    ///
+    /// # Errors
+    /// [`UndoError`](crate::UndoError), or if the server refuses.
+    pub async fn undo_plan(&self, run_id: i64, cascades: bool) -> Result<Vec<LedgerRun>, SinkError> {
+        Ok(plan(&self.connection, run_id, cascades).await?.runs)
     }
 
     /// The server's clock.
@@ -218,6 +229,15 @@ impl Snapshot {
     /// If the server refuses.
     pub async fn next<T: RowOfRun>(&self, cursor: &Cursor<T>) -> Result<Vec<T>, SinkError> {
         cursor.next(&self.connection).await
+    }
+
+    /// Ends it, so that its connection can be used for something else.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn end(self) -> Result<Connection, SinkError> {
+        self.connection.simple_query("end reading", "COMMIT").await?;
+        Ok(self.connection)
     }
 
     /// Closes it. The transaction is ended before the session: otherwise a pooler closes the server's

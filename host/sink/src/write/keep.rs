@@ -12,7 +12,7 @@ use host_core::rejected::RejectedRow;
 
 use crate::connection::connect::Connection;
 use crate::error::{IdOwner, SinkError};
-use crate::stored::rows;
+use crate::stored::{rows, writers};
 use crate::write::options::OnConflict;
 
 /// Rows that are compared at a time: enough to make the round trips and COPYs few.
@@ -118,12 +118,6 @@ fn has_same_values(one: &Batch, i: usize, other: &Batch, j: usize) -> bool {
         && currency(one, i) == currency(other, j)
 }
 
-/// A run's ledger row was written by the same transaction as its rows.
-const WRITER: &str = "
-    SELECT run_id FROM ingest_runs r JOIN transactions t ON r.xmin = t.xmin
-    WHERE t.transaction_id = $1::bigint
-      AND t.transaction_id BETWEEN r.first_transaction_id AND r.last_transaction_id";
-
 async fn taken(
     connection: &Connection,
     batch: &Batch,
@@ -134,11 +128,8 @@ async fn taken(
     let by = if is_ours {
         IdOwner::ThisRun
     } else {
-        match connection.query("look up who wrote an id", WRITER, &[&transaction_id]).await?.as_slice() {
-            [row] => IdOwner::Run(row.get(0)),
-            // Rows that were restored from a dump may all be of one transaction.
-            _ => IdOwner::Unknown,
-        }
+        let writer = writers::writers(connection, &[transaction_id]).await?.into_values().next();
+        writer.map_or(IdOwner::Unknown, IdOwner::Run)
     };
     Ok(SinkError::IdTaken { transaction_id, file: batch.file.to_string(), line: batch.lines[i], by })
 }

@@ -12,11 +12,14 @@ use crate::connection::connect::Connection;
 use crate::connection::query::Parameter;
 use crate::error::SinkError;
 use crate::ledger::runs::local_time;
+use crate::stored::writers;
 use crate::write::keep::Conflict;
 
-/// Keeps the old rows. Which run wrote one is known from the `xmin` that it shares with the run's ledger
-/// row; after a restore, all rows may have the same.
-const KEEP: &str = "
+/// Keeps the old rows, with the runs that wrote them, as far as that is known.
+fn keep() -> String {
+    let writers = writers::of("old");
+    format!(
+        "
     WITH old AS MATERIALIZED (
         SELECT n.line, n.differs, t.transaction_id::bigint AS id, t.user_id, t.amount, t.transaction_timestamp,
                t.is_anomalous, t.source_id, t.source_key, t.currency::text AS currency,
@@ -26,10 +29,7 @@ const KEEP: &str = "
             JOIN transactions t ON t.transaction_id = n.id AND t.transaction_id = ANY ($4::bigint[])
             LEFT JOIN anomalies a ON a.transaction_id = t.transaction_id
     ), known AS (
-        SELECT id, CASE count(*) WHEN 1 THEN max(run_id) END AS run_id
-        FROM old JOIN ingest_runs r ON r.xmin = old.writer
-            AND old.id BETWEEN r.first_transaction_id AND r.last_transaction_id
-        GROUP BY id
+        {writers}
     ), kept AS (
         INSERT INTO replaced_rows (run_id, position, file, line, transaction_id, differs, written_by, user_id,
             amount, transaction_timestamp, is_anomalous, source_id, source_key, currency, had_anomaly, anomaly_run_id,
@@ -40,7 +40,9 @@ const KEEP: &str = "
         FROM old LEFT JOIN known USING (id)
         RETURNING had_anomaly
     )
-    SELECT count(*), count(*) FILTER (WHERE had_anomaly) FROM kept";
+    SELECT count(*), count(*) FILTER (WHERE had_anomaly) FROM kept"
+    )
+}
 
 const REMOVE_ANOMALIES: &str = "
     WITH removed AS (DELETE FROM anomalies WHERE transaction_id = ANY ($1::bigint[]) RETURNING transaction_id)
@@ -86,7 +88,8 @@ pub(crate) async fn replace(
     let differs: Vec<bool> = taken.iter().map(|(_, conflict)| conflict.differs).collect();
     let file = batch.file.to_string();
     let parameters: [&dyn Parameter; 6] = [&run_id, &batch.file_position, &file, &ids, &lines, &differs];
-    let [kept, anomalous] = counts(connection, "keep the rows that are replaced", KEEP, &parameters).await?;
+    let [kept, anomalous] =
+        counts(connection, "keep the rows that are replaced", &keep(), &parameters).await?;
     expect("replaced_rows", ids.len() as u64, kept, Vec::new)?;
     if anomalous > 0 {
         let doing = "remove the anomalies of the rows that are replaced";

@@ -46,6 +46,15 @@ const QUERY: &str = "
     WHERE (a.attrelid, a.attname) IN ((to_regclass('transactions'), 'transaction_id'),
                                       (to_regclass('anomalies'), 'anomaly_id'))";
 
+/// The sequence, as `oid`, that RESTART IDENTITY sets back when the tables are emptied: that of `anomalies`, if it has
+/// one, else that of `transactions`. Nothing else ever moves it back, so it tells whether that was done since some time.
+pub(crate) const RESTARTED: &str = "
+    SELECT d.objid AS oid FROM pg_depend d JOIN pg_sequence s ON s.seqrelid = d.objid AND s.seqincrement > 0
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+      AND d.refobjid IN (to_regclass('anomalies'), to_regclass('transactions')) AND d.refobjsubid > 0
+      AND has_sequence_privilege(d.objid, 'USAGE')
+    ORDER BY d.refobjid = to_regclass('anomalies') DESC, d.objid LIMIT 1";
+
 /// Looks them up, under the lock, and moves that of `anomalies` if it is behind. Returns that of
 /// `transactions`, which the host's own table does not have.
 ///

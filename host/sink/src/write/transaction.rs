@@ -236,7 +236,12 @@ impl Transaction {
         self.connection.close().await;
         let Recorded { record, entry } = recorded;
         Ok(Committed {
-            run: LedgerRun { record, committed_at: entry.committed_at, is_intact: Some(true) },
+            run: LedgerRun {
+                record,
+                committed_at: entry.committed_at,
+                undone_at: None,
+                is_intact: Some(true),
+            },
             known: entry.known,
             earlier_header: entry.earlier_header,
             rows_skipped_differing: self.writer.skipped_differing,

@@ -220,6 +220,23 @@ fn one_run_is_the_same_for_every_command() {
     assert_eq!((&replaced[0]["amount"], &replaced[0]["written_by"]), (&"900.00".into(), &1.into()));
     let since = end(host().args(["verify", "1", "--database-url", &url]).arg(&file));
     assert_eq!(since["replaced_since"], json!([{ "run_id": by, "rows": 1 }]));
+    let undo = ["undo", &by.to_string(), "--database-url", &url].map(str::to_owned);
+    assert_eq!(lines(host().args(&undo)).1["error"]["kind"], "usage_nobody_to_ask");
+    let undone = end(host().args(&undo).arg("--yes"));
+    assert_eq!(undone["runs"][0]["transactions_put_back"], 1);
+    assert_eq!(
+        end(host().args(["runs", &by.to_string(), "--database-url", &url]))["undone_at"],
+        undone["runs"][0]["undone_at"]
+    );
+    assert_eq!(
+        end(host().args(["rejects", &by.to_string(), "--database-url", &url]))["undone_at"],
+        undone["runs"][0]["undone_at"]
+    );
+    let again = lines(host().args(&undo).arg("--yes")).1;
+    assert_eq!(
+        (&again["error"]["kind"], &again["database"]),
+        (&"undo_already_undone".into(), &"untouched".into())
+    );
 
     database.execute("UPDATE transactions SET amount = 2 WHERE transaction_id = 2");
     let differs = end(host().args(["verify", "1", "--database-url", &url]).arg(&file));

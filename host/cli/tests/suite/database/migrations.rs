@@ -48,12 +48,12 @@ fn migrations_are_applied_once_and_listed() {
     let status = succeed(migrate().arg("--status"));
     assert_eq!(
         status,
-        "0001 tables       not applied\n0002 ledger       not applied\n0003 rejects      not applied\n0004 runs         not applied\n0005 places       not applied\n0006 skipped      not applied\n0007 ids          not applied\n0008 currency     not applied\n0009 operations   not applied\n0010 knowledge    not applied\n"
+        "0001 tables       not applied\n0002 ledger       not applied\n0003 rejects      not applied\n0004 runs         not applied\n0005 places       not applied\n0006 skipped      not applied\n0007 ids          not applied\n0008 currency     not applied\n0009 operations   not applied\n0010 knowledge    not applied\n0011 undo         not applied\n"
     );
-    assert!(succeed(&mut migrate()).starts_with("10 migrations applied\n"));
+    assert!(succeed(&mut migrate()).starts_with("11 migrations applied\n"));
     assert!(succeed(&mut migrate()).starts_with("0 migrations applied\n"));
     let status = succeed(migrate().arg("--status"));
-    assert_eq!(status.matches(" applied 2").count(), 10, "{status}");
+    assert_eq!(status.matches(" applied 2").count(), 11, "{status}");
 
     database.execute("UPDATE ingest_migrations SET sha256 = 'other' WHERE version = 2");
     let refused = finish(&mut migrate());

@@ -21,6 +21,7 @@ mod replays;
 mod signals;
 mod states;
 mod tls;
+mod undo;
 mod users;
 mod verify;
 pub mod waiting;

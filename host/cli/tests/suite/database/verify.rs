@@ -66,8 +66,10 @@ fn positions_and_values_of_skipped_rows_are_kept() {
 }
 
 /// What no replay can know, and why: a column, or all of a table.
-const UNKNOWABLE: [(&str, &str, &str); 2] = [
+const UNKNOWABLE: [(&str, &str, &str); 4] = [
     ("anomalies", "anomaly_id", "the server's sequence allots it"),
+    ("ingest_runs", "undone_mark", "written when the run is undone, and then there is nothing to verify"),
+    ("feedback", "", "of no run: what has become known of rows since"),
     ("ingest_migrations", "", "of no run; the migrations themselves look at it"),
 ];
 
@@ -86,6 +88,7 @@ fn another(column: &str, sql_type: &str) -> String {
         "text" => format!("coalesce({column}, '') || 'x'"),
         "bytea" => format!("coalesce({column}, '') || '\\x00'"),
         "boolean" => format!("NOT {column}"),
+        "ARRAY" => format!("coalesce({column}, '{{}}') || ARRAY['x']"),
         "jsonb" => format!("coalesce({column}, '{{}}') || '{{\"x\": \"y\"}}'"),
         "timestamp without time zone" | "timestamp with time zone" => {
             format!("coalesce({column}, 'epoch') + interval '1 microsecond'")

@@ -1,0 +1,33 @@
+//! Arguments of `host undo`.
+
+use clap::Args;
+use jiff::SignedDuration;
+
+use super::database::DatabaseArgs;
+
+/// Arguments of `host undo`.
+#[derive(Debug, Args)]
+pub struct UndoArgs {
+    /// The run's number
+    pub run: i64,
+
+    /// Undo later runs as well that continued its state or replaced its rows, newest first
+    #[arg(long)]
+    pub cascade: bool,
+
+    /// Remove what is there, even if it is not exactly what the run wrote, and say how it differs
+    #[arg(long)]
+    pub force: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    /// How long to wait for other programs that write to the same tables [default: as long as it takes]
+    #[arg(long, value_name = "TIME", help_heading = "Database")]
+    pub lock_timeout: Option<SignedDuration>,
+}

@@ -1,0 +1,83 @@
+//! `host undo`: says what would be removed, asks, and removes it.
+
+use std::io::{self, IsTerminal as _};
+
+use host_core::threads::in_thread;
+use host_core::{advice, exit};
+use host_sink::{Connection, LedgerRun, Target, UndoRequest};
+
+use super::start::catch_interrupts;
+use crate::cli::UndoArgs;
+use crate::config;
+use crate::error::{ConfigError, Error, Failure};
+use crate::interrupt::Interrupts;
+use crate::pipeline::unless_interrupted;
+use crate::report::{self, Reporter, UndoObject};
+use crate::{diagnostic, output, pipeline, remarks};
+
+pub(super) async fn undo(arguments: UndoArgs, reporter: &Reporter) -> Result<u8, Failure> {
+    let target = config::target(&arguments.database)?;
+    let request = UndoRequest {
+        run_id: arguments.run,
+        cascades: arguments.cascade,
+        is_forced: arguments.force,
+        lock_timeout: config::lock_timeout(arguments.lock_timeout)?,
+    };
+    let mut interrupts = catch_interrupts()?;
+    let (connection, agreed) = agree(&arguments, &target, &mut interrupts).await?;
+    let committed = pipeline::undo(connection, request, &agreed, &mut interrupts).await?;
+    let object = UndoObject::new(&committed);
+    if let Err(error) = reporter.end(exit::COMMITTED, object, || report::undone(&committed)) {
+        let why = diagnostic::causes(&error).join(": ");
+        remarks::note(&format!(
+            "run {0} is undone, but that could not be written to standard output ({why}); see: {1}",
+            arguments.run,
+            advice::on_database(&format!("runs {}", arguments.run))
+        ));
+    }
+    Ok(exit::COMMITTED)
+}
+
+/// The runs that may be undone, and a connection. The question is asked before the lock is taken, which others would
+/// wait for.
+async fn agree(
+    arguments: &UndoArgs,
+    target: &Target,
+    interrupts: &mut Interrupts,
+) -> Result<(Connection, Vec<i64>), Error> {
+    let looking = async {
+        let none = || ConfigError::NoRun(arguments.run);
+        let snapshot = host_sink::look(target).await?.ok_or_else(none)?;
+        let plan = snapshot.undo_plan(arguments.run, arguments.cascade).await?;
+        Ok::<_, Error>((snapshot.end().await?, plan))
+    };
+    let (connection, plan) = unless_interrupted(interrupts, looking).await?;
+    if !arguments.yes {
+        ask(arguments, &plan, interrupts).await?;
+    }
+    Ok((connection, plan.iter().map(|run| run.record.run_id).collect()))
+}
+
+async fn ask(arguments: &UndoArgs, plan: &[LedgerRun], interrupts: &mut Interrupts) -> Result<(), Error> {
+    let what = report::to_undo(plan);
+    if !(output::is_seen() && io::stdin().is_terminal()) {
+        let mut command = format!("undo {}", arguments.run);
+        for (option, is_given) in [(" --cascade", arguments.cascade), (" --force", arguments.force)] {
+            command.push_str(if is_given { option } else { "" });
+        }
+        let what = what.trim_end().replace('\n', "; ");
+        return Err(ConfigError::NobodyToAsk { what, command: command + " --yes" }.into());
+    }
+    output::message(&format!("{what}remove it? [y/N] "));
+    let answer = in_thread(|| {
+        let mut answer = String::new();
+        // If nothing can be read, nobody has agreed.
+        let _ = io::stdin().read_line(&mut answer);
+        answer
+    });
+    let answer = unless_interrupted(interrupts, async { Ok::<_, Error>(answer.await?) }).await?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(ConfigError::NotAgreed(arguments.run).into()),
+    }
+}
