@@ -51,6 +51,7 @@ pub use ledger::read::RunFilter;
 pub use ledger::record::EarlierHeader;
 pub use ledger::runs::{ASSIGN, FileRecord, KEEP, LedgerRun, RunRecord};
 pub use ledger::skips::SkipDigest;
+pub use ledger::states::{StateRun, StateSummary};
 pub use local_server::cluster::{Cluster, DATABASE, State};
 pub use local_server::error::EmbeddedError;
 pub use local_server::{InUse, Stopped};

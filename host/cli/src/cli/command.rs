@@ -14,6 +14,7 @@ use super::operations::{PruneArgs, StatusArgs};
 use super::plugin::PluginCommand;
 use super::run::CheckArgs;
 use super::sniff::SniffArgs;
+use super::state::StateCommand;
 use super::undo::UndoArgs;
 use super::watch::WatchArgs;
 
@@ -65,6 +66,7 @@ impl Command {
             Command::Status(_) => "status",
             Command::Undo(_) => "undo",
             Command::Prune(_) => "prune",
+            Command::State(command) => command.name(),
             Command::Feedback(_) => "feedback",
             Command::Migrate(_) => "migrate",
             Command::Db(command) => command.name(),
@@ -264,6 +266,9 @@ pub enum Command {
     /// given that, before its first row
     #[command(after_help = FEEDBACK_EXAMPLES)]
     Feedback(FeedbackArgs),
+    /// Look at what detectors know from one run to the next
+    #[command(subcommand)]
+    State(StateCommand),
     /// Create or update the tables; `run` does so by itself
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),

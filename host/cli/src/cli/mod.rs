@@ -3,7 +3,8 @@
 //! ([`lines`]: which lines are rows, [`ids`]: of which kind, [`values`]: what cells mean, [`control`]: what is expected of
 //! all of it) and what classifies it, and [`database`] where it is written; [`profile`] and [`configuration`] are for
 //! options that are kept in a file, [`sniff`] for files of unknown shape, [`ledger`] for looking back, [`operations`] for
-//! keeping watch and order, [`undo`] for undoing runs, [`plugin`] for plugin authors. [`description`] generates completions and man pages from all
+//! keeping watch and order, [`undo`] for undoing runs, [`state`] for what detectors know, [`plugin`] for plugin authors.
+//! [`description`] generates completions and man pages from all
 //! of this.
 
 mod command;
@@ -23,6 +24,7 @@ mod plugin;
 mod profile;
 mod run;
 mod sniff;
+mod state;
 mod undo;
 mod values;
 mod watch;
@@ -47,6 +49,7 @@ pub use plugin::{
 pub use profile::{PROFILE_ID, ProfileArgs};
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
 pub use sniff::SniffArgs;
+pub use state::{StateCommand, StateListArgs, StateShowArgs};
 pub use undo::UndoArgs;
 pub use values::ValueArgs;
 pub use watch::{FolderArgs, WatchArgs};

@@ -11,6 +11,7 @@ mod psql;
 mod run;
 mod sniff;
 mod start;
+mod state;
 mod undo;
 mod watch;
 
@@ -90,6 +91,7 @@ async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Fai
         }
         Command::Status(arguments) => operations::status(&arguments, reporter).await,
         Command::Prune(arguments) => operations::prune(&arguments, reporter).await,
+        Command::State(command) => state::state(&command, reporter).await,
         Command::Migrate(arguments) => database::migrate(&arguments, reporter).await,
         Command::Db(command) => database::db(&command, reporter),
         Command::Plugin(PluginCommand::Dev(arguments)) => plugin::dev(&arguments, reporter).await,

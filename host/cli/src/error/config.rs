@@ -44,6 +44,9 @@ pub enum ConfigError {
     /// A run that is not in the ledger.
     #[error("there is no run {0} in this database")]
     NoRun(i64),
+    /// A state that no run has left.
+    #[error("there is no state `{}` in this database", printable(.0))]
+    NoState(String),
     /// Something is to be removed, and nobody can be asked.
     #[error("nobody can be asked whether to remove this: {what}")]
     NobodyToAsk {
@@ -148,6 +151,10 @@ impl ConfigError {
                 let names = LABEL_COLUMNS.map(str::to_owned);
                 Some(format!("the columns are {}", listed(&names, names.len())))
             }
+            ConfigError::NoState(_) => Some(format!(
+                "list the states with `{}`",
+                advice::on_database("state list")
+            )),
             ConfigError::NoRun(_) => Some(format!(
                 "the numbers of runs that wrote nothing are not reused, so some are missing; `{}` lists the runs that exist",
                 advice::on_database("runs")

@@ -8,7 +8,9 @@ mod profiles;
 mod runs;
 mod several;
 mod sniff;
+mod state;
 mod summary;
+mod table;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -29,6 +31,7 @@ pub use self::profiles::Shown;
 pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, pruned_of, table, undone_since, verified};
 pub use self::several::{EachObject, OneRun, Totals, outcome};
 pub use self::sniff::{Sniff, Tried, saved};
+pub use self::state::{StateObject, StateShowObject, state_page, states};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
 pub use self::undo::{UndoObject, to_undo, undone};
 use crate::cli::Format;

@@ -13,6 +13,7 @@ use jiff::civil::DateTime;
 use serde::Serialize;
 
 use super::json;
+use super::table::aligned;
 use crate::error::Failure;
 use crate::verify::Verified;
 
@@ -206,18 +207,9 @@ pub fn table(runs: &[LedgerRun], not_shown: u64, wanted: &RunFilter) -> String {
             files(record),
         ]
     }));
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
-    let mut text = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            // Numbers are aligned to the right.
-            if (2..5).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        });
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
+    let mut text = aligned(lines, &[2, 3, 4]);
     if not_shown > 0 {
+        // Writing into a String cannot fail.
         let _ = writeln!(text, "and {}; see --limit", counted(not_shown, "earlier run"));
     }
     text

@@ -15,7 +15,8 @@ use crate::ledger::facts::FeedbackSpan;
 use crate::ledger::prunes::Pruned;
 use crate::ledger::read::RunFilter;
 use crate::ledger::runs::{KEEP, LedgerRun};
-use crate::ledger::{prunes, read};
+use crate::ledger::states::{StateRun, StateSummary};
+use crate::ledger::{prunes, read, states};
 use crate::schema::columns;
 use crate::stored::cursor::{Cursor, RowOfRun};
 use crate::stored::replaced::{ReplacedRow, ReplacingRun};
@@ -98,6 +99,22 @@ impl Snapshot {
         span: FeedbackSpan,
     ) -> Result<Option<i64>, SinkError> {
         feedback::undone_since(&self.connection, run_id, span).await
+    }
+
+    /// The states that runs can continue, by name, or only the one of this name.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn states(&self, name: Option<&str>) -> Result<Vec<StateSummary>, SinkError> {
+        states::states(&self.connection, name).await
+    }
+
+    /// The latest runs that have written a state, newest first, and how many more there are.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn runs_of_state(&self, name: &str, limit: u32) -> Result<(Vec<StateRun>, u64), SinkError> {
+        states::runs(&self.connection, name, limit).await
     }
 
     /// The rows that exist with these ids, and their anomalies.

@@ -44,7 +44,10 @@ fn inspect_tells_what_a_plugin_is() {
     settings.bind(|| insta::assert_snapshot!("inspect", inspect("threshold-wasi", &["--fresh"])));
 
     let json: serde_json::Value = serde_json::from_str(&inspect("zscore", &["--format", "json"])).unwrap();
-    assert_eq!((&json["ordering"], &json["abilities"]), (&"per-user".into(), &serde_json::json!([])));
+    assert_eq!(
+        (&json["ordering"], &json["abilities"]),
+        (&"per-user".into(), &serde_json::json!(["stateful"]))
+    );
     assert_eq!(json["columns"], serde_json::json!([]));
     assert_eq!(json["settings"][1]["default"], "10");
     assert_eq!(json["bytes"], fs::metadata(built("zscore")).unwrap().len());

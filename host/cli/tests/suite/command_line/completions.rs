@@ -14,9 +14,13 @@ use crate::support::{Files, finish, host, succeed};
 /// What bash proposes for the last of these words.
 fn proposed(script: &str, words: &[&str]) -> Vec<String> {
     let last = words.len() - 1;
+    let files = Files::new();
+    // Too long for an argument.
+    let file = files.write("host.bash", script);
     let ask = format!(
-        "{script}\nCOMP_WORDS=({}) COMP_CWORD={last}\n\
+        ". {}\nCOMP_WORDS=({}) COMP_CWORD={last}\n\
          complete -p {program} >&2\n_{function} {program} '{}' '{}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        file.display(),
         words.join(" "),
         words[last],
         words[last - 1],

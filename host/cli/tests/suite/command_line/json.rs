@@ -242,6 +242,17 @@ fn one_run_is_the_same_for_every_command() {
     let differs = end(host().args(["verify", "1", "--database-url", &url]).arg(&file));
     assert_eq!((&differs["exit_code"], &differs["difference_count"]), (&7.into(), &1.into()));
     assert_eq!(differs["error"]["kind"], "verify_differs");
+
+    // As a detector that remembers would have left it.
+    database.execute(
+        "UPDATE ingest_runs SET state = 'north', state_entries = 0, state_sha256 = '' WHERE run_id = 1",
+    );
+    let (states, _) = lines(host().args(["state", "list", "--database-url", &url]));
+    assert_eq!((&states[0]["state"], &states[0]["run_id"]), (&"north".into(), &1.into()));
+    let shown = end(host().args(["state", "show", "north", "--database-url", &url]));
+    assert_eq!((&shown["runs_shown"][0]["predecessor"], &shown["entries"]), (&Value::Null, &0.into()));
+    let absent = end(host().args(["state", "show", "south", "--database-url", &url]));
+    assert_eq!((&absent["exit_code"], &absent["error"]["kind"]), (&2.into(), &"usage_no_state".into()));
 }
 
 #[test]
@@ -255,6 +266,7 @@ fn every_other_command_ends_with_an_object_too() {
     assert_eq!(end(host().args(["runs", "--database-url", &url]))["listed"], 0);
     let status = end(host().args(["status", "--max-age", "1h", "--database-url", &url]));
     assert_eq!((&status["exit_code"], &status["problems"][0]["kind"]), (&8.into(), &"no_run".into()));
+    assert_eq!(end(host().args(["state", "list", "--database-url", &url]))["listed"], 0);
     let prune = end(host().args(["prune", "--rejects", "--older", "90d", "--database-url", &url]));
     assert_eq!((&prune["rows_removed"], &prune["is_dry_run"]), (&0.into(), &false.into()));
     for command in ["status", "url", "programs", "stop"] {

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use host_core::batch::{Batch, Row};
 use host_core::column::{self, ColumnKind, TextColumn};
-use host_detector::State;
+use host_core::state::{Entry, State};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -245,24 +245,24 @@ impl TryFrom<Value> for Step {
 impl Known {
     /// A state of the contract, once more as it is written.
     pub(super) fn of(state: &State) -> Known {
-        let starts = std::iter::once(0).chain(state.ends.iter().map(|end| *end as usize));
-        let values = starts.zip(&state.ends).map(|(start, end)| hex(&state.bytes[start..*end as usize]));
-        Known {
-            shared: state.shared.as_deref().map(hex),
-            users: state.users.iter().copied().zip(values).collect(),
+        let mut known = Known::default();
+        for Entry { user_id, value } in state.entries() {
+            match user_id {
+                Some(user_id) => drop(known.users.insert(user_id, hex(value))),
+                None => known.shared = Some(hex(value)),
+            }
         }
+        known
     }
 
     /// It as the contract's; `None` if something is not hexadecimal.
     pub(super) fn state(&self) -> Option<State> {
-        let mut state = State {
-            shared: self.shared.as_deref().map(bytes).map_or(Some(None), |shared| shared.map(Some))?,
-            ..State::default()
-        };
-        for (user, value) in &self.users {
-            state.users.push(*user);
-            state.bytes.extend(bytes(value)?);
-            state.ends.push(u32::try_from(state.bytes.len()).ok()?);
+        let mut state = State::default();
+        let shared = self.shared.iter().map(|value| (None, value));
+        for (user_id, value) in
+            shared.chain(self.users.iter().map(|(user_id, value)| (Some(*user_id), value)))
+        {
+            state.push(Entry { user_id, value: &bytes(value)? });
         }
         Some(state)
     }
