@@ -179,6 +179,14 @@ impl CopyBuffer {
         self.bytes[length_at..length_at + size_of::<i32>()].copy_from_slice(&length.to_be_bytes());
     }
 
+    /// A tuple of [`USER_COLUMNS`].
+    pub fn put_user(&mut self, user_id: i64, key: &str) {
+        self.rows += 1;
+        self.bytes.put_i16(2);
+        self.put_i64(user_id);
+        self.put_text(key);
+    }
+
     fn put_common(&mut self, fields: i16, row: TransactionRow) {
         self.rows += 1;
         self.bytes.reserve(96);
@@ -297,6 +305,9 @@ pub const REJECT_COLUMNS: &str =
 /// What [`CopyBuffer::put_skipped`] encodes.
 pub const SKIPPED_COLUMNS: &str = "skipped_rows (run_id, file, line, transaction_id, differs, position, user_id, \
      amount, transaction_timestamp)";
+
+/// What [`CopyBuffer::put_user`] encodes.
+pub const USER_COLUMNS: &str = "users (user_id, source_key)";
 
 #[cfg(test)]
 mod tests {
