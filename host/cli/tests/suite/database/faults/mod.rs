@@ -1,10 +1,11 @@
-//! All or nothing, whatever dies: one small ingest, and a fault at every boundary between two of
+//! All or nothing, whatever dies: one small ingest, or its [`undo`], and a fault at every boundary between two of
 //! its messages, in either direction. After each, what is in the database, what the ledger says
 //! and what the program said must agree, and the next run must succeed.
 
 #![allow(clippy::print_stdout, reason = "the tallies are for people who read the tests' output")]
 
 mod proxy;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,7 +39,15 @@ struct Scene {
     file: PathBuf,
     /// Besides the usual.
     arguments: Vec<&'static str>,
-    _files: Files,
+    deed: Deed,
+    files: Files,
+}
+
+/// What is disturbed: the program writes a run, or removes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Run,
+    Undo,
 }
 
 impl Scene {
@@ -52,7 +61,7 @@ impl Scene {
             "5,9,901.00,2024-01-01 00:00:00",
             "6,9,4.00,2024-01-01 00:00:00",
         ]);
-        Scene { database, file, arguments: Vec::new(), _files: files }
+        Scene { database, file, arguments: Vec::new(), deed: Deed::Run, files }
     }
 
     fn run(&self, url: &str) -> Command {
@@ -66,10 +75,48 @@ impl Scene {
     fn contents(&self) -> Contents {
         let row = self.database.rows(
             "SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM anomalies),
-                    (SELECT count(*) FROM rejected_rows), (SELECT count(*) FROM ingest_runs)",
+                    (SELECT count(*) FROM rejected_rows), (SELECT count(*) FROM ingest_runs WHERE undone_at IS NULL)",
         );
         let number = |i: usize| row[0][i].parse().unwrap();
         Contents { transactions: number(0), anomalies: number(1), rejected: number(2), runs: number(3) }
+    }
+
+    fn command(&self, url: &str) -> Command {
+        match self.deed {
+            Deed::Run => self.run(url),
+            Deed::Undo => self.undo(url),
+        }
+    }
+
+    /// As it is before, or after a deed that failed.
+    fn before(&self) -> Contents {
+        match self.deed {
+            Deed::Run => NOTHING,
+            Deed::Undo => undo::BOTH,
+        }
+    }
+
+    /// As it is if the deed is done.
+    fn after(&self) -> Contents {
+        match self.deed {
+            Deed::Run => ALL,
+            Deed::Undo => undo::FIRST,
+        }
+    }
+
+    /// How the program begins to say that it is done, and what it says otherwise.
+    fn said(&self) -> (&'static str, &'static str) {
+        match self.deed {
+            Deed::Run => ("committed run ", "nothing was written"),
+            Deed::Undo => ("undone run ", "nothing was removed"),
+        }
+    }
+
+    fn reset(&self) {
+        match self.deed {
+            Deed::Run => self.empty(),
+            Deed::Undo => self.run_again(),
+        }
     }
 
     fn empty(&self) {
@@ -119,16 +166,35 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Tries a fault at every boundary of both directions.
+/// Tries a fault at every boundary of both directions, while a run is written.
 fn sweep(name: &str, fault: Fault, later_connections: bool, arguments: &[&'static str]) -> Tally {
-    let (to_server, to_client) = undisturbed(arguments);
+    let place = || Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
+    sweep_over(name, fault, later_connections, 1, place)
+}
+
+/// Around COMMIT, every boundary matters.
+const LAST_MESSAGES: usize = 12;
+
+/// The boundaries at which faults are tried: each one, or each `stride`-th until shortly before the end.
+fn boundaries(messages: usize, stride: usize) -> impl Iterator<Item = usize> {
+    (0..=messages).filter(move |boundary| boundary % stride == 0 || messages - boundary < LAST_MESSAGES)
+}
+
+/// The same in scenes of any kind, at each `stride`-th boundary.
+fn sweep_over(
+    name: &str,
+    fault: Fault,
+    later_connections: bool,
+    stride: usize,
+    place: impl Fn() -> Scene + Sync,
+) -> Tally {
+    let (to_server, to_client) = undisturbed(&place());
     let mut plans = Vec::new();
     for (direction, messages) in [(Direction::ToServer, to_server), (Direction::ToClient, to_client)] {
-        let moments = (0..=messages).map(|messages| Moment { direction, messages });
+        let moments = boundaries(messages, stride).map(|messages| Moment { direction, messages });
         plans.extend(moments.map(|moment| Plan { moment, fault, later_connections }));
     }
-    let work = || Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
-    let tally = try_all(plans, work, |scene, plan| try_one(scene, plan, None));
+    let tally = try_all(plans, place, |scene, plan| try_one(scene, plan, None));
     println!("{name}, {to_server} messages to the server and {to_client} to the client: {tally}");
     tally
 }
@@ -157,11 +223,10 @@ fn try_all<W>(
 }
 
 /// How many messages go each way when nothing happens.
-fn undisturbed(arguments: &[&'static str]) -> (usize, usize) {
-    let scene = Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
+fn undisturbed(scene: &Scene) -> (usize, usize) {
     let proxy = Proxy::start(&socket(&scene.database), None, None);
-    succeed(&mut scene.run(&behind(&proxy, &scene.database)));
-    assert_eq!(scene.contents(), ALL);
+    succeed(&mut scene.command(&behind(&proxy, &scene.database)));
+    assert_eq!(scene.contents(), scene.after());
     proxy.messages()
 }
 
@@ -177,17 +242,21 @@ fn try_one(scene: &Scene, plan: Plan, server: Option<&OwnServer>) -> Verdict {
         if finished.code == 0 || !is_too_soon || seconds >= ENOUGH_SECONDS {
             break (has_struck, finished);
         }
-        scene.empty();
+        scene.reset();
         seconds *= 3;
     };
     let verdict = judge(scene, plan, has_struck, &finished);
     // The next run finds nothing that would be in its way.
-    let before = scene.contents();
-    succeed(&mut scene.run(&scene.database.url()));
-    let after = scene.contents();
-    assert_eq!(after.transactions, before.transactions + ALL.transactions, "{plan:?}");
-    assert_eq!(after.runs, before.runs + 1, "{plan:?}");
-    scene.empty();
+    if scene.deed == Deed::Undo {
+        scene.undo_again();
+    } else {
+        let before = scene.contents();
+        succeed(&mut scene.run(&scene.database.url()));
+        let after = scene.contents();
+        assert_eq!(after.transactions, before.transactions + ALL.transactions, "{plan:?}");
+        assert_eq!(after.runs, before.runs + 1, "{plan:?}");
+    }
+    scene.reset();
     verdict
 }
 
@@ -195,7 +264,7 @@ fn try_one(scene: &Scene, plan: Plan, server: Option<&OwnServer>) -> Verdict {
 fn run_once(scene: &Scene, plan: Plan, server: Option<&OwnServer>, seconds: u32) -> (bool, Finished) {
     let socket = socket(&scene.database);
     let proxy = Proxy::start(&socket, Some(plan), server.map(OwnServer::process));
-    let mut run = scene.run(&behind(&proxy, &scene.database));
+    let mut run = scene.command(&behind(&proxy, &scene.database));
     run.arg(format!("--server-timeout={seconds}s")).arg(format!("--connect-timeout={seconds}s"));
     let mut running = start(&mut run);
     proxy.host_is(running.id());
@@ -220,16 +289,17 @@ fn run_once(scene: &Scene, plan: Plan, server: Option<&OwnServer>, seconds: u32)
 fn judge(scene: &Scene, plan: Plan, has_struck: bool, finished: &Finished) -> Verdict {
     let contents = scene.contents();
     let is_there = match contents {
-        ALL => true,
-        NOTHING => false,
-        half => panic!("half a run: {half:?}, {plan:?}, {finished:?}"),
+        done if done == scene.after() => true,
+        not_done if not_done == scene.before() => false,
+        half => panic!("half a {:?}: {half:?}, {plan:?}, {finished:?}", scene.deed),
     };
     const KEYS: &str = "SELECT count(*) FROM pg_constraint
         WHERE contype IN ('p', 'u', 'f') AND conrelid IN ('transactions'::regclass, 'anomalies'::regclass)";
     assert_eq!(scene.database.number(KEYS), 4, "{plan:?}");
     let was_in_doubt = finished.stderr.contains("asking what became of it");
-    let said_committed = finished.stdout.starts_with("committed run ");
-    let said_nothing = finished.stderr.contains("nothing was written");
+    let (done, nothing) = scene.said();
+    let said_committed = finished.stdout.starts_with(done);
+    let said_nothing = finished.stderr.contains(nothing);
     let wrong = format!("a wrong answer: {plan:?}, struck: {has_struck}, {finished:?}, {contents:?}");
     match (finished.code, is_there) {
         (0, true) if said_committed && !said_nothing => {
@@ -333,22 +403,28 @@ fn a_host_that_is_killed() {
 /// SIGKILL to the server's first process; it is started again at once, recovers, and is asked.
 #[test]
 fn a_server_that_is_killed() {
-    let (to_server, _) = undisturbed(&[]);
-    let moments = (0..=to_server).map(|messages| Moment { direction: Direction::ToServer, messages });
+    let tally = sweep_over_servers("server killed", 1, Scene::new);
+    assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
+}
+
+/// Kills the server at every boundary of the direction to it, in scenes of any kind.
+fn sweep_over_servers(name: &str, stride: usize, scene: impl Fn(Database) -> Scene + Sync) -> Tally {
+    let (to_server, _) = undisturbed(&scene(Database::migrated()));
+    let moments =
+        boundaries(to_server, stride).map(|messages| Moment { direction: Direction::ToServer, messages });
     let plan = |moment| Plan { moment, fault: Fault::KillServer, later_connections: true };
     let place = || {
         let server = OwnServer::new();
         let database = Database::on(server.start());
         succeed(host().args(["migrate", "--database-url", &database.url()]));
-        let scene = Scene::new(database);
         // In this order: the database goes before its server.
-        (scene, server)
+        (scene(database), server)
     };
     let tally = try_all(moments.map(plan).collect(), place, |(scene, server), plan| {
         try_one(scene, plan, Some(server))
     });
-    println!("server killed, {to_server} messages to the server: {tally}");
+    println!("{name}, {to_server} messages to the server: {tally}");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
-    assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
-    assert!(tally.of(&[Verdict::RolledBack]) > to_server / 2, "{tally}");
+    assert!(tally.of(&[Verdict::RolledBack]) > to_server / stride / 2, "{tally}");
+    tally
 }
