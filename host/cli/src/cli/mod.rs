@@ -4,8 +4,7 @@
 //! all of it) and what classifies it, and [`database`] where it is written; [`profile`] and [`configuration`] are for
 //! options that are kept in a file, [`sniff`] for files of unknown shape, [`ledger`] for looking back, [`operations`] for
 //! keeping watch and order, [`undo`] for undoing runs, [`state`] for what detectors know, [`plugin`] for plugin authors.
-//! [`description`] generates completions and man pages from all
-//! of this.
+//! [`description`] generates completions and man pages from all of this.
 
 mod command;
 mod configuration;
