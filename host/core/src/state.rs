@@ -80,7 +80,7 @@ pub struct StateDigest {
 }
 
 impl StateDigest {
-    /// The digest that was written as [text](Self::to_string), of so many entries; `None` if it is not one.
+    /// The digest that was written as text, of so many entries; `None` if it is not one.
     #[must_use]
     pub fn parse(text: &str, entries: u64) -> Option<StateDigest> {
         let is_ours = text.len() == 64

@@ -84,6 +84,7 @@ impl Error {
             Error::Sink(SinkError::TurnedAway { reason, .. }) => reason.into(),
             Error::Thread(error) | Error::Sink(SinkError::Thread(error)) => error.into(),
             Error::Sink(error) => error.into(),
+            Error::State(error) => error.into(),
             Error::Verify(error) => error.into(),
             Error::Watch(error) => error.into(),
             Error::Interrupted(_) => "interrupted",

@@ -9,7 +9,7 @@
 //! does not grow with the file, and the slowest stage, the server, is not kept waiting. [`mod@prepare`] gets
 //! them ready, [`stages`] starts them. The last [`message`] of a stage says that it has finished; a channel
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
-//! [`check`](mod@check) is a run without the writing.
+//! [`check`](mod@check) is a run without the writing. [`state`] is what the detector has learned before.
 
 mod anomalies;
 mod begin;
@@ -23,6 +23,7 @@ mod prepare;
 mod rejects;
 mod run;
 mod stages;
+mod state;
 mod workers;
 
 pub use self::check::{CheckFiles, Checked, check};
@@ -32,4 +33,5 @@ pub use self::message::{GuestUse, Times};
 pub use self::prepare::try_plugin;
 pub(crate) use self::prepare::{Prepared, prepare};
 pub use self::run::{Ended, Outcome, run};
-pub(crate) use self::stages::{Numbering, Stages};
+pub(crate) use self::stages::{Learned, Numbering, Stages};
+pub(crate) use self::state::restore;

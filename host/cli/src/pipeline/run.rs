@@ -15,7 +15,8 @@ use super::interrupted::unless_interrupted;
 use super::message::{End, GuestUse, Message, Times};
 use super::prepare::{Prepared, prepare};
 use super::rejects;
-use super::stages::{Numbering, Stages};
+use super::stages::{Learned, Numbering, Stages};
+use super::state::{self, Named};
 use crate::config::RunConfig;
 use crate::error::{Error, Failure};
 use crate::interrupt::Interrupts;
@@ -68,6 +69,8 @@ pub struct Outcome {
     pub noticed: Noticed,
     /// Whether the detector's answers depend on the order of rows.
     pub minds_order: bool,
+    /// How many entries of its state the detector was given.
+    pub restored_entries: u64,
 }
 
 /// Ingests files. Returns an [`Outcome`] only after the server has acknowledged COMMIT.
@@ -82,6 +85,7 @@ pub async fn run(
     TransactionPhase::None.begins();
     let started = Instant::now();
     let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
+    let state = state::of_run(config, &prepared.plugin, &prepared.abilities)?;
     let mut rejects = match &config.rejects_file {
         Some(path) => {
             Some(unless_interrupted(interrupts, rejects::open(path, &config.ingest, &prepared)).await?)
@@ -102,8 +106,8 @@ pub async fn run(
     let server = transaction.server().to_owned();
     tracing::info!("began run {} on {server}", transaction.run_id());
 
-    let filling = fill(&mut transaction, config, prepared, left_out, &mut rejects, progress);
-    let Filled { recorded, tally, noticed, times, guest, left_out, rejects } =
+    let filling = fill(&mut transaction, config, prepared, state, left_out, &mut rejects, progress);
+    let Filled { recorded, tally, noticed, times, guest, left_out, rejects, restored_entries } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Filling::Filled(filled)) => *filled,
             Ok(Filling::AlreadyIngested(already)) => {
@@ -133,6 +137,7 @@ pub async fn run(
         notes,
         noticed,
         minds_order,
+        restored_entries,
     })))
 }
 
@@ -151,6 +156,7 @@ struct Filled {
     guest: GuestUse,
     left_out: Vec<KnownFile>,
     rejects: Option<FinishedRejects>,
+    restored_entries: u64,
 }
 
 /// What became of the rows.
@@ -165,18 +171,26 @@ async fn fill(
     transaction: &mut Transaction,
     config: &RunConfig,
     prepared: Prepared,
+    state: Option<Named>,
     left_out: BTreeMap<usize, KnownFile>,
     rejects: &mut Option<RejectsFile>,
     progress: &Progress,
 ) -> Result<Filling, Error> {
     let Prepared { started_at, mut source, detectors, plugin, .. } = prepared;
+    let started = Instant::now();
+    let (detectors, restored_entries) = match state {
+        Some(state) => state::continue_it(transaction, state, &plugin, detectors).await?,
+        None => (detectors, 0),
+    };
+    let restore = started.elapsed();
     if !left_out.is_empty() {
         let positions = left_out.keys().copied().collect();
         let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
         source = remaining.await??;
     }
     source.fit(transaction.capacity());
-    let stages = Stages::start(source, detectors, Numbering::Sink)?;
+    let learned = if transaction.has_state() { Learned::Sink } else { Learned::Dropped };
+    let stages = Stages::start(source, detectors, Numbering::Sink, learned)?;
     let End { files, tally, noticed, times, guest } =
         write(transaction, stages, rejects.as_mut(), progress).await?;
     let rows = files.iter().map(|file| file.rows_read - file.rows_rejected).sum();
@@ -207,10 +221,11 @@ async fn fill(
                 recorded: *recorded,
                 tally,
                 noticed,
-                times,
+                times: Times { restore, ..times },
                 guest,
                 left_out,
                 rejects,
+                restored_entries,
             }))
         }
     })
@@ -243,6 +258,11 @@ async fn write(
                 let started = Instant::now();
                 let numbers = transaction.number_users(&question.keys).await?;
                 question.answer(numbers);
+                busy += started.elapsed();
+            }
+            Message::State(part) => {
+                let started = Instant::now();
+                transaction.write_state(&part).await?;
                 busy += started.elapsed();
             }
             Message::End(end) => {

@@ -83,13 +83,18 @@ impl Access {
 pub fn examine(sandbox: &Sandbox, file: &Path) -> Result<PluginInfo, DetectorError> {
     let Opened { bytes, sha256, form, names, .. } = open(sandbox, file)?;
     let (contract_version, _) = contract_of(file, &names)?;
-    let exports_all = |ability: &Ability| {
-        ability.exports().iter().all(|name| names.exports.iter().any(|export| export == name))
-    };
-    let abilities = Ability::ALL.into_iter().filter(exports_all).collect();
+    let abilities = abilities_of(&names);
     let import = |name: String| Import { access: Access::to(&name), name };
     let imports = names.imports.into_iter().map(import).collect();
     Ok(PluginInfo { file: file.to_owned(), bytes, sha256, form, contract_version, imports, abilities })
+}
+
+/// What a plugin with these exports can do beyond what every detector can.
+pub fn abilities_of(names: &Names) -> Vec<Ability> {
+    let exports_all = |ability: &Ability| {
+        ability.exports().iter().all(|name| names.exports.iter().any(|export| export == name))
+    };
+    Ability::ALL.into_iter().filter(exports_all).collect()
 }
 
 /// A plugin's bytes, as a component.

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use host_core::digest::Sha256Digest;
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use crate::contract::version::ContractVersion;
+use crate::contract::version::{Ability, ContractVersion};
 use crate::error::{Call, DetectorError};
 use crate::plugin::compiler::{self, CompileError};
-use crate::plugin::examine::{Opened, check_imports, check_strictly, contract_of, open};
+use crate::plugin::examine::{Opened, abilities_of, check_imports, check_strictly, contract_of, open};
 use crate::plugin::sandbox::Sandbox;
 use crate::plugin::source::Source;
 use crate::refusal::Refusal;
@@ -28,6 +28,8 @@ pub struct Plugin {
     pub sha256: Sha256Digest,
     /// The version of the contract in its imports, such as `0.1.0`.
     pub contract_version: String,
+    /// What it can do beyond what every detector can.
+    pub abilities: Vec<Ability>,
     /// How long it took to compile; `None` if it was in the cache.
     pub compile_time: Option<Duration>,
     pub(crate) contract: ContractVersion,
@@ -54,6 +56,7 @@ impl Plugin {
         Plugin {
             file: self.file.clone(),
             contract_version: self.contract_version.clone(),
+            abilities: self.abilities.clone(),
             component: self.component.clone(),
             source: Arc::clone(&self.source),
             limits: Limits { chance, ..self.limits.clone() },
@@ -91,6 +94,7 @@ pub fn load(sandbox: &Sandbox, file: &Path) -> Result<Plugin, DetectorError> {
         file: file.to_owned(),
         sha256,
         contract_version,
+        abilities: abilities_of(&names),
         compile_time,
         contract,
         component,

@@ -1,6 +1,7 @@
 //! Reading back what is stored: [`look`](mod@look) takes a [`snapshot`] of it, in which [`rows`] and [`users`] are
 //! looked up by their ids, and rejected and skipped [`records`] are read with a [`cursor`]; [`listing`] is for
-//! commands that show them. [`replaced`] rows are those that a later run has written anew.
+//! commands that show them. [`replaced`] rows are those that a later run has written anew; [`state`] is
+//! what detectors have learned.
 
 pub(crate) mod cursor;
 pub(crate) mod listing;
@@ -9,4 +10,5 @@ pub(crate) mod records;
 pub(crate) mod replaced;
 pub(crate) mod rows;
 pub(crate) mod snapshot;
+pub(crate) mod state;
 pub(crate) mod users;

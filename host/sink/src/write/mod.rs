@@ -1,9 +1,11 @@
 //! The run's one [`transaction`], with the [`options`] that were asked for: [`numbers`] and [`sequences`]
 //! say where to continue, [`keys`] may defer the keys of empty tables, [`writer`] fills it with rows that
 //! [`copy`] encodes and whose ids [`keep`] compares; [`users`] numbers users whose ids are texts, [`replace`] writes
-//! rows in place of stored ones. The operator's [`triggers`] may refuse some rows;
+//! rows in place of stored ones, [`state`] what the detector has learned
+//! ([`continuing`]: since another run). The operator's [`triggers`] may refuse some rows;
 //! [`places`] knows their files and lines.
 
+mod continuing;
 pub mod copy;
 mod keep;
 mod keys;
@@ -12,6 +14,7 @@ pub(crate) mod options;
 mod places;
 mod replace;
 mod sequences;
+mod state;
 pub(crate) mod transaction;
 mod triggers;
 mod users;

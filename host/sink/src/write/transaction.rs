@@ -27,6 +27,7 @@ use crate::stored::replaced;
 use crate::write::keys::DeferredKeys;
 use crate::write::numbers::Numbers;
 use crate::write::options::{IdPolicy, OnConflict, TransactionOptions};
+use crate::write::state::StateWriter;
 use crate::write::users::Users;
 use crate::write::writer::Writer;
 use crate::write::{keys, triggers};
@@ -38,15 +39,17 @@ const END_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An open transaction.
 pub struct Transaction {
-    connection: Connection,
+    pub(super) connection: Connection,
     identity: Identity,
     numbers: Numbers,
     options: TransactionOptions,
-    writer: Writer,
+    pub(super) writer: Writer,
     /// If the files have textual ids of users.
     users: Option<Users>,
     deferred_keys: Option<DeferredKeys>,
     widths: Widths,
+    /// If the detector has one.
+    pub(super) state: Option<StateWriter>,
 }
 
 /// What the server acknowledged.
@@ -110,6 +113,7 @@ impl Transaction {
                 users,
                 deferred_keys,
                 widths,
+                state: None,
             }),
             Err(error) => {
                 if error.has_lost_connection() {
@@ -120,6 +124,12 @@ impl Transaction {
                 Err(error)
             }
         }
+    }
+
+    /// Its connection, for what is read part by part.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// The database, for messages.
@@ -197,6 +207,10 @@ impl Transaction {
     /// If the server refuses something, or counts differ. The transaction must then still be rolled back.
     pub async fn complete(&mut self, facts: &RunFacts) -> Result<Completed, SinkError> {
         self.writer.finish(&self.connection).await?;
+        let state = match &mut self.state {
+            Some(state) => Some(state.finish(&self.connection).await?),
+            None => None,
+        };
         if let Some(keys) = self.deferred_keys.take() {
             keys.build(&self.connection).await?;
         }
@@ -230,7 +244,7 @@ impl Transaction {
                 _ => replaced::digest(&self.connection, *run_id).await?,
             },
         };
-        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests, None);
+        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests, state);
         let entry = record::record(&self.connection, &record).await?;
         self.identity.is_recorded(ledger.clone(), *run_id, entry.sha256.clone());
         Ok(Completed::Recorded(Box::new(Recorded { record, entry })))
@@ -270,6 +284,9 @@ impl Transaction {
         let started = Instant::now();
         let patience = patience.min(self.connection.target.patience.answer);
         self.writer.abandon();
+        if let Some(state) = &mut self.state {
+            state.abandon();
+        }
         if is_lost {
             self.connection.cancel(patience / 4).await;
         } else if self.ask_to_roll_back(patience / 4).await {

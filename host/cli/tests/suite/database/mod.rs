@@ -17,6 +17,7 @@ mod prune;
 mod replace;
 mod replays;
 mod signals;
+mod state;
 mod tls;
 mod users;
 mod verify;
