@@ -101,11 +101,12 @@ impl Users {
     pub fn add(&mut self, part: Parsed) -> Result<(), SourceError> {
         let Users { remembered, asked, next, .. } = self;
         let asked = asked.as_ref().map(|(stretch, _)| &stretch.unknown);
-        let number = |key: &str| match (remembered.get(key), asked.and_then(|asked| asked.find(key))) {
-            (Some(number), _) => Number::Known(number),
-            (None, Some(asked)) => Number::AskedBefore(asked),
-            (None, None) => Number::Unknown(next.unknown.intern(key)),
-        };
+        let number =
+            |key: &str| match (remembered.get(key), asked.and_then(|asked| asked.find(key.as_bytes()))) {
+                (Some(number), _) => Number::Known(number),
+                (None, Some(asked)) => Number::AskedBefore(asked),
+                (None, None) => Number::Unknown(next.unknown.intern(key)),
+            };
         let users = part.batch.user_keys.texts().iter().map(number).collect();
         next.rows += part.batch.len();
         next.bytes += part.size_bytes();

@@ -16,7 +16,7 @@ use crate::connection::{ending, lock};
 use crate::error::{SinkError, Work};
 use crate::ledger::runs::local_time;
 use crate::schema::relations::Relations;
-use crate::stored::replaced;
+use crate::stored::writers;
 
 /// A transaction in which labels are appended. Dropping it leaves nothing behind.
 pub struct FeedbackTransaction {
@@ -163,7 +163,7 @@ impl FeedbackTransaction {
         let matches = matches(&self.connection, ids).await?;
         let unique: Vec<i64> =
             matches.values().filter(|found| found.rows == 1).map(|found| found.transaction_id).collect();
-        let mut writers = replaced::writers(&self.connection, &unique).await?;
+        let mut writers = writers::writers(&self.connection, &unique).await?;
         for &id in &unique {
             if !writers.contains_key(&id)
                 && let Some(run_id) = self.run_with(id).await?

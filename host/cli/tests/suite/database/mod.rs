@@ -19,6 +19,7 @@ mod prune;
 mod replace;
 mod replays;
 mod signals;
+mod state;
 mod tls;
 mod undo;
 mod users;

@@ -20,62 +20,135 @@ use crate::support::{Database, Files, Finished, KILLED, OwnServer, host, start, 
 const WORKERS: usize = 4;
 /// Patience that is enough on any machine.
 const ENOUGH_SECONDS: u32 = 27;
-/// What the file gives: transactions, anomalies, rejected rows, runs.
-const ALL: Contents = Contents { transactions: 5, anomalies: 2, rejected: 1, runs: 1 };
-const NOTHING: Contents = Contents { transactions: 0, anomalies: 0, rejected: 0, runs: 0 };
+const NOTHING: Contents = Contents { transactions: 0, anomalies: 0, rejected: 0, runs: 0, entries: 0 };
 
+/// What runs have written, one of which was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Contents {
     transactions: i64,
     anomalies: i64,
     rejected: i64,
     runs: i64,
+    /// Of the detector's state.
+    entries: i64,
+}
+
+/// What is run: five rows with two anomalies, and one that is rejected.
+#[derive(Clone, Copy, Debug)]
+struct Subject {
+    plugin: &'static str,
+    /// Besides the usual.
+    arguments: &'static [&'static str],
+    lines: [&'static str; 6],
+    /// How many entries a run writes of its detector's state.
+    entries: i64,
+}
+
+const STATELESS: Subject = Subject {
+    plugin: "threshold",
+    arguments: &[],
+    lines: [
+        "1,7,1.00,2024-01-01 00:00:00",
+        "2,7,900.00,2024-01-01 00:00:00",
+        "3,8,none,2024-01-01 00:00:00",
+        "4,8,3.00,2024-01-01 00:00:00",
+        "5,9,901.00,2024-01-01 00:00:00",
+        "6,9,4.00,2024-01-01 00:00:00",
+    ],
+    entries: 0,
+};
+
+/// It finds anomalies only because it knows the users from the run before: from all of what that run wrote, since
+/// what is not as it was written is refused.
+const STATEFUL: Subject = Subject {
+    plugin: "zscore",
+    arguments: &["--set", "minimum-history=4"],
+    lines: [
+        "1,7,1.00,2024-01-01 00:00:00",
+        "2,7,900.00,2024-01-01 00:00:00",
+        "3,8,none,2024-01-01 00:00:00",
+        "4,8,1.00,2024-01-01 00:00:00",
+        "5,8,901.00,2024-01-01 00:00:00",
+        "6,9,1.00,2024-01-01 00:00:00",
+    ],
+    entries: 3,
+};
+
+impl Subject {
+    /// What a run writes.
+    fn all(&self) -> Contents {
+        Contents { transactions: 5, anomalies: 2, rejected: 1, runs: 1, entries: self.entries }
+    }
 }
 
 /// A database behind a proxy, and a file to ingest.
 struct Scene {
     database: Database,
+    subject: Subject,
     file: PathBuf,
-    /// Besides the usual.
-    arguments: Vec<&'static str>,
-    _files: Files,
+    /// What is there before.
+    before: Contents,
+    files: Files,
 }
 
 impl Scene {
-    fn new(database: Database) -> Scene {
+    fn new(database: Database, subject: Subject) -> Scene {
         let files = Files::new();
-        let file = files.csv(&[
-            "1,7,1.00,2024-01-01 00:00:00",
-            "2,7,900.00,2024-01-01 00:00:00",
-            "3,8,none,2024-01-01 00:00:00",
-            "4,8,3.00,2024-01-01 00:00:00",
-            "5,9,901.00,2024-01-01 00:00:00",
-            "6,9,4.00,2024-01-01 00:00:00",
-        ]);
-        Scene { database, file, arguments: Vec::new(), _files: files }
+        let earlier =
+            [7, 8, 9].map(|user_id| vec![format!("0,{user_id},1.00,2024-01-01 00:00:00"); 4]).concat();
+        let earlier = files.csv(&earlier.iter().map(String::as_str).collect::<Vec<_>>());
+        std::fs::rename(&earlier, files.path().join("earlier.csv")).unwrap();
+        let file = files.csv(&subject.lines);
+        let mut scene = Scene { database, subject, file, before: NOTHING, files };
+        if subject.entries > 0 {
+            let mut first = scene.command(&scene.database.url());
+            succeed(first.arg(scene.files.path().join("earlier.csv")));
+            scene.before = scene.contents();
+        }
+        scene
     }
 
     fn run(&self, url: &str) -> Command {
-        let mut command = host();
-        command.args(["run", "--plugin", "threshold", "--max-rejects", "1", "--database-url", url]);
-        command.args(&self.arguments);
+        let mut command = self.command(url);
         command.arg(&self.file);
         command
     }
 
+    fn command(&self, url: &str) -> Command {
+        let mut command = host();
+        command.args(["run", "--plugin", self.subject.plugin, "--max-rejects", "1", "--database-url", url]);
+        command.args(self.subject.arguments);
+        command
+    }
+
+    /// What is there that was not there before.
     fn contents(&self) -> Contents {
         let row = self.database.rows(
             "SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM anomalies),
-                    (SELECT count(*) FROM rejected_rows), (SELECT count(*) FROM ingest_runs)",
+                    (SELECT count(*) FROM rejected_rows), (SELECT count(*) FROM ingest_runs),
+                    (SELECT count(*) FROM detector_states)",
         );
-        let number = |i: usize| row[0][i].parse().unwrap();
-        Contents { transactions: number(0), anomalies: number(1), rejected: number(2), runs: number(3) }
+        let number = |i: usize| row[0][i].parse::<i64>().unwrap();
+        Contents {
+            transactions: number(0) - self.before.transactions,
+            anomalies: number(1) - self.before.anomalies,
+            rejected: number(2) - self.before.rejected,
+            runs: number(3) - self.before.runs,
+            entries: number(4) - self.before.entries,
+        }
     }
 
+    /// Removes that.
     fn empty(&self) {
-        self.database.execute(
-            "TRUNCATE transactions, anomalies, rejected_rows, ingest_runs, ingest_files RESTART IDENTITY",
-        );
+        let Contents { transactions, runs, .. } = self.before;
+        let others = ["rejected_rows", "ingest_runs", "ingest_files", "detector_states"];
+        let others = others.map(|table| format!("DELETE FROM {table} WHERE run_id > {runs}")).join("; ");
+        self.database.execute(&format!(
+            "DELETE FROM anomalies WHERE transaction_id > {transactions};
+            DELETE FROM transactions WHERE transaction_id > {transactions}; {others};
+            ALTER TABLE ingest_runs ALTER run_id RESTART WITH {}",
+            runs + 1
+        ));
     }
 }
 
@@ -120,14 +193,14 @@ impl fmt::Display for Tally {
 }
 
 /// Tries a fault at every boundary of both directions.
-fn sweep(name: &str, fault: Fault, later_connections: bool, arguments: &[&'static str]) -> Tally {
-    let (to_server, to_client) = undisturbed(arguments);
+fn sweep(name: &str, fault: Fault, later_connections: bool, subject: Subject) -> Tally {
+    let (to_server, to_client) = undisturbed(subject);
     let mut plans = Vec::new();
     for (direction, messages) in [(Direction::ToServer, to_server), (Direction::ToClient, to_client)] {
         let moments = (0..=messages).map(|messages| Moment { direction, messages });
         plans.extend(moments.map(|moment| Plan { moment, fault, later_connections }));
     }
-    let work = || Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
+    let work = || Scene::new(Database::migrated(), subject);
     let tally = try_all(plans, work, |scene, plan| try_one(scene, plan, None));
     println!("{name}, {to_server} messages to the server and {to_client} to the client: {tally}");
     tally
@@ -157,11 +230,11 @@ fn try_all<W>(
 }
 
 /// How many messages go each way when nothing happens.
-fn undisturbed(arguments: &[&'static str]) -> (usize, usize) {
-    let scene = Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
+fn undisturbed(subject: Subject) -> (usize, usize) {
+    let scene = Scene::new(Database::migrated(), subject);
     let proxy = Proxy::start(&socket(&scene.database), None, None);
     succeed(&mut scene.run(&behind(&proxy, &scene.database)));
-    assert_eq!(scene.contents(), ALL);
+    assert_eq!(scene.contents(), subject.all());
     proxy.messages()
 }
 
@@ -185,8 +258,9 @@ fn try_one(scene: &Scene, plan: Plan, server: Option<&OwnServer>) -> Verdict {
     let before = scene.contents();
     succeed(&mut scene.run(&scene.database.url()));
     let after = scene.contents();
-    assert_eq!(after.transactions, before.transactions + ALL.transactions, "{plan:?}");
-    assert_eq!(after.runs, before.runs + 1, "{plan:?}");
+    let all = scene.subject.all();
+    assert_eq!(after.transactions, before.transactions + all.transactions, "{plan:?}");
+    assert_eq!((after.runs, after.entries), (before.runs + 1, before.entries + all.entries), "{plan:?}");
     scene.empty();
     verdict
 }
@@ -220,7 +294,7 @@ fn run_once(scene: &Scene, plan: Plan, server: Option<&OwnServer>, seconds: u32)
 fn judge(scene: &Scene, plan: Plan, has_struck: bool, finished: &Finished) -> Verdict {
     let contents = scene.contents();
     let is_there = match contents {
-        ALL => true,
+        all if all == scene.subject.all() => true,
         NOTHING => false,
         half => panic!("half a run: {half:?}, {plan:?}, {finished:?}"),
     };
@@ -286,21 +360,21 @@ fn behind(proxy: &Proxy, database: &Database) -> String {
 
 #[test]
 fn connections_that_are_cut() {
-    let tally = sweep("cut", Fault::Cut, true, &[]);
+    let tally = sweep("cut", Fault::Cut, true, STATELESS);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
 
 #[test]
 fn connections_that_are_reset() {
-    let tally = sweep("reset", Fault::Reset, true, &[]);
+    let tally = sweep("reset", Fault::Reset, true, STATELESS);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no reset came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
 
 #[test]
 fn connections_that_stall() {
-    let tally = sweep("stall", Fault::Stall, true, &[]);
+    let tally = sweep("stall", Fault::Stall, true, STATELESS);
     let in_doubt = [Verdict::InDoubtCommitted, Verdict::InDoubtRolledBack];
     assert!(in_doubt.iter().all(|verdict| tally.of(&[*verdict]) > 0), "{tally}");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
@@ -309,7 +383,20 @@ fn connections_that_stall() {
 /// While the tables are without their keys: they are there again, whatever happens.
 #[test]
 fn connections_that_are_cut_while_keys_are_put_off() {
-    let tally = sweep("cut, keys after rows", Fault::Cut, true, &["--defer-keys", "always"]);
+    let tally = sweep(
+        "cut, keys after rows",
+        Fault::Cut,
+        true,
+        Subject { arguments: &["--defer-keys", "always"], ..STATELESS },
+    );
+    assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
+    assert_eq!(tally.of(&[Verdict::Unknown]), 0);
+}
+
+/// Rows and what was learned from them are there together, or neither is.
+#[test]
+fn connections_that_are_cut_while_a_state_is_read_and_written() {
+    let tally = sweep("cut, with a state", Fault::Cut, true, STATEFUL);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
@@ -318,14 +405,21 @@ fn connections_that_are_cut_while_keys_are_put_off() {
 /// sent.
 #[test]
 fn connections_that_are_cut_for_good() {
-    let tally = sweep("cut for good", Fault::Cut, false, &[]);
+    let tally = sweep("cut for good", Fault::Cut, false, STATELESS);
     assert!(tally.of(&[Verdict::Unknown]) > 0, "{tally}");
     assert!(tally.of(&[Verdict::RolledBack]) > tally.of(&[Verdict::Unknown]), "{tally}");
 }
 
 #[test]
 fn a_host_that_is_killed() {
-    let tally = sweep("host killed", Fault::KillHost, true, &[]);
+    let tally = sweep("host killed", Fault::KillHost, true, STATELESS);
+    assert!(tally.of(&[Verdict::KilledCommitted]) > 0, "{tally}");
+    assert!(tally.of(&[Verdict::KilledRolledBack]) > 0, "{tally}");
+}
+
+#[test]
+fn a_host_with_a_state_that_is_killed() {
+    let tally = sweep("host killed, with a state", Fault::KillHost, true, STATEFUL);
     assert!(tally.of(&[Verdict::KilledCommitted]) > 0, "{tally}");
     assert!(tally.of(&[Verdict::KilledRolledBack]) > 0, "{tally}");
 }
@@ -333,21 +427,30 @@ fn a_host_that_is_killed() {
 /// SIGKILL to the server's first process; it is started again at once, recovers, and is asked.
 #[test]
 fn a_server_that_is_killed() {
-    let (to_server, _) = undisturbed(&[]);
+    kill_servers("server killed", STATELESS);
+}
+
+#[test]
+fn a_server_that_is_killed_while_a_state_is_read_and_written() {
+    kill_servers("server killed, with a state", STATEFUL);
+}
+
+fn kill_servers(name: &str, subject: Subject) {
+    let (to_server, _) = undisturbed(subject);
     let moments = (0..=to_server).map(|messages| Moment { direction: Direction::ToServer, messages });
     let plan = |moment| Plan { moment, fault: Fault::KillServer, later_connections: true };
     let place = || {
         let server = OwnServer::new();
         let database = Database::on(server.start());
         succeed(host().args(["migrate", "--database-url", &database.url()]));
-        let scene = Scene::new(database);
+        let scene = Scene::new(database, subject);
         // In this order: the database goes before its server.
         (scene, server)
     };
     let tally = try_all(moments.map(plan).collect(), place, |(scene, server), plan| {
         try_one(scene, plan, Some(server))
     });
-    println!("server killed, {to_server} messages to the server: {tally}");
+    println!("{name}, {to_server} messages to the server: {tally}");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
     assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
     assert!(tally.of(&[Verdict::RolledBack]) > to_server / 2, "{tally}");
