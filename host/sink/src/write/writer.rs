@@ -34,7 +34,7 @@ use crate::write::triggers;
 use crate::write::triggers::Trigger;
 
 /// Size of a message to the server.
-const CHUNK_BYTES: usize = 256 * 1024;
+pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 /// Rows that are encoded between checks of how much is ready.
 const ROWS_AT_A_TIME: usize = 512;
 /// A segment ends when what is collected for the other tables reaches this size.

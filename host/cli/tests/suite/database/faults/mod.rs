@@ -21,25 +21,75 @@ use crate::support::{Database, Files, Finished, KILLED, OwnServer, host, start, 
 const WORKERS: usize = 4;
 /// Patience that is enough on any machine.
 const ENOUGH_SECONDS: u32 = 27;
-/// What the file gives: transactions, anomalies, rejected rows, runs.
-const ALL: Contents = Contents { transactions: 5, anomalies: 2, rejected: 1, runs: 1 };
-const NOTHING: Contents = Contents { transactions: 0, anomalies: 0, rejected: 0, runs: 0 };
+const NOTHING: Contents = Contents { transactions: 0, anomalies: 0, rejected: 0, runs: 0, entries: 0 };
 
+/// What runs have written, one of which was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Contents {
     transactions: i64,
     anomalies: i64,
     rejected: i64,
     runs: i64,
+    /// Of the detector's state.
+    entries: i64,
+}
+
+/// What is run: five rows with two anomalies, and one that is rejected.
+#[derive(Clone, Copy, Debug)]
+struct Subject {
+    plugin: &'static str,
+    /// Besides the usual.
+    arguments: &'static [&'static str],
+    lines: [&'static str; 6],
+    /// How many entries a run writes of its detector's state.
+    entries: i64,
+}
+
+const STATELESS: Subject = Subject {
+    plugin: "threshold",
+    arguments: &[],
+    lines: [
+        "1,7,1.00,2024-01-01 00:00:00",
+        "2,7,900.00,2024-01-01 00:00:00",
+        "3,8,none,2024-01-01 00:00:00",
+        "4,8,3.00,2024-01-01 00:00:00",
+        "5,9,901.00,2024-01-01 00:00:00",
+        "6,9,4.00,2024-01-01 00:00:00",
+    ],
+    entries: 0,
+};
+
+/// It finds anomalies only because it knows the users from the run before: from all of what that run wrote, since
+/// what is not as it was written is refused.
+const STATEFUL: Subject = Subject {
+    plugin: "zscore",
+    arguments: &["--set", "minimum-history=4"],
+    lines: [
+        "1,7,1.00,2024-01-01 00:00:00",
+        "2,7,900.00,2024-01-01 00:00:00",
+        "3,8,none,2024-01-01 00:00:00",
+        "4,8,1.00,2024-01-01 00:00:00",
+        "5,8,901.00,2024-01-01 00:00:00",
+        "6,9,1.00,2024-01-01 00:00:00",
+    ],
+    entries: 3,
+};
+
+impl Subject {
+    /// What a run writes.
+    fn all(&self) -> Contents {
+        Contents { transactions: 5, anomalies: 2, rejected: 1, runs: 1, entries: self.entries }
+    }
 }
 
 /// A database behind a proxy, and a file to ingest.
 struct Scene {
     database: Database,
-    file: PathBuf,
-    /// Besides the usual.
-    arguments: Vec<&'static str>,
+    subject: Subject,
     deed: Deed,
+    file: PathBuf,
+    /// What is there before the subject is run.
+    earlier: Contents,
     files: Files,
 }
 
@@ -51,34 +101,47 @@ enum Deed {
 }
 
 impl Scene {
-    fn new(database: Database) -> Scene {
+    fn new(database: Database, subject: Subject) -> Scene {
         let files = Files::new();
-        let file = files.csv(&[
-            "1,7,1.00,2024-01-01 00:00:00",
-            "2,7,900.00,2024-01-01 00:00:00",
-            "3,8,none,2024-01-01 00:00:00",
-            "4,8,3.00,2024-01-01 00:00:00",
-            "5,9,901.00,2024-01-01 00:00:00",
-            "6,9,4.00,2024-01-01 00:00:00",
-        ]);
-        Scene { database, file, arguments: Vec::new(), deed: Deed::Run, files }
+        let file = files.csv(&subject.lines);
+        let mut scene = Scene { database, subject, deed: Deed::Run, file, earlier: NOTHING, files };
+        if subject.entries > 0 {
+            let rows =
+                [7, 8, 9].map(|user_id| format!("0,{user_id},1.00,2024-01-01 00:00:00\n").repeat(4)).concat();
+            let header = "transaction_id,user_id,amount,timestamp\n";
+            let earlier = scene.files.write("earlier.csv", &format!("{header}{rows}"));
+            succeed(&mut scene.run_of(&earlier, &scene.database.url()));
+            scene.earlier = scene.contents();
+        }
+        scene
     }
 
     fn run(&self, url: &str) -> Command {
+        self.run_of(&self.file, url)
+    }
+
+    fn run_of(&self, file: &Path, url: &str) -> Command {
         let mut command = host();
-        command.args(["run", "--plugin", "threshold", "--max-rejects", "1", "--database-url", url]);
-        command.args(&self.arguments);
-        command.arg(&self.file);
+        command.args(["run", "--plugin", self.subject.plugin, "--max-rejects", "1", "--database-url", url]);
+        command.args(self.subject.arguments).arg(file);
         command
     }
 
+    /// What is there that was not there earlier.
     fn contents(&self) -> Contents {
         let row = self.database.rows(
             "SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM anomalies),
-                    (SELECT count(*) FROM rejected_rows), (SELECT count(*) FROM ingest_runs WHERE undone_at IS NULL)",
+                    (SELECT count(*) FROM rejected_rows), (SELECT count(*) FROM ingest_runs WHERE undone_at IS NULL),
+                    (SELECT count(*) FROM detector_states)",
         );
-        let number = |i: usize| row[0][i].parse().unwrap();
-        Contents { transactions: number(0), anomalies: number(1), rejected: number(2), runs: number(3) }
+        let number = |i: usize| row[0][i].parse::<i64>().unwrap();
+        Contents {
+            transactions: number(0) - self.earlier.transactions,
+            anomalies: number(1) - self.earlier.anomalies,
+            rejected: number(2) - self.earlier.rejected,
+            runs: number(3) - self.earlier.runs,
+            entries: number(4) - self.earlier.entries,
+        }
     }
 
     fn command(&self, url: &str) -> Command {
@@ -99,7 +162,7 @@ impl Scene {
     /// As it is if the deed is done.
     fn after(&self) -> Contents {
         match self.deed {
-            Deed::Run => ALL,
+            Deed::Run => self.subject.all(),
             Deed::Undo => undo::FIRST,
         }
     }
@@ -119,10 +182,17 @@ impl Scene {
         }
     }
 
+    /// Removes what was not there earlier.
     fn empty(&self) {
-        self.database.execute(
-            "TRUNCATE transactions, anomalies, rejected_rows, ingest_runs, ingest_files RESTART IDENTITY",
-        );
+        let Contents { transactions, runs, .. } = self.earlier;
+        let others = ["rejected_rows", "ingest_runs", "ingest_files", "detector_states"];
+        let others = others.map(|table| format!("DELETE FROM {table} WHERE run_id > {runs}")).join("; ");
+        self.database.execute(&format!(
+            "DELETE FROM anomalies WHERE transaction_id > {transactions};
+            DELETE FROM transactions WHERE transaction_id > {transactions}; {others};
+            ALTER TABLE ingest_runs ALTER run_id RESTART WITH {}",
+            runs + 1
+        ));
     }
 }
 
@@ -167,8 +237,8 @@ impl fmt::Display for Tally {
 }
 
 /// Tries a fault at every boundary of both directions, while a run is written.
-fn sweep(name: &str, fault: Fault, later_connections: bool, arguments: &[&'static str]) -> Tally {
-    let place = || Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
+fn sweep(name: &str, fault: Fault, later_connections: bool, subject: Subject) -> Tally {
+    let place = || Scene::new(Database::migrated(), subject);
     sweep_over(name, fault, later_connections, 1, place)
 }
 
@@ -253,8 +323,9 @@ fn try_one(scene: &Scene, plan: Plan, server: Option<&OwnServer>) -> Verdict {
         let before = scene.contents();
         succeed(&mut scene.run(&scene.database.url()));
         let after = scene.contents();
-        assert_eq!(after.transactions, before.transactions + ALL.transactions, "{plan:?}");
-        assert_eq!(after.runs, before.runs + 1, "{plan:?}");
+        let all = scene.subject.all();
+        assert_eq!(after.transactions, before.transactions + all.transactions, "{plan:?}");
+        assert_eq!((after.runs, after.entries), (before.runs + 1, before.entries + all.entries), "{plan:?}");
     }
     scene.reset();
     verdict
@@ -356,21 +427,21 @@ fn behind(proxy: &Proxy, database: &Database) -> String {
 
 #[test]
 fn connections_that_are_cut() {
-    let tally = sweep("cut", Fault::Cut, true, &[]);
+    let tally = sweep("cut", Fault::Cut, true, STATELESS);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
 
 #[test]
 fn connections_that_are_reset() {
-    let tally = sweep("reset", Fault::Reset, true, &[]);
+    let tally = sweep("reset", Fault::Reset, true, STATELESS);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no reset came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
 
 #[test]
 fn connections_that_stall() {
-    let tally = sweep("stall", Fault::Stall, true, &[]);
+    let tally = sweep("stall", Fault::Stall, true, STATELESS);
     let in_doubt = [Verdict::InDoubtCommitted, Verdict::InDoubtRolledBack];
     assert!(in_doubt.iter().all(|verdict| tally.of(&[*verdict]) > 0), "{tally}");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
@@ -379,7 +450,20 @@ fn connections_that_stall() {
 /// While the tables are without their keys: they are there again, whatever happens.
 #[test]
 fn connections_that_are_cut_while_keys_are_put_off() {
-    let tally = sweep("cut, keys after rows", Fault::Cut, true, &["--defer-keys", "always"]);
+    let tally = sweep(
+        "cut, keys after rows",
+        Fault::Cut,
+        true,
+        Subject { arguments: &["--defer-keys", "always"], ..STATELESS },
+    );
+    assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
+    assert_eq!(tally.of(&[Verdict::Unknown]), 0);
+}
+
+/// Rows and what was learned from them are there together, or neither is.
+#[test]
+fn connections_that_are_cut_while_a_state_is_read_and_written() {
+    let tally = sweep("cut, with a state", Fault::Cut, true, STATEFUL);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
@@ -388,14 +472,21 @@ fn connections_that_are_cut_while_keys_are_put_off() {
 /// sent.
 #[test]
 fn connections_that_are_cut_for_good() {
-    let tally = sweep("cut for good", Fault::Cut, false, &[]);
+    let tally = sweep("cut for good", Fault::Cut, false, STATELESS);
     assert!(tally.of(&[Verdict::Unknown]) > 0, "{tally}");
     assert!(tally.of(&[Verdict::RolledBack]) > tally.of(&[Verdict::Unknown]), "{tally}");
 }
 
 #[test]
 fn a_host_that_is_killed() {
-    let tally = sweep("host killed", Fault::KillHost, true, &[]);
+    let tally = sweep("host killed", Fault::KillHost, true, STATELESS);
+    assert!(tally.of(&[Verdict::KilledCommitted]) > 0, "{tally}");
+    assert!(tally.of(&[Verdict::KilledRolledBack]) > 0, "{tally}");
+}
+
+#[test]
+fn a_host_with_a_state_that_is_killed() {
+    let tally = sweep("host killed, with a state", Fault::KillHost, true, STATEFUL);
     assert!(tally.of(&[Verdict::KilledCommitted]) > 0, "{tally}");
     assert!(tally.of(&[Verdict::KilledRolledBack]) > 0, "{tally}");
 }
@@ -403,7 +494,14 @@ fn a_host_that_is_killed() {
 /// SIGKILL to the server's first process; it is started again at once, recovers, and is asked.
 #[test]
 fn a_server_that_is_killed() {
-    let tally = sweep_over_servers("server killed", 1, Scene::new);
+    let tally = sweep_over_servers("server killed", 1, |database| Scene::new(database, STATELESS));
+    assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
+}
+
+#[test]
+fn a_server_that_is_killed_while_a_state_is_read_and_written() {
+    let scene = |database| Scene::new(database, STATEFUL);
+    let tally = sweep_over_servers("server killed, with a state", 1, scene);
     assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
 }
 

@@ -4,19 +4,20 @@
 use std::process::Command;
 
 use super::proxy::Fault;
-use super::{Contents, Deed, Scene, Verdict, sweep_over, sweep_over_servers};
+use super::{Contents, Deed, STATELESS, Scene, Subject, Verdict, sweep_over, sweep_over_servers};
 use crate::support::{Database, finish, host, host_run, succeed};
 
 /// What the first run gives.
-pub const FIRST: Contents = Contents { transactions: 2, anomalies: 1, rejected: 0, runs: 1 };
+pub const FIRST: Contents = Contents { transactions: 2, anomalies: 1, rejected: 0, runs: 1, entries: 0 };
 /// What is there after the second one.
-pub const BOTH: Contents = Contents { transactions: 5, anomalies: 2, rejected: 1, runs: 2 };
+pub const BOTH: Contents = Contents { transactions: 5, anomalies: 2, rejected: 1, runs: 2, entries: 0 };
 
 impl Scene {
     /// Two runs, of which the second is to be undone.
     fn of_undo(database: Database) -> Scene {
-        let arguments = vec!["--ids", "keep", "--on-conflict", "replace"];
-        let scene = Scene { arguments, deed: Deed::Undo, ..Scene::new(database) };
+        let arguments = &["--ids", "keep", "--on-conflict", "replace"];
+        let subject = Subject { arguments, ..STATELESS };
+        let scene = Scene { deed: Deed::Undo, ..Scene::new(database, subject) };
         let first = scene.files.write(
             "first.csv",
             "transaction_id,user_id,amount,timestamp\n1,7,950.00,2024-01-01 00:00:00\n2,7,1.00,2024-01-01 00:00:00\n",
