@@ -424,12 +424,19 @@ pub enum StateDamage {
     NoRun,
     /// What it wrote was altered, or some of it was removed or added.
     Altered,
+    /// The same of what it and the runs before it wrote, which was merged.
+    AlteredSince,
 }
 
 fn damaged(run_id: i64, damage: StateDamage) -> String {
     match damage {
         StateDamage::NoRun => {
             format!("it continues run {run_id}, which is not in the ledger with that state")
+        }
+        StateDamage::AlteredSince => {
+            format!(
+                "its entries in `detector_states` are not those that run {run_id} and the runs before it wrote"
+            )
         }
         StateDamage::Altered => {
             format!("its entries in `detector_states` are not those that run {run_id} wrote")

@@ -32,7 +32,9 @@ pub struct StateChain {
 /// Runs whose entries are checked together: one, or all that were merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Link {
+    /// Oldest first.
     runs: Vec<i64>,
+    is_merged: bool,
     /// `None` if what the ledger has is not a digest.
     digest: Option<StateDigest>,
 }
@@ -48,6 +50,20 @@ impl StateChain {
     #[must_use]
     pub fn run_id(&self) -> i64 {
         self.links.last().map(Link::newest).unwrap_or_default()
+    }
+
+    /// The runs before the newest `apart`, if at least `merging` of them have not been merged yet: oldest first, with the
+    /// digest of all of their entries.
+    pub(crate) fn oldest(&self, apart: usize, merging: usize) -> Option<(Vec<i64>, StateDigest)> {
+        let oldest = &self.links[..self.links.len().saturating_sub(apart)];
+        if oldest.iter().filter(|link| !link.is_merged).count() < merging {
+            return None;
+        }
+        let mut all = StateDigest::default();
+        for link in oldest {
+            all.add_all(link.digest.as_ref()?);
+        }
+        Some((oldest.iter().flat_map(|link| link.runs.iter().copied()).collect(), all))
     }
 }
 
@@ -125,11 +141,12 @@ async fn chain(connection: &Connection, run_id: i64) -> Result<StateChain, SinkE
             let mut runs: Vec<i64> =
                 std::iter::once(row).chain(rows.by_ref()).map(|row| row.get(0)).collect();
             runs.reverse();
-            links.push_front(Link { runs, digest: digest(row.get(6), row.get(5)) });
+            links.push_front(Link { runs, is_merged: true, digest: digest(row.get(6), row.get(5)) });
             missing = None;
             break;
         }
-        links.push_front(Link { runs: vec![row.get(0)], digest: digest(row.get(4), row.get(3)) });
+        let digest = digest(row.get(4), row.get(3));
+        links.push_front(Link { runs: vec![row.get(0)], is_merged: false, digest });
     }
     match missing {
         Some(run_id) => Err(SinkError::StateDamaged { state: name, run_id, damage: StateDamage::NoRun }),
@@ -179,7 +196,7 @@ impl StateEntries {
         run_id: i64,
         digest: Option<StateDigest>,
     ) -> Result<StateEntries, SinkError> {
-        let links = VecDeque::from([Link { runs: vec![run_id], digest }]);
+        let links = VecDeque::from([Link { runs: vec![run_id], is_merged: false, digest }]);
         StateEntries::of(connection, name, vec![run_id], links).await
     }
 
@@ -255,10 +272,10 @@ impl StateEntries {
     fn check(&mut self, link: &Link) -> Result<(), SinkError> {
         let found = std::mem::take(&mut self.digest);
         if link.digest == Some(found) {
-            Ok(())
-        } else {
-            Err(self.damaged(link.newest(), StateDamage::Altered))
+            return Ok(());
         }
+        let damage = if link.is_merged { StateDamage::AlteredSince } else { StateDamage::Altered };
+        Err(self.damaged(link.newest(), damage))
     }
 
     fn damaged(&self, run_id: i64, damage: StateDamage) -> SinkError {

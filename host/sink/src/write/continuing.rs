@@ -24,8 +24,8 @@ impl Transaction {
             Some(run_id) => Some(state::continuable(&self.connection, run_id).await?),
             None => None,
         };
-        let (run_id, predecessor) = (self.run_id(), chain.as_ref().map(StateChain::run_id));
-        self.state = Some(StateWriter::new(&self.connection, run_id, name.to_owned(), predecessor));
+        let (run_id, continued) = (self.run_id(), chain.clone());
+        self.state = Some(StateWriter::new(&self.connection, run_id, name.to_owned(), continued));
         Ok(chain)
     }
 

@@ -5,6 +5,7 @@ use crate::error::SinkError;
 use crate::ledger::facts::FeedbackSpan;
 use crate::schema::relations::Relations;
 use crate::stored::feedback;
+use crate::write::state::StateWriter;
 use crate::write::transaction::Transaction;
 
 impl Transaction {
@@ -15,7 +16,7 @@ impl Transaction {
     /// [`SinkError::PrivilegesMissing`], and if the server refuses.
     pub async fn feedback_span(&self) -> Result<FeedbackSpan, SinkError> {
         Relations::look_up(&self.connection).await?.check_learning()?;
-        let predecessor = self.state.as_ref().and_then(|state| state.predecessor);
+        let predecessor = self.state.as_ref().and_then(StateWriter::predecessor);
         feedback::span(&self.connection, predecessor).await
     }
 

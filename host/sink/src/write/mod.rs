@@ -2,8 +2,8 @@
 //! say where to continue, [`keys`] may defer the keys of empty tables, [`writer`] fills it with rows that
 //! [`copy`] encodes and whose ids [`keep`] compares; [`users`] numbers users whose ids are texts, [`replace`] writes
 //! rows in place of stored ones, [`state`] what the detector has learned
-//! ([`continuing`]: since another run). The operator's [`triggers`] may refuse some rows;
-//! [`places`] knows their files and lines. [`feedback`] is another transaction, for what becomes known of rows
+//! ([`continuing`]: since another run; [`merge`]: what many runs wrote). The operator's [`triggers`] may refuse some
+//! rows; [`places`] knows their files and lines. [`feedback`] is another transaction, for what becomes known of rows
 //! later, which [`learning`] hands to detectors.
 
 mod continuing;
@@ -12,6 +12,7 @@ pub(crate) mod feedback;
 mod keep;
 mod keys;
 mod learning;
+mod merge;
 mod numbers;
 pub(crate) mod options;
 mod places;

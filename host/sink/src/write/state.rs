@@ -13,7 +13,9 @@ use crate::connection::connect::Connection;
 use crate::error::SinkError;
 use crate::ledger::facts::StateRecord;
 use crate::schema::columns::TableWidths;
+use crate::stored::state::StateChain;
 use crate::write::copy::{CopyBuffer, STATE_COLUMNS};
+use crate::write::merge::merge;
 use crate::write::writer::{CHUNK_BYTES, prepare};
 
 const DOING: &str = "write the detector's state";
@@ -27,7 +29,8 @@ pub(crate) struct StateWriter {
     run_id: i64,
     /// The state's name.
     pub name: String,
-    pub predecessor: Option<i64>,
+    /// What it continues; `None` if it begins anew.
+    continued: Option<StateChain>,
     digest: StateDigest,
     has_shared: bool,
     buffer: CopyBuffer,
@@ -39,12 +42,17 @@ pub(crate) struct StateWriter {
 }
 
 impl StateWriter {
-    /// Of a state that continues the one of a run, or begins anew.
-    pub fn new(connection: &Connection, run_id: i64, name: String, predecessor: Option<i64>) -> StateWriter {
+    /// Of a state that continues this one, or begins anew.
+    pub fn new(
+        connection: &Connection,
+        run_id: i64,
+        name: String,
+        continued: Option<StateChain>,
+    ) -> StateWriter {
         StateWriter {
             run_id,
             name,
-            predecessor,
+            continued,
             digest: StateDigest::default(),
             has_shared: false,
             buffer: CopyBuffer::new(TableWidths::NARROW, connection.encoding.clone()),
@@ -52,6 +60,11 @@ impl StateWriter {
             sent_bytes: 0,
             stored: 0,
         }
+    }
+
+    /// The run whose state it continues; `None` if it begins anew.
+    pub fn predecessor(&self) -> Option<i64> {
+        self.continued.as_ref().map(StateChain::run_id)
     }
 
     /// Writes a part.
@@ -117,9 +130,12 @@ impl StateWriter {
     /// Writes what is left; what remains is to record it.
     pub async fn finish(&mut self, connection: &Connection) -> Result<StateRecord, SinkError> {
         self.end_segment(connection).await?;
+        if let Some(continued) = &self.continued {
+            merge(connection, continued).await?;
+        }
         Ok(StateRecord {
             name: self.name.clone(),
-            predecessor: self.predecessor,
+            predecessor: self.predecessor(),
             entries: self.digest.entries(),
             sha256: self.digest.to_string(),
         })

@@ -147,6 +147,44 @@ fn two_runs_with_the_same_state_wait_for_each_other() {
     }
 }
 
+/// Of all but the last ten runs only the newest entries stay, and nothing else changes.
+#[test]
+fn what_many_runs_have_written_is_merged() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let rows: Vec<Row> = (0..150_u16).map(|i| ((i % 7) as u8, 1 + i * 37 % 400, i as u8)).collect();
+    let settings = ["--set", "deviations=1.5", "--set", "minimum-history=2"];
+    let run = |source: &str, first: usize, rows: &[Row]| {
+        let file = csv(&files, &format!("{source}-{first}.csv"), first, rows);
+        succeed(host_run(&database, "zscore", &file).args(settings).args(["--source", source]));
+        file
+    };
+    run("long", 1, &rows);
+    let mut days = Vec::new();
+    for (day, rows) in rows.chunks(5).enumerate() {
+        days.push(run("short", 1 + 5 * day, rows));
+    }
+    assert_eq!(written(&database, "short"), written(&database, "long"));
+    // Runs 2 to 31; merged up to 11 in run 21, and up to 21 in run 31.
+    let bases = database.rows("SELECT run_id, entries FROM detector_state_bases ORDER BY run_id");
+    assert_eq!(bases, [["11", "7"], ["21", "7"]]);
+    assert_eq!(database.number("SELECT count(*) FROM detector_states WHERE run_id BETWEEN 2 AND 21"), 7);
+    assert_eq!(database.number("SELECT count(*) FROM detector_states WHERE run_id > 21"), 50);
+    let verified = |run: i64| verify(&database, run, &days[run as usize - 2]);
+    for run in [22, 31] {
+        let Finished { code, stdout, stderr } = verified(run);
+        assert_eq!(code, 0, "{run}: {stdout}{stderr}");
+    }
+    let too_old = verified(21);
+    assert_eq!(too_old.code, 5, "{}{}", too_old.stdout, too_old.stderr);
+    insta::assert_snapshot!("verify_merged", too_old.stderr);
+    // What was merged is protected as what was not.
+    let newest = "SELECT ctid FROM detector_states WHERE run_id BETWEEN 2 AND 21 LIMIT 1";
+    database.execute(&format!("UPDATE detector_states SET value = value || value WHERE ctid = ({newest})"));
+    let altered = finish(host_run(&database, "zscore", &days[0]).args(settings).args(["--source", "short"]));
+    assert_eq!(altered.code, 5, "{}", altered.stderr);
+    insta::assert_snapshot!("refused_merged", files.anonymous(&altered.stderr));
+}
+
 fn verify(database: &Database, run: i64, file: &Path) -> Finished {
     let mut verify = host();
     verify.args(["verify", &run.to_string(), "--database-url", &database.url()]).arg(file);
