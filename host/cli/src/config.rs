@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::{
     ControlArgs, DatabaseArgs, FeedbackArgs, FeedbackInputArgs, IdKindArg, IdsArg, IngestArgs, InputArgs,
-    LineArgs, OnceArg, RunArgs, SandboxArgs, ValueArgs, VerifyArgs, WantedArgs,
+    LineArgs, OnceArg, RunArgs, SandboxArgs, StateArg, ValueArgs, VerifyArgs, WantedArgs,
 };
 use crate::error::{ConfigError, Error};
 
@@ -56,6 +56,22 @@ pub struct RunConfig {
     pub rejects_file: Option<PathBuf>,
     /// The source of the files, if it was named.
     pub source: Option<String>,
+    /// Where the detector goes on from.
+    pub state: StateChoice,
+}
+
+/// Where a detector with a state goes on from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StateChoice {
+    /// From the state that has the plugin's name, or its name and the source's; nowhere if it has no state.
+    #[default]
+    Default,
+    /// From nothing, in that state.
+    New,
+    /// It neither knows anything nor is what it learns kept.
+    None,
+    /// From the state of this name.
+    Named(String),
 }
 
 impl IngestConfig {
@@ -91,7 +107,19 @@ impl RunConfig {
             min_rows: arguments.min_rows,
             rejects_file: arguments.rejects,
             source: arguments.source,
+            state: arguments.state.into(),
         })
+    }
+}
+
+impl From<Option<StateArg>> for StateChoice {
+    fn from(argument: Option<StateArg>) -> StateChoice {
+        match argument {
+            None => StateChoice::Default,
+            Some(StateArg::New) => StateChoice::New,
+            Some(StateArg::None) => StateChoice::None,
+            Some(StateArg::Named(name)) => StateChoice::Named(name),
+        }
     }
 }
 

@@ -142,6 +142,7 @@ pub fn help(error: &Error) -> Option<String> {
         Error::Detector(error) => error.help(),
         Error::Tools(error) => error.help(),
         Error::Sink(error) => error.help(),
+        Error::State(error) => error.help(),
         Error::Verify(error) => error.help(),
         Error::Watch(error) => error.help(),
         Error::Thread(error) => error.help(),

@@ -12,6 +12,11 @@ use crate::contract::types::{Metadata, Ordering};
 
 /// The longest reason, in bytes; the contract says so.
 pub const MAX_REASON_BYTES: usize = 1_000;
+/// The largest part of a state, in bytes; the contract says so.
+pub const MAX_STATE_PART_BYTES: usize = 16 << 20;
+const MAX_STATE_PARTS: u32 = 1_000_000;
+/// Of all parts of an instance.
+const MAX_STATE_BYTES: usize = 1 << 30;
 const MAX_NAME_BYTES: usize = 64;
 const MAX_DESCRIPTION_BYTES: usize = 4_096;
 const MAX_SETTINGS: usize = 100;
@@ -210,6 +215,35 @@ pub fn state(state: &State, ordering: Ordering) -> Result<(), Violation> {
     Ok(())
 }
 
+/// How much an instance may pass on in one run: more than it can have learned, and little enough that it ends.
+#[derive(Debug)]
+pub struct StateAllowance {
+    parts: u32,
+    bytes: usize,
+}
+
+impl Default for StateAllowance {
+    fn default() -> StateAllowance {
+        StateAllowance { parts: MAX_STATE_PARTS, bytes: MAX_STATE_BYTES }
+    }
+}
+
+impl StateAllowance {
+    /// Counts a part of a state.
+    ///
+    /// # Errors
+    /// If it is one too many.
+    pub fn take(&mut self, part: &State) -> Result<(), Violation> {
+        let left = self.parts.checked_sub(1).zip(self.bytes.checked_sub(part.size_bytes()));
+        let Some((parts, bytes)) = left else {
+            let what = format!("more than {MAX_STATE_PARTS} parts or {} MiB", MAX_STATE_BYTES >> 20);
+            return Err(Violation::State { what });
+        };
+        *self = StateAllowance { parts, bytes };
+        Ok(())
+    }
+}
+
 /// Lower-case words joined by hyphens.
 fn name(what: &str, name: &str) -> Result<(), Violation> {
     line(what, name, MAX_NAME_BYTES)?;
@@ -356,6 +390,18 @@ mod tests {
         assert_eq!(scores(&[0.0; 3], 2), Err(Violation::ScoreCount { found: 3, rows: 2 }));
         let infinite = Violation::Score { row: 1, score: f64::INFINITY };
         assert_eq!(scores(&[0.0, f64::INFINITY], 2), Err(infinite));
+    }
+
+    #[test]
+    fn a_state_comes_to_an_end() {
+        let part = |bytes| State { shared: Some(vec![0; bytes]), ..State::default() };
+        let mut allowance = StateAllowance::default();
+        let parts = MAX_STATE_BYTES / MAX_STATE_PART_BYTES;
+        assert!((0..parts).all(|_| allowance.take(&part(MAX_STATE_PART_BYTES)).is_ok()));
+        assert!(allowance.take(&part(1)).is_err());
+        let mut allowance = StateAllowance::default();
+        assert!((0..MAX_STATE_PARTS).all(|_| allowance.take(&part(0)).is_ok()));
+        assert!(allowance.take(&part(0)).is_err());
     }
 
     #[test]

@@ -301,6 +301,37 @@ pub enum SinkError {
         /// The first of them.
         file: KnownFile,
     },
+    /// What is stored of a state is not what its runs have written.
+    #[error("the state `{}` is damaged: {}", printable(state), damaged(*run_id, *damage))]
+    StateDamaged {
+        /// The state.
+        state: String,
+        /// The run that is concerned.
+        run_id: i64,
+        /// What is wrong.
+        damage: StateDamage,
+    },
+    /// A state as it was a while ago, of which only what is still needed was kept.
+    #[error(
+        "the state `{}` as it was after run {run_id} is not there any more: run {into} and those before it were merged",
+        printable(state)
+    )]
+    StateMerged {
+        /// The state.
+        state: String,
+        /// The run.
+        run_id: i64,
+        /// The newest run whose entries were merged with those before.
+        into: i64,
+    },
+    /// The detector has passed on two entries of one user in one run.
+    #[error("the detector has passed on the same entry of its state `{}` twice", printable(state))]
+    StateTwice {
+        /// The state.
+        state: String,
+        /// What the server says; `None` for what belongs to no user.
+        source: Option<ServerError>,
+    },
     /// The server rolled back although COMMIT was sent.
     #[error("the server rolled the transaction back instead of committing it")]
     NotCommitted,
@@ -384,6 +415,33 @@ pub enum IdOwner {
     Run(i64),
     /// It is not known who.
     Unknown,
+}
+
+/// What is wrong with a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateDamage {
+    /// The run is not in the ledger.
+    NoRun,
+    /// What it wrote was altered, or some of it was removed or added.
+    Altered,
+    /// The same of what it and the runs before it wrote, which was merged.
+    AlteredSince,
+}
+
+fn damaged(run_id: i64, damage: StateDamage) -> String {
+    match damage {
+        StateDamage::NoRun => {
+            format!("it continues run {run_id}, which is not in the ledger with that state")
+        }
+        StateDamage::AlteredSince => {
+            format!(
+                "its entries in `detector_states` are not those that run {run_id} and the runs before it wrote"
+            )
+        }
+        StateDamage::Altered => {
+            format!("its entries in `detector_states` are not those that run {run_id} wrote")
+        }
+    }
 }
 
 fn taken_by(by: &IdOwner) -> String {
@@ -511,6 +569,11 @@ impl SinkError {
             SinkError::NotOwner { table } => Some(format!("have the owner of `{table}` run `host migrate` once")),
             SinkError::IdsExhausted { .. } => Some("widen the columns: `ALTER TABLE transactions ALTER transaction_id TYPE BIGINT; ALTER TABLE anomalies ALTER transaction_id TYPE BIGINT`".into()),
             SinkError::PartlyIngested { .. } => Some("the content of a pipe is known only at its end; leave that file out, or ingest it on its own".into()),
+            SinkError::StateDamaged { .. } => Some(
+                "restore `ingest_runs` and `detector_states` from a backup, or let the detector begin anew: with `--state new`, or under another name, such as `--state second`".into(),
+            ),
+            SinkError::StateMerged { .. } => Some("only the last ten runs of a state are kept apart".into()),
+            SinkError::StateTwice { .. } => Some("this is a bug in the plugin; `host plugin check` helps its author to find it".into()),
             SinkError::UserNotStorable { .. } => Some("use a database with ENCODING 'UTF8'".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
             SinkError::OutcomeUnknown { work: Work::Feedback, query, .. } => Some(format!(

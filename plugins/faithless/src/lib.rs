@@ -179,7 +179,13 @@ impl Stateful for Faithless {
         let mut state = State::default();
         match self.fault.as_str() {
             "state-lost" => return Ok(state),
-            "state-endless" => self.passed_on = 0,
+            "state-endless" => {
+                self.passed_on = 0;
+                if face() == "face:per-user" {
+                    // Large, so that it is soon too much.
+                    state.keep(1, format!("1 2{:60000}", ""));
+                }
+            }
             "state-unsorted" => (0..2).for_each(|_| state.keep(1, "twice")),
             _ => {}
         }
@@ -197,6 +203,9 @@ impl Stateful for Faithless {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
+        if self.fault == "state-refused" {
+            return Err(Error::InvalidInput("it was learned with another limit".into()));
+        }
         let refuse = || Error::InvalidInput("that is no state".into());
         let text = |value| str::from_utf8(value).map_err(|_| refuse());
         if let Some(shared) = state.shared() {

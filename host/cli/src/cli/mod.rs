@@ -46,7 +46,7 @@ pub use plugin::{
     PluginCheckArgs, PluginCommand, SdkChoice, SubjectArgs, TestArgs,
 };
 pub use profile::{PROFILE_ID, ProfileArgs};
-pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs};
+pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs, StateArg};
 pub use sniff::SniffArgs;
 pub use state::{StateCommand, StateListArgs, StateShowArgs};
 pub use undo::UndoArgs;

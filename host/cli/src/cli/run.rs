@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use host_core::text::is_unprintable;
 use host_sink::{DeferKeys, OnConflict};
 use jiff::SignedDuration;
 
@@ -51,6 +52,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", value_parser = super::operations::source, help_heading = "Writing")]
     pub source: Option<String>,
 
+    /// With a plugin that learns: the name of the state that it continues and writes, `new` for the default one from
+    /// its beginning, or `none` [default: the plugin's name, joined with that of the source if there is one]
+    #[arg(long, value_name = "NAME|new|none", value_parser = state, help_heading = "Writing")]
+    pub state: Option<StateArg>,
+
     /// Where to write rejected rows, besides the database: a CSV file that can be corrected and run again
     #[arg(long, value_name = "FILE", help_heading = "Writing")]
     pub rejects: Option<PathBuf>,
@@ -76,6 +82,29 @@ fn lines(text: &str) -> Result<(u64, u64), String> {
     match (first.parse(), last.parse()) {
         (Ok(first), Ok(last)) if 0 < first && first <= last => Ok((first, last)),
         _ => Err("give the first and the last line, such as `5000-5100`".into()),
+    }
+}
+
+/// Which state a run continues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateArg {
+    /// The default one, from its beginning.
+    New,
+    /// None.
+    None,
+    /// The one of this name.
+    Named(String),
+}
+
+fn state(text: &str) -> Result<StateArg, String> {
+    const MAX_BYTES: usize = 128;
+    match text {
+        "new" => Ok(StateArg::New),
+        "none" => Ok(StateArg::None),
+        _ if text.is_empty() || text.len() > MAX_BYTES => Err(format!("a name has 1 to {MAX_BYTES} bytes")),
+        _ if text.contains(is_unprintable) => Err("a name has no control characters".into()),
+        _ if text.trim() != text => Err("a name neither begins nor ends with a blank".into()),
+        _ => Ok(StateArg::Named(text.to_owned())),
     }
 }
 

@@ -48,7 +48,7 @@ fn is_lasting(error: &io::Error) -> bool {
 
 /// The plugin failed over rows, rather than before it saw any.
 fn of_detector(error: &DetectorError) -> bool {
-    matches!(error.call(), Some(Call::Classify(_) | Call::Score(_) | Call::Finish))
+    matches!(error.call(), Some(Call::Classify(_) | Call::Score(_) | Call::Snapshot | Call::Finish))
 }
 
 fn of_sink(error: &SinkError) -> bool {

@@ -14,6 +14,7 @@ use super::authors::ToolsError;
 use super::config::ConfigError;
 use super::plugins::LookupError;
 use super::profile::ProfileError;
+use super::state::StateError;
 use super::verify::VerifyError;
 use super::watch::WatchError;
 use crate::interrupt::Interrupt;
@@ -48,6 +49,9 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// What the detector has learned before.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A run cannot be replayed, or the replay differs from what is stored.
     #[error(transparent)]
     Verify(#[from] VerifyError),
@@ -122,6 +126,8 @@ impl Failure {
             Error::Sink(SinkError::PartlyIngested { .. }) => exit::INPUT,
             Error::Sink(SinkError::Undo(UndoError::NoRun { .. })) => exit::USAGE,
             Error::Sink(_) => exit::DATABASE,
+            Error::State(StateError::Refused { .. }) => exit::PLUGIN,
+            Error::State(_) => exit::USAGE,
             Error::Verify(VerifyError::OtherFile { .. }) => exit::INPUT,
             Error::Verify(VerifyError::Differs { .. }) => exit::DIFFERS,
             Error::Verify(_) => exit::DATABASE,

@@ -85,6 +85,7 @@ impl Error {
             Error::Sink(SinkError::Undo(error)) => error.into(),
             Error::Thread(error) | Error::Sink(SinkError::Thread(error)) => error.into(),
             Error::Sink(error) => error.into(),
+            Error::State(error) => error.into(),
             Error::Verify(error) => error.into(),
             Error::Watch(error) => error.into(),
             Error::Interrupted(_) => "interrupted",

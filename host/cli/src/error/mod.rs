@@ -9,6 +9,7 @@ mod config;
 mod kinds;
 mod plugins;
 mod profile;
+mod state;
 mod verify;
 mod watch;
 
@@ -19,5 +20,6 @@ pub use self::config::ConfigError;
 pub use self::kinds::{Place, Retry};
 pub use self::plugins::LookupError;
 pub use self::profile::{ProfileError, ProfilePlace};
+pub use self::state::StateError;
 pub use self::verify::VerifyError;
 pub use self::watch::WatchError;

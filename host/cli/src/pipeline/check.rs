@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use host_core::facts::FileFacts;
 use host_core::rejected::RejectedRow;
+use host_detector::Ability;
 use host_sink::PluginFacts;
 use host_source::{Note, Noticed, Tally};
 
@@ -13,7 +14,7 @@ use super::interrupted::unless_interrupted;
 use super::message::{End, Message};
 use super::prepare::{Prepared, prepare};
 use super::rejects;
-use super::stages::{Numbering, Stages};
+use super::stages::{Learned, Numbering, Stages};
 use crate::config::IngestConfig;
 use crate::error::Error;
 use crate::interrupt::Interrupts;
@@ -36,6 +37,8 @@ pub struct Checked {
     pub noticed: Noticed,
     /// Whether the detector's answers depend on the order of rows.
     pub minds_order: bool,
+    /// Whether they depend, in a run, on what it has learned in earlier ones.
+    pub is_stateful: bool,
     /// What was left out.
     pub left_out: Vec<Note>,
 }
@@ -69,8 +72,9 @@ pub async fn check(
         Some(path) => Some(unless_interrupted(interrupts, AnomaliesFile::create(path, &prepared)).await?),
         None => None,
     };
-    let Prepared { list, source, detectors, plugin, minds_order, .. } = prepared;
-    let mut stages = Stages::start(source, detectors, Numbering::Source)?;
+    let Prepared { list, source, detectors, plugin, abilities, minds_order, .. } = prepared;
+    let is_stateful = abilities.contains(&Ability::Stateful);
+    let mut stages = Stages::start(source, detectors, Numbering::Source, Learned::Dropped)?;
     let (mut rows, mut anomalies) = (0, 0);
     loop {
         match unless_interrupted(interrupts, stages.next()).await? {
@@ -88,7 +92,9 @@ pub async fn check(
                 progress.rows(part.batch.len() as u64);
                 stages.give_back(part.batch);
             }
-            Message::Users(_) => return Err(Error::Internal("a question was asked that nobody wanted")),
+            Message::Users(_) | Message::State(_) => {
+                return Err(Error::Internal("a stage has sent what nobody wanted"));
+            }
             Message::End(end) => {
                 if let Some(rejects) = rejects {
                     let finishing = async { rejects.finish().await.map_err(Error::from) };
@@ -99,7 +105,17 @@ pub async fn check(
                 }
                 let End { files, tally, noticed, .. } = end;
                 let left_out = list.notes;
-                return Ok(Checked { files, plugin, rows, anomalies, tally, noticed, minds_order, left_out });
+                return Ok(Checked {
+                    files,
+                    plugin,
+                    rows,
+                    anomalies,
+                    tally,
+                    noticed,
+                    minds_order,
+                    is_stateful,
+                    left_out,
+                });
             }
         }
     }

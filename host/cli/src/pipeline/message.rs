@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use host_core::anomaly::Classified;
 use host_core::facts::FileFacts;
+use host_core::state::State;
 use host_detector::Detector;
 use host_source::{Noticed, Tally};
 use tokio::sync::oneshot;
@@ -20,6 +21,8 @@ pub(crate) enum Message {
     Rows(Classified, Reserved),
     /// A question, if it was asked for; soon after, nothing comes before it is answered.
     Users(Question),
+    /// A part of what the detector has learned, if it was asked for; after all rows.
+    State(State),
     /// All files have been read to their end.
     End(End),
 }
@@ -55,6 +58,8 @@ pub struct Times {
     pub load: Duration,
     /// Connecting, checking the tables, waiting for the lock.
     pub connect: Duration,
+    /// Reading what the detector has learned before, and handing it over.
+    pub restore: Duration,
     /// Reading and parsing.
     pub read: Duration,
     /// Time in the plugin.

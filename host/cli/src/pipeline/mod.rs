@@ -9,8 +9,9 @@
 //! does not grow with the file, and the slowest stage, the server, is not kept waiting. [`mod@prepare`] gets
 //! them ready, [`stages`] starts them. The last [`message`] of a stage says that it has finished; a channel
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
-//! [`check`](mod@check) is a run without the writing, [`feedback`] records what becomes known of rows
-//! later, and [`mod@teach`] hands that to detectors that learn from it; [`undo`](mod@undo) removes what runs wrote.
+//! [`check`](mod@check) is a run without the writing. [`state`] is what the detector has learned before. [`feedback`]
+//! records what becomes known of rows later, and [`mod@teach`] hands that to detectors that learn from it;
+//! [`undo`](mod@undo) removes what runs wrote.
 
 mod anomalies;
 mod begin;
@@ -25,6 +26,7 @@ mod prepare;
 mod rejects;
 mod run;
 mod stages;
+mod state;
 mod teach;
 mod undo;
 mod workers;
@@ -37,7 +39,8 @@ pub use self::message::{GuestUse, Times};
 pub use self::prepare::try_plugin;
 pub(crate) use self::prepare::{Prepared, prepare};
 pub use self::run::{Ended, Outcome, run};
-pub(crate) use self::stages::{Numbering, Stages};
+pub(crate) use self::stages::{Learned, Numbering, Stages};
+pub(crate) use self::state::restore;
 pub use self::teach::Taught;
 pub(crate) use self::teach::teach;
 pub use self::undo::undo;

@@ -11,8 +11,8 @@ use host_sink::PluginFacts;
 use host_source::{FileList, InputRules, Source};
 use jiff::Timestamp;
 
-use super::budget;
-use crate::config::IngestConfig;
+use super::{budget, state};
+use crate::config::{IngestConfig, RunConfig};
 use crate::error::{ConfigError, Error};
 use crate::plugins;
 use crate::progress::Progress;
@@ -41,15 +41,18 @@ pub(crate) async fn prepare(config: &IngestConfig, progress: &Arc<Progress>) -> 
     in_thread(move || prepare_here(&config, &progress)).await?
 }
 
-/// Loads the plugin, and sees whether it takes its settings: what would make every run fail.
+/// Loads the plugin, and sees whether it takes its settings and can have the state: what would make every run fail.
 ///
 /// # Errors
 /// Those of [`prepare`] that concern the plugin.
-pub async fn try_plugin(config: &IngestConfig) -> Result<(), Error> {
+pub async fn try_plugin(config: &RunConfig) -> Result<(), Error> {
     let config = config.clone();
     in_thread(move || {
-        let (_, plugin) = load(&config)?;
-        demand_known_columns(&config, &start(&plugin, &config)?)
+        let (_, plugin) = load(&config.ingest)?;
+        let detector = start(&plugin, &config.ingest)?;
+        demand_known_columns(&config.ingest, &detector)?;
+        state::of_run(&config, &facts(&plugin, &detector, &config.ingest), &plugin.abilities)?;
+        Ok(())
     })
     .await?
 }
@@ -96,15 +99,18 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     let rules = InputRules { batch_rows, ..config.rules.clone() };
     let mut source = Source::open(list.clone(), rules, &columns, read_bytes)?;
     source.expect(config.expected.clone());
-    let abilities = plugin.abilities.clone();
-    let plugin = PluginFacts {
-        name: metadata.name,
-        version: metadata.version,
-        sha256: plugin.sha256.to_string(),
-        contract_version: plugin.contract_version,
-        settings: config.settings.iter().cloned().collect(),
-    };
+    let (abilities, plugin) = (plugin.abilities.clone(), facts(&plugin, &detectors[0], config));
     Ok(Prepared { started_at, list, source, detectors, plugin, abilities, minds_order, plugin_file })
+}
+
+fn facts(plugin: &Plugin, detector: &Detector, config: &IngestConfig) -> PluginFacts {
+    PluginFacts {
+        name: detector.metadata.name.clone(),
+        version: detector.metadata.version.clone(),
+        sha256: plugin.sha256.to_string(),
+        contract_version: plugin.contract_version.clone(),
+        settings: config.settings.iter().cloned().collect(),
+    }
 }
 
 /// Every `--column` must name a column of every file, or one that the detector asks for.

@@ -15,7 +15,8 @@ use super::interrupted::unless_interrupted;
 use super::message::{End, GuestUse, Message, Times};
 use super::prepare::{Prepared, prepare};
 use super::rejects;
-use super::stages::{Numbering, Stages};
+use super::stages::{Learned, Numbering, Stages};
+use super::state::{self, Named};
 use super::teach::{Taught, teach_new};
 use crate::config::RunConfig;
 use crate::error::{Error, Failure};
@@ -69,6 +70,8 @@ pub struct Outcome {
     pub noticed: Noticed,
     /// Whether the detector's answers depend on the order of rows.
     pub minds_order: bool,
+    /// How many entries of its state the detector was given.
+    pub restored_entries: u64,
     /// What a learning detector was given of what has become known of rows.
     pub taught: Option<Taught>,
 }
@@ -85,6 +88,7 @@ pub async fn run(
     TransactionPhase::None.begins();
     let started = Instant::now();
     let prepared = unless_interrupted(interrupts, prepare(&config.ingest, progress)).await?;
+    let state = state::of_run(config, &prepared.plugin, &prepared.abilities)?;
     let mut rejects = match &config.rejects_file {
         Some(path) => {
             Some(unless_interrupted(interrupts, rejects::open(path, &config.ingest, &prepared)).await?)
@@ -105,8 +109,8 @@ pub async fn run(
     let server = transaction.server().to_owned();
     tracing::info!("began run {} on {server}", transaction.run_id());
 
-    let filling = fill(&mut transaction, config, prepared, left_out, &mut rejects, progress);
-    let Filled { recorded, tally, noticed, times, guest, left_out, rejects, taught } =
+    let filling = fill(&mut transaction, config, prepared, state, left_out, &mut rejects, progress);
+    let Filled { recorded, tally, noticed, times, guest, left_out, rejects, restored_entries, taught } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Filling::Filled(filled)) => *filled,
             Ok(Filling::AlreadyIngested(already)) => {
@@ -136,6 +140,7 @@ pub async fn run(
         notes,
         noticed,
         minds_order,
+        restored_entries,
         taught,
     })))
 }
@@ -155,6 +160,7 @@ struct Filled {
     guest: GuestUse,
     left_out: Vec<KnownFile>,
     rejects: Option<FinishedRejects>,
+    restored_entries: u64,
     taught: Option<Taught>,
 }
 
@@ -169,20 +175,28 @@ enum Filling {
 async fn fill(
     transaction: &mut Transaction,
     config: &RunConfig,
-    mut prepared: Prepared,
+    prepared: Prepared,
+    state: Option<Named>,
     left_out: BTreeMap<usize, KnownFile>,
     rejects: &mut Option<RejectsFile>,
     progress: &Progress,
 ) -> Result<Filling, Error> {
-    let lessons = teach_new(transaction, &mut prepared).await?;
-    let Prepared { started_at, mut source, detectors, plugin, .. } = prepared;
+    let Prepared { started_at, mut source, detectors, plugin, abilities, .. } = prepared;
+    let started = Instant::now();
+    let (detectors, restored_entries) = match state {
+        Some(state) => state::continue_it(transaction, state, &plugin, detectors).await?,
+        None => (detectors, 0),
+    };
+    let (detectors, lessons) = teach_new(transaction, &abilities, detectors).await?;
+    let restore = started.elapsed();
     if !left_out.is_empty() {
         let positions = left_out.keys().copied().collect();
         let remaining = in_thread(move || source.leave_out(&positions).map(|()| source));
         source = remaining.await??;
     }
     source.fit(transaction.capacity());
-    let stages = Stages::start(source, detectors, Numbering::Sink)?;
+    let learned = if transaction.has_state() { Learned::Sink } else { Learned::Dropped };
+    let stages = Stages::start(source, detectors, Numbering::Sink, learned)?;
     let End { files, tally, noticed, times, guest } =
         write(transaction, stages, rejects.as_mut(), progress).await?;
     let rows = files.iter().map(|file| file.rows_read - file.rows_rejected).sum();
@@ -213,10 +227,11 @@ async fn fill(
                 recorded: *recorded,
                 tally,
                 noticed,
-                times,
+                times: Times { restore, ..times },
                 guest,
                 left_out,
                 rejects,
+                restored_entries,
                 taught: lessons.map(|lessons| lessons.taught),
             }))
         }
@@ -250,6 +265,11 @@ async fn write(
                 let started = Instant::now();
                 let numbers = transaction.number_users(&question.keys).await?;
                 question.answer(numbers);
+                busy += started.elapsed();
+            }
+            Message::State(part) => {
+                let started = Instant::now();
+                transaction.write_state(&part).await?;
                 busy += started.elapsed();
             }
             Message::End(end) => {

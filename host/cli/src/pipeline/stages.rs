@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use host_core::anomaly::Classified;
 use host_core::batch::Batch;
 use host_core::rejected::RejectedRow;
+use host_core::state::State;
 use host_core::text::{counted, printable};
 use host_core::threads::{self, ThreadError};
 use host_detector::Detector;
@@ -25,7 +26,7 @@ use tokio::sync::oneshot;
 
 use super::budget::{Budget, Reserved};
 use super::message::{End, GuestUse, Message, Question, STAGE_DIED, Times};
-use super::workers::{self, Answers, Workers};
+use super::workers::{self, Answers, Lessons, Workers};
 use crate::error::Error;
 
 /// Batches that may wait for the sink: enough to smooth out hiccups.
@@ -56,10 +57,23 @@ pub(crate) enum Numbering {
     Sink,
 }
 
+/// What becomes of what the detector has learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Learned {
+    /// It is forgotten.
+    Dropped,
+    /// Whoever takes the messages is given it: see [`Message::State`].
+    Sink,
+}
+
 /// The sink's end of the stages.
 pub(crate) struct Stages {
     tickets: Receiver<Result<Ticket, Error>>,
     answers: Answers,
+    /// What the detectors have learned, in any order; closed once all have passed it on.
+    lessons: Option<Receiver<State>>,
+    /// What comes after that.
+    end: Option<End>,
     /// Batches that are not needed any more, for the source to fill again.
     spent: Sender<Batch>,
 }
@@ -71,6 +85,7 @@ impl Stages {
         mut source: Source,
         detectors: Vec<Detector>,
         numbering: Numbering,
+        learned: Learned,
     ) -> Result<Stages, ThreadError> {
         let count = detectors.len();
         let (tickets_out, tickets) = channel(WAITING_BATCHES.max(2 * count));
@@ -79,13 +94,23 @@ impl Stages {
             let questions = tickets_out.clone();
             source.number_users_by(Box::new(move |keys| ask(&questions, keys)));
         }
-        let (workers, answers) = workers::start(detectors)?;
+        let (lessons, learning) = match learned {
+            Learned::Dropped => (None, None),
+            Learned::Sink => {
+                let (to, lessons) = channel(1);
+                (Some(lessons), Some(Lessons::new(to)))
+            }
+        };
+        let (workers, answers) = workers::start(detectors, learning)?;
         threads::spawn(move || read(source, workers, spent_in, &tickets_out))?;
-        Ok(Stages { tickets, answers, spent })
+        Ok(Stages { tickets, answers, lessons, end: None, spent })
     }
 
     /// The next message. There is none after [`Message::End`], or after an error.
     pub async fn next(&mut self) -> Result<Message, Error> {
+        if let Some(end) = self.end.take() {
+            return self.end(end).await;
+        }
         match self.tickets.recv().await.ok_or(STAGE_DIED)?? {
             Ticket::Rows { batch, rejected, workers, mut reserved } => {
                 let (batch, anomalies) = self.answers.gather(batch, &workers, &mut reserved).await?;
@@ -102,12 +127,22 @@ impl Stages {
                 Ok(Message::Rows(part, reserved))
             }
             Ticket::Users(question) => Ok(Message::Users(question)),
-            Ticket::End(end) => {
-                let (guest, classify) = self.answers.last().await?;
-                let times = Times { classify, ..end.times };
-                Ok(Message::End(End { guest, times, ..end }))
-            }
+            Ticket::End(end) => self.end(end).await,
         }
+    }
+
+    /// What comes after all rows.
+    async fn end(&mut self, end: End) -> Result<Message, Error> {
+        if let Some(lessons) = &mut self.lessons
+            && let Some(part) = lessons.recv().await
+        {
+            self.end = Some(end);
+            return Ok(Message::State(part));
+        }
+        // Whoever could not pass on everything says so here.
+        let (guest, classify) = self.answers.last().await?;
+        let times = Times { classify, ..end.times };
+        Ok(Message::End(End { guest, times, ..end }))
     }
 
     /// Gives a batch back to the source.

@@ -7,7 +7,6 @@ use host_core::threads::in_thread;
 use host_detector::{Ability, Detector, DetectorError, Ordering};
 use host_sink::{Connection, FeedbackRows, FeedbackSpan, KeptRow, LabelledRow, Transaction};
 
-use super::prepare::Prepared;
 use super::workers;
 use crate::error::Error;
 
@@ -37,23 +36,22 @@ pub(super) struct Lessons {
 /// Those of [`teach`].
 pub(super) async fn teach_new(
     transaction: &mut Transaction,
-    prepared: &mut Prepared,
-) -> Result<Option<Lessons>, Error> {
-    if !prepared.abilities.contains(&Ability::Learning) {
-        return Ok(None);
+    abilities: &[Ability],
+    detectors: Vec<Detector>,
+) -> Result<(Vec<Detector>, Option<Lessons>), Error> {
+    if !abilities.contains(&Ability::Learning) {
+        return Ok((detectors, None));
     }
-    let columns = prepared.detectors.first().map_or(&[][..], |detector| &detector.columns);
+    let columns = detectors.first().map_or(&[][..], |detector| &detector.columns);
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let kept_columns = (!names.is_empty()).then_some(names);
     if kept_columns.is_some() {
         transaction.keep_columns();
     }
     let span = transaction.feedback_span().await?;
-    let detectors = std::mem::take(&mut prepared.detectors);
     let run = (transaction.run_id(), span);
     let (detectors, taught) = teach(transaction.connection(), run, detectors).await?;
-    prepared.detectors = detectors;
-    Ok(Some(Lessons { span, taught, kept_columns }))
+    Ok((detectors, Some(Lessons { span, taught, kept_columns })))
 }
 
 /// Hands over what a run is given, or was given.

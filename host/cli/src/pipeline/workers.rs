@@ -1,14 +1,16 @@
 //! The detectors, each on a thread of its own. With `--jobs` there are several instances of one plugin
 //! side by side, as far as its `ordering` allows: with `any`, each batch goes to the next instance; with
 //! `per-user`, each batch is split by user, so that all rows of a user go to one instance, in file order.
-//! The results are the same, and in the same order, as with a single instance.
+//! The results are the same, and in the same order, as with a single instance; so is what they have learned.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use host_core::anomaly::Anomaly;
 use host_core::batch::Batch;
+use host_core::state::State;
 use host_core::threads::{self, ThreadError};
-use host_detector::{Detector, Ordering};
+use host_detector::{Detector, DetectorError, Ordering};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::budget::Reserved;
@@ -53,8 +55,36 @@ pub(super) struct Answers(Vec<Receiver<Result<Answer, Error>>>);
 /// The error that nobody is listening any more.
 pub(super) struct Gone;
 
-/// Starts the threads.
-pub(super) fn start(detectors: Vec<Detector>) -> Result<(Workers, Answers), ThreadError> {
+/// Where a worker passes on what its detector has learned.
+#[derive(Clone)]
+pub(super) struct Lessons {
+    to: Sender<State>,
+    /// Whoever has it may have a part in memory.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Lessons {
+    pub fn new(to: Sender<State>) -> Lessons {
+        Lessons { to, turn: Arc::default() }
+    }
+
+    /// Passes on everything; less only if nobody is listening any more.
+    fn pass_on(self, detector: &mut Detector) -> Result<(), DetectorError> {
+        loop {
+            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let part = detector.snapshot()?;
+            if part.is_empty() || self.to.blocking_send(part).is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Starts the threads. Before a detector finishes, it is asked for what it has learned, if that is wanted.
+pub(super) fn start(
+    detectors: Vec<Detector>,
+    lessons: Option<Lessons>,
+) -> Result<(Workers, Answers), ThreadError> {
     let ordering = detectors.first().map_or(Ordering::File, |detector| detector.metadata.ordering);
     let (mut tasks, mut answers) = (Vec::new(), Vec::new());
     for detector in detectors {
@@ -62,7 +92,8 @@ pub(super) fn start(detectors: Vec<Detector>) -> Result<(Workers, Answers), Thre
         let (answers_out, answers_in) = channel(WAITING_PARTS);
         tasks.push(tasks_out);
         answers.push(answers_in);
-        threads::spawn(move || work(detector, tasks_in, &answers_out))?;
+        let lessons = lessons.clone();
+        threads::spawn(move || work(detector, tasks_in, lessons, &answers_out))?;
     }
     Ok((Workers { tasks, ordering, next: 0 }, Answers(answers)))
 }
@@ -119,15 +150,38 @@ impl Workers {
 pub(super) fn by_user(batch: &Batch, workers: usize) -> Vec<Vec<u32>> {
     let mut rows = vec![Vec::new(); workers];
     for (i, &user_id) in (0..).zip(&batch.user_ids) {
-        // Fibonacci hashing: neighbouring ids go to different workers, and strides do no harm.
-        let hash = (user_id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        rows[(hash % workers as u64) as usize].push(i);
+        rows[worker_of(user_id, workers)].push(i);
     }
     rows
 }
 
+/// What each worker is given of a state: what belongs to the users whose rows it will be given. What belongs to nobody
+/// is for a single one.
+pub(super) fn parts_of_state(state: State, workers: usize) -> Vec<State> {
+    if workers == 1 {
+        return vec![state];
+    }
+    let mut parts = vec![State::default(); workers];
+    for entry in state.entries() {
+        parts[entry.user_id.map_or(0, |user_id| worker_of(user_id, workers))].push(entry);
+    }
+    parts
+}
+
+/// The worker that has a user.
+fn worker_of(user_id: i64, workers: usize) -> usize {
+    // Fibonacci hashing: neighbouring ids go to different workers, and strides do no harm.
+    let hash = (user_id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    (hash % workers as u64) as usize
+}
+
 /// A worker's thread.
-fn work(mut detector: Detector, mut tasks: Receiver<Task>, answers: &Sender<Result<Answer, Error>>) {
+fn work(
+    mut detector: Detector,
+    mut tasks: Receiver<Task>,
+    mut lessons: Option<Lessons>,
+    answers: &Sender<Result<Answer, Error>>,
+) {
     let mut busy = Duration::ZERO;
     while let Some(task) = tasks.blocking_recv() {
         let started = Instant::now();
@@ -136,7 +190,11 @@ fn work(mut detector: Detector, mut tasks: Receiver<Task>, answers: &Sender<Resu
                 part.reserved.keep(anomalies.iter().map(Anomaly::size_bytes).sum());
                 Answer::Classified(part, anomalies)
             }),
-            Task::Finish => detector.finish().map(|()| Answer::Finished(GuestUse::of(&detector), busy)),
+            Task::Finish => {
+                let passed_on = lessons.take().map_or(Ok(()), |lessons| lessons.pass_on(&mut detector));
+                let finished = passed_on.and_then(|()| detector.finish());
+                finished.map(|()| Answer::Finished(GuestUse::of(&detector), busy))
+            }
         };
         busy += started.elapsed();
         let is_last = !matches!(answer, Ok(Answer::Classified(..)));
@@ -193,6 +251,7 @@ impl Answers {
 
 #[cfg(test)]
 mod tests {
+    use host_core::state::Entry;
     use proptest::prelude::*;
 
     use super::*;
@@ -212,6 +271,25 @@ mod tests {
                 prop_assert_eq!(parts.iter().filter(has_user).count(), 1);
             }
             prop_assert!(parts.iter().all(|rows| rows.is_sorted()));
+        }
+
+        /// What is known of a user goes to the worker that has the user's rows.
+        #[test]
+        fn a_state_goes_where_the_rows_go(users: std::collections::BTreeSet<i64>, workers in 1_usize..9) {
+            let mut state = State::default();
+            users.iter().for_each(|user_id| state.push(Entry {
+                user_id: Some(*user_id),
+                value: &user_id.to_be_bytes(),
+            }));
+            let user_ids: Vec<i64> = users.iter().copied().collect();
+            let rows = by_user(&Batch { user_ids: user_ids.clone(), ..Batch::default() }, workers);
+            let parts = parts_of_state(state, workers);
+            prop_assert_eq!(parts.len(), workers);
+            for (part, rows) in parts.iter().zip(rows) {
+                let expected: Vec<i64> = rows.iter().map(|&row| user_ids[row as usize]).collect();
+                prop_assert_eq!(&part.users, &expected);
+                prop_assert!(part.entries().all(|entry| entry.value == entry.user_id.unwrap().to_be_bytes()));
+            }
         }
     }
 }

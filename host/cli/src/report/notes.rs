@@ -100,7 +100,11 @@ pub fn of_check(checked: &Checked) -> Vec<String> {
     let without_rows = checked.files.iter().filter(|file| file.rows_read == 0);
     let without_rows = without_rows_in(without_rows.map(|file| file.name.clone()).collect());
     let odd = checked.noticed.notes(&checked.plugin.name, checked.minds_order);
-    without_rows.into_iter().chain(odd).collect()
+    let name = printable(&checked.plugin.name);
+    let stateless = checked.is_stateful.then(|| {
+        format!("`{name}` learns from one run to the next; `host check` judges as its first run would, without a state")
+    });
+    without_rows.into_iter().chain(odd).chain(stateless).collect()
 }
 
 /// Files whose content was ingested before, whether they were left out or not.

@@ -303,11 +303,13 @@ fn state_of(StateRecord { name, predecessor, entries, .. }: &StateRecord) -> Str
         Some(run_id) => format!("continued from run {run_id}"),
         None => "begun anew".to_owned(),
     };
-    let entries = match entries {
-        1 => "1 entry".to_owned(),
-        count => format!("{} entries", grouped(*count)),
-    };
-    format!("`{}`, {begun}, wrote {entries}", printable(name))
+    format!("`{}`, {begun}, wrote {}", printable(name), entries_of(*entries))
+}
+
+/// "1 entry", "2 entries".
+#[must_use]
+pub fn entries_of(count: u64) -> String {
+    if count == 1 { "1 entry".into() } else { format!("{} entries", grouped(count)) }
 }
 
 /// That what a listing could list was removed.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use host_core::advice;
 use host_core::text::{counted, grouped, one_line, printable};
-use host_sink::{AlreadyIngested, KnownFile, Once};
+use host_sink::{AlreadyIngested, KnownFile, Once, StateRecord};
 use host_source::Note;
 use serde::Serialize;
 
 use super::notes::{self, LeftOut, LeftOutLines};
-use super::runs::{RunObject, anomalies_of};
+use super::runs::{RunObject, anomalies_of, entries_of};
 use crate::config::RunConfig;
 use crate::pipeline::Outcome;
 
@@ -65,6 +65,8 @@ pub struct Summary<'a> {
     /// Replaced rows whose values were others.
     rows_replaced_differing: u64,
     database: &'a str,
+    /// How many entries of its state the detector was given before the first row.
+    state_entries_restored: u64,
     /// Rows of which a learning detector was told what has become known; null if it does not learn.
     feedback_rows: Option<u64>,
     /// Rows that it was not given, because they, or columns that it requires, are not there.
@@ -95,6 +97,7 @@ pub struct Summary<'a> {
 struct Seconds {
     load: f64,
     connect: f64,
+    restore: f64,
     read: f64,
     classify: f64,
     write: f64,
@@ -116,6 +119,7 @@ impl<'a> Summary<'a> {
             rows_skipped_differing: committed.rows_skipped_differing,
             rows_replaced_differing: committed.rows_replaced_differing,
             database: server,
+            state_entries_restored: outcome.restored_entries,
             feedback_rows: taught.map(|taught| taught.rows),
             feedback_rows_left_out: taught.map(|taught| taught.gone + taught.without_columns),
             rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
@@ -127,6 +131,7 @@ impl<'a> Summary<'a> {
             seconds: Seconds {
                 load: seconds(times.load),
                 connect: seconds(times.connect),
+                restore: seconds(times.restore),
                 read: seconds(times.read),
                 classify: seconds(times.classify),
                 write: seconds(times.write),
@@ -186,6 +191,9 @@ impl<'a> Summary<'a> {
                 &self.run.plugin.sha256[..16]
             ),
         );
+        if let Some(state) = self.run.state {
+            line("state", state_of(state, self.state_entries_restored));
+        }
         if let Some(rows) = self.feedback_rows.filter(|rows| *rows > 0) {
             line("feedback", format!("on {}, before the first one", counted(rows, "row")));
         }
@@ -222,11 +230,15 @@ impl<'a> Summary<'a> {
         line("into", self.database.to_owned());
         let (started, committed) = (self.run.started_at, self.run.committed_at);
         line("at", format!("{}, started {}", committed.strftime("%F %TZ"), started.strftime("%F %TZ")));
-        let Seconds { load, connect, read, classify, write, commit, total } = self.seconds;
+        let Seconds { load, connect, restore, read, classify, write, commit, total } = self.seconds;
+        let restore = match self.run.state {
+            Some(_) => format!(", restore {restore:.3}"),
+            None => String::new(),
+        };
         line(
             "time",
             format!(
-                "{total:.3} s, {} rows/s (load {load:.3}, connect {connect:.3}; side by side: read {read:.3}, \
+                "{total:.3} s, {} rows/s (load {load:.3}, connect {connect:.3}{restore}; side by side: read {read:.3}, \
                  classify {classify:.3}, write {write:.3}; commit {commit:.3})",
                 grouped(self.rows_per_second),
             ),
@@ -246,6 +258,17 @@ impl<'a> Summary<'a> {
         }
         line("look", format!("{};", self.look));
         text
+    }
+}
+
+/// What the run did with its state.
+fn state_of(StateRecord { name, predecessor, entries, .. }: &StateRecord, restored: u64) -> String {
+    let (name, wrote) = (printable(name), entries_of(*entries));
+    match predecessor {
+        Some(run_id) => {
+            format!("continued `{name}` of run {run_id} ({}), wrote {wrote}", entries_of(restored))
+        }
+        None => format!("began `{name}`, wrote {wrote}"),
     }
 }
 

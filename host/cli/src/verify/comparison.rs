@@ -6,6 +6,7 @@ use host_core::anomaly::Classified;
 use host_core::batch::Batch;
 use host_core::digest::Sha256Digest;
 use host_core::rejected::RejectedRow;
+use host_core::state::StateDigest;
 use host_core::text::without_nul;
 use host_sink::{
     AllottedIds, Encoding, KEEP, LedgerRun, Prunable, Pruned, ReplacedRecord, ReplacedRow, RunRecord,
@@ -17,7 +18,7 @@ use super::replaced::{Replacements, Whereabouts};
 use super::rows::{ReplayedRow, StoredRows};
 use super::stream::{Place, Placed, Stream};
 use crate::error::Error;
-use crate::pipeline::{End, Message, Numbering, Prepared, Stages};
+use crate::pipeline::{End, Learned, Message, Numbering, Prepared, Stages};
 use crate::progress::Progress;
 
 /// Differences that are described; the others are counted.
@@ -48,6 +49,8 @@ pub(super) struct Comparison {
     skip_count: u64,
     /// How many users with textual ids have no number.
     lost_users: i64,
+    /// What the detector has learned.
+    learned: StateDigest,
 }
 
 impl Comparison {
@@ -80,6 +83,7 @@ impl Comparison {
             count: 0,
             skip_count: 0,
             lost_users: 0,
+            learned: StateDigest::default(),
         };
         for (prunable, stored, recorded) in stored {
             let table = prunable.table();
@@ -110,7 +114,8 @@ impl Comparison {
         progress: &Progress,
     ) -> Result<Verified, Error> {
         let Prepared { source, detectors, .. } = prepared;
-        let mut stages = Stages::start(source, detectors, Numbering::Sink)?;
+        let learned = if self.run.record.state.is_some() { Learned::Sink } else { Learned::Dropped };
+        let mut stages = Stages::start(source, detectors, Numbering::Sink, learned)?;
         loop {
             match stages.next().await? {
                 Message::Rows(part, _reserved) => {
@@ -122,7 +127,9 @@ impl Comparison {
                     let numbers = self.number_users(&question.keys, snapshot).await?;
                     question.answer(numbers);
                 }
+                Message::State(part) => part.entries().for_each(|entry| self.learned.add(entry)),
                 Message::End(end) => {
+                    self.compare_state(snapshot).await?;
                     self.compare_end(&end, snapshot).await?;
                     return Ok(Verified {
                         run: self.run,
@@ -341,6 +348,26 @@ impl Comparison {
             && stored.reason == storable(&row.reason())
             && stored.message == storable(&row.message())
             && stored.raw_sha256 == Sha256Digest::of(&row.raw).to_string()
+    }
+
+    /// Compares what the detector has learned with what the run has written of it, and that with what is stored.
+    async fn compare_state(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        let Some(state) = self.run.record.state.clone() else { return Ok(()) };
+        let recorded = StateDigest::parse(&state.sha256, state.entries);
+        if recorded != Some(self.learned) {
+            let (recorded, replayed) = (state.entries, self.learned.entries());
+            let what =
+                format!("{recorded} entries of `{}` were written, the replay gives {replayed}", state.name);
+            let other = format!("the entries of `{}` are not those that the replay gives", state.name);
+            self.add("ingest_runs".into(), if recorded == replayed { other } else { what });
+        }
+        let run_id = self.run.record.run_id;
+        if !snapshot.is_merged(run_id).await? && !snapshot.has_state_of(run_id, &state).await? {
+            let what =
+                format!("the entries of `{}` that are stored are not those that the run wrote", state.name);
+            self.add("detector_states".into(), what);
+        }
+        Ok(())
     }
 
     async fn compare_end(&mut self, end: &End, snapshot: &Snapshot) -> Result<(), Error> {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use host_core::text::printable;
 use host_core::threads::in_thread;
 use host_detector::Requirements;
-use host_sink::{LedgerRun, Prunable, Pruned, Snapshot};
+use host_sink::{LedgerRun, Prunable, Pruned, Snapshot, StateRecord};
 use host_source::{Expectations, InputRules, RejectLimit};
 
 use self::comparison::Comparison;
@@ -24,7 +24,7 @@ pub use self::difference::{Difference, Verified};
 use crate::config::{IngestConfig, VerifyConfig};
 use crate::error::{ConfigError, Error, VerifyError};
 use crate::interrupt::Interrupts;
-use crate::pipeline::{Prepared, prepare, teach, unless_interrupted};
+use crate::pipeline::{Prepared, prepare, restore, teach, unless_interrupted};
 use crate::progress::Progress;
 
 /// Replays a run.
@@ -49,6 +49,7 @@ pub async fn verify(
         check_files(&ingest, &run).await?;
         let mut prepared = prepare(&ingest, progress).await?;
         prepared.source.fit(capacity);
+        continue_state(&run, &mut prepared, &snapshot).await?;
         teach_again(&run, &mut prepared, &snapshot).await?;
         let comparison = Comparison::new(run, &snapshot).await?;
         let verified = comparison.replay(prepared, &snapshot, progress).await;
@@ -56,6 +57,15 @@ pub async fn verify(
         verified
     })
     .await
+}
+
+/// What the detector knew when the run began.
+async fn continue_state(run: &LedgerRun, prepared: &mut Prepared, snapshot: &Snapshot) -> Result<(), Error> {
+    let Some(StateRecord { predecessor: Some(predecessor), .. }) = run.record.state else { return Ok(()) };
+    let chain = snapshot.state_after(predecessor).await?;
+    let detectors = std::mem::take(&mut prepared.detectors);
+    (prepared.detectors, _) = restore(snapshot.connection(), &chain, &prepared.plugin, detectors).await?;
+    Ok(())
 }
 
 /// What the detector was given of what had become known until then.

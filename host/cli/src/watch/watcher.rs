@@ -43,7 +43,7 @@ pub async fn watch(
     interrupts: &mut Interrupts,
 ) -> Result<Totals, Failure> {
     tokio::select! {
-        tried = pipeline::try_plugin(&config.run.ingest) => tried.map_err(Failure::without_rows)?,
+        tried = pipeline::try_plugin(&config.run) => tried.map_err(Failure::without_rows)?,
         _ = interrupts.asked() => return Ok(Totals::default()),
     }
     let folder = Folder::open(&config.folder).map_err(Failure::without_rows)?;

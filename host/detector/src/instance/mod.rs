@@ -48,6 +48,8 @@ pub struct Detector {
     /// The further columns that it needs, verified; none before it is [configured](Self::configure).
     pub columns: Vec<ColumnRequest>,
     guest: Guest,
+    /// What it may still pass on of its state.
+    allowance: verify::StateAllowance,
 }
 
 impl Detector {
@@ -59,7 +61,7 @@ impl Detector {
         let mut guest = Guest::start(plugin)?;
         let metadata = guest.call(Call::Describe, |exports, store| exports.describe(store))?;
         verify::metadata(&metadata).map_err(|violation| guest.violation(Call::Describe, violation))?;
-        Ok(Detector { metadata, columns: Vec::new(), guest })
+        Ok(Detector { metadata, columns: Vec::new(), guest, allowance: verify::StateAllowance::default() })
     }
 
     /// Lets it describe itself once more.
@@ -132,6 +134,7 @@ impl Detector {
         let answer = self.guest.call(Call::Snapshot, |exports, store| exports.snapshot(store))?;
         let state = answer.map_err(|error| self.guest_error(Call::Snapshot, error))?;
         verify::state(&state, self.metadata.ordering)
+            .and_then(|()| self.allowance.take(&state))
             .map_err(|violation| self.guest.violation(Call::Snapshot, violation))?;
         Ok(state)
     }
@@ -273,7 +276,7 @@ fn longest_answer_bytes(call: &Call) -> usize {
             let rows = usize::try_from(span.rows).unwrap_or(usize::MAX);
             rows.saturating_mul(MAX_ANOMALY_BYTES).max(SHORT_ANSWER_BYTES)
         }
-        Call::Snapshot => usize::MAX,
+        Call::Snapshot => verify::MAX_STATE_PART_BYTES,
         _ => SHORT_ANSWER_BYTES,
     }
 }

@@ -32,6 +32,12 @@ const REPLACING: [(&str, &[Privilege]); 3] = [
     ("replaced_rows", &[Privilege::Select, Privilege::Insert]),
 ];
 
+/// What a run must be allowed to do, too, if its detector has a state.
+const STATEFUL: [(&str, &[Privilege]); 2] = [
+    ("detector_states", &[Privilege::Select, Privilege::Insert, Privilege::Delete]),
+    ("detector_state_bases", &[Privilege::Select, Privilege::Insert]),
+];
+
 /// What a run must be allowed to do, too, if its detector learns from feedback.
 const LEARNING: [(&str, &[Privilege]); 3] = [
     ("feedback", &[Privilege::Select]),
@@ -169,6 +175,14 @@ impl Relations {
     /// Names all privileges that are missing.
     pub fn check_replaceable(&self) -> Result<(), SinkError> {
         self.check_privileges(&REPLACING)
+    }
+
+    /// Whether a state may be continued and written.
+    ///
+    /// # Errors
+    /// Names all privileges that are missing.
+    pub fn check_stateful(&self) -> Result<(), SinkError> {
+        self.check_privileges(&STATEFUL)
     }
 
     /// Whether feedback may be handed to a detector, and columns kept for it.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use host_core::capacity::Capacity;
-
+use host_core::state::StateDigest;
 use jiff::Timestamp;
 
 use crate::connection::connect::Connection;
@@ -11,7 +11,7 @@ use crate::connection::encoding::Encoding;
 use crate::connection::query::Parameter;
 use crate::connection::session;
 use crate::error::SinkError;
-use crate::ledger::facts::FeedbackSpan;
+use crate::ledger::facts::{FeedbackSpan, StateRecord};
 use crate::ledger::prunes::Pruned;
 use crate::ledger::read::RunFilter;
 use crate::ledger::runs::{KEEP, LedgerRun};
@@ -21,7 +21,8 @@ use crate::schema::columns;
 use crate::stored::cursor::{Cursor, RowOfRun};
 use crate::stored::replaced::{ReplacedRow, ReplacingRun};
 use crate::stored::rows::{StoredAnomaly, StoredRow};
-use crate::stored::{feedback, replaced, rows, users, writers};
+use crate::stored::state::{StateChain, StateEntries};
+use crate::stored::{feedback, replaced, rows, state, users, writers};
 use crate::undo::plan::plan;
 
 /// A read-only transaction that sees nothing that others write meanwhile.
@@ -63,6 +64,39 @@ impl Snapshot {
         let rows = self.connection.query("look for textual users", TEXTUAL_USERS, &parameters).await?;
         let has_textual_users = rows.first().is_some_and(|row| row.get(0));
         Ok(widths.capacity(run.record.ids == KEEP, has_textual_users))
+    }
+
+    /// The state as it was after a run.
+    ///
+    /// # Errors
+    /// [`SinkError::StateDamaged`] or [`SinkError::StateMerged`], and if the server refuses.
+    pub async fn state_after(&self, run_id: i64) -> Result<StateChain, SinkError> {
+        state::continuable(&self.connection, run_id).await
+    }
+
+    /// Whether the entries of this run were merged with those before it, so that its own are not all there any more.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn is_merged(&self, run_id: i64) -> Result<bool, SinkError> {
+        state::is_merged(&self.connection, run_id).await
+    }
+
+    /// Whether the entries that a run has written are still as it wrote them.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn has_state_of(&self, run_id: i64, record: &StateRecord) -> Result<bool, SinkError> {
+        let digest = StateDigest::parse(&record.sha256, record.entries);
+        let mut entries = StateEntries::of_run(&self.connection, &record.name, run_id, digest).await?;
+        loop {
+            match entries.next(&self.connection).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(true),
+                Err(SinkError::StateDamaged { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The numbers of users with these ids; `None` for those who have none.

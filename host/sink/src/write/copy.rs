@@ -7,6 +7,7 @@ use host_core::batch::{Batch, SourceId};
 use host_core::column::Column;
 use host_core::facts::IdKind;
 use host_core::rejected::RejectedRow;
+use host_core::state::Entry;
 use host_core::text::without_nul;
 
 use crate::connection::encoding::Encoding;
@@ -154,6 +155,18 @@ impl CopyBuffer {
         self.put_i64(batch.timestamps_micros[i] - EPOCH_MICROS);
     }
 
+    /// A tuple of [`STATE_COLUMNS`].
+    pub fn put_state(&mut self, run_id: i64, entry: Entry<'_>) {
+        self.rows += 1;
+        self.bytes.put_i16(3);
+        self.put_i64(run_id);
+        match entry.user_id {
+            Some(user_id) => self.put_i64(user_id),
+            None => self.bytes.put_i32(-1),
+        }
+        self.put_bytes(entry.value);
+    }
+
     /// A tuple of [`KEPT_COLUMNS`]: row `i` of further columns, as texts; NULL where the file has no such column.
     pub fn put_kept(&mut self, transaction_id: i64, run_id: i64, columns: &[Column], i: usize) {
         self.rows += 1;
@@ -179,6 +192,14 @@ impl CopyBuffer {
         self.bytes[length_at..length_at + size_of::<i32>()].copy_from_slice(&length.to_be_bytes());
     }
 
+    /// A tuple of [`USER_COLUMNS`].
+    pub fn put_user(&mut self, user_id: i64, key: &str) {
+        self.rows += 1;
+        self.bytes.put_i16(2);
+        self.put_i64(user_id);
+        self.put_text(key);
+    }
+
     fn put_common(&mut self, fields: i16, row: TransactionRow) {
         self.rows += 1;
         self.bytes.reserve(96);
@@ -199,7 +220,7 @@ impl CopyBuffer {
         self.put_bytes(storable.as_bytes());
     }
 
-    /// Records, and so everything in them, are bounded far below the limit of a field.
+    /// Records, and so everything in them, are bounded far below the limit of a field; so are states.
     fn put_bytes(&mut self, bytes: &[u8]) {
         self.bytes.put_i32(bytes.len() as i32);
         self.bytes.put_slice(bytes);
@@ -297,6 +318,11 @@ pub const REJECT_COLUMNS: &str =
 /// What [`CopyBuffer::put_skipped`] encodes.
 pub const SKIPPED_COLUMNS: &str = "skipped_rows (run_id, file, line, transaction_id, differs, position, user_id, \
      amount, transaction_timestamp)";
+
+/// What [`CopyBuffer::put_user`] encodes.
+pub const USER_COLUMNS: &str = "users (user_id, source_key)";
+/// What [`CopyBuffer::put_state`] encodes.
+pub const STATE_COLUMNS: &str = "detector_states (run_id, user_id, value)";
 
 #[cfg(test)]
 mod tests {

@@ -1,20 +1,14 @@
 //! What the run of a learning detector reads and writes besides its rows: feedback on earlier rows, and the further
 //! columns of its own, so that these can be handed over once something becomes known of them.
 
-use crate::connection::connect::Connection;
 use crate::error::SinkError;
 use crate::ledger::facts::FeedbackSpan;
 use crate::schema::relations::Relations;
 use crate::stored::feedback;
+use crate::write::state::StateWriter;
 use crate::write::transaction::Transaction;
 
 impl Transaction {
-    /// Its connection, for what is read part by part.
-    #[must_use]
-    pub fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
     /// The feedback that the run's detector is to be given: what was committed since the run whose state it continues
     /// was given any.
     ///
@@ -22,7 +16,8 @@ impl Transaction {
     /// [`SinkError::PrivilegesMissing`], and if the server refuses.
     pub async fn feedback_span(&self) -> Result<FeedbackSpan, SinkError> {
         Relations::look_up(&self.connection).await?.check_learning()?;
-        feedback::span(&self.connection, None).await
+        let predecessor = self.state.as_ref().and_then(StateWriter::predecessor);
+        feedback::span(&self.connection, predecessor).await
     }
 
     /// From now on, the further columns of the rows that are written are kept, too.

@@ -26,6 +26,7 @@ use crate::stored::replaced;
 use crate::write::keys::DeferredKeys;
 use crate::write::numbers::Numbers;
 use crate::write::options::{IdPolicy, OnConflict, TransactionOptions};
+use crate::write::state::StateWriter;
 use crate::write::users::Users;
 use crate::write::writer::Writer;
 use crate::write::{keys, triggers};
@@ -41,6 +42,8 @@ pub struct Transaction {
     users: Option<Users>,
     deferred_keys: Option<DeferredKeys>,
     widths: Widths,
+    /// If the detector has one.
+    pub(super) state: Option<StateWriter>,
 }
 
 /// What the server acknowledged.
@@ -96,12 +99,19 @@ impl Transaction {
                 users,
                 deferred_keys,
                 widths,
+                state: None,
             }),
             Err(error) => {
                 ending::abandon(&connection, &identity, &error).await;
                 Err(error)
             }
         }
+    }
+
+    /// Its connection, for what is read part by part.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// The database, for messages.
@@ -179,6 +189,10 @@ impl Transaction {
     /// If the server refuses something, or counts differ. The transaction must then still be rolled back.
     pub async fn complete(&mut self, facts: &RunFacts) -> Result<Completed, SinkError> {
         self.writer.finish(&self.connection).await?;
+        let state = match &mut self.state {
+            Some(state) => Some(state.finish(&self.connection).await?),
+            None => None,
+        };
         if let Some(keys) = self.deferred_keys.take() {
             keys.build(&self.connection).await?;
         }
@@ -212,7 +226,7 @@ impl Transaction {
                 _ => replaced::digest(&self.connection, *run_id).await?,
             },
         };
-        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests, None);
+        let record = RunRecord::new(*run_id, facts, self.options.ids.recorded(), &written, digests, state);
         let entry = record::record(&self.connection, &record).await?;
         let condition = format!("run_id = {run_id} AND sha256 = '{}'", entry.sha256);
         self.identity.is_recorded(ledger.clone(), condition);
@@ -257,6 +271,9 @@ impl Transaction {
     /// If it does not confirm; it rolls back nevertheless, because COMMIT was never sent.
     pub async fn roll_back(mut self, is_lost: bool, patience: Duration) -> Result<(), SinkError> {
         self.writer.abandon();
+        if let Some(state) = &mut self.state {
+            state.abandon();
+        }
         ending::roll_back(self.connection, &self.identity, is_lost, patience).await
     }
 }

@@ -8,10 +8,11 @@
 use std::ops::RangeInclusive;
 
 use crate::connection::connect::Connection;
-use crate::connection::query::Parameter;
 use crate::error::SinkError;
-use crate::schema::columns::Widths;
+use crate::schema::columns::{TableWidths, Widths};
 use crate::stored::users;
+use crate::write::copy::{CopyBuffer, USER_COLUMNS};
+use crate::write::writer::{copy_at_once, expect, prepare};
 
 /// Whether `users` is the table that the host creates, or like it, and may be used.
 const TABLE: &str = "
@@ -30,10 +31,6 @@ const TABLE: &str = "
 const LOWEST: &str = "
     SELECT lowest, CASE WHEN lowest IS NULL THEN EXISTS (SELECT FROM transactions WHERE user_id < 0) END
     FROM (SELECT min(user_id)::bigint AS lowest FROM users) AS users";
-
-const INSERT: &str = "
-    WITH new AS (INSERT INTO users (user_id, source_key) SELECT * FROM unnest($1::bigint[], $2::text[]) RETURNING 1)
-    SELECT count(*) FROM new";
 
 /// The numbers that a run gives out.
 pub(crate) struct Users {
@@ -101,7 +98,7 @@ impl Users {
                 Some(number) => number,
                 None => {
                     self.lowest -= 1;
-                    new.push((key.clone(), self.lowest));
+                    new.push((key.as_str(), self.lowest));
                     self.lowest
                 }
             });
@@ -122,18 +119,16 @@ impl Users {
         Ok(numbers)
     }
 
-    /// Writes new users in the order of their ids: a key is kept up to date with a fifth less work than in any order.
-    async fn insert(&self, connection: &Connection, mut new: Vec<(String, i64)>) -> Result<(), SinkError> {
+    /// Writes new users in the order of their ids, by COPY: both cost the server less, together a third.
+    async fn insert(&self, connection: &Connection, mut new: Vec<(&str, i64)>) -> Result<(), SinkError> {
+        const DOING: &str = "write new users";
         new.sort_unstable();
-        let (keys, numbers): (Vec<String>, Vec<i64>) = new.into_iter().unzip();
-        let sent = keys.len() as u64;
-        let parameters: [&dyn Parameter; 2] = [&numbers, &keys];
-        let rows = connection.query("write new users", INSERT, &parameters).await?;
-        let stored = rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs());
-        if stored == sent {
-            return Ok(());
-        }
-        Err(SinkError::CountMismatch { table: "users", sent, stored, triggers: Vec::new() })
+        let mut buffer = CopyBuffer::new(TableWidths::NARROW, connection.encoding.clone());
+        buffer.start_if_empty();
+        new.iter().for_each(|(key, number)| buffer.put_user(*number, key));
+        let copy = prepare(connection, DOING, USER_COLUMNS).await?;
+        let stored = copy_at_once(connection, DOING, &copy, &mut buffer).await?;
+        expect("users", buffer.rows(), stored, Vec::new())
     }
 }
 

@@ -34,7 +34,7 @@ use crate::write::triggers;
 use crate::write::triggers::Trigger;
 
 /// Size of a message to the server.
-const CHUNK_BYTES: usize = 256 * 1024;
+pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 /// Rows that are encoded between checks of how much is ready.
 const ROWS_AT_A_TIME: usize = 512;
 /// A segment ends when what is collected for the other tables reaches this size.
@@ -423,7 +423,8 @@ impl Writer {
 
 const WRITE_TRANSACTIONS: &str = "write the transactions";
 
-async fn prepare(
+/// Prepares a COPY to these columns.
+pub(super) async fn prepare(
     connection: &Connection,
     doing: &'static str,
     columns: &str,
@@ -433,7 +434,7 @@ async fn prepare(
 }
 
 /// A COPY of what is buffered; returns how many rows the server stored.
-async fn copy_at_once(
+pub(super) async fn copy_at_once(
     connection: &Connection,
     doing: &'static str,
     copy: &Statement,
@@ -477,6 +478,11 @@ fn widen(range: &mut Option<(i64, i64)>, value: i64) {
 }
 
 /// The triggers are those that may have left rows out.
-fn expect(table: &'static str, sent: u64, stored: u64, triggers: Vec<String>) -> Result<(), SinkError> {
+pub(super) fn expect(
+    table: &'static str,
+    sent: u64,
+    stored: u64,
+    triggers: Vec<String>,
+) -> Result<(), SinkError> {
     if sent == stored { Ok(()) } else { Err(SinkError::CountMismatch { table, sent, stored, triggers }) }
 }

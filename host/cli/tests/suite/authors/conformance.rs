@@ -12,7 +12,7 @@ use crate::authors::templates::tools;
 use crate::support::{Files, finish, host, succeed, test_plugins};
 
 /// A copy of the guest `faithless` that says of itself that it is this: an ordering, or `changing`.
-fn faithless(files: &Files, face: &str) -> String {
+pub fn faithless(files: &Files, face: &str) -> String {
     const FACE: &[u8; 32] = b"face:any                        ";
     let mut bytes = fs::read(test_plugins().join("faithless.wasm")).unwrap();
     let at = bytes.windows(FACE.len()).position(|window| window == FACE).expect("it has a face");

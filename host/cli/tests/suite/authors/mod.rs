@@ -2,7 +2,7 @@
 
 mod abi;
 mod capture;
-mod conformance;
+pub mod conformance;
 mod dev;
 mod ensemble;
 mod kit;

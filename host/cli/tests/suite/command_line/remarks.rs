@@ -106,7 +106,7 @@ fn rows_that_were_not_judged_are_counted() {
     let told = "rows not judged: 1168 of 1800; their users had fewer than 10 earlier rows";
     let run = |minimum: &str| {
         let mut run = host_run(&database, "zscore", &sample());
-        run.args(["--set", &format!("minimum-history={minimum}")]);
+        run.args(["--state", "none", "--set", &format!("minimum-history={minimum}")]);
         run
     };
     let finished = finish(&mut run("10"));

@@ -156,6 +156,7 @@ fn all_of_it_is_there_or_nothing() {
     // The corrected file of rejects is one like any other.
     std::fs::write(&rejects, std::fs::read_to_string(&rejects).unwrap().replace(",101,1", ",3,1")).unwrap();
     assert_eq!(succeed(feedback(&database, &good).arg(&rejects)), "recorded 2 labels, of which 2 fraud\n");
+    assert_eq!(database.number("SELECT count(*) FROM feedback"), 2);
     let wrong = finish(host().args(["feedback", "--column", "amount=a", "x.csv"]));
     assert_eq!(wrong.code, 2);
     insta::assert_snapshot!("feedback_unknown_column", wrong.stderr);
@@ -226,4 +227,55 @@ fn who_records_feedback_waits_for_others_who_do() {
     succeed(&mut feedback(&database, &one));
     let order = database.rows("SELECT transaction_id FROM feedback ORDER BY feedback_id");
     assert_eq!(order, [["2"], ["1"]]);
+}
+
+/// Whatever happens to the COMMIT, what is said about it is true.
+#[test]
+fn a_commit_that_fails_is_told_as_what_it_is() {
+    let (database, files) = (Database::migrated(), Files::new());
+    succeed(&mut host_run(&database, "threshold", &three_rows(&files)));
+    let known = files.write("known.csv", "transaction_id,label\n1,1\n2,0\n");
+    let at_commit = |action: &str| {
+        database.execute(&format!(
+            "CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {action}; RETURN NULL; END $$;
+            DROP TRIGGER IF EXISTS at_commit ON feedback;
+            CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON feedback DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW EXECUTE FUNCTION at_commit()"
+        ));
+    };
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"[^\n]+WARN host: [^\n]+\n", "");
+    for (name, action) in [
+        ("refused", "RAISE EXCEPTION 'not today'"),
+        ("lost", "PERFORM pg_terminate_backend(pg_backend_pid())"),
+    ] {
+        at_commit(action);
+        let finished = finish(&mut feedback(&database, &known));
+        assert_eq!((finished.code, finished.stdout.as_str()), (5, ""), "{}", finished.stderr);
+        settings.bind(|| insta::assert_snapshot!(format!("feedback_commit_{name}"), finished.stderr));
+        assert_eq!(recorded(&database), [""; 0], "{name}");
+    }
+    at_commit("NULL");
+    assert_eq!(succeed(&mut feedback(&database, &known)), "recorded 2 labels, of which 1 fraud\n");
+}
+
+#[test]
+fn an_interrupt_leaves_nothing() {
+    let (database, files) = (Database::migrated(), Files::new());
+    succeed(&mut host_run(&database, "threshold", &three_rows(&files)));
+    let pipe = files.pipe();
+    let running = start(&mut feedback(&database, &pipe));
+    let mut input = std::fs::File::options().write(true).open(&pipe).unwrap();
+    input.write_all(b"transaction_id,label\n2,1\n").unwrap();
+    let locked = "SELECT count(*) FROM pg_locks
+        WHERE relation = 'feedback'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
+    database.wait_for(locked, 1);
+    running.signal("INT");
+    let finished = running.finish();
+    assert_eq!(finished.code, 130);
+    assert_eq!(
+        finished.stderr,
+        "error: interrupted\nnote: nothing was written; the transaction was rolled back\n"
+    );
+    assert_eq!(recorded(&database), [""; 0]);
 }

@@ -17,12 +17,10 @@ fn attentive(files: &Files, ordering: &str) -> String {
     files.write(&format!("{ordering}.wasm"), bytes).to_str().unwrap().to_owned()
 }
 
-const NO_STATE: [&str; 0] = [];
-
 /// A run that knows nothing of earlier ones.
 fn run_alone(database: &Database, plugin: &str, file: &Path) -> std::process::Command {
     let mut run = host_run(database, plugin, file);
-    run.args(NO_STATE);
+    run.args(["--state", "none"]);
     run
 }
 
@@ -248,4 +246,40 @@ fn many_rows_are_handed_over_in_parts() {
     let one = files.csv(&["1,70000,1.00,1970-01-01 00:00:00"]);
     let (_, end) = lines(&mut run_alone(&database, &plugin, &one));
     assert_eq!(end["feedback_rows"], 20_000);
+}
+
+/// A state has what was known when it was written; what became known since then is told to whoever continues it.
+#[test]
+fn who_continues_a_state_is_told_what_has_become_known_since() {
+    let (database, files) = (Database::migrated(), Files::new());
+    let plugin = attentive(&files, "per-user");
+    let (first, second) = (first_day(&files), second_day(&files));
+    let run = |jobs: &str, file: &Path| {
+        let (_, end) = lines(host_run(&database, &plugin, file).args(["--jobs", jobs]));
+        let number = |name: &str| end["feedback"][name].as_i64().unwrap();
+        (number("after"), number("through"), end["feedback_rows"].as_i64().unwrap())
+    };
+    assert_eq!(run("1", &first), (0, 0, 0));
+    record(&database, &files, "1,1,1970-02-01 00:00:00\n2,0,1970-02-02 00:00:00\n");
+    assert_eq!(run("2", &second), (0, 2, 2));
+    record(&database, &files, "1,0,1970-02-03 00:00:00\n3,1,1970-02-03 00:00:00\n");
+    assert_eq!(run("3", &second), (2, 4, 2));
+    assert_eq!(run("1", &second), (4, 4, 0));
+    // Three labels of two users were told, one of them twice; a state that begins anew, or none, is told all.
+    let told = "100@1=fraud 100@1=genuine";
+    let expected = all(&[("1", told), ("2", "200@2=genuine"), ("3", "300@3=fraud"), ("4", "nothing")]);
+    assert_eq!((heard(&database, 3), heard(&database, 4)), (expected.clone(), expected));
+    for state in ["new", "none", "another"] {
+        let (_, end) = lines(host_run(&database, &plugin, &second).args(["--state", state]));
+        assert_eq!(end["feedback"], serde_json::json!({ "after": 0, "through": 4 }), "{state}");
+        assert_eq!(end["feedback_rows"], 3, "{state}");
+    }
+    for run in 2..8 {
+        let verified = verify(&database, run, &plugin, &second);
+        assert_eq!(verified.code, 0, "{run}: {}{}", verified.stdout, verified.stderr);
+    }
+    // A run that fails has seen nothing.
+    record(&database, &files, "4,1,1970-02-04 00:00:00\n");
+    assert_eq!(finish(host_run(&database, &plugin, &second).args(["--set", "refuse=true"])).code, 4);
+    assert_eq!(run("1", &second), (4, 5, 1));
 }

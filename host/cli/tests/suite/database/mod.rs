@@ -19,6 +19,7 @@ mod prune;
 mod replace;
 mod replays;
 mod signals;
+mod state;
 mod states;
 mod tls;
 mod undo;

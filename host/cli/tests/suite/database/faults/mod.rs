@@ -1,10 +1,11 @@
-//! All or nothing, whatever dies: one small ingest, and a fault at every boundary between two of
+//! All or nothing, whatever dies: one small ingest, or its [`undo`], and a fault at every boundary between two of
 //! its messages, in either direction. After each, what is in the database, what the ledger says
 //! and what the program said must agree, and the next run must succeed.
 
 #![allow(clippy::print_stdout, reason = "the tallies are for people who read the tests' output")]
 
 mod proxy;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,62 +21,178 @@ use crate::support::{Database, Files, Finished, KILLED, OwnServer, host, start, 
 const WORKERS: usize = 4;
 /// Patience that is enough on any machine.
 const ENOUGH_SECONDS: u32 = 27;
-/// What the file gives: transactions, anomalies, rejected rows, runs.
-const ALL: Contents = Contents { transactions: 5, anomalies: 2, rejected: 1, runs: 1 };
-const NOTHING: Contents = Contents { transactions: 0, anomalies: 0, rejected: 0, runs: 0 };
+const NOTHING: Contents = Contents { transactions: 0, anomalies: 0, rejected: 0, runs: 0, entries: 0 };
 
+/// What runs have written, one of which was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Contents {
     transactions: i64,
     anomalies: i64,
     rejected: i64,
     runs: i64,
+    /// Of the detector's state.
+    entries: i64,
+}
+
+/// What is run: five rows with two anomalies, and one that is rejected.
+#[derive(Clone, Copy, Debug)]
+struct Subject {
+    plugin: &'static str,
+    /// Besides the usual.
+    arguments: &'static [&'static str],
+    lines: [&'static str; 6],
+    /// How many entries a run writes of its detector's state.
+    entries: i64,
+}
+
+const STATELESS: Subject = Subject {
+    plugin: "threshold",
+    arguments: &[],
+    lines: [
+        "1,7,1.00,2024-01-01 00:00:00",
+        "2,7,900.00,2024-01-01 00:00:00",
+        "3,8,none,2024-01-01 00:00:00",
+        "4,8,3.00,2024-01-01 00:00:00",
+        "5,9,901.00,2024-01-01 00:00:00",
+        "6,9,4.00,2024-01-01 00:00:00",
+    ],
+    entries: 0,
+};
+
+/// It finds anomalies only because it knows the users from the run before: from all of what that run wrote, since
+/// what is not as it was written is refused.
+const STATEFUL: Subject = Subject {
+    plugin: "zscore",
+    arguments: &["--set", "minimum-history=4"],
+    lines: [
+        "1,7,1.00,2024-01-01 00:00:00",
+        "2,7,900.00,2024-01-01 00:00:00",
+        "3,8,none,2024-01-01 00:00:00",
+        "4,8,1.00,2024-01-01 00:00:00",
+        "5,8,901.00,2024-01-01 00:00:00",
+        "6,9,1.00,2024-01-01 00:00:00",
+    ],
+    entries: 3,
+};
+
+impl Subject {
+    /// What a run writes.
+    fn all(&self) -> Contents {
+        Contents { transactions: 5, anomalies: 2, rejected: 1, runs: 1, entries: self.entries }
+    }
 }
 
 /// A database behind a proxy, and a file to ingest.
 struct Scene {
     database: Database,
+    subject: Subject,
+    deed: Deed,
     file: PathBuf,
-    /// Besides the usual.
-    arguments: Vec<&'static str>,
-    _files: Files,
+    /// What is there before the subject is run.
+    earlier: Contents,
+    files: Files,
+}
+
+/// What is disturbed: the program writes a run, or removes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Run,
+    Undo,
 }
 
 impl Scene {
-    fn new(database: Database) -> Scene {
+    fn new(database: Database, subject: Subject) -> Scene {
         let files = Files::new();
-        let file = files.csv(&[
-            "1,7,1.00,2024-01-01 00:00:00",
-            "2,7,900.00,2024-01-01 00:00:00",
-            "3,8,none,2024-01-01 00:00:00",
-            "4,8,3.00,2024-01-01 00:00:00",
-            "5,9,901.00,2024-01-01 00:00:00",
-            "6,9,4.00,2024-01-01 00:00:00",
-        ]);
-        Scene { database, file, arguments: Vec::new(), _files: files }
+        let file = files.csv(&subject.lines);
+        let mut scene = Scene { database, subject, deed: Deed::Run, file, earlier: NOTHING, files };
+        if subject.entries > 0 {
+            let rows =
+                [7, 8, 9].map(|user_id| format!("0,{user_id},1.00,2024-01-01 00:00:00\n").repeat(4)).concat();
+            let header = "transaction_id,user_id,amount,timestamp\n";
+            let earlier = scene.files.write("earlier.csv", &format!("{header}{rows}"));
+            succeed(&mut scene.run_of(&earlier, &scene.database.url()));
+            scene.earlier = scene.contents();
+        }
+        scene
     }
 
     fn run(&self, url: &str) -> Command {
+        self.run_of(&self.file, url)
+    }
+
+    fn run_of(&self, file: &Path, url: &str) -> Command {
         let mut command = host();
-        command.args(["run", "--plugin", "threshold", "--max-rejects", "1", "--database-url", url]);
-        command.args(&self.arguments);
-        command.arg(&self.file);
+        command.args(["run", "--plugin", self.subject.plugin, "--max-rejects", "1", "--database-url", url]);
+        command.args(self.subject.arguments).arg(file);
         command
     }
 
+    /// What is there that was not there earlier.
     fn contents(&self) -> Contents {
         let row = self.database.rows(
             "SELECT (SELECT count(*) FROM transactions), (SELECT count(*) FROM anomalies),
-                    (SELECT count(*) FROM rejected_rows), (SELECT count(*) FROM ingest_runs)",
+                    (SELECT count(*) FROM rejected_rows), (SELECT count(*) FROM ingest_runs WHERE undone_at IS NULL),
+                    (SELECT count(*) FROM detector_states)",
         );
-        let number = |i: usize| row[0][i].parse().unwrap();
-        Contents { transactions: number(0), anomalies: number(1), rejected: number(2), runs: number(3) }
+        let number = |i: usize| row[0][i].parse::<i64>().unwrap();
+        Contents {
+            transactions: number(0) - self.earlier.transactions,
+            anomalies: number(1) - self.earlier.anomalies,
+            rejected: number(2) - self.earlier.rejected,
+            runs: number(3) - self.earlier.runs,
+            entries: number(4) - self.earlier.entries,
+        }
     }
 
+    fn command(&self, url: &str) -> Command {
+        match self.deed {
+            Deed::Run => self.run(url),
+            Deed::Undo => self.undo(url),
+        }
+    }
+
+    /// As it is before, or after a deed that failed.
+    fn before(&self) -> Contents {
+        match self.deed {
+            Deed::Run => NOTHING,
+            Deed::Undo => undo::BOTH,
+        }
+    }
+
+    /// As it is if the deed is done.
+    fn after(&self) -> Contents {
+        match self.deed {
+            Deed::Run => self.subject.all(),
+            Deed::Undo => undo::FIRST,
+        }
+    }
+
+    /// How the program begins to say that it is done, and what it says otherwise.
+    fn said(&self) -> (&'static str, &'static str) {
+        match self.deed {
+            Deed::Run => ("committed run ", "nothing was written"),
+            Deed::Undo => ("undone run ", "nothing was removed"),
+        }
+    }
+
+    fn reset(&self) {
+        match self.deed {
+            Deed::Run => self.empty(),
+            Deed::Undo => self.run_again(),
+        }
+    }
+
+    /// Removes what was not there earlier.
     fn empty(&self) {
-        self.database.execute(
-            "TRUNCATE transactions, anomalies, rejected_rows, ingest_runs, ingest_files RESTART IDENTITY",
-        );
+        let Contents { transactions, runs, .. } = self.earlier;
+        let others = ["rejected_rows", "ingest_runs", "ingest_files", "detector_states"];
+        let others = others.map(|table| format!("DELETE FROM {table} WHERE run_id > {runs}")).join("; ");
+        self.database.execute(&format!(
+            "DELETE FROM anomalies WHERE transaction_id > {transactions};
+            DELETE FROM transactions WHERE transaction_id > {transactions}; {others};
+            ALTER TABLE ingest_runs ALTER run_id RESTART WITH {}",
+            runs + 1
+        ));
     }
 }
 
@@ -119,16 +236,35 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Tries a fault at every boundary of both directions.
-fn sweep(name: &str, fault: Fault, later_connections: bool, arguments: &[&'static str]) -> Tally {
-    let (to_server, to_client) = undisturbed(arguments);
+/// Tries a fault at every boundary of both directions, while a run is written.
+fn sweep(name: &str, fault: Fault, later_connections: bool, subject: Subject) -> Tally {
+    let place = || Scene::new(Database::migrated(), subject);
+    sweep_over(name, fault, later_connections, 1, place)
+}
+
+/// Around COMMIT, every boundary matters.
+const LAST_MESSAGES: usize = 12;
+
+/// The boundaries at which faults are tried: each one, or each `stride`-th until shortly before the end.
+fn boundaries(messages: usize, stride: usize) -> impl Iterator<Item = usize> {
+    (0..=messages).filter(move |boundary| boundary % stride == 0 || messages - boundary < LAST_MESSAGES)
+}
+
+/// The same in scenes of any kind, at each `stride`-th boundary.
+fn sweep_over(
+    name: &str,
+    fault: Fault,
+    later_connections: bool,
+    stride: usize,
+    place: impl Fn() -> Scene + Sync,
+) -> Tally {
+    let (to_server, to_client) = undisturbed(&place());
     let mut plans = Vec::new();
     for (direction, messages) in [(Direction::ToServer, to_server), (Direction::ToClient, to_client)] {
-        let moments = (0..=messages).map(|messages| Moment { direction, messages });
+        let moments = boundaries(messages, stride).map(|messages| Moment { direction, messages });
         plans.extend(moments.map(|moment| Plan { moment, fault, later_connections }));
     }
-    let work = || Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
-    let tally = try_all(plans, work, |scene, plan| try_one(scene, plan, None));
+    let tally = try_all(plans, place, |scene, plan| try_one(scene, plan, None));
     println!("{name}, {to_server} messages to the server and {to_client} to the client: {tally}");
     tally
 }
@@ -157,11 +293,10 @@ fn try_all<W>(
 }
 
 /// How many messages go each way when nothing happens.
-fn undisturbed(arguments: &[&'static str]) -> (usize, usize) {
-    let scene = Scene { arguments: arguments.to_vec(), ..Scene::new(Database::migrated()) };
+fn undisturbed(scene: &Scene) -> (usize, usize) {
     let proxy = Proxy::start(&socket(&scene.database), None, None);
-    succeed(&mut scene.run(&behind(&proxy, &scene.database)));
-    assert_eq!(scene.contents(), ALL);
+    succeed(&mut scene.command(&behind(&proxy, &scene.database)));
+    assert_eq!(scene.contents(), scene.after());
     proxy.messages()
 }
 
@@ -177,17 +312,22 @@ fn try_one(scene: &Scene, plan: Plan, server: Option<&OwnServer>) -> Verdict {
         if finished.code == 0 || !is_too_soon || seconds >= ENOUGH_SECONDS {
             break (has_struck, finished);
         }
-        scene.empty();
+        scene.reset();
         seconds *= 3;
     };
     let verdict = judge(scene, plan, has_struck, &finished);
     // The next run finds nothing that would be in its way.
-    let before = scene.contents();
-    succeed(&mut scene.run(&scene.database.url()));
-    let after = scene.contents();
-    assert_eq!(after.transactions, before.transactions + ALL.transactions, "{plan:?}");
-    assert_eq!(after.runs, before.runs + 1, "{plan:?}");
-    scene.empty();
+    if scene.deed == Deed::Undo {
+        scene.undo_again();
+    } else {
+        let before = scene.contents();
+        succeed(&mut scene.run(&scene.database.url()));
+        let after = scene.contents();
+        let all = scene.subject.all();
+        assert_eq!(after.transactions, before.transactions + all.transactions, "{plan:?}");
+        assert_eq!((after.runs, after.entries), (before.runs + 1, before.entries + all.entries), "{plan:?}");
+    }
+    scene.reset();
     verdict
 }
 
@@ -195,7 +335,7 @@ fn try_one(scene: &Scene, plan: Plan, server: Option<&OwnServer>) -> Verdict {
 fn run_once(scene: &Scene, plan: Plan, server: Option<&OwnServer>, seconds: u32) -> (bool, Finished) {
     let socket = socket(&scene.database);
     let proxy = Proxy::start(&socket, Some(plan), server.map(OwnServer::process));
-    let mut run = scene.run(&behind(&proxy, &scene.database));
+    let mut run = scene.command(&behind(&proxy, &scene.database));
     run.arg(format!("--server-timeout={seconds}s")).arg(format!("--connect-timeout={seconds}s"));
     let mut running = start(&mut run);
     proxy.host_is(running.id());
@@ -220,16 +360,17 @@ fn run_once(scene: &Scene, plan: Plan, server: Option<&OwnServer>, seconds: u32)
 fn judge(scene: &Scene, plan: Plan, has_struck: bool, finished: &Finished) -> Verdict {
     let contents = scene.contents();
     let is_there = match contents {
-        ALL => true,
-        NOTHING => false,
-        half => panic!("half a run: {half:?}, {plan:?}, {finished:?}"),
+        done if done == scene.after() => true,
+        not_done if not_done == scene.before() => false,
+        half => panic!("half a {:?}: {half:?}, {plan:?}, {finished:?}", scene.deed),
     };
     const KEYS: &str = "SELECT count(*) FROM pg_constraint
         WHERE contype IN ('p', 'u', 'f') AND conrelid IN ('transactions'::regclass, 'anomalies'::regclass)";
     assert_eq!(scene.database.number(KEYS), 4, "{plan:?}");
     let was_in_doubt = finished.stderr.contains("asking what became of it");
-    let said_committed = finished.stdout.starts_with("committed run ");
-    let said_nothing = finished.stderr.contains("nothing was written");
+    let (done, nothing) = scene.said();
+    let said_committed = finished.stdout.starts_with(done);
+    let said_nothing = finished.stderr.contains(nothing);
     let wrong = format!("a wrong answer: {plan:?}, struck: {has_struck}, {finished:?}, {contents:?}");
     match (finished.code, is_there) {
         (0, true) if said_committed && !said_nothing => {
@@ -286,21 +427,21 @@ fn behind(proxy: &Proxy, database: &Database) -> String {
 
 #[test]
 fn connections_that_are_cut() {
-    let tally = sweep("cut", Fault::Cut, true, &[]);
+    let tally = sweep("cut", Fault::Cut, true, STATELESS);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
 
 #[test]
 fn connections_that_are_reset() {
-    let tally = sweep("reset", Fault::Reset, true, &[]);
+    let tally = sweep("reset", Fault::Reset, true, STATELESS);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no reset came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
 
 #[test]
 fn connections_that_stall() {
-    let tally = sweep("stall", Fault::Stall, true, &[]);
+    let tally = sweep("stall", Fault::Stall, true, STATELESS);
     let in_doubt = [Verdict::InDoubtCommitted, Verdict::InDoubtRolledBack];
     assert!(in_doubt.iter().all(|verdict| tally.of(&[*verdict]) > 0), "{tally}");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
@@ -309,7 +450,20 @@ fn connections_that_stall() {
 /// While the tables are without their keys: they are there again, whatever happens.
 #[test]
 fn connections_that_are_cut_while_keys_are_put_off() {
-    let tally = sweep("cut, keys after rows", Fault::Cut, true, &["--defer-keys", "always"]);
+    let tally = sweep(
+        "cut, keys after rows",
+        Fault::Cut,
+        true,
+        Subject { arguments: &["--defer-keys", "always"], ..STATELESS },
+    );
+    assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
+    assert_eq!(tally.of(&[Verdict::Unknown]), 0);
+}
+
+/// Rows and what was learned from them are there together, or neither is.
+#[test]
+fn connections_that_are_cut_while_a_state_is_read_and_written() {
+    let tally = sweep("cut, with a state", Fault::Cut, true, STATEFUL);
     assert!(tally.of(&[Verdict::InDoubtCommitted]) > 0, "no cut came between COMMIT and its answer");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
 }
@@ -318,14 +472,21 @@ fn connections_that_are_cut_while_keys_are_put_off() {
 /// sent.
 #[test]
 fn connections_that_are_cut_for_good() {
-    let tally = sweep("cut for good", Fault::Cut, false, &[]);
+    let tally = sweep("cut for good", Fault::Cut, false, STATELESS);
     assert!(tally.of(&[Verdict::Unknown]) > 0, "{tally}");
     assert!(tally.of(&[Verdict::RolledBack]) > tally.of(&[Verdict::Unknown]), "{tally}");
 }
 
 #[test]
 fn a_host_that_is_killed() {
-    let tally = sweep("host killed", Fault::KillHost, true, &[]);
+    let tally = sweep("host killed", Fault::KillHost, true, STATELESS);
+    assert!(tally.of(&[Verdict::KilledCommitted]) > 0, "{tally}");
+    assert!(tally.of(&[Verdict::KilledRolledBack]) > 0, "{tally}");
+}
+
+#[test]
+fn a_host_with_a_state_that_is_killed() {
+    let tally = sweep("host killed, with a state", Fault::KillHost, true, STATEFUL);
     assert!(tally.of(&[Verdict::KilledCommitted]) > 0, "{tally}");
     assert!(tally.of(&[Verdict::KilledRolledBack]) > 0, "{tally}");
 }
@@ -333,22 +494,35 @@ fn a_host_that_is_killed() {
 /// SIGKILL to the server's first process; it is started again at once, recovers, and is asked.
 #[test]
 fn a_server_that_is_killed() {
-    let (to_server, _) = undisturbed(&[]);
-    let moments = (0..=to_server).map(|messages| Moment { direction: Direction::ToServer, messages });
+    let tally = sweep_over_servers("server killed", 1, |database| Scene::new(database, STATELESS));
+    assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
+}
+
+#[test]
+fn a_server_that_is_killed_while_a_state_is_read_and_written() {
+    let scene = |database| Scene::new(database, STATEFUL);
+    let tally = sweep_over_servers("server killed, with a state", 1, scene);
+    assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
+}
+
+/// Kills the server at every boundary of the direction to it, in scenes of any kind.
+fn sweep_over_servers(name: &str, stride: usize, scene: impl Fn(Database) -> Scene + Sync) -> Tally {
+    let (to_server, _) = undisturbed(&scene(Database::migrated()));
+    let moments =
+        boundaries(to_server, stride).map(|messages| Moment { direction: Direction::ToServer, messages });
     let plan = |moment| Plan { moment, fault: Fault::KillServer, later_connections: true };
     let place = || {
         let server = OwnServer::new();
         let database = Database::on(server.start());
         succeed(host().args(["migrate", "--database-url", &database.url()]));
-        let scene = Scene::new(database);
         // In this order: the database goes before its server.
-        (scene, server)
+        (scene(database), server)
     };
     let tally = try_all(moments.map(plan).collect(), place, |(scene, server), plan| {
         try_one(scene, plan, Some(server))
     });
-    println!("server killed, {to_server} messages to the server: {tally}");
+    println!("{name}, {to_server} messages to the server: {tally}");
     assert_eq!(tally.of(&[Verdict::Unknown]), 0);
-    assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
-    assert!(tally.of(&[Verdict::RolledBack]) > to_server / 2, "{tally}");
+    assert!(tally.of(&[Verdict::RolledBack]) > to_server / stride / 2, "{tally}");
+    tally
 }
