@@ -109,7 +109,7 @@ impl Scene {
             let rows =
                 [7, 8, 9].map(|user_id| format!("0,{user_id},1.00,2024-01-01 00:00:00\n").repeat(4)).concat();
             let header = "transaction_id,user_id,amount,timestamp\n";
-            let earlier = scene.files.write("earlier.csv", &format!("{header}{rows}"));
+            let earlier = scene.files.write("earlier.csv", format!("{header}{rows}"));
             succeed(&mut scene.run_of(&earlier, &scene.database.url()));
             scene.earlier = scene.contents();
         }
