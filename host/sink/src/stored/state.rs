@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use futures_util::TryStreamExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use host_core::state::{Entry, State, StateDigest};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, RowStream};
@@ -228,7 +228,11 @@ impl StateEntries {
         while part.size_bytes() < PART_BYTES {
             let row = match (self.next.take(), &mut self.rows) {
                 (Some(row), _) => Some(row),
-                (None, Some(rows)) => connection.answer(DOING, rows.try_next()).await?,
+                // Most rows have arrived already, and need no clock.
+                (None, Some(rows)) => match rows.try_next().now_or_never() {
+                    Some(arrived) => arrived.map_err(|error| connection.failed(DOING, error))?,
+                    None => connection.answer(DOING, rows.try_next()).await?,
+                },
                 (None, None) => None,
             };
             let Some(row) = row else {
@@ -243,8 +247,9 @@ impl StateEntries {
                 self.next = Some(row);
                 break;
             }
-            of_run = Some(run_id);
-            self.pass_links_before(run_id)?;
+            if of_run.replace(run_id).is_none() {
+                self.pass_links_before(run_id)?;
+            }
             let entry = Entry { user_id: row.get(1), value: row.get(2) };
             let is_in_order = match entry.user_id {
                 None => part.shared.is_none(),
