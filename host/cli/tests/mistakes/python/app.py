@@ -108,9 +108,9 @@ class Mistakes:
         return [Anomaly(0, float(os.environ["LIMIT"]), "for no reason")]
 
     def late_import(batch):
-        import json
+        import csv
 
-        return json.loads("[]")
+        return list(csv.reader([]))
 
     def network(batch):
         import urllib.request

@@ -190,7 +190,7 @@ proptest! {
         let file = files.csv(&lines.iter().map(String::as_str).collect::<Vec<_>>());
         let anomalies = |plugin: &str, batch_rows: u32, jobs: u32| {
             let mut run = host_run(&database, plugin, &file);
-            run.args(["--batch-rows", &batch_rows.to_string(), "--jobs", &jobs.to_string()]);
+            run.args(["--batch-rows", &batch_rows.to_string(), "--jobs", &jobs.to_string(), "--state", "none"]);
             let summary = summary(&mut run);
             let first = summary["first_transaction_id"].as_i64().unwrap();
             let query = format!(

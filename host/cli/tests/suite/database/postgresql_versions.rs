@@ -157,7 +157,8 @@ fn rejected_rows(database: &Database) {
 
 fn users_shared_among_instances(database: &Database) {
     let run = |jobs: &str| {
-        let run = summary(host_run(database, "zscore", &sample()).args(["--jobs", jobs]));
+        let mut run = host_run(database, "zscore", &sample());
+        let run = summary(run.args(["--state", "none", "--jobs", jobs]));
         let first = run["first_transaction_id"].as_i64().unwrap();
         database.rows(&format!(
             "SELECT transaction_id - {first}, score, reason FROM anomalies WHERE run_id = {} ORDER BY 1",

@@ -501,7 +501,7 @@ fn a_server_that_is_killed() {
 #[test]
 fn a_server_that_is_killed_while_a_state_is_read_and_written() {
     let scene = |database| Scene::new(database, STATEFUL);
-    let tally = sweep_over_servers("server killed, with a state", 1, scene);
+    let tally = sweep_over_servers("server killed, with a state", 3, scene);
     assert!(tally.of(&[Verdict::Committed, Verdict::InDoubtCommitted]) > 0, "{tally}");
 }
 
