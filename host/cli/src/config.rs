@@ -25,6 +25,8 @@ use crate::error::{ConfigError, Error};
 pub struct IngestConfig {
     /// Files, folders and patterns, as given.
     pub files: Vec<PathBuf>,
+    /// Earlier files to learn from, in the same way.
+    pub history: Vec<PathBuf>,
     /// The plugin, as given: a path or a name.
     pub plugin: PathBuf,
     /// Settings of the detector, in the order given.
@@ -83,6 +85,7 @@ impl IngestConfig {
         let rules = rules(arguments.input, arguments.batch_rows as usize)?;
         Ok(IngestConfig {
             files: arguments.files,
+            history: arguments.history,
             plugin: arguments.plugin.ok_or(ConfigError::NoPlugin)?,
             settings: settings(arguments.settings)?,
             jobs: arguments.jobs.into(),
@@ -129,6 +132,8 @@ pub struct VerifyConfig {
     pub run_id: i64,
     /// Its files, as given.
     pub files: Vec<PathBuf>,
+    /// Earlier files from which it learned, as given.
+    pub history: Vec<PathBuf>,
     /// The plugin, if it is not to be found by the name in the ledger.
     pub plugin: Option<PathBuf>,
     /// Limits of the sandbox.
@@ -152,6 +157,7 @@ impl VerifyConfig {
             requirements: requirements(&arguments.sandbox),
             plugin: arguments.plugin,
             files: arguments.files,
+            history: arguments.history,
         })
     }
 }

@@ -105,6 +105,7 @@ pub fn causes(error: &Error) -> Vec<String> {
 #[must_use]
 pub fn details(error: &Error) -> Vec<(String, Cow<'_, str>)> {
     match error {
+        Error::History(error) => details(error),
         Error::Source(error) => {
             error.details().into_iter().map(|(label, text)| (label, text.into())).collect()
         }
@@ -133,6 +134,7 @@ fn note_on(database: DatabaseState) -> Option<&'static str> {
 #[must_use]
 pub fn help(error: &Error) -> Option<String> {
     match error {
+        Error::History(error) => help(error),
         Error::Variable(error) => Some(error.help()),
         Error::Config(error) => error.help(),
         Error::Profile(error) => error.help(),

@@ -110,6 +110,7 @@ Examples:
   host run --plugin threshold --max-rejects 0.5% --rejects bad.csv day.csv
   host run --plugin threshold --each --keep-going --once incoming
   host run --plugin threshold --ids keep --on-conflict replace corrected.csv
+  host run --plugin zscore --history january --history february day.csv
   host run --plugin night-owls --capture cases day.csv
   host run --plugin threshold --column amount=TX_AMOUNT --delimiter ';' --decimal-comma export.csv
   host run --profile my-bank export.csv";
@@ -156,6 +157,7 @@ Examples:
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   host verify 3 day.csv
+  host verify --history january --history february 3 day.csv
   host verify --plugin old/threshold.wasm 3 day.csv";
 
 const REJECTS_EXAMPLES: &str = "\

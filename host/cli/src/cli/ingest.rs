@@ -45,6 +45,11 @@ pub struct IngestArgs {
     #[arg(short, long, value_name = "INSTANCES", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: u8,
 
+    /// With a plugin that learns: an earlier file, folder or pattern from which it learns before the first row, without
+    /// writing it, unless it continues a state, which knows it already; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub history: Vec<PathBuf>,
+
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub input: InputArgs,

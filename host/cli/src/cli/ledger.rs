@@ -60,6 +60,10 @@ pub struct VerifyArgs {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
+    /// An earlier file from which the run learned before its first row; may be repeated, in the same order
+    #[arg(long, value_name = "FILE")]
+    pub history: Vec<PathBuf>,
+
     /// The plugin that the run used: a path or a name [default: the name in the ledger]
     #[arg(short, long, value_name = "PLUGIN")]
     pub plugin: Option<PathBuf>,

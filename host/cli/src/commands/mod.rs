@@ -21,7 +21,7 @@ use std::sync::Arc;
 use host_core::environment::Environment;
 use host_core::{advice, exit, text};
 use host_sink::{Listing, RowOfRun};
-use host_source::{InputRules, RejectLimit};
+use host_source::{InputRules, RejectLimit, Tally};
 use serde::Serialize;
 use serde_json::json;
 
@@ -145,9 +145,11 @@ async fn check(mut arguments: CheckArgs, reporter: &Reporter) -> Result<u8, Erro
         .iter()
         .for_each(|note| remarks::note(note));
     let records = checked.files.iter().map(|file| file.rows_read).sum();
+    let has_too_many = |tally: &Tally, records| tally.exceeds(limit, records, true);
     let verdict = Verdict {
         limit,
-        has_too_many_rejects: checked.tally.exceeds(limit, records, true),
+        has_too_many_rejects: has_too_many(&checked.tally, records)
+            || has_too_many(&checked.history_tally, checked.history_records),
         min_rows,
         has_too_few_rows: checked.rows < min_rows,
     };

@@ -8,6 +8,7 @@ use host_sink::{ErrorClass, SinkError};
 use host_source::SourceError;
 
 use super::command::{DatabaseState, Error, Failure};
+use super::config::ConfigError;
 
 impl Failure {
     /// Whether the run failed because of what is in its files. (If it is not even known whether it failed, that
@@ -21,6 +22,7 @@ impl Failure {
             Error::Source(error) => of_source(error),
             Error::Detector(error) => of_detector(error),
             Error::Sink(error) => of_sink(error),
+            Error::Config(ConfigError::HistoryOfItself { .. }) => true,
             // Other files may not get to where the bug is.
             Error::Internal(_) => true,
             _ => false,
@@ -64,7 +66,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::error::ConfigError;
     use crate::interrupt::Interrupt;
 
     fn read(source: io::Error) -> Error {
@@ -84,6 +85,8 @@ mod tests {
             (os(libc::ENOENT), false),
             (os(libc::EMFILE), false),
             (ConfigError::NoPlugin.into(), false),
+            (ConfigError::HistoryOfItself { file: "a.csv".into() }.into(), true),
+            (Error::History(Box::new(SourceError::Empty { file: "a.csv".into() }.into())), false),
             (SinkError::NotCommitted.into(), false),
             (Error::Interrupted(Interrupt::Terminate), false),
             (Error::Internal("a bug"), true),

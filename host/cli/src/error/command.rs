@@ -34,6 +34,9 @@ pub enum Error {
     /// The file.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The detector could not learn from earlier files.
+    #[error("could not learn from the files of `--history`")]
+    History(#[source] Box<Error>),
     /// No plugin was found.
     #[error(transparent)]
     Lookup(#[from] LookupError),
@@ -75,6 +78,16 @@ pub enum Error {
     Internal(&'static str),
 }
 
+impl Error {
+    /// What went wrong, whatever was to be done then.
+    pub(crate) fn root(&self) -> &Error {
+        match self {
+            Error::History(error) => error.root(),
+            error => error,
+        }
+    }
+}
+
 /// What a failed command left in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseState {
@@ -111,7 +124,7 @@ impl Failure {
     /// The exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        match &self.error {
+        match self.error.root() {
             _ if self.database == DatabaseState::Committed => exit::COMMITTED,
             Error::Internal(_) if self.database == DatabaseState::Unknown => exit::UNKNOWN,
             Error::Variable(_) | Error::Lookup(LookupError::Variable(_)) => exit::USAGE,
@@ -128,11 +141,13 @@ impl Failure {
             Error::Sink(_) => exit::DATABASE,
             Error::State(StateError::Refused { .. }) => exit::PLUGIN,
             Error::State(_) => exit::USAGE,
-            Error::Verify(VerifyError::OtherFile { .. }) => exit::INPUT,
+            Error::Verify(VerifyError::OtherFile { .. } | VerifyError::OtherHistory { .. }) => exit::INPUT,
             Error::Verify(VerifyError::Differs { .. }) => exit::DIFFERS,
             Error::Verify(_) => exit::DATABASE,
             Error::Interrupted(Interrupt::Interrupt) => exit::INTERRUPTED,
             Error::Interrupted(Interrupt::Terminate) => exit::TERMINATED,
+            // Never itself a root.
+            Error::History(_) => exit::INTERNAL,
             Error::Output(_) | Error::Thread(_) | Error::Runtime(_) | Error::Internal(_) => exit::INTERNAL,
         }
     }

@@ -18,6 +18,18 @@ pub enum ConfigError {
     /// No plugin, and no project whose plugin could be meant.
     #[error("no plugin is given, and the current folder is not that of a plugin's project")]
     NoPlugin,
+    /// `--history` for a detector that learns nothing.
+    #[error("`{}` judges each row by itself, so it learns nothing from `--history`", printable(plugin))]
+    HistoryUnused {
+        /// The plugin.
+        plugin: String,
+    },
+    /// A file both to learn from and to ingest.
+    #[error("`{}` is one of the files to ingest, and also of `--history`", printable(file))]
+    HistoryOfItself {
+        /// The file.
+        file: String,
+    },
     /// The same setting twice.
     #[error("the setting `{}` is given twice", printable(.0))]
     SettingTwice(String),
@@ -168,6 +180,10 @@ impl ConfigError {
             ConfigError::DecimalComma => Some("leave out `--decimal-comma`".into()),
             ConfigError::SameColumn => Some(
                 "if another column says which of them a row is, as in `--sign type=DR`, name that one".into(),
+            ),
+            ConfigError::HistoryUnused { .. } => Some("leave out `--history`".into()),
+            ConfigError::HistoryOfItself { .. } => Some(
+                "name in `--history` only files from before: what a run ingests, it learns from anyway".into(),
             ),
             ConfigError::ColumnTwice { .. } => Some("leave out one of them".into()),
             ConfigError::OtherServer(_) => Some("for another server, run `psql` itself".into()),

@@ -66,6 +66,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
+            Error::History(error) => error.kind(),
             Error::Variable(error) => error.into(),
             Error::Config(error) => error.into(),
             Error::Profile(error) => error.into(),
@@ -99,6 +100,7 @@ impl Error {
     #[must_use]
     pub fn place(&self) -> Place {
         match self {
+            Error::History(error) => error.place(),
             Error::Source(error) => source_place(error),
             Error::Profile(error) => error.place().map_or_else(Place::default, |place| {
                 Place::file(place.file.to_string_lossy()).line(place.line)
@@ -161,7 +163,7 @@ impl Failure {
     /// Whether the same command may be run again.
     #[must_use]
     pub fn retry(&self) -> Retry {
-        match &self.error {
+        match self.error.root() {
             _ if self.database == DatabaseState::Committed => Retry::No,
             // It finds out.
             Error::Sink(SinkError::OutcomeUnknown { work: Work::Undo, .. }) => Retry::Yes,

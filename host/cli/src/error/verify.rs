@@ -62,6 +62,14 @@ pub enum VerifyError {
         /// How they differ.
         problem: String,
     },
+    /// Other files to learn from.
+    #[error("these are not the files from which run {run_id} learned before its first row: {problem}")]
+    OtherHistory {
+        /// The run.
+        run_id: i64,
+        /// How they differ.
+        problem: String,
+    },
     /// What is stored differs from what the replay gives.
     #[error("what is stored of run {run_id} differs from its replay in {}", counted(*count, "place"))]
     Differs {
@@ -79,6 +87,7 @@ impl VerifyError {
         match self {
             VerifyError::Altered { run_id } => Some(format!("`{}` shows what the ledger says now", on_database(&format!("runs {run_id}")))),
             VerifyError::OtherFile { .. } => Some("name the same files in the same order; they are identified by their SHA-256, not by their names".into()),
+            VerifyError::OtherHistory { run_id, .. } => Some(format!("name them with `--history`, one each, in the same order; `{}` lists them", on_database(&format!("runs {run_id}")))),
             VerifyError::NotRecorded { .. }
             | VerifyError::SkipsPruned { .. }
             | VerifyError::FeedbackUndone { .. }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use host_core::capacity::Capacity;
+use host_core::column::Dictionary;
 use host_core::facts::FileFacts;
 use host_core::rejected::RejectedRow;
 use host_detector::Ability;
@@ -10,11 +12,12 @@ use host_sink::PluginFacts;
 use host_source::{Note, Noticed, Tally};
 
 use super::anomalies::AnomaliesFile;
+use super::history::{LearnedFrom, learn};
 use super::interrupted::unless_interrupted;
 use super::message::{End, Message};
 use super::prepare::{Prepared, prepare};
 use super::rejects;
-use super::stages::{Learned, Numbering, Stages};
+use super::stages::{Learned, Stages};
 use crate::config::IngestConfig;
 use crate::error::Error;
 use crate::interrupt::Interrupts;
@@ -33,6 +36,10 @@ pub struct Checked {
     pub anomalies: u64,
     /// What was rejected.
     pub tally: Tally,
+    /// Records of earlier files to learn from.
+    pub history_records: u64,
+    /// What was rejected of them.
+    pub history_tally: Tally,
     /// What is odd in the files.
     pub noticed: Noticed,
     /// Whether the detector's answers depend on the order of rows.
@@ -72,9 +79,21 @@ pub async fn check(
         Some(path) => Some(unless_interrupted(interrupts, AnomaliesFile::create(path, &prepared)).await?),
         None => None,
     };
-    let Prepared { list, source, detectors, plugin, abilities, minds_order, .. } = prepared;
+    let Prepared { list, source, history, detectors, plugin, abilities, minds_order, .. } = prepared;
     let is_stateful = abilities.contains(&Ability::Stateful);
-    let mut stages = Stages::start(source, detectors, Numbering::Source, Learned::Dropped)?;
+    // Those that a run would give in empty tables.
+    let mut users = Dictionary::default();
+    let mut number =
+        |keys: &[String]| -> Vec<i64> { keys.iter().map(|key| -1 - i64::from(users.intern(key))).collect() };
+    let (detectors, learned) = match history {
+        Some(history) => {
+            let answer = async |keys: &[String]| Ok(number(keys));
+            let learning = learn(history, detectors, Capacity::default(), &mut rejected, answer);
+            unless_interrupted(interrupts, learning).await?
+        }
+        None => (detectors, LearnedFrom::default()),
+    };
+    let mut stages = Stages::start(source, detectors, Learned::Dropped)?;
     let (mut rows, mut anomalies) = (0, 0);
     loop {
         match unless_interrupted(interrupts, stages.next()).await? {
@@ -92,10 +111,15 @@ pub async fn check(
                 progress.rows(part.batch.len() as u64);
                 stages.give_back(part.batch);
             }
-            Message::Users(_) | Message::State(_) => {
+            Message::Users(question) => {
+                let numbers = number(&question.keys);
+                question.answer(numbers);
+            }
+            Message::State(_) => {
                 return Err(Error::Internal("a stage has sent what nobody wanted"));
             }
             Message::End(end) => {
+                learned.demand_others(&end.files)?;
                 if let Some(rejects) = rejects {
                     let finishing = async { rejects.finish().await.map_err(Error::from) };
                     rejects::put_in_place(unless_interrupted(interrupts, finishing).await?);
@@ -111,6 +135,8 @@ pub async fn check(
                     rows,
                     anomalies,
                     tally,
+                    history_records: learned.files.iter().map(|file| file.rows_read).sum(),
+                    history_tally: learned.tally,
                     noticed,
                     minds_order,
                     is_stateful,

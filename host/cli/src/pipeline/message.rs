@@ -49,6 +49,8 @@ pub(crate) struct End {
     pub noticed: Noticed,
     pub times: Times,
     pub guest: GuestUse,
+    /// The detectors, if they are kept for more rows.
+    pub detectors: Vec<Detector>,
 }
 
 /// Where the time of a run went. The stages overlap, so their times do not add up to the total.
@@ -58,7 +60,7 @@ pub struct Times {
     pub load: Duration,
     /// Connecting, checking the tables, waiting for the lock.
     pub connect: Duration,
-    /// Reading what the detector has learned before, and handing it over.
+    /// Handing over what the detector has learned before, earlier files and feedback.
     pub restore: Duration,
     /// Reading and parsing.
     pub read: Duration,

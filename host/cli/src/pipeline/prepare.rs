@@ -11,6 +11,7 @@ use host_sink::PluginFacts;
 use host_source::{FileList, InputRules, Source};
 use jiff::Timestamp;
 
+use super::history::{self, History};
 use super::{budget, state};
 use crate::config::{IngestConfig, RunConfig};
 use crate::error::{ConfigError, Error};
@@ -24,6 +25,8 @@ pub(crate) struct Prepared {
     pub started_at: Timestamp,
     pub list: FileList,
     pub source: Source,
+    /// Earlier files to learn from.
+    pub history: Option<History>,
     /// At least one; more than one only if `ordering` allows it.
     pub detectors: Vec<Detector>,
     pub plugin: PluginFacts,
@@ -51,6 +54,7 @@ pub async fn try_plugin(config: &RunConfig) -> Result<(), Error> {
         let (_, plugin) = load(&config.ingest)?;
         let detector = start(&plugin, &config.ingest)?;
         demand_known_columns(&config.ingest, &detector)?;
+        history::demand_that_it_learns(&config.ingest, &detector)?;
         state::of_run(&config, &facts(&plugin, &detector, &config.ingest), &plugin.abilities)?;
         Ok(())
     })
@@ -97,10 +101,11 @@ fn prepare_here(config: &IngestConfig, progress: &Progress) -> Result<Prepared, 
     progress.start(list.size_bytes, read_bytes.clone());
     let batch_rows = config.rules.batch_rows.min(budget::rows_a_part(detectors.len()));
     let rules = InputRules { batch_rows, ..config.rules.clone() };
+    let history = History::open(config, &rules, &list, &detectors[0])?;
     let mut source = Source::open(list.clone(), rules, &columns, read_bytes)?;
     source.expect(config.expected.clone());
     let (abilities, plugin) = (plugin.abilities.clone(), facts(&plugin, &detectors[0], config));
-    Ok(Prepared { started_at, list, source, detectors, plugin, abilities, minds_order, plugin_file })
+    Ok(Prepared { started_at, list, source, history, detectors, plugin, abilities, minds_order, plugin_file })
 }
 
 fn facts(plugin: &Plugin, detector: &Detector, config: &IngestConfig) -> PluginFacts {

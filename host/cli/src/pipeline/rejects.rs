@@ -18,6 +18,7 @@ pub(super) async fn open(
 ) -> Result<RejectsFile, Error> {
     let (path, rules) = (path.to_owned(), config.rules.clone());
     let mut read = prepared.list.files.clone();
+    read.extend(prepared.history.iter().flat_map(|history| history.list.files.clone()));
     read.push(prepared.plugin_file.clone());
     Ok(in_thread(move || RejectsFile::create(&path, &rules, &read)).await??)
 }

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host_core::threads::in_thread;
-use host_sink::{AlreadyIngested, Committed, Completed, Known, KnownFile, Recorded, RunFacts, Transaction};
+use host_detector::Detector;
+use host_sink::{
+    AlreadyIngested, Committed, Completed, Known, KnownFile, PluginFacts, Recorded, RunFacts, Transaction,
+};
 use host_source::rejects_file::{FinishedRejects, RejectsFile};
 use host_source::{Note, Noticed, SourceError, Tally};
 
 use super::begin::begin;
 use super::end::{INTERRUPTED_PATIENCE, commit, roll_back};
+use super::history::{History, LearnedFrom, learn};
 use super::interrupted::unless_interrupted;
 use super::message::{End, GuestUse, Message, Times};
 use super::prepare::{Prepared, prepare};
 use super::rejects;
-use super::stages::{Learned, Numbering, Stages};
+use super::stages::{Learned, Stages};
 use super::state::{self, Named};
 use super::teach::{Taught, teach_new};
 use crate::config::RunConfig;
@@ -70,8 +74,10 @@ pub struct Outcome {
     pub noticed: Noticed,
     /// Whether the detector's answers depend on the order of rows.
     pub minds_order: bool,
-    /// How many entries of its state the detector was given.
-    pub restored_entries: u64,
+    /// How many entries of its state the detector was given; `None` if it has none, or begins it.
+    pub restored_entries: Option<u64>,
+    /// Whether earlier files were given to learn from, but not read, since the state continues.
+    pub is_history_unread: bool,
     /// What a learning detector was given of what has become known of rows.
     pub taught: Option<Taught>,
 }
@@ -110,7 +116,7 @@ pub async fn run(
     tracing::info!("began run {} on {server}", transaction.run_id());
 
     let filling = fill(&mut transaction, config, prepared, state, left_out, &mut rejects, progress);
-    let Filled { recorded, tally, noticed, times, guest, left_out, rejects, restored_entries, taught } =
+    let Filled { recorded, tally, noticed, times, guest, left_out, rejects, learned, taught } =
         match unless_interrupted(interrupts, filling).await {
             Ok(Filling::Filled(filled)) => *filled,
             Ok(Filling::AlreadyIngested(already)) => {
@@ -140,7 +146,8 @@ pub async fn run(
         notes,
         noticed,
         minds_order,
-        restored_entries,
+        restored_entries: learned.restored_entries,
+        is_history_unread: learned.is_history_unread,
         taught,
     })))
 }
@@ -160,7 +167,7 @@ struct Filled {
     guest: GuestUse,
     left_out: Vec<KnownFile>,
     rejects: Option<FinishedRejects>,
-    restored_entries: u64,
+    learned: Before,
     taught: Option<Taught>,
 }
 
@@ -169,6 +176,38 @@ enum Filling {
     Filled(Box<Filled>),
     /// With `--once`: another run has written them meanwhile.
     AlreadyIngested(Box<AlreadyIngested>),
+}
+
+/// What the detector knows before the first row.
+struct Before {
+    restored_entries: Option<u64>,
+    history: LearnedFrom,
+    is_history_unread: bool,
+}
+
+/// Lets the detectors go on from the run's state, or, if there is none, learn from earlier files: what continues knows
+/// them already.
+async fn begin_with(
+    transaction: &mut Transaction,
+    state: Option<Named>,
+    history: Option<History>,
+    plugin: &PluginFacts,
+    detectors: Vec<Detector>,
+) -> Result<(Vec<Detector>, Before), Error> {
+    let (detectors, restored_entries) = match state {
+        Some(state) => state::continue_it(transaction, state, plugin, detectors).await?,
+        None => (detectors, None),
+    };
+    let is_history_unread = history.is_some() && restored_entries.is_some();
+    let (detectors, history) = match history.filter(|_| !is_history_unread) {
+        Some(history) => {
+            let capacity = transaction.capacity();
+            let number = async |keys: &[String]| Ok(transaction.number_users(keys).await?);
+            learn(history, detectors, capacity, |_| (), number).await?
+        }
+        None => (detectors, LearnedFrom::default()),
+    };
+    Ok((detectors, Before { restored_entries, history, is_history_unread }))
 }
 
 /// Writes all rows to the transaction, except for those of files that are left out.
@@ -181,12 +220,9 @@ async fn fill(
     rejects: &mut Option<RejectsFile>,
     progress: &Progress,
 ) -> Result<Filling, Error> {
-    let Prepared { started_at, mut source, detectors, plugin, abilities, .. } = prepared;
+    let Prepared { started_at, mut source, history, detectors, plugin, abilities, .. } = prepared;
     let started = Instant::now();
-    let (detectors, restored_entries) = match state {
-        Some(state) => state::continue_it(transaction, state, &plugin, detectors).await?,
-        None => (detectors, 0),
-    };
+    let (detectors, learned) = begin_with(transaction, state, history, &plugin, detectors).await?;
     let (detectors, lessons) = teach_new(transaction, &abilities, detectors).await?;
     let restore = started.elapsed();
     if !left_out.is_empty() {
@@ -195,10 +231,11 @@ async fn fill(
         source = remaining.await??;
     }
     source.fit(transaction.capacity());
-    let learned = if transaction.has_state() { Learned::Sink } else { Learned::Dropped };
-    let stages = Stages::start(source, detectors, Numbering::Sink, learned)?;
-    let End { files, tally, noticed, times, guest } =
+    let becomes = if transaction.has_state() { Learned::Sink } else { Learned::Dropped };
+    let stages = Stages::start(source, detectors, becomes)?;
+    let End { files, tally, noticed, times, guest, .. } =
         write(transaction, stages, rejects.as_mut(), progress).await?;
+    learned.history.demand_others(&files)?;
     let rows = files.iter().map(|file| file.rows_read - file.rows_rejected).sum();
     if rows < config.min_rows {
         return Err(SourceError::TooFewRows { rows, min_rows: config.min_rows }.into());
@@ -210,7 +247,7 @@ async fn fill(
         reading,
         source,
         started_at,
-        history: Vec::new(),
+        history: learned.history.files.clone(),
         feedback: lessons.as_ref().map(|lessons| lessons.span),
         kept_columns: lessons.as_ref().and_then(|lessons| lessons.kept_columns.clone()),
     };
@@ -231,7 +268,7 @@ async fn fill(
                 guest,
                 left_out,
                 rejects,
-                restored_entries,
+                learned,
                 taught: lessons.map(|lessons| lessons.taught),
             }))
         }

@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 
 use super::budget::{Budget, Reserved};
 use super::message::{End, GuestUse, Message, Question, STAGE_DIED, Times};
-use super::workers::{self, Answers, Lessons, Workers};
+use super::workers::{self, Answers, Ending, Last, Lessons, Workers};
 use crate::error::Error;
 
 /// Batches that may wait for the sink: enough to smooth out hiccups.
@@ -48,15 +48,6 @@ enum Ticket {
     End(End),
 }
 
-/// Who gives numbers to users whose ids are texts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Numbering {
-    /// The source itself, as they appear.
-    Source,
-    /// Whoever takes the messages: see [`Message::Users`].
-    Sink,
-}
-
 /// What becomes of what the detector has learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Learned {
@@ -64,6 +55,8 @@ pub(crate) enum Learned {
     Dropped,
     /// Whoever takes the messages is given it: see [`Message::State`].
     Sink,
+    /// The detectors keep it, and are given back with [`Message::End`]: more rows will come.
+    Kept,
 }
 
 /// The sink's end of the stages.
@@ -84,24 +77,22 @@ impl Stages {
     pub fn start(
         mut source: Source,
         detectors: Vec<Detector>,
-        numbering: Numbering,
         learned: Learned,
     ) -> Result<Stages, ThreadError> {
         let count = detectors.len();
         let (tickets_out, tickets) = channel(WAITING_BATCHES.max(2 * count));
         let (spent, spent_in) = channel(2 * WAITING_BATCHES);
-        if numbering == Numbering::Sink {
-            let questions = tickets_out.clone();
-            source.number_users_by(Box::new(move |keys| ask(&questions, keys)));
-        }
-        let (lessons, learning) = match learned {
-            Learned::Dropped => (None, None),
+        let questions = tickets_out.clone();
+        source.number_users_by(Box::new(move |keys| ask(&questions, keys)));
+        let (lessons, ending) = match learned {
+            Learned::Dropped => (None, Ending::Finish),
+            Learned::Kept => (None, Ending::GiveBack),
             Learned::Sink => {
                 let (to, lessons) = channel(1);
-                (Some(lessons), Some(Lessons::new(to)))
+                (Some(lessons), Ending::PassOn(Lessons::new(to)))
             }
         };
-        let (workers, answers) = workers::start(detectors, learning)?;
+        let (workers, answers) = workers::start(detectors, ending)?;
         threads::spawn(move || read(source, workers, spent_in, &tickets_out))?;
         Ok(Stages { tickets, answers, lessons, end: None, spent })
     }
@@ -140,9 +131,9 @@ impl Stages {
             return Ok(Message::State(part));
         }
         // Whoever could not pass on everything says so here.
-        let (guest, classify) = self.answers.last().await?;
+        let Last { guest, classify, detectors } = self.answers.last().await?;
         let times = Times { classify, ..end.times };
-        Ok(Message::End(End { guest, times, ..end }))
+        Ok(Message::End(End { guest, times, detectors, ..end }))
     }
 
     /// Gives a batch back to the source.
@@ -198,7 +189,8 @@ fn read(
     }
     let times = Times { read: busy, ..Times::default() };
     if workers.finish().is_ok() {
-        let end = End { files, tally, noticed, times, guest: GuestUse::default() };
+        let (guest, detectors) = (GuestUse::default(), Vec::new());
+        let end = End { files, tally, noticed, times, guest, detectors };
         let _ = tickets.blocking_send(Ok(Ticket::End(end)));
     }
 }

@@ -44,19 +44,21 @@ pub(super) fn of_run(
     }
 }
 
-/// Lets the detectors continue the state of the run. Returns them, and how many entries they were given.
+/// Lets the detectors continue the state of the run. Returns them, and how many entries they were given; `None` if the
+/// state begins with this run.
 pub(super) async fn continue_it(
     transaction: &mut Transaction,
     Named { name, anew }: Named,
     plugin: &PluginFacts,
     detectors: Vec<Detector>,
-) -> Result<(Vec<Detector>, u64), Error> {
-    let Some(chain) = transaction.open_state(&name, anew).await? else { return Ok((detectors, 0)) };
+) -> Result<(Vec<Detector>, Option<u64>), Error> {
+    let Some(chain) = transaction.open_state(&name, anew).await? else { return Ok((detectors, None)) };
     if chain.plugin.name != plugin.name {
         let (run_id, ours) = (chain.run_id(), plugin.name.clone());
         return Err(StateError::OtherPlugin { state: name, run_id, theirs: chain.plugin.name, ours }.into());
     }
-    restore(transaction.connection(), &chain, plugin, detectors).await
+    let (detectors, entries) = restore(transaction.connection(), &chain, plugin, detectors).await?;
+    Ok((detectors, Some(entries)))
 }
 
 /// Hands the entries of a state to the detectors: of each user to the one that will be given the user's rows. One

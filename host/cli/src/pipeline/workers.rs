@@ -39,6 +39,27 @@ pub(super) struct Part {
 enum Answer {
     Classified(Box<Part>, Vec<Anomaly>),
     Finished(GuestUse, Duration),
+    /// It goes on.
+    GivenBack(Box<Detector>),
+}
+
+/// What becomes of a detector after the last row.
+#[derive(Clone)]
+pub(super) enum Ending {
+    Finish,
+    /// The same, but first it passes on what it has learned.
+    PassOn(Lessons),
+    /// It is not told that there are no more rows: others will come.
+    GiveBack,
+}
+
+/// What is known once all workers have ended.
+#[derive(Default)]
+pub(super) struct Last {
+    pub guest: GuestUse,
+    pub classify: Duration,
+    /// Those that are given back.
+    pub detectors: Vec<Detector>,
 }
 
 /// The source's end.
@@ -80,11 +101,8 @@ impl Lessons {
     }
 }
 
-/// Starts the threads. Before a detector finishes, it is asked for what it has learned, if that is wanted.
-pub(super) fn start(
-    detectors: Vec<Detector>,
-    lessons: Option<Lessons>,
-) -> Result<(Workers, Answers), ThreadError> {
+/// Starts the threads.
+pub(super) fn start(detectors: Vec<Detector>, ending: Ending) -> Result<(Workers, Answers), ThreadError> {
     let ordering = detectors.first().map_or(Ordering::File, |detector| detector.metadata.ordering);
     let (mut tasks, mut answers) = (Vec::new(), Vec::new());
     for detector in detectors {
@@ -92,8 +110,8 @@ pub(super) fn start(
         let (answers_out, answers_in) = channel(WAITING_PARTS);
         tasks.push(tasks_out);
         answers.push(answers_in);
-        let lessons = lessons.clone();
-        threads::spawn(move || work(detector, tasks_in, lessons, &answers_out))?;
+        let ending = ending.clone();
+        threads::spawn(move || work(detector, tasks_in, ending, &answers_out))?;
     }
     Ok((Workers { tasks, ordering, next: 0 }, Answers(answers)))
 }
@@ -179,7 +197,7 @@ fn worker_of(user_id: i64, workers: usize) -> usize {
 fn work(
     mut detector: Detector,
     mut tasks: Receiver<Task>,
-    mut lessons: Option<Lessons>,
+    ending: Ending,
     answers: &Sender<Result<Answer, Error>>,
 ) {
     let mut busy = Duration::ZERO;
@@ -191,17 +209,29 @@ fn work(
                 Answer::Classified(part, anomalies)
             }),
             Task::Finish => {
-                let passed_on = lessons.take().map_or(Ok(()), |lessons| lessons.pass_on(&mut detector));
-                let finished = passed_on.and_then(|()| detector.finish());
-                finished.map(|()| Answer::Finished(GuestUse::of(&detector), busy))
+                let last = end(detector, ending, busy);
+                // If nobody is listening, a later stage has failed, and says so.
+                let _ = answers.blocking_send(last.map_err(Error::from));
+                return;
             }
         };
         busy += started.elapsed();
-        let is_last = !matches!(answer, Ok(Answer::Classified(..)));
-        if answers.blocking_send(answer.map_err(Error::from)).is_err() || is_last {
+        let has_failed = answer.is_err();
+        if answers.blocking_send(answer.map_err(Error::from)).is_err() || has_failed {
             return;
         }
     }
+}
+
+/// What a detector is asked after its last row.
+fn end(mut detector: Detector, ending: Ending, busy: Duration) -> Result<Answer, DetectorError> {
+    match ending {
+        Ending::GiveBack => return Ok(Answer::GivenBack(Box::new(detector))),
+        Ending::PassOn(lessons) => lessons.pass_on(&mut detector)?,
+        Ending::Finish => {}
+    }
+    detector.finish()?;
+    Ok(Answer::Finished(GuestUse::of(&detector), busy))
 }
 
 impl Answers {
@@ -233,14 +263,19 @@ impl Answers {
     }
 
     /// Waits until all have finished, and adds up what they used.
-    pub async fn last(&mut self) -> Result<(GuestUse, Duration), Error> {
-        let (mut guest, mut classify) = (GuestUse::default(), Duration::ZERO);
+    pub async fn last(&mut self) -> Result<Last, Error> {
+        let mut last = Last::default();
         for worker in 0..self.0.len() {
-            let Answer::Finished(used, busy) = self.next(worker).await? else { return Err(STAGE_DIED) };
-            guest = guest.and(used);
-            classify += busy;
+            match self.next(worker).await? {
+                Answer::Finished(used, busy) => {
+                    last.guest = last.guest.and(used);
+                    last.classify += busy;
+                }
+                Answer::GivenBack(detector) => last.detectors.push(*detector),
+                Answer::Classified(..) => return Err(STAGE_DIED),
+            }
         }
-        Ok((guest, classify))
+        Ok(last)
     }
 
     async fn next(&mut self, worker: usize) -> Result<Answer, Error> {

@@ -25,9 +25,25 @@ pub fn of_run(outcome: &Outcome) -> Vec<String> {
     let without_rows = record.files.iter().filter(|file| file.rows_read == 0);
     notes.extend(without_rows_in(without_rows.map(|file| file.name.clone()).collect()));
     notes.extend(changed_columns(outcome));
+    notes.extend(not_learned(outcome));
     notes.extend(outcome.taught.iter().flat_map(|taught| not_taught(taught, &record.plugin.name)));
     notes.extend(outcome.noticed.notes(&record.plugin.name, outcome.minds_order));
     notes
+}
+
+/// What a detector did not learn of earlier files.
+fn not_learned(outcome: &Outcome) -> Option<String> {
+    let record = &outcome.committed.run.record;
+    if let Some(state) = record.state.as_ref().filter(|_| outcome.is_history_unread) {
+        return Some(format!(
+            "`--history` was not read, since the state `{}` continues and would learn the same twice; a new one (`--state \
+             new`, or another name) learns from it",
+            printable(&state.name)
+        ));
+    }
+    let rejected: u64 = record.history.iter().map(|file| file.rows_rejected).sum();
+    (rejected > 0)
+        .then(|| format!("left out {} of `--history` that could not be read", counted(rejected, "row")))
 }
 
 /// What a detector could not be told.

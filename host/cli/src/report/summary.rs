@@ -119,7 +119,7 @@ impl<'a> Summary<'a> {
             rows_skipped_differing: committed.rows_skipped_differing,
             rows_replaced_differing: committed.rows_replaced_differing,
             database: server,
-            state_entries_restored: outcome.restored_entries,
+            state_entries_restored: outcome.restored_entries.unwrap_or_default(),
             feedback_rows: taught.map(|taught| taught.rows),
             feedback_rows_left_out: taught.map(|taught| taught.gone + taught.without_columns),
             rejects: config.rejects_file.as_ref().map(|file| file.to_string_lossy().into_owned()),
@@ -194,6 +194,11 @@ impl<'a> Summary<'a> {
         if let Some(state) = self.run.state {
             line("state", state_of(state, self.state_entries_restored));
         }
+        if !self.run.history.is_empty() {
+            let rows = self.run.history.iter().map(|file| file.rows_read - file.rows_rejected).sum();
+            let files = counted(self.run.history.len() as u64, "earlier file");
+            line("history", format!("learned from {} of {files}", counted(rows, "row")));
+        }
         if let Some(rows) = self.feedback_rows.filter(|rows| *rows > 0) {
             line("feedback", format!("on {}, before the first one", counted(rows, "row")));
         }
@@ -231,9 +236,9 @@ impl<'a> Summary<'a> {
         let (started, committed) = (self.run.started_at, self.run.committed_at);
         line("at", format!("{}, started {}", committed.strftime("%F %TZ"), started.strftime("%F %TZ")));
         let Seconds { load, connect, restore, read, classify, write, commit, total } = self.seconds;
-        let restore = match self.run.state {
-            Some(_) => format!(", restore {restore:.3}"),
-            None => String::new(),
+        let restore = match self.run.state.is_some() || !self.run.history.is_empty() {
+            true => format!(", restore {restore:.3}"),
+            false => String::new(),
         };
         line(
             "time",

@@ -18,7 +18,7 @@ use super::replaced::{Replacements, Whereabouts};
 use super::rows::{ReplayedRow, StoredRows};
 use super::stream::{Place, Placed, Stream};
 use crate::error::Error;
-use crate::pipeline::{End, Learned, Message, Numbering, Prepared, Stages};
+use crate::pipeline::{End, Learned, Message, Prepared, Stages};
 use crate::progress::Progress;
 
 /// Differences that are described; the others are counted.
@@ -115,7 +115,7 @@ impl Comparison {
     ) -> Result<Verified, Error> {
         let Prepared { source, detectors, .. } = prepared;
         let learned = if self.run.record.state.is_some() { Learned::Sink } else { Learned::Dropped };
-        let mut stages = Stages::start(source, detectors, Numbering::Sink, learned)?;
+        let mut stages = Stages::start(source, detectors, learned)?;
         loop {
             match stages.next().await? {
                 Message::Rows(part, _reserved) => {
@@ -144,7 +144,7 @@ impl Comparison {
     }
 
     /// The numbers that users with textual ids have. Those who have lost theirs get one that no row can have.
-    async fn number_users(&mut self, keys: &[String], snapshot: &Snapshot) -> Result<Vec<i64>, Error> {
+    pub async fn number_users(&mut self, keys: &[String], snapshot: &Snapshot) -> Result<Vec<i64>, Error> {
         let stored = snapshot.number_users(keys).await?;
         let mut numbers = Vec::with_capacity(keys.len());
         for (key, number) in keys.iter().zip(stored) {

@@ -11,20 +11,21 @@ mod replaced;
 mod rows;
 mod stream;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use host_core::text::printable;
 use host_core::threads::in_thread;
 use host_detector::Requirements;
-use host_sink::{LedgerRun, Prunable, Pruned, Snapshot, StateRecord};
-use host_source::{Expectations, InputRules, RejectLimit};
+use host_sink::{FileRecord, LedgerRun, Prunable, Pruned, Snapshot, StateRecord};
+use host_source::{Expectations, FileList, InputRules, RejectLimit};
 
 use self::comparison::Comparison;
 pub use self::difference::{Difference, Verified};
 use crate::config::{IngestConfig, VerifyConfig};
 use crate::error::{ConfigError, Error, VerifyError};
 use crate::interrupt::Interrupts;
-use crate::pipeline::{Prepared, prepare, restore, teach, unless_interrupted};
+use crate::pipeline::{Prepared, learn, prepare, restore, teach, unless_interrupted};
 use crate::progress::Progress;
 
 /// Replays a run.
@@ -46,12 +47,21 @@ pub async fn verify(
         let capacity = snapshot.capacity_of(&run).await?;
         check_skips(&run, &snapshot).await?;
         let ingest = ingest_config(config, &run)?;
-        check_files(&ingest, &run).await?;
+        let run_id = config.run_id;
+        let other = |problem| VerifyError::OtherFile { run_id, problem };
+        check_files(&ingest.files, &run.record.files, other).await?;
+        let other = |problem| VerifyError::OtherHistory { run_id, problem };
+        check_files(&ingest.history, &run.record.history, other).await?;
         let mut prepared = prepare(&ingest, progress).await?;
-        prepared.source.fit(capacity);
+        prepared.source.fit(capacity.clone());
         continue_state(&run, &mut prepared, &snapshot).await?;
+        let mut comparison = Comparison::new(run.clone(), &snapshot).await?;
+        if let Some(history) = prepared.history.take() {
+            let detectors = std::mem::take(&mut prepared.detectors);
+            let number = async |keys: &[String]| comparison.number_users(keys, &snapshot).await;
+            (prepared.detectors, _) = learn(history, detectors, capacity, |_| (), number).await?;
+        }
         teach_again(&run, &mut prepared, &snapshot).await?;
-        let comparison = Comparison::new(run, &snapshot).await?;
         let verified = comparison.replay(prepared, &snapshot, progress).await;
         snapshot.close().await;
         verified
@@ -104,6 +114,7 @@ fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig,
     })?;
     Ok(IngestConfig {
         files: config.files.clone(),
+        history: config.history.clone(),
         plugin: config.plugin.clone().unwrap_or_else(|| record.plugin.name.clone().into()),
         settings: record.plugin.settings.clone().into_iter().collect(),
         jobs: 1,
@@ -118,18 +129,21 @@ fn ingest_config(config: &VerifyConfig, run: &LedgerRun) -> Result<IngestConfig,
     })
 }
 
-async fn check_files(config: &IngestConfig, run: &LedgerRun) -> Result<(), Error> {
-    let files = config.files.clone();
+/// These must be the recorded files; `other` is the error if they are not.
+async fn check_files(
+    given: &[PathBuf],
+    recorded: &[FileRecord],
+    other: impl Fn(String) -> VerifyError,
+) -> Result<(), Error> {
+    let files = given.to_owned();
     let hashed = in_thread(move || {
-        let list = host_source::expand(&files)?;
+        let list = if files.is_empty() { FileList::default() } else { host_source::expand(&files)? };
         let digests = host_source::hash_files(&list)?;
         Ok::<_, Error>((list, digests))
     });
     let (list, digests) = hashed.await??;
-    let other = |problem| VerifyError::OtherFile { run_id: run.record.run_id, problem };
     let digests: Option<Vec<_>> = digests.into_iter().map(|digests| Some(digests?.sha256)).collect();
     let digests = digests.ok_or_else(|| other("a pipe cannot be compared".into()))?;
-    let recorded = &run.record.files;
     if digests.len() != recorded.len() {
         return Err(other(format!("{} were given, it had {}", digests.len(), recorded.len())).into());
     }

@@ -9,6 +9,7 @@ mod deferred_keys;
 mod failures;
 mod faults;
 mod feedback;
+mod history;
 mod learning;
 mod ledger;
 mod local_server;
