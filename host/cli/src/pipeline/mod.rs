@@ -11,7 +11,7 @@
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
 //! [`check`](mod@check) is a run without the writing. [`state`] is what the detector has learned before. [`feedback`]
 //! records what becomes known of rows later, and [`mod@teach`] hands that to detectors that learn from it;
-//! [`undo`](mod@undo) removes what runs wrote.
+//! [`undo`](mod@undo) removes what runs wrote, [`shrink`](mod@shrink) what is stored of a state.
 
 mod anomalies;
 mod begin;
@@ -25,6 +25,7 @@ mod message;
 mod prepare;
 mod rejects;
 mod run;
+mod shrink;
 mod stages;
 mod state;
 mod teach;
@@ -39,6 +40,7 @@ pub use self::message::{GuestUse, Times};
 pub use self::prepare::try_plugin;
 pub(crate) use self::prepare::{Prepared, prepare};
 pub use self::run::{Ended, Outcome, run};
+pub use self::shrink::{Shrinking, shrink};
 pub(crate) use self::stages::{Learned, Numbering, Stages};
 pub(crate) use self::state::restore;
 pub use self::teach::Taught;
