@@ -30,7 +30,16 @@ pub fn print_of(failure: &Failure, file: &Path) {
 
 /// The same for a command that removes what a run wrote.
 pub fn print_of_undo(failure: &Failure) {
-    say(&render_of_undo(failure));
+    say(&render_of_removal(
+        failure,
+        "whether the run was undone is not known",
+        "the run was undone, and nothing of it is there",
+    ));
+}
+
+/// The same of a command that removes what is stored of a state.
+pub fn print_of_state(failure: &Failure) {
+    say(&render_of_removal(failure, "whether anything was removed is not known", "it was removed"));
 }
 
 fn say(text: &str) {
@@ -52,11 +61,11 @@ pub fn render_of(failure: &Failure, file: &Path) -> String {
     render_with(failure, note)
 }
 
-/// The same for a command that removes what a run wrote.
-fn render_of_undo(failure: &Failure) -> String {
+/// The same for a command that removes something.
+fn render_of_removal(failure: &Failure, unknown: &'static str, committed: &'static str) -> String {
     let note = match failure.database {
-        DatabaseState::Unknown => Some("whether the run was undone is not known".into()),
-        DatabaseState::Committed => Some("the run was undone, and nothing of it is there".into()),
+        DatabaseState::Unknown => Some(unknown.into()),
+        DatabaseState::Committed => Some(committed.into()),
         state => {
             note_on(state).map(|note| note.replacen("nothing was written", "nothing was removed", 1).into())
         }

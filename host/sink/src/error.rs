@@ -7,6 +7,7 @@ use host_core::batch::RowPlace;
 use host_core::environment::VariableError;
 use host_core::text::{printable, printable_up_to};
 use host_core::threads::ThreadError;
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
@@ -324,6 +325,20 @@ pub enum SinkError {
         /// The newest run whose entries were merged with those before.
         into: i64,
     },
+    /// A state as it was before it was dropped.
+    #[error(
+        "the state `{}` as it was after run {run_id} is not there any more: it was dropped at {}",
+        printable(state),
+        at.strftime("%F %TZ")
+    )]
+    StateDropped {
+        /// The state.
+        state: String,
+        /// The run.
+        run_id: i64,
+        /// When `host state drop` removed it.
+        at: Timestamp,
+    },
     /// The detector has passed on two entries of one user in one run.
     #[error("the detector has passed on the same entry of its state `{}` twice", printable(state))]
     StateTwice {
@@ -373,6 +388,8 @@ pub enum Work {
     Feedback,
     /// Removing them.
     Undo,
+    /// Removing what is stored of a state.
+    State,
 }
 
 /// Several failures on one line.
@@ -572,7 +589,7 @@ impl SinkError {
             SinkError::StateDamaged { .. } => Some(
                 "restore `ingest_runs` and `detector_states` from a backup, or let the detector begin anew: with `--state new`, or under another name, such as `--state second`".into(),
             ),
-            SinkError::StateMerged { .. } => Some("only the last ten runs of a state are kept apart".into()),
+            SinkError::StateMerged { .. } => Some("only the last ten runs of a state are kept apart, and none of those before `host state prune`".into()),
             SinkError::StateTwice { .. } => Some("this is a bug in the plugin; `host plugin check` helps its author to find it".into()),
             SinkError::UserNotStorable { .. } => Some("use a database with ENCODING 'UTF8'".into()),
             SinkError::MigrationChanged { .. } => Some("the database was set up by another build of the host; use that one".into()),
@@ -581,6 +598,9 @@ impl SinkError {
             )),
             SinkError::OutcomeUnknown { work: Work::Undo, query, .. } => Some(format!(
                 "run the same command again: it waits for this one to end, and says so if the run is undone. Or ask the database: `{query}`"
+            )),
+            SinkError::OutcomeUnknown { work: Work::State, query, .. } => Some(format!(
+                "run the same command again: it waits for this one to end, and says so if nothing is left to remove. Or ask the database: `{query}`"
             )),
             SinkError::OutcomeUnknown { work: Work::Run, query, .. } => Some(format!(
                 "run the same command again with `--once`: it waits for this run to end, and ingests the files only if it was not committed. Or ask the database: `{query}`"

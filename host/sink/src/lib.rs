@@ -76,4 +76,5 @@ pub use undo::transaction::{CommittedUndo, UndoRequest, UndoTransaction};
 pub use write::copy;
 pub use write::feedback::{Appended, FeedbackTransaction, FoundRow, NewLabel, RowId};
 pub use write::options::{DeferKeys, IdPolicy, OnConflict, TransactionOptions};
+pub use write::shrink::{Shrunk, StateTransaction};
 pub use write::transaction::{Committed, Completed, Recorded, Transaction};

@@ -186,7 +186,7 @@ impl OpenFile {
             let read = Read {
                 file: name,
                 dialect: self.dialect,
-                rules,
+                read_total: &|text| rules.total_cents(text),
                 rows: self.records_read,
                 rejected: self.rejected,
                 total_cents: self.total_cents,

@@ -48,7 +48,7 @@ pub use plugin::{
 pub use profile::{PROFILE_ID, ProfileArgs};
 pub use run::{CheckArgs, IdsArg, OnceArg, RunArgs, StateArg};
 pub use sniff::SniffArgs;
-pub use state::{StateCommand, StateListArgs, StateShowArgs};
+pub use state::{StateCommand, StateListArgs, StateRemoveArgs, StateShowArgs};
 pub use undo::UndoArgs;
 pub use values::ValueArgs;
 pub use watch::{FolderArgs, WatchArgs};

@@ -1,6 +1,7 @@
 //! Arguments of `host state`.
 
 use clap::{Args, Subcommand};
+use jiff::SignedDuration;
 
 use super::database::DatabaseArgs;
 
@@ -14,6 +15,16 @@ Examples:
   host state show zscore
   host state show zscore@north --limit 100";
 
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  host state prune zscore
+  host state prune zscore@north --yes";
+
+const DROP_EXAMPLES: &str = "\
+Examples:
+  host state drop zscore
+  host state drop zscore@north --yes --format json";
+
 /// What detectors know from one run to the next.
 #[derive(Debug, Subcommand)]
 pub enum StateCommand {
@@ -23,6 +34,14 @@ pub enum StateCommand {
     /// Show a state and the runs that have written it: what each continued and wrote, and how much of that is stored
     #[command(after_help = SHOW_EXAMPLES)]
     Show(StateShowArgs),
+    /// Keep only the newest entry of each user, in one transaction. Asks before: no run until now can be undone or
+    /// verified with its state any more, and what the next run finds does not change
+    #[command(after_help = PRUNE_EXAMPLES)]
+    Prune(StateRemoveArgs),
+    /// Remove all entries of a state, in one transaction, so that the next run begins anew. Asks before: no run until now
+    /// can be verified with its state any more. Rows, anomalies and the ledger stay as they are
+    #[command(after_help = DROP_EXAMPLES)]
+    Drop(StateRemoveArgs),
 }
 
 impl StateCommand {
@@ -32,6 +51,8 @@ impl StateCommand {
         match self {
             StateCommand::List(_) => "state list",
             StateCommand::Show(_) => "state show",
+            StateCommand::Prune(_) => "state prune",
+            StateCommand::Drop(_) => "state drop",
         }
     }
 }
@@ -58,4 +79,24 @@ pub struct StateShowArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
     pub database: DatabaseArgs,
+}
+
+/// Arguments of `host state prune` and `drop`.
+#[derive(Debug, Args)]
+pub struct StateRemoveArgs {
+    /// The state's name
+    #[arg(value_name = "NAME")]
+    pub state: String,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub database: DatabaseArgs,
+
+    /// How long to wait for other programs that write to the same tables [default: as long as it takes]
+    #[arg(long, value_name = "TIME", help_heading = "Database")]
+    pub lock_timeout: Option<SignedDuration>,
 }

@@ -1,5 +1,6 @@
 //! One function per command: what happens between parsing the arguments and the exit code.
 
+mod agree;
 mod capture;
 mod database;
 mod description;
@@ -91,7 +92,7 @@ async fn execute(cli: Cli, given: &Given, reporter: &Reporter) -> Result<u8, Fai
         }
         Command::Status(arguments) => operations::status(&arguments, reporter).await,
         Command::Prune(arguments) => operations::prune(&arguments, reporter).await,
-        Command::State(command) => state::state(&command, reporter).await,
+        Command::State(command) => return state::state(command, reporter).await,
         Command::Migrate(arguments) => database::migrate(&arguments, reporter).await,
         Command::Db(command) => database::db(&command, reporter),
         Command::Plugin(PluginCommand::Dev(arguments)) => plugin::dev(&arguments, reporter).await,

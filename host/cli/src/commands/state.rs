@@ -1,17 +1,25 @@
-//! `host state`: what detectors know from one run to the next; reads only.
+//! `host state`: what detectors know from one run to the next.
 
-use host_core::exit;
+use host_core::text::shell_quoted;
+use host_core::{advice, exit};
+use host_sink::{Connection, Shrunk, StateSummary};
 use serde_json::json;
 
-use super::start::look;
-use crate::cli::{StateCommand, StateListArgs, StateShowArgs};
-use crate::error::{ConfigError, Error};
-use crate::report::{self, Reporter, StateObject, StateShowObject};
+use super::agree::{Question, ask};
+use super::start::{catch_interrupts, look};
+use crate::cli::{StateCommand, StateListArgs, StateRemoveArgs, StateShowArgs};
+use crate::error::{ConfigError, Error, Failure};
+use crate::interrupt::Interrupts;
+use crate::pipeline::{Shrinking, unless_interrupted};
+use crate::report::{self, Reporter, ShrunkObject, StateObject, StateShowObject};
+use crate::{config, diagnostic, pipeline, remarks};
 
-pub(super) async fn state(command: &StateCommand, reporter: &Reporter) -> Result<u8, Error> {
+pub(super) async fn state(command: StateCommand, reporter: &Reporter) -> Result<u8, Failure> {
     match command {
-        StateCommand::List(arguments) => list(arguments, reporter).await,
-        StateCommand::Show(arguments) => show(arguments, reporter).await,
+        StateCommand::List(arguments) => list(&arguments, reporter).await.map_err(Failure::without_rows),
+        StateCommand::Show(arguments) => show(&arguments, reporter).await.map_err(Failure::without_rows),
+        StateCommand::Prune(arguments) => remove(arguments, Shrinking::Prune, reporter).await,
+        StateCommand::Drop(arguments) => remove(arguments, Shrinking::Drop, reporter).await,
     }
 }
 
@@ -44,4 +52,72 @@ async fn show(
     let object = StateShowObject::new(&found, &runs, not_shown);
     reporter.end(exit::COMMITTED, object, || report::state_page(&found, &runs, not_shown))?;
     Ok(exit::COMMITTED)
+}
+
+/// `prune` and `drop`. The question is asked before the lock is taken, which others would wait for.
+async fn remove(
+    arguments: StateRemoveArgs,
+    shrinking: Shrinking,
+    reporter: &Reporter,
+) -> Result<u8, Failure> {
+    let lock_timeout = config::lock_timeout(arguments.lock_timeout)?;
+    let mut interrupts = catch_interrupts()?;
+    let looking = look_at(&arguments, shrinking);
+    let (found, connection) = unless_interrupted(&mut interrupts, looking).await?;
+    let shrunk = match connection {
+        None => Shrunk::default(),
+        Some(connection) => {
+            if !arguments.yes {
+                agree(&found, shrinking, &mut interrupts).await?;
+            }
+            let name = arguments.state.clone();
+            pipeline::shrink(connection, name, shrinking, lock_timeout, &mut interrupts).await?
+        }
+    };
+    let object = ShrunkObject::new(&arguments.state, &shrunk);
+    let told = reporter.end(exit::COMMITTED, object, || report::shrunk(&found, shrinking, &shrunk));
+    if let Err(error) = told {
+        let why = diagnostic::causes(&error).join(": ");
+        remarks::note(&format!(
+            "it is done, but that could not be written to standard output ({why}); see: {}",
+            advice::on_database("state list")
+        ));
+    }
+    Ok(exit::COMMITTED)
+}
+
+/// The state, and a connection if there is something to do.
+async fn look_at(
+    arguments: &StateRemoveArgs,
+    shrinking: Shrinking,
+) -> Result<(StateSummary, Option<Connection>), Error> {
+    let none = || ConfigError::NoState(arguments.state.clone());
+    let snapshot = look(&arguments.database).await?.ok_or_else(none)?;
+    let Some(found) = snapshot.states(Some(&arguments.state)).await?.pop() else {
+        snapshot.close().await;
+        return Err(none().into());
+    };
+    let has_work = match shrinking {
+        Shrinking::Drop => true,
+        Shrinking::Prune => snapshot.state_after(found.run_id).await?.can_be_merged(),
+    };
+    if has_work {
+        return Ok((found, Some(snapshot.end().await?)));
+    }
+    snapshot.close().await;
+    Ok((found, None))
+}
+
+async fn agree(found: &StateSummary, shrinking: Shrinking, interrupts: &mut Interrupts) -> Result<(), Error> {
+    let word = match shrinking {
+        Shrinking::Prune => "prune",
+        Shrinking::Drop => "drop",
+    };
+    let question = Question {
+        what: report::to_shrink(found, shrinking),
+        question: "remove them?",
+        command: format!("state {word} {}", shell_quoted(&found.name)),
+        subject: format!("the state `{}`", found.name),
+    };
+    ask(question, interrupts).await
 }

@@ -1,11 +1,9 @@
 //! `host undo`: says what would be removed, asks, and removes it.
 
-use std::io::{self, IsTerminal as _};
-
-use host_core::threads::in_thread;
 use host_core::{advice, exit};
 use host_sink::{Connection, LedgerRun, Target, UndoRequest};
 
+use super::agree::{Question, ask};
 use super::start::catch_interrupts;
 use crate::cli::UndoArgs;
 use crate::config;
@@ -13,7 +11,7 @@ use crate::error::{ConfigError, Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::pipeline::unless_interrupted;
 use crate::report::{self, Reporter, UndoObject};
-use crate::{diagnostic, output, pipeline, remarks};
+use crate::{diagnostic, pipeline, remarks};
 
 pub(super) async fn undo(arguments: UndoArgs, reporter: &Reporter) -> Result<u8, Failure> {
     let target = config::target(&arguments.database)?;
@@ -53,31 +51,20 @@ async fn agree(
     };
     let (connection, plan) = unless_interrupted(interrupts, looking).await?;
     if !arguments.yes {
-        ask(arguments, &plan, interrupts).await?;
+        ask_about(arguments, &plan, interrupts).await?;
     }
     Ok((connection, plan.iter().map(|run| run.record.run_id).collect()))
 }
 
-async fn ask(arguments: &UndoArgs, plan: &[LedgerRun], interrupts: &mut Interrupts) -> Result<(), Error> {
-    let what = report::to_undo(plan);
-    if !(output::is_seen() && io::stdin().is_terminal()) {
-        let mut command = format!("undo {}", arguments.run);
-        for (option, is_given) in [(" --cascade", arguments.cascade), (" --force", arguments.force)] {
-            command.push_str(if is_given { option } else { "" });
-        }
-        let what = what.trim_end().replace('\n', "; ");
-        return Err(ConfigError::NobodyToAsk { what, command: command + " --yes" }.into());
+async fn ask_about(
+    arguments: &UndoArgs,
+    plan: &[LedgerRun],
+    interrupts: &mut Interrupts,
+) -> Result<(), Error> {
+    let mut command = format!("undo {}", arguments.run);
+    for (option, is_given) in [(" --cascade", arguments.cascade), (" --force", arguments.force)] {
+        command.push_str(if is_given { option } else { "" });
     }
-    output::message(&format!("{what}remove it? [y/N] "));
-    let answer = in_thread(|| {
-        let mut answer = String::new();
-        // If nothing can be read, nobody has agreed.
-        let _ = io::stdin().read_line(&mut answer);
-        answer
-    });
-    let answer = unless_interrupted(interrupts, async { Ok::<_, Error>(answer.await?) }).await?;
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(ConfigError::NotAgreed(arguments.run).into()),
-    }
+    let (what, subject) = (report::to_undo(plan), format!("run {}", arguments.run));
+    ask(Question { what, question: "remove it?", command, subject }, interrupts).await
 }

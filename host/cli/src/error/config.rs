@@ -68,8 +68,8 @@ pub enum ConfigError {
         command: String,
     },
     /// Somebody was asked, and did not agree.
-    #[error("run {0} stays as it is")]
-    NotAgreed(i64),
+    #[error("{} stays as it is", printable(.0))]
+    NotAgreed(String),
     /// An argument for psql that names another server than the embedded one.
     #[error("`host db psql` opens the embedded server, but `{}` names another", one_line(.0))]
     OtherServer(String),

@@ -166,7 +166,7 @@ impl Failure {
         match self.error.root() {
             _ if self.database == DatabaseState::Committed => Retry::No,
             // It finds out.
-            Error::Sink(SinkError::OutcomeUnknown { work: Work::Undo, .. }) => Retry::Yes,
+            Error::Sink(SinkError::OutcomeUnknown { work: Work::Undo | Work::State, .. }) => Retry::Yes,
             _ if self.database == DatabaseState::Unknown => {
                 Retry::After("after the database was asked, or with --once")
             }

@@ -12,7 +12,7 @@
 //! [`check`](mod@check) is a run without the writing. [`state`] is what the detector has learned before, [`history`] has
 //! it learn from earlier files. [`feedback`]
 //! records what becomes known of rows later, and [`mod@teach`] hands that to detectors that learn from it;
-//! [`undo`](mod@undo) removes what runs wrote.
+//! [`undo`](mod@undo) removes what runs wrote, [`shrink`](mod@shrink) what is stored of a state.
 
 mod anomalies;
 mod begin;
@@ -27,6 +27,7 @@ mod message;
 mod prepare;
 mod rejects;
 mod run;
+mod shrink;
 mod stages;
 mod state;
 mod teach;
@@ -42,6 +43,7 @@ pub use self::message::{GuestUse, Times};
 pub use self::prepare::try_plugin;
 pub(crate) use self::prepare::{Prepared, prepare};
 pub use self::run::{Ended, Outcome, run};
+pub use self::shrink::{Shrinking, shrink};
 pub(crate) use self::stages::{Learned, Stages};
 pub(crate) use self::state::restore;
 pub use self::teach::Taught;

@@ -7,6 +7,7 @@ mod operations;
 mod profiles;
 mod runs;
 mod several;
+mod shrunk;
 mod sniff;
 mod state;
 mod summary;
@@ -30,6 +31,7 @@ pub use self::operations::{PruneObject, StatusObject, pruned, status};
 pub use self::profiles::Shown;
 pub use self::runs::{RunObject, VerifyObject, anomalies_of, page, pruned_of, table, undone_since, verified};
 pub use self::several::{EachObject, OneRun, Totals, outcome};
+pub use self::shrunk::{ShrunkObject, shrunk, to_shrink};
 pub use self::sniff::{Sniff, Tried, saved};
 pub use self::state::{StateObject, StateShowObject, state_page, states};
 pub use self::summary::{AlreadyObject, Summary, already_ingested};
@@ -97,6 +99,7 @@ impl Reporter {
     pub fn failed(&self, failure: &Failure) -> u8 {
         match self.command() {
             "undo" => diagnostic::print_of_undo(failure),
+            "state prune" | "state drop" => diagnostic::print_of_state(failure),
             _ => diagnostic::print(failure),
         }
         if self.format == Format::Json && !matches!(failure.error, Error::Output(_)) {

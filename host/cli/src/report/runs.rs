@@ -315,8 +315,9 @@ pub fn entries_of(count: u64) -> String {
 /// That what a listing could list was removed.
 #[must_use]
 pub fn pruned_of(run_id: i64, Pruned { table, rows, at }: &Pruned) -> String {
+    let command = if table == "detector_states" { "state drop" } else { "prune" };
     let (rows, table, at) = (counted(*rows, "row"), printable(table), at.strftime("%F %TZ"));
-    format!("`host prune` removed {rows} of run {run_id} from {table} at {at}\n")
+    format!("`host {command}` removed {rows} of run {run_id} from {table} at {at}\n")
 }
 
 /// That what a listing could list went with the run.

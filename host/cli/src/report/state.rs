@@ -68,6 +68,7 @@ struct StateRunObject<'a> {
     bytes_stored: u64,
     is_merged: bool,
     is_undone: bool,
+    is_dropped: bool,
 }
 
 impl<'a> StateShowObject<'a> {
@@ -86,6 +87,7 @@ impl<'a> StateShowObject<'a> {
             bytes_stored: run.bytes_stored,
             is_merged: run.is_merged,
             is_undone: run.undone_at.is_some(),
+            is_dropped: run.dropped_at.is_some(),
         };
         StateShowObject {
             state: StateObject::new(state),
@@ -138,10 +140,11 @@ pub fn state_page(state: &StateSummary, runs: &[StateRun], not_shown: u64) -> St
             grouped(run.entries),
             grouped(run.entries_stored),
             printable(&run.sha256).chars().take(DIGEST_DIGITS).collect(),
-            match (run.undone_at, run.is_merged) {
+            match (run.undone_at, run.dropped_at) {
                 (Some(at), _) => format!("undone at {}", at.strftime("%F %TZ")),
-                (None, true) => "merged".into(),
-                (None, false) => String::new(),
+                (None, Some(at)) => format!("dropped at {}", at.strftime("%F %TZ")),
+                (None, None) if run.is_merged => "merged".into(),
+                (None, None) => String::new(),
             },
         ]
     };
@@ -157,6 +160,7 @@ fn named(plugin: &str, version: &str) -> String {
     printable(&format!("{plugin} {version}")).into_owned()
 }
 
-fn entries(count: u64) -> String {
+/// "1 entry", "2 entries".
+pub(super) fn entries(count: u64) -> String {
     if count == 1 { "1 entry".into() } else { format!("{} entries", grouped(count)) }
 }

@@ -362,7 +362,7 @@ impl Comparison {
             self.add("ingest_runs".into(), if recorded == replayed { other } else { what });
         }
         let run_id = self.run.record.run_id;
-        if !snapshot.is_merged(run_id).await? && !snapshot.has_state_of(run_id, &state).await? {
+        if !snapshot.lacks_entries(run_id).await? && !snapshot.has_state_of(run_id, &state).await? {
             let what =
                 format!("the entries of `{}` that are stored are not those that the run wrote", state.name);
             self.add("detector_states".into(), what);

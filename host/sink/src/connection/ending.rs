@@ -37,6 +37,15 @@ pub(crate) async fn abandon(connection: &Connection, identity: &Identity, error:
     }
 }
 
+/// The name of one of our tables with its schema, quoted: for queries by other sessions.
+pub(crate) async fn qualified(connection: &Connection, table: &'static str) -> Result<String, SinkError> {
+    let query = format!(
+        "SELECT format('%I.%I', relnamespace::regnamespace, relname) FROM pg_class WHERE oid = '{table}'::regclass"
+    );
+    let rows = connection.query("look up the name of a table", &query, &[]).await?;
+    Ok(rows.first().ok_or(SinkError::StrangeAnswer("a question about a table"))?.get(0))
+}
+
 /// Rolls back, and waits for the server to confirm it, at most this long. If the server does not answer, or the
 /// connection is already lost, the session is ended over another connection.
 ///

@@ -8,6 +8,13 @@ use crate::connection::connect::Connection;
 use crate::connection::session;
 use crate::error::SinkError;
 
+/// The table in which `host state drop` has removed all entries of a run, if there is a note of it.
+pub(crate) const STATES: &str = "detector_states";
+
+/// Whether the state that a run `r` wrote was dropped, in SQL: nothing goes on from there.
+pub(crate) const STATE_IS_DROPPED: &str =
+    "EXISTS (SELECT FROM ingest_prunes p WHERE p.run_id = r.run_id AND p.table_name = 'detector_states')";
+
 /// A table whose rows may be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prunable {
@@ -136,6 +143,15 @@ pub struct Pruned {
     pub rows: u64,
     /// When, the last time.
     pub at: Timestamp,
+}
+
+/// When the state that a run wrote was dropped; `None` if it was not.
+pub(crate) async fn state_dropped_at(
+    connection: &Connection,
+    run_id: i64,
+) -> Result<Option<Timestamp>, SinkError> {
+    let pruned = of_run(connection, run_id).await?;
+    Ok(pruned.into_iter().find(|pruned| pruned.table == STATES).map(|pruned| pruned.at))
 }
 
 /// What was removed of a run.

@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 
 use crate::connection::connect::Connection;
 use crate::error::SinkError;
+use crate::ledger::prunes::STATE_IS_DROPPED;
 
 /// A state, with what is stored of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct StateRun {
     pub is_merged: bool,
     /// When it was undone; `None` if it was not.
     pub undone_at: Option<Timestamp>,
+    /// When the state was dropped, after this run; `None` if it was not.
+    pub dropped_at: Option<Timestamp>,
 }
 
 /// All states that a run can continue, by name, or only the one of this name.
@@ -60,12 +63,12 @@ pub(crate) async fn states(
     connection: &Connection,
     name: Option<&str>,
 ) -> Result<Vec<StateSummary>, SinkError> {
-    const STATES: &str = "
-        SELECT r.state, r.run_id, (extract(epoch FROM r.committed_at) * 1000000)::bigint,
+    let states = format!(
+        "SELECT r.state, r.run_id, (extract(epoch FROM r.committed_at) * 1000000)::bigint,
                r.plugin_name, r.plugin_version, n.runs, coalesce(s.entries, 0), coalesce(s.bytes, 0)
         FROM (
-            SELECT max(run_id) AS run_id, count(*) AS runs FROM ingest_runs
-            WHERE state IS NOT NULL AND undone_at IS NULL AND ($1::text IS NULL OR state = $1::text)
+            SELECT max(run_id) AS run_id, count(*) AS runs FROM ingest_runs r
+            WHERE state IS NOT NULL AND undone_at IS NULL AND NOT {STATE_IS_DROPPED} AND ($1::text IS NULL OR state = $1::text)
             GROUP BY state
         ) n
         JOIN ingest_runs r USING (run_id)
@@ -75,9 +78,10 @@ pub(crate) async fn states(
             WHERE i.state IS NOT NULL AND ($1::text IS NULL OR i.state = $1::text)
             GROUP BY i.state
         ) s ON s.state = r.state
-        ORDER BY r.state COLLATE \"C\"";
+        ORDER BY r.state COLLATE \"C\""
+    );
     let name = name.map(str::to_owned);
-    let rows = connection.query("look up the states", STATES, &[&name]).await?;
+    let rows = connection.query("look up the states", &states, &[&name]).await?;
     let state = |row: &Row| StateSummary {
         name: row.get(0),
         run_id: row.get(1),
@@ -104,7 +108,9 @@ pub(crate) async fn runs(
                r.run_id <= (
                    SELECT max(b.run_id) FROM detector_state_bases b JOIN ingest_runs m USING (run_id)
                    WHERE m.state = $1
-               )
+               ),
+               (SELECT (extract(epoch FROM max(pruned_at)) * 1000000)::bigint FROM ingest_prunes p
+                WHERE p.run_id = r.run_id AND table_name = 'detector_states')
         FROM (
             SELECT * FROM ingest_runs WHERE state = $1 ORDER BY run_id DESC LIMIT $2
         ) r, LATERAL (
@@ -128,7 +134,9 @@ pub(crate) async fn runs(
         entries_stored: count(row.get(7)),
         bytes_stored: count(row.get(8)),
         undone_at: row.get::<_, Option<i64>>(9).map(time),
-        is_merged: row.get::<_, Option<bool>>(10).unwrap_or_default(),
+        is_merged: row.get::<_, Option<bool>>(10).unwrap_or_default()
+            && row.get::<_, Option<i64>>(11).is_none(),
+        dropped_at: row.get::<_, Option<i64>>(11).map(time),
     };
     let not_shown = all.saturating_sub(rows.len() as u64);
     Ok((rows.iter().map(run).collect(), not_shown))

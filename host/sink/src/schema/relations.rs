@@ -33,7 +33,8 @@ const REPLACING: [(&str, &[Privilege]); 3] = [
 ];
 
 /// What a run must be allowed to do, too, if its detector has a state.
-const STATEFUL: [(&str, &[Privilege]); 2] = [
+const STATEFUL: [(&str, &[Privilege]); 3] = [
+    ("ingest_prunes", &[Privilege::Select]),
     ("detector_states", &[Privilege::Select, Privilege::Insert, Privilege::Delete]),
     ("detector_state_bases", &[Privilege::Select, Privilege::Insert]),
 ];
@@ -61,6 +62,15 @@ const UNDOING: [(&str, &[Privilege]); 10] = [
     ("detector_states", &[Privilege::Select, Privilege::Delete]),
     ("detector_state_bases", &[Privilege::Select, Privilege::Delete]),
     ("kept_columns", &[Privilege::Select, Privilege::Delete]),
+];
+
+/// What removing what is stored of a state must be allowed to do.
+const SHRINKING: [(&str, &[Privilege]); 5] = [
+    ("transactions", &[Privilege::Lock]),
+    ("ingest_runs", &[Privilege::Select]),
+    ("ingest_prunes", &[Privilege::Select, Privilege::Insert]),
+    ("detector_states", &[Privilege::Select, Privilege::Delete]),
+    ("detector_state_bases", &[Privilege::Select, Privilege::Insert, Privilege::Delete]),
 ];
 
 /// Tables that are written by COPY, which ignores rules.
@@ -206,12 +216,24 @@ impl Relations {
     /// # Errors
     /// Names the first table that hides rows from this role, or all privileges that are missing.
     pub fn check_undoable(&self) -> Result<(), SinkError> {
-        for (name, _) in UNDOING {
+        self.check_removable(&UNDOING)
+    }
+
+    /// Whether what is stored of a state may be removed.
+    ///
+    /// # Errors
+    /// Names the first table that hides rows from this role, or all privileges that are missing.
+    pub fn check_shrinkable(&self) -> Result<(), SinkError> {
+        self.check_removable(&SHRINKING)
+    }
+
+    fn check_removable(&self, needed: &[(&'static str, &[Privilege])]) -> Result<(), SinkError> {
+        for &(name, _) in needed {
             if let Some(relation) = self.get(name) {
                 relation.check_row_security(name, &self.role)?;
             }
         }
-        self.check_privileges(&UNDOING)
+        self.check_privileges(needed)
     }
 
     /// Warns of the operator's rules that will not be applied.

@@ -69,17 +69,18 @@ impl Snapshot {
     /// The state as it was after a run.
     ///
     /// # Errors
-    /// [`SinkError::StateDamaged`] or [`SinkError::StateMerged`], and if the server refuses.
+    /// [`SinkError::StateDamaged`], [`SinkError::StateMerged`] or [`SinkError::StateDropped`], and if the server refuses.
     pub async fn state_after(&self, run_id: i64) -> Result<StateChain, SinkError> {
         state::continuable(&self.connection, run_id).await
     }
 
-    /// Whether the entries of this run were merged with those before it, so that its own are not all there any more.
+    /// Whether the entries of this run are not all there any more, because they were merged with those before it, or
+    /// the state was dropped.
     ///
     /// # Errors
     /// If the server refuses.
-    pub async fn is_merged(&self, run_id: i64) -> Result<bool, SinkError> {
-        state::is_merged(&self.connection, run_id).await
+    pub async fn lacks_entries(&self, run_id: i64) -> Result<bool, SinkError> {
+        state::lacks_entries(&self.connection, run_id).await
     }
 
     /// Whether the entries that a run has written are still as it wrote them.

@@ -13,6 +13,7 @@ use tokio_postgres::{Row, RowStream};
 use crate::connection::connect::Connection;
 use crate::error::{SinkError, StateDamage};
 use crate::ledger::facts::PluginFacts;
+use crate::ledger::prunes::{self, STATE_IS_DROPPED};
 
 /// A part is passed on when it has reached this size.
 const PART_BYTES: usize = 512 * 1024;
@@ -52,6 +53,18 @@ impl StateChain {
         self.links.last().map(Link::newest).unwrap_or_default()
     }
 
+    /// Whether something would be removed if all of its runs were merged.
+    #[must_use]
+    pub fn can_be_merged(&self) -> bool {
+        self.links.len() > 1
+    }
+
+    /// How many runs it has.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.links.iter().map(|link| link.runs.len() as u64).sum()
+    }
+
     /// The runs before the newest `apart`, if at least `merging` of them have not been merged yet: oldest first, with the
     /// digest of all of their entries.
     pub(crate) fn oldest(&self, apart: usize, merging: usize) -> Option<(Vec<i64>, StateDigest)> {
@@ -69,9 +82,11 @@ impl StateChain {
 
 /// The newest run of a state that counts; `None` if there is none.
 pub(crate) async fn newest(connection: &Connection, name: &str) -> Result<Option<i64>, SinkError> {
-    const NEWEST: &str = "SELECT max(run_id) FROM ingest_runs WHERE state = $1 AND undone_at IS NULL";
+    let newest = format!(
+        "SELECT max(run_id) FROM ingest_runs r WHERE state = $1 AND undone_at IS NULL AND NOT {STATE_IS_DROPPED}"
+    );
     let name = name.to_owned();
-    let rows = connection.query("look up the state", NEWEST, &[&name]).await?;
+    let rows = connection.query("look up the state", &newest, &[&name]).await?;
     Ok(rows.first().and_then(|row| row.get(0)))
 }
 
@@ -99,9 +114,11 @@ const MERGED: &str = "
     SELECT b.run_id
     FROM detector_state_bases b JOIN later USING (run_id) WHERE b.run_id >= $2 ORDER BY b.run_id DESC LIMIT 1";
 
-/// Whether the entries of this run were merged with those before it, so that its own are not all there any more.
-pub(crate) async fn is_merged(connection: &Connection, run_id: i64) -> Result<bool, SinkError> {
-    Ok(merged_into(connection, run_id, run_id).await?.is_some())
+/// Whether the entries of this run are not all there any more, because they were merged with those before it, or the
+/// state was dropped.
+pub(crate) async fn lacks_entries(connection: &Connection, run_id: i64) -> Result<bool, SinkError> {
+    Ok(merged_into(connection, run_id, run_id).await?.is_some()
+        || prunes::state_dropped_at(connection, run_id).await?.is_some())
 }
 
 async fn merged_into(connection: &Connection, run_id: i64, at_least: i64) -> Result<Option<i64>, SinkError> {
@@ -112,9 +129,12 @@ async fn merged_into(connection: &Connection, run_id: i64, at_least: i64) -> Res
 /// The state as it was after a run, if it can be continued from there.
 ///
 /// # Errors
-/// [`SinkError::StateMerged`], and those of [`chain`].
+/// [`SinkError::StateMerged`], [`SinkError::StateDropped`], and those of [`chain`].
 pub(crate) async fn continuable(connection: &Connection, run_id: i64) -> Result<StateChain, SinkError> {
     let chain = chain(connection, run_id).await?;
+    if let Some(at) = prunes::state_dropped_at(connection, run_id).await? {
+        return Err(SinkError::StateDropped { state: chain.name, run_id, at });
+    }
     match merged_into(connection, run_id, run_id + 1).await? {
         None => Ok(chain),
         Some(into) => Err(SinkError::StateMerged { state: chain.name, run_id, into }),

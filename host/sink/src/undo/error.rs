@@ -150,7 +150,7 @@ impl UndoError {
                 command(format!("undo {run_id} --cascade")),
                 counted(needs.len() as u64, "later run")
             )),
-            UndoError::Merged { .. } => Some("only about the last ten runs of a state can be undone; to correct what earlier ones stored, ingest corrected rows".into()),
+            UndoError::Merged { .. } => Some("only about the last ten runs of a state can be undone, and none of those before `host state prune`; to correct what earlier ones stored, ingest corrected rows".into()),
             UndoError::Differs { run_id, .. } => Some(format!(
                 "rows were altered or removed since, or the database was restored or its tables rewritten, after which nothing tells who wrote a row; `host verify` compares every row. To remove what is there: `{}`",
                 command(format!("undo {run_id} --force"))

@@ -143,6 +143,8 @@ pub(crate) async fn examine(
                (SELECT coalesce(state_entries, 0) FROM ingest_runs WHERE run_id = $1)";
     let [rejected, skipped, state_entries, kept_columns, entries] = own.numbers(connection, BESIDE).await?;
     let pruned = prunes::of_run(connection, record.run_id).await?;
+    // A dropped state has nothing of what runs before had merged, either.
+    let with_state = with_state && !pruned.iter().any(|pruned| pruned.table == prunes::STATES);
     let beside = [
         ("rejected_rows", record.rows_rejected, rejected),
         ("skipped_rows", record.rows_skipped, skipped),

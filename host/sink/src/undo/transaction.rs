@@ -96,10 +96,7 @@ impl UndoTransaction {
     /// From now on, another session can tell whether this was committed: only one transaction has marked the run at
     /// this time.
     async fn leave_trace(&mut self, undone: &[Undone]) -> Result<(), SinkError> {
-        const LEDGER: &str = "
-            SELECT format('%I.%I', relnamespace::regnamespace, relname) FROM pg_class WHERE oid = 'ingest_runs'::regclass";
-        let rows = self.connection.query("look up the name of the ledger", LEDGER, &[]).await?;
-        let table = rows.first().ok_or(SinkError::StrangeAnswer("a question about a table"))?.get(0);
+        let table = ending::qualified(&self.connection, "ingest_runs").await?;
         if let Some(Undone { run_id, undone_at, .. }) = undone.last() {
             let micros = undone_at.as_microsecond();
             let condition =

@@ -4,7 +4,7 @@
 //! rows in place of stored ones, [`state`] what the detector has learned
 //! ([`continuing`]: since another run; [`merge`]: what many runs wrote). The operator's [`triggers`] may refuse some
 //! rows; [`places`] knows their files and lines. [`feedback`] is another transaction, for what becomes known of rows
-//! later, which [`learning`] hands to detectors.
+//! later, which [`learning`] hands to detectors; [`shrink`] a third, which removes what is stored of a state.
 
 mod continuing;
 pub mod copy;
@@ -18,6 +18,7 @@ pub(crate) mod options;
 mod places;
 mod replace;
 pub(crate) mod sequences;
+pub(crate) mod shrink;
 mod state;
 pub(crate) mod transaction;
 pub(crate) mod triggers;

@@ -15,7 +15,7 @@ use crate::ledger::facts::StateRecord;
 use crate::schema::columns::TableWidths;
 use crate::stored::state::StateChain;
 use crate::write::copy::{CopyBuffer, STATE_COLUMNS};
-use crate::write::merge::merge;
+use crate::write::merge;
 use crate::write::writer::{CHUNK_BYTES, prepare};
 
 const DOING: &str = "write the detector's state";
@@ -131,7 +131,7 @@ impl StateWriter {
     pub async fn finish(&mut self, connection: &Connection) -> Result<StateRecord, SinkError> {
         self.end_segment(connection).await?;
         if let Some(continued) = &self.continued {
-            merge(connection, continued).await?;
+            merge::oldest(connection, continued).await?;
         }
         Ok(StateRecord {
             name: self.name.clone(),

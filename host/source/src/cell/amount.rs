@@ -5,8 +5,6 @@
 //! Optional are only the marks between thousands (all of them or none), decimals, the sign, and blanks between the
 //! sign, currency signs and digits.
 
-mod example;
-
 use std::borrow::Cow;
 use std::fmt;
 
@@ -18,27 +16,27 @@ use crate::cell::value;
 /// The amount that a format is shown with, in hundredths.
 const SHOWN_CENTS: i64 = 123_456;
 /// Writers of spreadsheets and web pages use either.
-const MINUS_SIGNS: [char; 2] = ['-', '\u{2212}'];
+pub(super) const MINUS_SIGNS: [char; 2] = ['-', '\u{2212}'];
 
 /// How amounts are written. Written as text, it is an example from which it can be parsed again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmountFormat {
     /// What stands before decimals: `.` or `,`.
-    decimal_point: u8,
+    pub(super) decimal_point: u8,
     /// What stands between thousands.
-    grouping: Option<Grouping>,
+    pub(super) grouping: Option<Grouping>,
     /// Whether decimals are three, of which the last is zero. Otherwise `1.250` is in no format.
-    has_three_decimals: bool,
-    sign: SignPlace,
+    pub(super) has_three_decimals: bool,
+    pub(super) sign: SignPlace,
     /// The currency sign before the digits, which every amount has.
-    before: Box<str>,
+    pub(super) before: Box<str>,
     /// The currency sign after the digits, which every amount has.
-    after: Box<str>,
+    pub(super) after: Box<str>,
 }
 
 /// What stands between thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Grouping {
+pub(super) enum Grouping {
     Point,
     Comma,
     /// Any blank, also those at which lines are not broken.
@@ -49,7 +47,7 @@ enum Grouping {
 
 /// Where the sign of an amount stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SignPlace {
+pub(super) enum SignPlace {
     Before,
     After,
     /// Negative amounts are in parentheses, others have no sign.
@@ -126,7 +124,7 @@ impl AmountFormat {
 
     /// Removes the marks between thousands, if there are any; `None` if there is one that is not between thousands.
     /// With marks, the first digit is not zero: `0,125` has a decimal comma.
-    fn without_marks<'a>(&self, whole: &'a str) -> Option<Cow<'a, str>> {
+    pub(super) fn without_marks<'a>(&self, whole: &'a str) -> Option<Cow<'a, str>> {
         let Some(grouping) = self.grouping else { return Some(Cow::Borrowed(whole)) };
         let mut groups = whole.split(|character| grouping.is(character));
         let first = groups.next()?;
@@ -194,13 +192,13 @@ impl AmountFormat {
 }
 
 impl Grouping {
-    fn of(mark: char) -> Option<Grouping> {
+    pub(super) fn of(mark: char) -> Option<Grouping> {
         [Grouping::Point, Grouping::Comma, Grouping::Blank, Grouping::Apostrophe]
             .into_iter()
             .find(|grouping| grouping.is(mark))
     }
 
-    fn is(self, character: char) -> bool {
+    pub(super) fn is(self, character: char) -> bool {
         match self {
             Grouping::Point => character == '.',
             Grouping::Comma => character == ',',
@@ -220,7 +218,7 @@ impl Grouping {
 }
 
 /// Blanks, also those at which lines are not broken, which spreadsheets put into numbers.
-fn is_blank(character: char) -> bool {
+pub(super) fn is_blank(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\u{a0}' | '\u{2009}' | '\u{202f}')
 }
 

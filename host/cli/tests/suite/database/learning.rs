@@ -277,4 +277,8 @@ fn who_continues_a_state_is_told_what_has_become_known_since() {
     record(&database, &files, "4,1,1970-02-04 00:00:00\n");
     assert_eq!(finish(host_run(&database, &plugin, &second).args(["--set", "refuse=true"])).code, 4);
     assert_eq!(run("1", &second), (4, 5, 1));
+    // Once it was dropped, the state begins anew, and its next run is told all.
+    succeed(host().args(["state", "drop", "attentive", "--yes", "--database-url", &database.url()]));
+    assert_eq!(run("1", &second), (0, 5, 4));
+    assert_eq!(run("1", &second), (5, 5, 0));
 }

@@ -19,6 +19,7 @@ mod postgresql_versions;
 mod prune;
 mod replace;
 mod replays;
+mod shrunk_states;
 mod signals;
 mod state;
 mod states;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{AmountFormat, Grouping, MINUS_SIGNS, SignPlace, is_blank};
+use crate::cell::amount::{AmountFormat, Grouping, MINUS_SIGNS, SignPlace, is_blank};
 
 /// Longer examples are refused.
 const MAX_EXAMPLE_BYTES: usize = 64;
