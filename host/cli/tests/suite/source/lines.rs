@@ -92,7 +92,7 @@ fn what_is_read_so_is_verified_and_found_again() {
         "delimiter": ",", "encoding": "utf-8", "no_header": false, "decimal_comma": false,
         "columns": { "transaction_id": "Ref", "user_id": "Customer" },
         "timestamp_format": "iso", "timezone": null,
-        "skip_lines": 3, "skip_last": 1, "trailer": "T,{rows},{total}",
+        "skip_lines": 3, "skip_last": 1, "trailer": "T,{rows},{total}", "rejects_three_decimals": true,
     });
     assert_eq!(told["reading"], reading);
     let verify = |run: &str, file: &Path| {
