@@ -15,8 +15,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::{
-    ControlArgs, DatabaseArgs, FeedbackArgs, FeedbackInputArgs, IdKindArg, IdsArg, IngestArgs, InputArgs,
-    LineArgs, OnceArg, RunArgs, SandboxArgs, StateArg, ValueArgs, VerifyArgs, WantedArgs,
+    ControlArgs, DatabaseArgs, DialectArgs, FeedbackArgs, FeedbackInputArgs, IdKindArg, IdsArg, IngestArgs,
+    InputArgs, LineArgs, OnceArg, RunArgs, SandboxArgs, StateArg, ValueArgs, VerifyArgs, WantedArgs,
 };
 use crate::error::{ConfigError, Error};
 
@@ -185,9 +185,7 @@ impl FeedbackConfig {
     /// [`ConfigError`] or [`SinkError::Target`](host_sink::SinkError::Target).
     pub fn new(arguments: FeedbackArgs) -> Result<FeedbackConfig, Error> {
         let FeedbackInputArgs {
-            delimiter,
-            quote,
-            encoding,
+            dialect: DialectArgs { delimiter, quote, encoding },
             max_rejects,
             timestamp_format,
             timezone,
@@ -219,7 +217,7 @@ impl FeedbackConfig {
         }
         Ok(FeedbackConfig {
             target: target(&arguments.database)?,
-            lock_timeout: arguments.lock_timeout.map(|given| time("--lock-timeout", given)).transpose()?,
+            lock_timeout: lock_timeout(arguments.lock_timeout)?,
             files: arguments.files,
             now_micros: now.as_microsecond(),
             rejects_file: arguments.rejects,
@@ -298,10 +296,10 @@ fn rules(arguments: InputArgs, batch_rows: usize) -> Result<InputRules, ConfigEr
     let form = arguments.timestamp_format.unwrap_or_default();
     let form = if *date_only { form.of_dates().ok_or(ConfigError::DateOnly)? } else { form };
     let rules = InputRules {
-        delimiter: arguments.delimiter,
-        quote: arguments.quote,
+        delimiter: arguments.dialect.delimiter,
+        quote: arguments.dialect.quote,
         lines: line_rules(arguments.lines),
-        encoding: arguments.encoding,
+        encoding: arguments.dialect.encoding,
         has_header: !arguments.no_header,
         columns,
         decimal_point,

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use host_source::RejectLimit;
 use host_source::timestamp::TimestampForm;
-use host_source::{Encoding, RejectLimit};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::database::DatabaseArgs;
-use super::ingest::{delimiter, encoding, quote, time_zone};
+use super::dialect::DialectArgs;
+use super::ingest::time_zone;
 
 /// Arguments of `host feedback`.
 #[derive(Debug, Args)]
@@ -49,18 +50,9 @@ pub struct FeedbackInputArgs {
     #[arg(long = "column", value_name = "COLUMN=NAME")]
     pub columns: Vec<String>,
 
-    /// What separates fields: a character, or `tab` [default: `,`, or what the file's first line names, as in
-    /// `sep=;`]
-    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
-    pub delimiter: Option<u8>,
-
-    /// What is around fields that contain the delimiter or line breaks, such as `'`
-    #[arg(long, value_name = "CHARACTER", default_value = "\"", value_parser = quote)]
-    pub quote: u8,
-
-    /// The text encoding of the file: `utf-8`, `utf-16`, `utf-16be`, `latin1`, `windows-1252` …
-    #[arg(long, value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
-    pub encoding: Encoding,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
+    pub dialect: DialectArgs,
 
     /// How `known_at` is written, as `host run` takes it for timestamps [default: ISO 8601]
     #[arg(long, value_name = "PATTERN")]

@@ -1,9 +1,9 @@
 //! Arguments of `host state`.
 
 use clap::{Args, Subcommand};
-use jiff::SignedDuration;
 
 use super::database::DatabaseArgs;
+use super::removal::RemovalArgs;
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -88,15 +88,7 @@ pub struct StateRemoveArgs {
     #[arg(value_name = "NAME")]
     pub state: String,
 
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
-
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-
-    /// How long to wait for other programs that write to the same tables [default: as long as it takes]
-    #[arg(long, value_name = "TIME", help_heading = "Database")]
-    pub lock_timeout: Option<SignedDuration>,
+    pub removal: RemovalArgs,
 }

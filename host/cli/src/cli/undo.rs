@@ -1,9 +1,8 @@
 //! Arguments of `host undo`.
 
 use clap::Args;
-use jiff::SignedDuration;
 
-use super::database::DatabaseArgs;
+use super::removal::RemovalArgs;
 
 /// Arguments of `host undo`.
 #[derive(Debug, Args)]
@@ -19,15 +18,7 @@ pub struct UndoArgs {
     #[arg(long)]
     pub force: bool,
 
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
-
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment here would become the command's description")]
-    pub database: DatabaseArgs,
-
-    /// How long to wait for other programs that write to the same tables [default: as long as it takes]
-    #[arg(long, value_name = "TIME", help_heading = "Database")]
-    pub lock_timeout: Option<SignedDuration>,
+    pub removal: RemovalArgs,
 }

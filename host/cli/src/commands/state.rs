@@ -60,14 +60,14 @@ async fn remove(
     shrinking: Shrinking,
     reporter: &Reporter,
 ) -> Result<u8, Failure> {
-    let lock_timeout = config::lock_timeout(arguments.lock_timeout)?;
+    let lock_timeout = config::lock_timeout(arguments.removal.lock_timeout)?;
     let mut interrupts = catch_interrupts()?;
     let looking = look_at(&arguments, shrinking);
     let (found, connection) = unless_interrupted(&mut interrupts, looking).await?;
     let shrunk = match connection {
         None => Shrunk::default(),
         Some(connection) => {
-            if !arguments.yes {
+            if !arguments.removal.yes {
                 agree(&found, shrinking, &mut interrupts).await?;
             }
             let name = arguments.state.clone();
@@ -92,7 +92,7 @@ async fn look_at(
     shrinking: Shrinking,
 ) -> Result<(StateSummary, Option<Connection>), Error> {
     let none = || ConfigError::NoState(arguments.state.clone());
-    let snapshot = look(&arguments.database).await?.ok_or_else(none)?;
+    let snapshot = look(&arguments.removal.database).await?.ok_or_else(none)?;
     let Some(found) = snapshot.states(Some(&arguments.state)).await?.pop() else {
         snapshot.close().await;
         return Err(none().into());

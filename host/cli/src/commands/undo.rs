@@ -14,12 +14,12 @@ use crate::report::{self, Reporter, UndoObject};
 use crate::{diagnostic, pipeline, remarks};
 
 pub(super) async fn undo(arguments: UndoArgs, reporter: &Reporter) -> Result<u8, Failure> {
-    let target = config::target(&arguments.database)?;
+    let target = config::target(&arguments.removal.database)?;
     let request = UndoRequest {
         run_id: arguments.run,
         cascades: arguments.cascade,
         is_forced: arguments.force,
-        lock_timeout: config::lock_timeout(arguments.lock_timeout)?,
+        lock_timeout: config::lock_timeout(arguments.removal.lock_timeout)?,
     };
     let mut interrupts = catch_interrupts()?;
     let (connection, agreed) = agree(&arguments, &target, &mut interrupts).await?;
@@ -50,7 +50,7 @@ async fn agree(
         Ok::<_, Error>((snapshot.end().await?, plan))
     };
     let (connection, plan) = unless_interrupted(interrupts, looking).await?;
-    if !arguments.yes {
+    if !arguments.removal.yes {
         ask_about(arguments, &plan, interrupts).await?;
     }
     Ok((connection, plan.iter().map(|run| run.record.run_id).collect()))

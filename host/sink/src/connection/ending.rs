@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::connection::connect::Connection;
 use crate::connection::outcome::{Fate, Identity, Wish};
-use crate::connection::session;
+use crate::connection::{lock, session};
 use crate::error::{SinkError, Work};
 
 /// How long a request to cancel a statement may take.
@@ -25,6 +25,26 @@ pub(crate) async fn begin(
         connection.cancel(CANCEL_PATIENCE).await;
     }
     begun
+}
+
+/// Begins, and waits for other writers to end, unless a look at the tables fails.
+pub(crate) async fn begin_alone(
+    connection: &Connection,
+    lock_timeout: Option<Duration>,
+    look: impl Future<Output = Result<(), SinkError>>,
+) -> Result<Identity, SinkError> {
+    let identity = begin(connection, lock_timeout).await?;
+    let locked = async {
+        look.await?;
+        lock::lock(connection, &identity, lock_timeout).await
+    };
+    match locked.await {
+        Ok(()) => Ok(identity),
+        Err(error) => {
+            abandon(connection, &identity, &error).await;
+            Err(error)
+        }
+    }
 }
 
 /// Ends a transaction that nobody will use, after this error. The server ends those whose connection is closed;

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::connection::connect::Connection;
+use crate::connection::ending;
 use crate::connection::outcome::Identity;
-use crate::connection::{ending, lock};
 use crate::error::{SinkError, Work};
 use crate::schema::relations::Relations;
 use crate::undo::error::UndoError;
@@ -48,18 +48,9 @@ impl UndoTransaction {
     /// # Errors
     /// If the server refuses.
     pub async fn begin(connection: Connection, request: UndoRequest) -> Result<UndoTransaction, SinkError> {
-        let identity = ending::begin(&connection, request.lock_timeout).await?;
-        let locked = async {
-            Relations::look_up(&connection).await?.check_undoable()?;
-            lock::lock(&connection, &identity, request.lock_timeout).await
-        };
-        match locked.await {
-            Ok(()) => Ok(UndoTransaction { connection, identity, request }),
-            Err(error) => {
-                ending::abandon(&connection, &identity, &error).await;
-                Err(error)
-            }
-        }
+        let look = async { Relations::look_up(&connection).await?.check_undoable() };
+        let identity = ending::begin_alone(&connection, request.lock_timeout, look).await?;
+        Ok(UndoTransaction { connection, identity, request })
     }
 
     /// A query that tells, at any later time, whether the run was undone.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 
 use crate::connection::connect::Connection;
+use crate::connection::ending;
 use crate::connection::outcome::Identity;
 use crate::connection::query::Parameter;
-use crate::connection::{ending, lock};
 use crate::error::{SinkError, Work};
 use crate::ledger::prunes::STATE_IS_DROPPED;
 use crate::schema::relations::Relations;
@@ -48,18 +48,9 @@ impl StateTransaction {
         name: String,
         lock_timeout: Option<Duration>,
     ) -> Result<StateTransaction, SinkError> {
-        let identity = ending::begin(&connection, lock_timeout).await?;
-        let locked = async {
-            Relations::look_up(&connection).await?.check_shrinkable()?;
-            lock::lock(&connection, &identity, lock_timeout).await
-        };
-        match locked.await {
-            Ok(()) => Ok(StateTransaction { connection, identity, name }),
-            Err(error) => {
-                ending::abandon(&connection, &identity, &error).await;
-                Err(error)
-            }
-        }
+        let look = async { Relations::look_up(&connection).await?.check_shrinkable() };
+        let identity = ending::begin_alone(&connection, lock_timeout, look).await?;
+        Ok(StateTransaction { connection, identity, name })
     }
 
     /// A query that tells, at any later time, whether it was committed.
