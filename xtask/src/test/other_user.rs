@@ -25,6 +25,7 @@ const LEFT_TO_ROOT: [(&str, &[&str]); 6] = [
             "authors::mistakes",
             "authors::mistakes_native",
             "authors::packages",
+            "authors::stateful",
             "authors::templates",
         ],
     ),
