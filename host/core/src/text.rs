@@ -163,7 +163,13 @@ pub fn without_nul(text: &str) -> Cow<'_, str> {
 /// A count and its unit: "1 row", "2 rows".
 #[must_use]
 pub fn counted(count: u64, unit: &str) -> String {
-    format!("{} {unit}{}", grouped(count), if count == 1 { "" } else { "s" })
+    counted_as(count, unit, &format!("{unit}s"))
+}
+
+/// A count and its unit, whose plural is not regular: "1 entry", "2 entries".
+#[must_use]
+pub fn counted_as(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
 /// With commas: 1,234,567.

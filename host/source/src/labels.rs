@@ -9,6 +9,7 @@ use host_core::rejected::{Kind, Problem, RejectedRow, RowProblem};
 
 use crate::cell::{key, label, value};
 use crate::csv::body::Body;
+use crate::csv::cells::{Untyped, demand_fields};
 use crate::csv::columns::position;
 use crate::csv::field::{ColumnMap, IS_FRAUD, KNOWN_AT, SOURCE_ID, TRANSACTION_ID};
 use crate::csv::records::Record;
@@ -17,7 +18,6 @@ use crate::input::list::FileList;
 use crate::input::open::Input;
 use crate::layout::{Opened, open_rows, source_error};
 use crate::rules::InputRules;
-use crate::typed::MAX_QUOTED_BYTES;
 
 /// A part ends after so many records, or when these have so many bytes.
 const MAX_RECORDS: usize = 65_536;
@@ -216,8 +216,9 @@ impl LabelFile {
             bytes += record.raw.len();
             match columns.read(&record, rules) {
                 Ok(label) => part.labels.push(label),
-                Err((field, problem)) => {
-                    let column = field.map(|field| columns.names[field].clone());
+                Err(untyped) => {
+                    let Untyped { places, problem } = *untyped;
+                    let column = places.first().map(|&field| columns.names[field].clone());
                     let rejected = part.rejected(record.raw, (record.line, record.offset), column, problem);
                     part.rejected.push(rejected);
                 }
@@ -259,19 +260,11 @@ impl LabelColumns {
         Ok(LabelColumns { id, is_fraud, known_at, names })
     }
 
-    /// A record as a label; or the cell that is to blame, if it is not the whole record, and the problem.
-    fn read(&self, record: &Record<'_>, rules: &InputRules) -> Result<Label, (Option<usize>, RowProblem)> {
-        if record.len() != self.names.len() {
-            let (expected, found) = (self.names.len(), record.len());
-            return Err((None, RowProblem::FieldCount { expected, found }));
-        }
-        let wrong = |field: usize, kind: Kind| {
-            move |problem: Problem| {
-                let cell = record.field(field);
-                let value = cell[..cell.len().min(MAX_QUOTED_BYTES)].to_vec();
-                (Some(field), RowProblem::Value { kind, value, problem })
-            }
-        };
+    /// A record as a label.
+    fn read(&self, record: &Record<'_>, rules: &InputRules) -> Result<Label, Box<Untyped>> {
+        demand_fields(record, self.names.len())?;
+        let wrong =
+            |field: usize, kind: Kind| move |problem: Problem| Untyped::of(record, field, kind, problem);
         let (field, is_own) = self.id;
         let cell = record.field(field);
         let id = if is_own {

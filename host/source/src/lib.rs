@@ -73,4 +73,4 @@ pub use rules::{InputRules, LineRules};
 pub use scan::{Excerpt, count_rows, excerpt, hash_files};
 pub use tally::{RejectLimit, Tally};
 pub use trailer::Trailer;
-pub use users::{NumberUsers, NumbersOfUsers};
+pub use users::{NumberUsers, NumbersOfUsers, UsersByAppearance};

@@ -11,6 +11,7 @@ use host_core::rejected::RejectedRow;
 use host_core::text::without_nul;
 
 use crate::csv::body::Body;
+use crate::csv::cells::Untyped;
 use crate::csv::columns::Columns;
 use crate::csv::records::Dialect;
 use crate::error::SourceError;
@@ -22,7 +23,7 @@ use crate::parsed::Parsed;
 use crate::rules::InputRules;
 use crate::tally::RejectLimit;
 use crate::trailer::Read;
-use crate::typed::{Scratch, Typed, Untyped, take_along, type_record};
+use crate::typed::{Scratch, Typed, take_along, type_record};
 
 /// A batch ends early when the texts in it reach this many bytes.
 const MAX_BATCH_TEXT_BYTES: usize = 1024 * 1024;

@@ -4,10 +4,10 @@ use host_core::batch::Row;
 use host_core::capacity::Capacity;
 use host_core::column::Column;
 use host_core::facts::IdKind;
-use host_core::rejected::{Kind, Problem, RowProblem};
+use host_core::rejected::{Kind, Problem};
 
 use crate::cell::{key, value};
-use crate::csv::cells::Fault;
+use crate::csv::cells::{Untyped, demand_fields};
 use crate::csv::columns::{Columns, Requested};
 use crate::csv::records::Record;
 use crate::rules::InputRules;
@@ -22,10 +22,6 @@ pub(crate) struct Scratch {
     /// A timestamp of several cells.
     pub joined: Vec<u8>,
 }
-
-/// No message shows more of a cell than this: at most [`SHOWN_CHARS`](host_core::text::SHOWN_CHARS)
-/// characters of four bytes each. The record has all of it.
-pub(crate) const MAX_QUOTED_BYTES: usize = 4 * host_core::text::SHOWN_CHARS + 8;
 
 /// A record that is a row.
 pub(crate) struct Typed<'a> {
@@ -43,13 +39,6 @@ const ONLY_USER: i64 = 0;
 /// The user of a row until its number is known.
 const UNKNOWN_USER: i64 = 0;
 
-/// Why a record is not a row.
-pub(crate) struct Untyped {
-    /// The cells that are to blame, from 0; none if it is the whole record.
-    pub places: Vec<usize>,
-    pub problem: RowProblem,
-}
-
 /// Parses a record into a row and what its further columns have, of which `further` are the rows so far.
 #[inline]
 pub(crate) fn type_record<'a>(
@@ -60,14 +49,8 @@ pub(crate) fn type_record<'a>(
     further: &[Column],
     Scratch { codes, numbers, joined }: &mut Scratch,
 ) -> Result<Typed<'a>, Box<Untyped>> {
-    if record.len() != columns.names.len() {
-        let (expected, found) = (columns.names.len(), record.len());
-        let problem = RowProblem::FieldCount { expected, found };
-        return Err(Box::new(Untyped { places: Vec::new(), problem }));
-    }
-    let wrong =
-        |field: usize, kind: Kind, problem: Problem| untyped(*Fault::of(record, field, kind, problem));
-    let composed = |fault: Box<Fault>| untyped(*fault);
+    demand_fields(record, columns.names.len())?;
+    let wrong = |field: usize, kind: Kind, problem: Problem| Untyped::of(record, field, kind, problem);
     let Columns { transaction_id, user_id, .. } = *columns;
     codes.clear();
     numbers.clear();
@@ -118,17 +101,11 @@ pub(crate) fn type_record<'a>(
                 .and_then(|id| capacity.user_id(id))
                 .map_err(|problem| wrong(field, Kind::UserId, problem))?,
         },
-        amount_cents: columns.amount.cents(record, rules, capacity).map_err(composed)?,
-        timestamp_micros: columns.timestamp.micros(record, rules, joined).map_err(composed)?,
+        amount_cents: columns.amount.cents(record, rules, capacity)?,
+        timestamp_micros: columns.timestamp.micros(record, rules, joined)?,
         line: record.line,
     };
     Ok(Typed { row, transaction_key, user_key, currency })
-}
-
-#[cold]
-fn untyped(Fault { places, kind, mut value, problem }: Fault) -> Box<Untyped> {
-    value.truncate(MAX_QUOTED_BYTES);
-    Box::new(Untyped { places, problem: RowProblem::Value { kind, value, problem } })
 }
 
 /// Appends the further values of a record that has been parsed; returns how many bytes they took.

@@ -31,10 +31,21 @@ const GENERATION_BYTES: usize = 16 * 1024 * 1024;
 
 /// Numbers in the order of appearance, below zero: those that a run would give in empty tables. All users are kept in
 /// memory, a few dozen bytes each.
+#[derive(Default)]
+pub struct UsersByAppearance(Dictionary);
+
+impl UsersByAppearance {
+    /// The numbers of these users, of whom the new ones get the next.
+    pub fn numbers(&mut self, keys: &[String]) -> Vec<i64> {
+        keys.iter().map(|key| -1 - i64::from(self.0.intern(key))).collect()
+    }
+}
+
+/// Numbers users by their appearance.
 pub(crate) fn by_appearance() -> NumberUsers {
-    let mut users = Dictionary::default();
+    let mut users = UsersByAppearance::default();
     Box::new(move |keys| {
-        let numbers = keys.iter().map(|key| -1 - i64::from(users.intern(key))).collect();
+        let numbers = users.numbers(&keys);
         Some(Box::new(move || Some(numbers)))
     })
 }

@@ -49,13 +49,9 @@ pub trait Entry: Sized {
 }
 
 /// Appends an entry.
-pub(crate) fn write(entry: &impl Entry, bytes: &mut Vec<u8>) {
-    bytes.push(entry_version(entry));
+pub(crate) fn write<T: Entry>(entry: &T, bytes: &mut Vec<u8>) {
+    bytes.push(T::VERSION);
     entry.encode(&mut Encoder { bytes });
-}
-
-const fn entry_version<T: Entry>(_: &T) -> u8 {
-    T::VERSION
 }
 
 /// Writes the values of an [`Entry`].

@@ -3,11 +3,12 @@
 use host_core::exit;
 
 use super::start::catch_interrupts;
+use super::told::note_unless_told;
 use crate::cli::FeedbackArgs;
 use crate::config::FeedbackConfig;
 use crate::error::Failure;
 use crate::report::{self, Reporter};
-use crate::{diagnostic, pipeline, remarks};
+use crate::{pipeline, remarks};
 
 /// Records what has become known of rows.
 pub(super) async fn record(arguments: FeedbackArgs, reporter: &Reporter) -> Result<u8, Failure> {
@@ -19,11 +20,7 @@ pub(super) async fn record(arguments: FeedbackArgs, reporter: &Reporter) -> Resu
         remarks::note(&note);
     }
     let object = report::FeedbackObject::new(&recorded, config.rejects_file.as_deref());
-    if let Err(error) = reporter.end(exit::COMMITTED, object, || report::recorded(&recorded)) {
-        let why = diagnostic::causes(&error).join(": ");
-        remarks::note(&format!(
-            "the feedback is recorded, but the summary could not be written to standard output ({why})"
-        ));
-    }
+    let told = reporter.end(exit::COMMITTED, object, || report::recorded(&recorded));
+    note_unless_told(told, "the feedback is recorded, but the summary", None);
     Ok(exit::COMMITTED)
 }

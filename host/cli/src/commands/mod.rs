@@ -13,6 +13,7 @@ mod run;
 mod sniff;
 mod start;
 mod state;
+mod told;
 mod undo;
 mod watch;
 

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use host_core::advice;
 use host_core::exit;
 use host_core::threads::in_thread;
 
 use super::capture;
 use super::start::{catch_interrupts, choose_plugin};
+use super::told::note_unless_told;
 use crate::cli::{EachArgs, RunCommandArgs};
 use crate::config::RunConfig;
 use crate::error::{Error, Failure};
@@ -141,11 +141,6 @@ fn tell(file: &Path, ended: &Result<Ended, Failure>, config: &RunConfig, reporte
 
 /// The run is committed, so it has succeeded, even if its summary is lost.
 fn note_lost_summary(printed: Result<(), Error>, run_id: i64) {
-    if let Err(error) = printed {
-        let why = diagnostic::causes(&error).join(": ");
-        remarks::note(&format!(
-            "run {run_id} is committed, but its summary could not be written to standard output ({why}); see: {}",
-            advice::on_database(&format!("runs {run_id}"))
-        ));
-    }
+    let (done, see) = (format!("run {run_id} is committed, but its summary"), format!("runs {run_id}"));
+    note_unless_told(printed, &done, Some(&see));
 }

@@ -1,18 +1,19 @@
 //! `host state`: what detectors know from one run to the next.
 
+use host_core::exit;
 use host_core::text::shell_quoted;
-use host_core::{advice, exit};
 use host_sink::{Connection, Shrunk, StateSummary};
 use serde_json::json;
 
 use super::agree::{Question, ask};
 use super::start::{catch_interrupts, look};
+use super::told::note_unless_told;
 use crate::cli::{StateCommand, StateListArgs, StateRemoveArgs, StateShowArgs};
 use crate::error::{ConfigError, Error, Failure};
 use crate::interrupt::Interrupts;
 use crate::pipeline::{Shrinking, unless_interrupted};
 use crate::report::{self, Reporter, ShrunkObject, StateObject, StateShowObject};
-use crate::{config, diagnostic, pipeline, remarks};
+use crate::{config, pipeline};
 
 pub(super) async fn state(command: StateCommand, reporter: &Reporter) -> Result<u8, Failure> {
     match command {
@@ -76,13 +77,7 @@ async fn remove(
     };
     let object = ShrunkObject::new(&arguments.state, &shrunk);
     let told = reporter.end(exit::COMMITTED, object, || report::shrunk(&found, shrinking, &shrunk));
-    if let Err(error) = told {
-        let why = diagnostic::causes(&error).join(": ");
-        remarks::note(&format!(
-            "it is done, but that could not be written to standard output ({why}); see: {}",
-            advice::on_database("state list")
-        ));
-    }
+    note_unless_told(told, "it is done, but that", Some("state list"));
     Ok(exit::COMMITTED)
 }
 

@@ -1,17 +1,18 @@
 //! `host undo`: says what would be removed, asks, and removes it.
 
-use host_core::{advice, exit};
+use host_core::exit;
 use host_sink::{Connection, LedgerRun, Target, UndoRequest};
 
 use super::agree::{Question, ask};
 use super::start::catch_interrupts;
+use super::told::note_unless_told;
 use crate::cli::UndoArgs;
 use crate::config;
 use crate::error::{ConfigError, Error, Failure};
 use crate::interrupt::Interrupts;
+use crate::pipeline;
 use crate::pipeline::unless_interrupted;
 use crate::report::{self, Reporter, UndoObject};
-use crate::{diagnostic, pipeline, remarks};
 
 pub(super) async fn undo(arguments: UndoArgs, reporter: &Reporter) -> Result<u8, Failure> {
     let target = config::target(&arguments.removal.database)?;
@@ -25,14 +26,9 @@ pub(super) async fn undo(arguments: UndoArgs, reporter: &Reporter) -> Result<u8,
     let (connection, agreed) = agree(&arguments, &target, &mut interrupts).await?;
     let committed = pipeline::undo(connection, request, &agreed, &mut interrupts).await?;
     let object = UndoObject::new(&committed);
-    if let Err(error) = reporter.end(exit::COMMITTED, object, || report::undone(&committed)) {
-        let why = diagnostic::causes(&error).join(": ");
-        remarks::note(&format!(
-            "run {0} is undone, but that could not be written to standard output ({why}); see: {1}",
-            arguments.run,
-            advice::on_database(&format!("runs {}", arguments.run))
-        ));
-    }
+    let told = reporter.end(exit::COMMITTED, object, || report::undone(&committed));
+    let run = arguments.run;
+    note_unless_told(told, &format!("run {run} is undone, but that"), Some(&format!("runs {run}")));
     Ok(exit::COMMITTED)
 }
 

@@ -4,12 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use host_core::capacity::Capacity;
-use host_core::column::Dictionary;
 use host_core::facts::FileFacts;
 use host_core::rejected::RejectedRow;
 use host_detector::Ability;
 use host_sink::PluginFacts;
-use host_source::{Note, Noticed, Tally};
+use host_source::{Note, Noticed, Tally, UsersByAppearance};
 
 use super::anomalies::AnomaliesFile;
 use super::history::{LearnedFrom, learn};
@@ -81,13 +80,10 @@ pub async fn check(
     };
     let Prepared { list, source, history, detectors, plugin, abilities, minds_order, .. } = prepared;
     let is_stateful = abilities.contains(&Ability::Stateful);
-    // Those that a run would give in empty tables.
-    let mut users = Dictionary::default();
-    let mut number =
-        |keys: &[String]| -> Vec<i64> { keys.iter().map(|key| -1 - i64::from(users.intern(key))).collect() };
+    let mut users = UsersByAppearance::default();
     let (detectors, learned) = match history {
         Some(history) => {
-            let answer = async |keys: &[String]| Ok(number(keys));
+            let answer = async |keys: &[String]| Ok(users.numbers(keys));
             let learning = learn(history, detectors, Capacity::default(), &mut rejected, answer);
             unless_interrupted(interrupts, learning).await?
         }
@@ -112,7 +108,7 @@ pub async fn check(
                 stages.give_back(part.batch);
             }
             Message::Users(question) => {
-                let numbers = number(&question.keys);
+                let numbers = users.numbers(&question.keys);
                 question.answer(numbers);
             }
             Message::State(_) => {

@@ -10,9 +10,9 @@
 //! them ready, [`stages`] starts them. The last [`message`] of a stage says that it has finished; a channel
 //! that merely closes means that the stage died, which is never mistaken for the end of the file.
 //! [`check`](mod@check) is a run without the writing. [`state`] is what the detector has learned before, [`history`] has
-//! it learn from earlier files. [`feedback`]
-//! records what becomes known of rows later, and [`mod@teach`] hands that to detectors that learn from it;
-//! [`undo`](mod@undo) removes what runs wrote, [`shrink`](mod@shrink) what is stored of a state.
+//! it learn from earlier files. [`feedback`] records what becomes known of rows later, and [`mod@teach`] hands that to
+//! detectors that learn from it; [`undo`](mod@undo) removes what runs wrote, [`shrink`](mod@shrink) what is stored of a
+//! state.
 
 mod anomalies;
 mod begin;

@@ -2,7 +2,6 @@
 //! instances, before the first row.
 
 use host_core::state::State;
-use host_core::threads::in_thread;
 use host_detector::{Ability, Detector, DetectorError};
 use host_sink::{Connection, PluginFacts, StateChain, StateEntries, Transaction};
 
@@ -76,14 +75,10 @@ pub(crate) async fn restore(
     let mut entries = StateEntries::open(connection, chain).await?;
     let mut next = entries.next(connection).await?;
     while let Some(part) = next {
-        let handing_over = in_thread(move || {
-            let done = hand_over(&mut detectors, part);
-            (detectors, done)
-        });
-        let (handed_over, following) = tokio::join!(handing_over, entries.next(connection));
-        let (back, done) = handed_over?;
+        let take = move |detectors: &mut [Detector]| hand_over(detectors, part);
+        let (back, taken, following) = workers::take_while(detectors, take, entries.next(connection)).await?;
         next = following?;
-        if let Err(refusal) = done {
+        if let Err(refusal) = taken {
             while next.is_some() {
                 next = entries.next(connection).await?;
             }

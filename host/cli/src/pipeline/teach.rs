@@ -3,7 +3,6 @@
 
 use host_core::batch::{Batch, Row};
 use host_core::column::{Column, ColumnKind, ColumnRequest, is_same};
-use host_core::threads::in_thread;
 use host_detector::{Ability, Detector, DetectorError, Ordering};
 use host_sink::{Connection, FeedbackRows, FeedbackSpan, KeptRow, LabelledRow, Transaction};
 
@@ -72,14 +71,11 @@ pub(crate) async fn teach(
     let mut next = rows.next(connection).await?;
     while !next.is_empty() {
         let lessons = lessons(next, &requests, &mut taught);
-        let handing_over = in_thread(move || {
-            let done = lessons.iter().try_for_each(|lesson| hand_over(&mut detectors, lesson));
-            (detectors, done)
-        });
-        // The next rows are read while these are handed over.
-        let (handed_over, following) = tokio::join!(handing_over, rows.next(connection));
-        let (back, done) = handed_over?;
-        done?;
+        let take = move |detectors: &mut [Detector]| {
+            lessons.iter().try_for_each(|lesson| hand_over(detectors, lesson))
+        };
+        let (back, taken, following) = workers::take_while(detectors, take, rows.next(connection)).await?;
+        taken?;
         detectors = back;
         next = following?;
     }
@@ -108,27 +104,18 @@ fn lessons(rows: Vec<LabelledRow>, requests: &[ColumnRequest], taught: &mut Taug
             taught.without_columns += 1;
             continue;
         }
-        let fits = |lesson: &&mut Lesson| {
-            lesson
-                .batch
-                .columns
-                .iter()
-                .zip(&values)
-                .all(|(column, value)| matches!(column, Column::Absent) == value.is_absent())
+        let fits = |lesson: &Lesson| {
+            let columns = lesson.batch.columns.iter().zip(&values);
+            columns.into_iter().all(|(column, value)| matches!(column, Column::Absent) == value.is_absent())
         };
-        let lesson = match lessons.last_mut().filter(fits) {
-            Some(_) => lessons.last_mut(),
-            None => {
-                let kinds = requests.iter().zip(&values);
-                let column = |(request, value): (&ColumnRequest, &Value<'_>)| {
-                    if value.is_absent() { Column::Absent } else { Column::new(request.kind) }
-                };
-                let batch = Batch { columns: kinds.map(column).collect(), ..Batch::default() };
-                lessons.push(Lesson { batch, labels: Vec::new() });
-                lessons.last_mut()
-            }
-        };
-        let Some(lesson) = lesson else { continue };
+        if !lessons.last().is_some_and(fits) {
+            let column = |(request, value): (&ColumnRequest, &Value<'_>)| {
+                if value.is_absent() { Column::Absent } else { Column::new(request.kind) }
+            };
+            let columns = requests.iter().zip(&values).map(column).collect();
+            lessons.push(Lesson { batch: Batch { columns, ..Batch::default() }, labels: Vec::new() });
+        }
+        let Some(lesson) = lessons.last_mut() else { continue };
         let line = lesson.labels.len() as u64 + 1;
         lesson.batch.push(Row { transaction_id: None, user_id, amount_cents, timestamp_micros, line });
         lesson.batch.columns.iter_mut().zip(values).for_each(|(column, value)| value.add_to(column));

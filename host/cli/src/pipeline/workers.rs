@@ -164,6 +164,22 @@ impl Workers {
     }
 }
 
+/// Has detectors take something before the first row, on a thread, while what comes after it is read. Returns them,
+/// whether they took it, and what was read.
+pub(super) async fn take_while<T>(
+    mut detectors: Vec<Detector>,
+    take: impl FnOnce(&mut [Detector]) -> Result<(), DetectorError> + Send + 'static,
+    reading: impl Future<Output = T>,
+) -> Result<(Vec<Detector>, Result<(), DetectorError>, T), ThreadError> {
+    let taking = threads::in_thread(move || {
+        let taken = take(&mut detectors);
+        (detectors, taken)
+    });
+    let (back, read) = tokio::join!(taking, reading);
+    let (detectors, taken) = back?;
+    Ok((detectors, taken, read))
+}
+
 /// The rows of each worker's users.
 pub(super) fn by_user(batch: &Batch, workers: usize) -> Vec<Vec<u32>> {
     let mut rows = vec![Vec::new(); workers];

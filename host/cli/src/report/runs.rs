@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytesize::ByteSize;
 use host_core::facts::Reading;
-use host_core::text::{counted, grouped, printable, printable_up_to};
+use host_core::text::{counted, counted_as, grouped, printable, printable_up_to};
 use host_sink::{
     FeedbackSpan, FileRecord, LedgerRun, PluginFacts, Pruned, RunFilter, RunRecord, StateRecord,
 };
@@ -309,7 +309,7 @@ fn state_of(StateRecord { name, predecessor, entries, .. }: &StateRecord) -> Str
 /// "1 entry", "2 entries".
 #[must_use]
 pub fn entries_of(count: u64) -> String {
-    if count == 1 { "1 entry".into() } else { format!("{} entries", grouped(count)) }
+    counted_as(count, "entry", "entries")
 }
 
 /// That what a listing could list was removed.
@@ -330,5 +330,5 @@ pub fn undone_since(run_id: i64, undone_at: Option<Timestamp>) -> String {
 /// "1 anomaly", "2 anomalies".
 #[must_use]
 pub fn anomalies_of(count: u64) -> String {
-    if count == 1 { "1 anomaly".into() } else { format!("{} anomalies", grouped(count)) }
+    counted_as(count, "anomaly", "anomalies")
 }

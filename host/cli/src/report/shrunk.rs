@@ -4,14 +4,14 @@ use host_core::text::{counted, printable};
 use host_sink::{Shrunk, StateSummary};
 use serde::Serialize;
 
-use super::state::entries;
+use super::runs::entries_of;
 use crate::pipeline::Shrinking;
 
 /// What would be removed.
 #[must_use]
 pub fn to_shrink(state: &StateSummary, shrinking: Shrinking) -> String {
     let name = printable(&state.name);
-    let (entries, runs) = (entries(state.entries), counted(state.runs, "run"));
+    let (entries, runs) = (entries_of(state.entries), counted(state.runs, "run"));
     match shrinking {
         Shrinking::Prune => format!(
             "the older entries of the state `{name}`, which has {entries} in {runs}: only the newest of each user stay, and none of these runs can be undone or verified with its state any more\n"
@@ -52,11 +52,11 @@ impl<'a> ShrunkObject<'a> {
 #[must_use]
 pub fn shrunk(state: &StateSummary, shrinking: Shrinking, shrunk: &Shrunk) -> String {
     let name = printable(&state.name);
-    let (runs, removed) = (counted(shrunk.runs, "run"), entries(shrunk.entries_removed));
+    let (runs, removed) = (counted(shrunk.runs, "run"), entries_of(shrunk.entries_removed));
     match (shrinking, shrunk.run_id) {
         (Shrinking::Prune, Some(run_id)) => format!(
             "merged {runs} of the state `{name}`, up to run {run_id}: {removed} removed, {} left\n",
-            entries(shrunk.entries_left)
+            entries_of(shrunk.entries_left)
         ),
         (Shrinking::Prune, None) => {
             format!("nothing to merge: the state `{name}` has one entry of each user\n")

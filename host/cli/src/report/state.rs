@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::json;
+use super::runs::entries_of;
 use super::table::aligned;
 
 /// Digits of a digest that are enough to tell it from others.
@@ -127,7 +128,7 @@ pub fn state_page(state: &StateSummary, runs: &[StateRun], not_shown: u64) -> St
         printable(&state.name),
         named(&state.plugin_name, &state.plugin_version),
         state.run_id,
-        entries(state.entries),
+        entries_of(state.entries),
         counted(state.runs, "run"),
         ByteSize::b(state.bytes),
     );
@@ -158,9 +159,4 @@ pub fn state_page(state: &StateSummary, runs: &[StateRun], not_shown: u64) -> St
 
 fn named(plugin: &str, version: &str) -> String {
     printable(&format!("{plugin} {version}")).into_owned()
-}
-
-/// "1 entry", "2 entries".
-pub(super) fn entries(count: u64) -> String {
-    if count == 1 { "1 entry".into() } else { format!("{} entries", grouped(count)) }
 }

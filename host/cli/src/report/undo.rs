@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use host_core::text::{counted, grouped, one_line};
+use host_core::text::{counted, counted_as, grouped, one_line};
 use host_sink::{CommittedUndo, LedgerRun, Undone};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -90,26 +90,16 @@ fn one(undone: &Undone) -> String {
         );
     }
     let beside = [
-        (undone.rejected, "rejected row"),
-        (undone.skipped, "skipped row"),
-        (undone.state_entries, "state entry"),
-        (undone.kept_columns, "row of kept columns"),
+        (undone.rejected, "rejected row", "rejected rows"),
+        (undone.skipped, "skipped row", "skipped rows"),
+        (undone.state_entries, "state entry", "state entries"),
+        (undone.kept_columns, "row of kept columns", "rows of kept columns"),
     ];
-    for (count, what) in beside.into_iter().filter(|(count, _)| *count > 0) {
-        line("removed", plural(count, what));
+    for (count, one, many) in beside.into_iter().filter(|(count, ..)| *count > 0) {
+        line("removed", counted_as(count, one, many));
     }
     for difference in &undone.differences {
         line("differed", one_line(&difference.to_string()).into_owned());
     }
     text
-}
-
-/// "1 state entry", "2 state entries", "2 rows of kept columns".
-fn plural(count: u64, what: &str) -> String {
-    match what {
-        _ if count == 1 => format!("1 {what}"),
-        "state entry" => format!("{} state entries", grouped(count)),
-        "row of kept columns" => format!("{} rows of kept columns", grouped(count)),
-        what => format!("{} {what}s", grouped(count)),
-    }
 }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::connection::connect::Connection;
 use crate::connection::outcome::{Fate, Identity, Wish};
-use crate::connection::{lock, session};
+use crate::connection::session;
 use crate::error::{SinkError, Work};
 
 /// How long a request to cancel a statement may take.
@@ -15,31 +15,19 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a session that is no longer usable may take to end.
 const END_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Begins.
-pub(crate) async fn begin(
+/// Begins with this, in a transaction that is given up if it fails.
+pub(crate) async fn begin_with<T>(
     connection: &Connection,
     lock_timeout: Option<Duration>,
-) -> Result<Identity, SinkError> {
+    first: impl AsyncFnOnce(&Identity) -> Result<T, SinkError>,
+) -> Result<(Identity, T), SinkError> {
     let begun = session::begin(connection, lock_timeout).await;
     if begun.as_ref().is_err_and(SinkError::has_lost_connection) {
         connection.cancel(CANCEL_PATIENCE).await;
     }
-    begun
-}
-
-/// Begins, and waits for other writers to end, unless a look at the tables fails.
-pub(crate) async fn begin_alone(
-    connection: &Connection,
-    lock_timeout: Option<Duration>,
-    look: impl Future<Output = Result<(), SinkError>>,
-) -> Result<Identity, SinkError> {
-    let identity = begin(connection, lock_timeout).await?;
-    let locked = async {
-        look.await?;
-        lock::lock(connection, &identity, lock_timeout).await
-    };
-    match locked.await {
-        Ok(()) => Ok(identity),
+    let identity = begun?;
+    match first(&identity).await {
+        Ok(first) => Ok((identity, first)),
         Err(error) => {
             abandon(connection, &identity, &error).await;
             Err(error)
@@ -49,7 +37,7 @@ pub(crate) async fn begin_alone(
 
 /// Ends a transaction that nobody will use, after this error. The server ends those whose connection is closed;
 /// it need not notice that one is lost.
-pub(crate) async fn abandon(connection: &Connection, identity: &Identity, error: &SinkError) {
+async fn abandon(connection: &Connection, identity: &Identity, error: &SinkError) {
     if error.has_lost_connection() {
         connection.cancel(CANCEL_PATIENCE).await;
         // It holds the lock, or will; the error is the same whether or not it could be ended.

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::connection::connect::Connection;
-use crate::connection::ending;
 use crate::connection::outcome::Identity;
+use crate::connection::{ending, lock};
 use crate::error::{SinkError, Work};
 use crate::schema::relations::Relations;
 use crate::undo::error::UndoError;
@@ -48,8 +48,11 @@ impl UndoTransaction {
     /// # Errors
     /// If the server refuses.
     pub async fn begin(connection: Connection, request: UndoRequest) -> Result<UndoTransaction, SinkError> {
-        let look = async { Relations::look_up(&connection).await?.check_undoable() };
-        let identity = ending::begin_alone(&connection, request.lock_timeout, look).await?;
+        let (identity, ()) = ending::begin_with(&connection, request.lock_timeout, async |identity| {
+            Relations::look_up(&connection).await?.check_undoable()?;
+            lock::lock(&connection, identity, request.lock_timeout).await
+        })
+        .await?;
         Ok(UndoTransaction { connection, identity, request })
     }
 

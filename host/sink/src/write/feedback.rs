@@ -17,6 +17,7 @@ use crate::error::{SinkError, Work};
 use crate::ledger::runs::local_time;
 use crate::schema::relations::Relations;
 use crate::stored::writers;
+use crate::write::writer::expect;
 
 /// A transaction in which labels are appended. Dropping it leaves nothing behind.
 pub struct FeedbackTransaction {
@@ -125,22 +126,17 @@ impl FeedbackTransaction {
         connection: Connection,
         lock_timeout: Option<Duration>,
     ) -> Result<FeedbackTransaction, SinkError> {
-        let identity = ending::begin(&connection, lock_timeout).await?;
-        match begun(&connection, &identity, lock_timeout).await {
-            Ok((table, recorded_at)) => Ok(FeedbackTransaction {
-                connection,
-                identity,
-                table,
-                recorded_at,
-                last_id: None,
-                appended: 0,
-                ranges: None,
-            }),
-            Err(error) => {
-                ending::abandon(&connection, &identity, &error).await;
-                Err(error)
-            }
-        }
+        let first = async |identity: &Identity| begun(&connection, identity, lock_timeout).await;
+        let (identity, (table, recorded_at)) = ending::begin_with(&connection, lock_timeout, first).await?;
+        Ok(FeedbackTransaction {
+            connection,
+            identity,
+            table,
+            recorded_at,
+            last_id: None,
+            appended: 0,
+            ranges: None,
+        })
     }
 
     /// The database, for messages.
@@ -281,10 +277,7 @@ impl FeedbackTransaction {
             [&transaction_ids, &run_ids, &are_fraud, &known_at, &lines, &file, &recorded_at];
         let rows = self.connection.query("write the feedback", INSERT, &parameters).await?;
         let stored = rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs());
-        if stored != labels.len() as u64 {
-            let sent = labels.len() as u64;
-            return Err(SinkError::CountMismatch { table: "feedback", sent, stored, triggers: Vec::new() });
-        }
+        expect("feedback", labels.len() as u64, stored, Vec::new())?;
         self.last_id = rows.first().and_then(|row| row.get(1));
         self.appended += stored;
         Ok(())

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 
 use crate::connection::connect::Connection;
-use crate::connection::ending;
 use crate::connection::outcome::Identity;
 use crate::connection::query::Parameter;
+use crate::connection::{ending, lock};
 use crate::error::{SinkError, Work};
 use crate::ledger::prunes::STATE_IS_DROPPED;
 use crate::schema::relations::Relations;
@@ -48,8 +48,11 @@ impl StateTransaction {
         name: String,
         lock_timeout: Option<Duration>,
     ) -> Result<StateTransaction, SinkError> {
-        let look = async { Relations::look_up(&connection).await?.check_shrinkable() };
-        let identity = ending::begin_alone(&connection, lock_timeout, look).await?;
+        let (identity, ()) = ending::begin_with(&connection, lock_timeout, async |identity| {
+            Relations::look_up(&connection).await?.check_shrinkable()?;
+            lock::lock(&connection, identity, lock_timeout).await
+        })
+        .await?;
         Ok(StateTransaction { connection, identity, name })
     }
 

@@ -16,7 +16,7 @@ use crate::schema::columns::TableWidths;
 use crate::stored::state::StateChain;
 use crate::write::copy::{CopyBuffer, STATE_COLUMNS};
 use crate::write::merge;
-use crate::write::writer::{CHUNK_BYTES, prepare};
+use crate::write::writer::{CHUNK_BYTES, expect, prepare};
 
 const DOING: &str = "write the detector's state";
 
@@ -119,12 +119,7 @@ impl StateWriter {
             let stored = connection.answer(DOING, stream.as_mut().finish()).await;
             self.stored += stored.map_err(|error| refused(&self.name, error))?;
         }
-        let (sent, stored) = (self.digest.entries(), self.stored);
-        if stored != sent {
-            let triggers = Vec::new();
-            return Err(SinkError::CountMismatch { table: "detector_states", sent, stored, triggers });
-        }
-        Ok(())
+        expect("detector_states", self.digest.entries(), self.stored, Vec::new())
     }
 
     /// Writes what is left; what remains is to record it.

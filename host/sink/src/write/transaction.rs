@@ -88,24 +88,23 @@ impl Transaction {
         options: TransactionOptions,
         size_bytes: Option<u64>,
     ) -> Result<Transaction, SinkError> {
-        let identity = ending::begin(&connection, options.lock_timeout).await?;
-        match Prepared::new(&connection, &identity, options, size_bytes).await {
-            Ok(Prepared { numbers, writer, users, deferred_keys, widths }) => Ok(Transaction {
-                connection,
-                identity,
-                numbers,
-                options,
-                writer,
-                users,
-                deferred_keys,
-                widths,
-                state: None,
-            }),
-            Err(error) => {
-                ending::abandon(&connection, &identity, &error).await;
-                Err(error)
-            }
-        }
+        let (identity, prepared) = ending::begin_with(&connection, options.lock_timeout, async |identity| {
+            Prepared::new(&connection, identity, options, size_bytes).await
+        })
+        .await?;
+        let Prepared { numbers, writer, users, deferred_keys, widths } = prepared;
+        let state = None;
+        Ok(Transaction {
+            connection,
+            identity,
+            numbers,
+            options,
+            writer,
+            users,
+            deferred_keys,
+            widths,
+            state,
+        })
     }
 
     /// Its connection, for what is read part by part.

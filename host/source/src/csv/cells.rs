@@ -2,7 +2,7 @@
 //! contradict each other is rejected.
 
 use host_core::capacity::Capacity;
-use host_core::rejected::{Kind, Problem};
+use host_core::rejected::{Kind, Problem, RowProblem};
 
 use crate::cell::value::trim;
 use crate::composed::SignColumn;
@@ -25,20 +25,41 @@ pub(crate) enum TimestampCells {
     Several(Vec<usize>),
 }
 
-/// Cells that do not mean a value.
-pub(crate) struct Fault {
-    /// Where they are in the record, from 0.
+/// No message shows more of a cell than this: at most [`SHOWN_CHARS`](host_core::text::SHOWN_CHARS)
+/// characters of four bytes each. The record has all of it.
+const MAX_QUOTED_BYTES: usize = 4 * host_core::text::SHOWN_CHARS + 8;
+
+/// Why a record is not a row.
+pub(crate) struct Untyped {
+    /// The cells that are to blame, from 0; none if it is the whole record.
     pub places: Vec<usize>,
-    pub kind: Kind,
-    pub value: Vec<u8>,
-    pub problem: Problem,
+    pub problem: RowProblem,
 }
 
-impl Fault {
+impl Untyped {
+    /// A cell does not mean a value.
     #[cold]
-    pub fn of(record: &Record<'_>, place: usize, kind: Kind, problem: Problem) -> Box<Fault> {
-        let value = record.field(place).to_vec();
-        Box::new(Fault { places: vec![place], kind, value, problem })
+    pub fn of(record: &Record<'_>, place: usize, kind: Kind, problem: Problem) -> Box<Untyped> {
+        Untyped::of_cells(vec![place], kind, record.field(place), problem)
+    }
+
+    /// Cells do not mean a value together.
+    #[cold]
+    fn of_cells(places: Vec<usize>, kind: Kind, value: &[u8], problem: Problem) -> Box<Untyped> {
+        let value = value[..value.len().min(MAX_QUOTED_BYTES)].to_vec();
+        Box::new(Untyped { places, problem: RowProblem::Value { kind, value, problem } })
+    }
+}
+
+/// A record must have as many fields as there are columns.
+#[inline]
+pub(crate) fn demand_fields(record: &Record<'_>, expected: usize) -> Result<(), Box<Untyped>> {
+    match record.len() {
+        found if found == expected => Ok(()),
+        found => {
+            let problem = RowProblem::FieldCount { expected, found };
+            Err(Box::new(Untyped { places: Vec::new(), problem }))
+        }
     }
 }
 
@@ -59,13 +80,13 @@ impl AmountCells {
         record: &Record<'_>,
         rules: &InputRules,
         capacity: &Capacity,
-    ) -> Result<i64, Box<Fault>> {
+    ) -> Result<i64, Box<Untyped>> {
         match self {
             AmountCells::Amount(amount) => one_amount(record, (rules, capacity), *amount),
             AmountCells::Signed { amount, sign, column } => {
                 let is_negative = column
                     .is_negative(record.field(*sign))
-                    .map_err(|problem| Fault::of(record, *sign, Kind::Sign, problem))?;
+                    .map_err(|problem| Untyped::of(record, *sign, Kind::Sign, problem))?;
                 let cents = unsigned_amount(record, (rules, capacity), *amount)?;
                 Ok(if is_negative { -cents } else { cents })
             }
@@ -80,16 +101,16 @@ impl AmountCells {
 type Limits<'a> = (&'a InputRules, &'a Capacity);
 
 #[inline]
-fn one_amount(record: &Record<'_>, (rules, capacity): Limits<'_>, place: usize) -> Result<i64, Box<Fault>> {
+fn one_amount(record: &Record<'_>, (rules, capacity): Limits<'_>, place: usize) -> Result<i64, Box<Untyped>> {
     let cents = rules.amount_cents(record.field(place)).and_then(|cents| capacity.amount_cents(cents));
-    cents.map_err(|problem| Fault::of(record, place, Kind::Amount, problem))
+    cents.map_err(|problem| Untyped::of(record, place, Kind::Amount, problem))
 }
 
 /// Where the sign is said elsewhere, a minus sign would have two meanings.
-fn unsigned_amount(record: &Record<'_>, limits: Limits<'_>, place: usize) -> Result<i64, Box<Fault>> {
+fn unsigned_amount(record: &Record<'_>, limits: Limits<'_>, place: usize) -> Result<i64, Box<Untyped>> {
     match one_amount(record, limits, place)? {
         cents @ 0.. => Ok(cents),
-        _ => Err(Fault::of(record, place, Kind::Amount, Problem::SignTwice)),
+        _ => Err(Untyped::of(record, place, Kind::Amount, Problem::SignTwice)),
     }
 }
 
@@ -99,15 +120,14 @@ fn debit_or_credit(
     limits: Limits<'_>,
     debit: usize,
     credit: usize,
-) -> Result<i64, Box<Fault>> {
+) -> Result<i64, Box<Untyped>> {
     let read = |place: usize| match trim(record.field(place)) {
         [] => Ok(None),
         _ => unsigned_amount(record, limits, place).map(Some),
     };
     let wrong = |problem| {
         let both = [trim(record.field(debit)), trim(record.field(credit))].join(&b' ');
-        let value = trim(&both).to_vec();
-        Err(Box::new(Fault { places: vec![debit, credit], kind: Kind::Amount, value, problem }))
+        Err(Untyped::of_cells(vec![debit, credit], Kind::Amount, trim(&both), problem))
     };
     match (read(debit)?, read(credit)?) {
         (None, None) => wrong(Problem::Empty),
@@ -133,11 +153,11 @@ impl TimestampCells {
         record: &Record<'_>,
         rules: &InputRules,
         joined: &mut Vec<u8>,
-    ) -> Result<i64, Box<Fault>> {
+    ) -> Result<i64, Box<Untyped>> {
         match self {
             TimestampCells::One(place) => {
                 let micros = rules.timestamps.micros(record.field(*place));
-                micros.map_err(|problem| Fault::of(record, *place, Kind::Timestamp, problem))
+                micros.map_err(|problem| Untyped::of(record, *place, Kind::Timestamp, problem))
             }
             TimestampCells::Several(places) => joined_micros(record, rules, places, joined),
         }
@@ -149,20 +169,18 @@ fn joined_micros(
     rules: &InputRules,
     places: &[usize],
     joined: &mut Vec<u8>,
-) -> Result<i64, Box<Fault>> {
+) -> Result<i64, Box<Untyped>> {
     joined.clear();
     for &place in places {
         let cell = trim(record.field(place));
         if cell.is_empty() {
-            return Err(Fault::of(record, place, Kind::Timestamp, Problem::Empty));
+            return Err(Untyped::of(record, place, Kind::Timestamp, Problem::Empty));
         }
         if !joined.is_empty() {
             joined.push(b' ');
         }
         joined.extend_from_slice(cell);
     }
-    rules.timestamps.micros(joined).map_err(|problem| {
-        let (places, value) = (places.to_vec(), joined.clone());
-        Box::new(Fault { places, kind: Kind::Timestamp, value, problem })
-    })
+    let micros = rules.timestamps.micros(joined);
+    micros.map_err(|problem| Untyped::of_cells(places.to_vec(), Kind::Timestamp, joined, problem))
 }

@@ -24,6 +24,11 @@ const SIGNS: [(&str, &str); 9] = [
 /// A column with more different values says something else.
 const MAX_SIGNS: usize = 2;
 
+/// Whether an amount says itself that it is negative.
+fn has_sign(cell: &str) -> bool {
+    cell.contains(['-', '(', '\u{2212}'])
+}
+
 impl Table {
     pub fn amount(&self) -> Finding {
         let (about, field) = (About::Amount, Field::Amount);
@@ -61,7 +66,7 @@ impl Table {
             .all(|(out, into)| (is_nothing(out) || is_nothing(into)) && !(out.is_empty() && into.is_empty()));
         let filled: Vec<&str> = out.into_iter().chain(into).filter(|cell| !cell.is_empty()).collect();
         let mut readings = self.amounts(&filled);
-        if !is_either || !self.has_header || filled.iter().any(|cell| cell.contains(['-', '(', '\u{2212}'])) {
+        if !is_either || !self.has_header || filled.iter().any(|cell| has_sign(cell)) {
             return None;
         }
         for reading in &mut readings {
@@ -81,8 +86,8 @@ impl Table {
         let [sign] = *self.with_role(Role::Sign) else { return None };
         let is_signed = |reading: &Reading| reading.flags.iter().any(|flag| flag.name == "debit");
         let amounts = self.with_role(Role::Amount);
-        let has_sign = |at: &usize| self.cells(*at).iter().any(|cell| cell.contains(['-', '(', '\u{2212}']));
-        if !self.has_header || amount.readings.iter().any(is_signed) || amounts.iter().any(has_sign) {
+        let are_signed = |at: &usize| self.cells(*at).iter().any(|cell| has_sign(cell));
+        if !self.has_header || amount.readings.iter().any(is_signed) || amounts.iter().any(are_signed) {
             return None;
         }
         let mut values: Vec<&str> = Vec::new();

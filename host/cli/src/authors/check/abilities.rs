@@ -55,7 +55,7 @@ pub fn state(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
         }
         expected.extend(judge(&mut continuous, subject.rows(), part, part[0] as u64)?);
         restored.extend(judge(&mut run, subject.rows(), part, 0)?);
-        match changes(&mut run)? {
+        match changes(&mut run, MAX_STATE_PARTS)? {
             Some(changed) => kept.extend(changed),
             None => {
                 return Ok(failed(
@@ -83,10 +83,13 @@ pub fn state(subject: &Subject<'_>) -> Result<Finding, DetectorError> {
     })
 }
 
-/// All that has changed, part by part; `None` if there is no end.
-fn changes(detector: &mut Detector) -> Result<Option<Vec<State>>, DetectorError> {
+/// All that has changed, part by part; `None` if there is no end of it within so many calls.
+pub(super) fn changes(
+    detector: &mut Detector,
+    max_calls: usize,
+) -> Result<Option<Vec<State>>, DetectorError> {
     let mut parts = Vec::new();
-    while parts.len() < MAX_STATE_PARTS {
+    while parts.len() < max_calls {
         let state = detector.snapshot()?;
         if state.is_empty() {
             return Ok(Some(parts));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::command_line::json::lines;
-use crate::support::{Database, Files, Finished, finish, host, host_run, start, succeed};
+use crate::support::{Database, Files, Finished, Running, finish, host, host_run, start, succeed};
 
 fn feedback(database: &Database, file: &Path) -> Command {
     let mut command = host();
@@ -201,20 +201,25 @@ fn many_labels_come_in_parts_from_wherever_files_come_from() {
     assert_eq!(again, "recorded nothing new; 70,000 known before\n");
 }
 
+/// One that has begun, and waits for more of its input.
+fn begun(database: &Database, files: &Files) -> (Running, std::fs::File) {
+    const LOCKED: &str = "SELECT count(*) FROM pg_locks
+        WHERE relation = 'feedback'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
+    let pipe = files.pipe();
+    let running = start(&mut feedback(database, &pipe));
+    let mut input = std::fs::File::options().write(true).open(&pipe).unwrap();
+    input.write_all(b"transaction_id,label\n2,1\n").unwrap();
+    database.wait_for(LOCKED, 1);
+    (running, input)
+}
+
 /// The numbers of feedback grow in the order of commits only if nobody else can append meanwhile.
 #[test]
 fn who_records_feedback_waits_for_others_who_do() {
     let (database, files) = (Database::migrated(), Files::new());
     succeed(&mut host_run(&database, "threshold", &three_rows(&files)));
     let one = files.write("one.csv", "transaction_id,label\n1,1\n");
-    // It has begun, and waits for more of its input.
-    let pipe = files.pipe();
-    let first = start(&mut feedback(&database, &pipe));
-    let mut input = std::fs::File::options().write(true).open(&pipe).unwrap();
-    input.write_all(b"transaction_id,label\n2,1\n").unwrap();
-    let locked = "SELECT count(*) FROM pg_locks
-        WHERE relation = 'feedback'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
-    database.wait_for(locked, 1);
+    let (first, input) = begun(&database, &files);
     let refused = finish(feedback(&database, &one).args(["--lock-timeout", "100ms"]));
     assert_eq!(refused.code, 5);
     let mut settings = insta::Settings::clone_current();
@@ -263,13 +268,7 @@ fn a_commit_that_fails_is_told_as_what_it_is() {
 fn an_interrupt_leaves_nothing() {
     let (database, files) = (Database::migrated(), Files::new());
     succeed(&mut host_run(&database, "threshold", &three_rows(&files)));
-    let pipe = files.pipe();
-    let running = start(&mut feedback(&database, &pipe));
-    let mut input = std::fs::File::options().write(true).open(&pipe).unwrap();
-    input.write_all(b"transaction_id,label\n2,1\n").unwrap();
-    let locked = "SELECT count(*) FROM pg_locks
-        WHERE relation = 'feedback'::regclass AND mode = 'ShareRowExclusiveLock' AND granted";
-    database.wait_for(locked, 1);
+    let (running, _input) = begun(&database, &files);
     running.signal("INT");
     let finished = running.finish();
     assert_eq!(finished.code, 130);

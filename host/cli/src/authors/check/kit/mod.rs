@@ -11,13 +11,14 @@ use host_core::text::{counted, printable};
 use host_detector::{Call, Detector, DetectorError, GuestErrorKind, Metadata, Plugin, PluginInfo};
 
 use self::format::{Answer, Case, Column, Failure, Kit, Known, Labelled, Part, Run, Scored, Step, kind_name};
+use super::abilities::changes;
 use super::report::{Finding, RuleReport, Verdict, failed, ok};
 use crate::authors::cases::{Expected, chain, difference};
 use crate::authors::inspect::{ordering_name, setting_kind_name};
 use crate::error::Error;
 
-/// More than the snapshot of any case has.
-const MAX_STATE_PARTS: usize = 1_000;
+/// More calls than it takes to pass on the state of any case.
+const MAX_SNAPSHOTS: usize = 1_001;
 const MEND: &str = "the kit's README.md says what this detector does, and how to read its cases";
 
 /// The results of a kit's cases, after those of what the detector says of itself.
@@ -189,20 +190,13 @@ fn score(detector: &mut Detector, Scored { part, scores }: &Scored) -> Result<Op
 
 /// What is passed on until nothing more is.
 fn unlike_state(expected: &Known, detector: &mut Detector) -> Result<Option<String>, DetectorError> {
+    let Some(parts) = changes(detector, MAX_SNAPSHOTS)? else {
+        return Ok(Some("`snapshot` does not come to an end".into()));
+    };
     let mut found = Known::default();
-    let mut parts = 0;
-    loop {
-        let state = detector.snapshot()?;
-        if state.is_empty() {
-            break;
-        }
-        let Known { shared, users } = Known::of(&state);
+    for Known { shared, users } in parts.iter().map(Known::of) {
         found.shared = shared.or(found.shared);
         found.users.extend(users);
-        parts += 1;
-        if parts > MAX_STATE_PARTS {
-            return Ok(Some("`snapshot` does not come to an end".into()));
-        }
     }
     if found.shared != expected.shared {
         let told = |shared: &Option<String>| shared.clone().unwrap_or_else(|| "none".into());
